@@ -1,0 +1,195 @@
+"""Reverse mode: walks a graph backwards, asks the rules, accumulates.
+
+The engine does all bookkeeping, so that a rule is only calculus: which nodes matter, summing the
+gradients of a value used twice, undoing broadcasts, checking what a rule returns, naming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import onnx_ir as ir
+
+import seqonnx.autodiff.rules as _rules
+from seqonnx.autodiff.broadcast import sum_to_shape_of
+from seqonnx.autodiff.registry import Rule, find_rule, why_nondifferentiable
+from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.errors import GradientError
+from seqonnx.graph import Emitter
+
+_FLOATS = frozenset(
+    {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE}
+)
+
+
+def backward(
+    op: Emitter,
+    targets: Sequence[tuple[ir.Value, ir.Value]],
+    wrt: Sequence[ir.Value],
+    *,
+    device: str = "cpu",
+) -> list[ir.Value | None]:
+    """Append the backward pass of a graph to it.
+
+    Args:
+        op: emitter of the graph.
+        targets: pairs of a value and the gradient of the loss with respect to it.
+        wrt: values whose gradients are wanted: inputs, initializers or inner values.
+        device: `"cpu"` or `"cuda"`, for rules that choose a formulation by it.
+
+    Returns:
+        For each of `wrt` its gradient, or None if no target depends on it.
+
+    Raises:
+        GradientError: if an operator on the way has no rule; names it, its node and layer, and
+            what is behind it.
+    """
+    _rules.load()
+    path = _nodes_between(wrt, [value for value, _ in targets])
+    pending: dict[ir.Value, list[ir.Value]] = {}
+    for value, grad in targets:
+        _arrive(pending, value, grad)
+    reach = _reachable(path, wrt)
+    for node in reversed(path):
+        grads = [_total(op, node, pending, value) for value in node.outputs]
+        if all(grad is None for grad in grads):
+            continue
+        wanted = [v is not None and v in reach and v.dtype in _FLOATS for v in node.inputs]
+        for value, grad in zip(
+            node.inputs, _apply(op, node, grads, wanted, device, wrt), strict=True
+        ):
+            if value is not None and grad is not None:
+                _arrive(pending, value, grad)
+    return [_total(op, value.producer(), pending, value) for value in wrt]
+
+
+def _arrive(pending: dict[ir.Value, list[ir.Value]], value: ir.Value, grad: ir.Value) -> None:
+    """Note a gradient of `value`; it has the shape of `value`, whatever inference made of it."""
+    if value.shape is not None and (grad.shape is None or grad.shape != value.shape):
+        grad.shape = value.shape
+    pending.setdefault(value, []).append(grad)
+
+
+def _nodes_between(wrt: Iterable[ir.Value], targets: Iterable[ir.Value]) -> list[ir.Node]:
+    """Nodes that lead from `wrt` to `targets`, in an order where each follows what it uses."""
+    start = set(wrt)
+    order: list[ir.Node] = []
+    state: dict[ir.Node, bool] = {}
+    stack = [v.producer() for v in targets if v not in start]
+    while stack:
+        node = stack[-1]
+        if node is None or state.get(node):
+            stack.pop()
+        elif node in state:
+            state[node] = True
+            order.append(node)
+            stack.pop()
+        else:
+            state[node] = False
+            stack.extend(
+                v.producer() for v in node.inputs if v is not None and v not in start
+            )
+    reach = _reachable(order, start)
+    return [node for node in order if any(v in reach for v in node.outputs)]
+
+
+def _reachable(nodes: Sequence[ir.Node], wrt: Iterable[ir.Value]) -> set[ir.Value]:
+    """Values that depend on `wrt` through differentiable operators, `wrt` included."""
+    reach = set(wrt)
+    for node in nodes:
+        if why_nondifferentiable(node.domain, node.op_type) is None and any(
+            v in reach for v in node.inputs
+        ):
+            reach.update(node.outputs)
+    return reach
+
+
+def _total(
+    op: Emitter, node: ir.Node | None, pending: dict[ir.Value, list[ir.Value]], value: ir.Value
+) -> ir.Value | None:
+    """Sum of the gradients that have arrived at `value`."""
+    grads = pending.get(value)
+    if not grads:
+        return None
+    if len(grads) > 1:
+        with op.scope(_scope(node)):
+            total = grads[0]
+            for grad in grads[1:]:
+                total = op.Add(total, grad)
+        pending[value] = [total]
+    return pending[value][0]
+
+
+def _apply(
+    op: Emitter,
+    node: ir.Node,
+    grads: Sequence[ir.Value | None],
+    wanted: Sequence[bool],
+    device: str,
+    wrt: Sequence[ir.Value],
+) -> list[ir.Value | None]:
+    """Ask the rule of one node, check what it returns and undo broadcasts."""
+    rule = find_rule(node.domain, node.op_type)
+    if rule is None:
+        raise GradientError(_missing(node, wanted, wrt))
+    with op.scope(_scope(node)):
+        results = _call(rule, RuleEmitter(op, wanted, device), node, grads)
+        return [
+            sum_to_shape_of(op, grad, value)
+            if want and value is not None and grad is not None
+            else None
+            for value, grad, want in zip(node.inputs, results, wanted, strict=True)
+        ]
+
+
+def _call(
+    rule: Rule, op: RuleEmitter, node: ir.Node, grads: Sequence[ir.Value | None]
+) -> list[ir.Value | None]:
+    returned = rule(op, node, *grads)
+    results = list(returned) if isinstance(returned, tuple | list) else [returned]
+    if len(results) > len(node.inputs):
+        raise GradientError(
+            f"The gradient rule of {node.op_type} returned {len(results)} gradients for the "
+            f"{len(node.inputs)} inputs of node '{node.name}'."
+        )
+    results += [None] * (len(node.inputs) - len(results))
+    for value, grad in zip(node.inputs, results, strict=True):
+        if value is not None and grad is not None and grad.dtype != value.dtype:
+            raise GradientError(
+                f"The gradient rule of {node.op_type} returned {grad.dtype} for input "
+                f"'{value.name}' of node '{node.name}', which is {value.dtype}."
+            )
+    return results
+
+
+def _scope(node: ir.Node | None) -> str:
+    """Scope of gradient nodes: `grad/` and the layer that emitted the forward node."""
+    layer = "" if node is None or not node.name else node.name.rpartition("/")[0]
+    return f"grad/{layer}" if layer else "grad"
+
+
+def _missing(node: ir.Node, wanted: Sequence[bool], wrt: Sequence[ir.Value]) -> str:
+    """Text of the error for an operator without a rule."""
+    domain = node.domain or "ai.onnx"
+    layer = (node.name or "").rpartition("/")[0] or "(none)"
+    blocked = [v.name for v in wrt if v in _ancestors(node)]
+    return (
+        f"No gradient rule for operator {node.op_type} (domain '{domain}'), node "
+        f"'{node.name}', layer '{layer}'. It blocks the gradient of {blocked}. Either leave these "
+        f"out of what is trained (`layer.trainable = False`), or register a rule with "
+        f'`@seqonnx.autodiff.gradient("{node.domain}", "{node.op_type}")`.'
+    )
+
+
+def _ancestors(node: ir.Node) -> set[ir.Value]:
+    """Every value that a node depends on."""
+    found: set[ir.Value] = set()
+    stack = [v for v in node.inputs if v is not None]
+    while stack:
+        value = stack.pop()
+        if value not in found:
+            found.add(value)
+            producer = value.producer()
+            if producer is not None:
+                stack.extend(v for v in producer.inputs if v is not None)
+    return found

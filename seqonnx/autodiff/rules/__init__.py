@@ -1,0 +1,13 @@
+"""The calculus: one module per family of operators, listed here and loaded on first use."""
+
+from __future__ import annotations
+
+import importlib
+
+FAMILIES = ("arithmetic", "linear")
+
+
+def load() -> None:
+    """Import every family, which registers its rules; later calls do nothing."""
+    for family in FAMILIES:
+        importlib.import_module(f"{__name__}.{family}")

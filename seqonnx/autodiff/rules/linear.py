@@ -1,0 +1,3 @@
+"""Gradients of matrix products."""
+
+from __future__ import annotations

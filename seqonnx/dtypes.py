@@ -1,0 +1,75 @@
+"""Element types under the names that Keras and NumPy use."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+FLOAT_TYPES: Final = ("float16", "bfloat16", "float32", "float64")
+INTEGER_TYPES: Final = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+ALL_TYPES: Final = (*FLOAT_TYPES, *INTEGER_TYPES, "bool", "string")
+
+
+def standardize(dtype: object) -> str:
+    """Return the standard name of `dtype`.
+
+    Args:
+        dtype: a name (`"float32"`), a NumPy dtype or type, or None for the default `"float32"`.
+
+    Returns:
+        One of `ALL_TYPES`.
+
+    Raises:
+        ValueError: if the type has no ONNX counterpart that layers can work on.
+
+    Example:
+        >>> standardize(np.float64)
+        'float64'
+    """
+    if dtype is None:
+        return "float32"
+    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name  # type: ignore[call-overload]
+    if name in {"half", "single", "double"}:
+        name = np.dtype(name).name
+    if name not in ALL_TYPES:
+        raise ValueError(f"Invalid dtype: {dtype}. Expected one of {', '.join(ALL_TYPES)}.")
+    return str(name)
+
+
+def is_float(dtype: str) -> bool:
+    """Whether `dtype` (a standard name) is a floating-point type."""
+    return dtype in FLOAT_TYPES
+
+
+def to_array(data: Any, dtype: str | None, what: str) -> npt.NDArray[Any]:
+    """Return `data` as a contiguous NumPy array.
+
+    Args:
+        data: array, list of numbers, or anything with `__array__` (torch, pandas, jax …).
+        dtype: standard name to cast to; None keeps a numeric type as it is.
+        what: name of the data in errors, such as `"x"`.
+
+    Returns:
+        C-contiguous array.
+
+    Raises:
+        ValueError: if the data holds text or objects, or rows of different lengths.
+
+    Example:
+        >>> to_array([[1, 2]], "float32", "x").dtype.name
+        'float32'
+    """
+    try:
+        array = np.asarray(data)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"`{what}` cannot be made an array: {error}. Received: {type(data)}"
+        ) from error
+    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+        raise ValueError(
+            f"`{what}` must hold numbers. Received data of dtype {array.dtype} "
+            f"(type {type(data).__name__}). Encode text and objects as numbers first."
+        )
+    return np.ascontiguousarray(array if dtype is None else array.astype(dtype, copy=False))

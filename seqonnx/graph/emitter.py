@@ -1,0 +1,255 @@
+"""The emitter: `op.MatMul(x, w)` adds a node to a graph. The only maker of builders.
+
+It stands on `onnxscript.GraphBuilder` (schema checks, constant promotion, shape inference for
+each node) and adds what seqonnx needs: names scoped by layer, variables, noise, state updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+import onnxscript
+
+from seqonnx.graph.variable import Variable
+from seqonnx.graph.versions import OPSET
+
+Dim = int | str | None
+WeightsAs = Literal["initializer", "input"]
+
+_INFERENCE_ERROR = "pkg.onnxscript.shape_inference_error"
+
+
+class Emitter:
+    """Adds nodes to one graph; every ONNX operator is a method.
+
+    `op.Add(x, 1.0)` appends an `Add` node and returns its output (a tuple where the call asks
+    for several with `_outputs=2`). An argument may be a graph value, a `Variable`, a Python
+    number or list (cast to the type of the other operands), or a NumPy array. Lower-case methods
+    do what is not an operator.
+
+    Args:
+        graph: graph to add to; a new, empty one by default.
+        weights_as: how variables enter the graph: `"initializer"` bakes their values in,
+            `"input"` makes them inputs.
+        except_for: variables that enter the other way.
+
+    Example:
+        >>> op = Emitter()
+        >>> x = op.input("x", "float32", ("batch", 4))
+        >>> with op.scope("act"):
+        ...     y = op.Relu(x)
+        >>> y.name, str(y.shape)
+        ('act/Relu', '[batch,4]')
+    """
+
+    def __init__(
+        self,
+        graph: ir.Graph | None = None,
+        *,
+        weights_as: WeightsAs = "initializer",
+        except_for: Collection[Variable] = (),
+    ) -> None:
+        if graph is None:
+            graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name="seqonnx")
+        self.graph = graph
+        self._weights_as = weights_as
+        self._except_for = frozenset(except_for)
+        self.variables: dict[Variable, ir.Value] = {}
+        self.updates: dict[Variable, ir.Value] = {}
+        self.losses: list[ir.Value] = []
+        self.noise: dict[str, ir.Value] = {}
+        self._builder = onnxscript.GraphBuilder(graph)
+        self._scopes: list[str] = []
+        self._taken = _names_in(graph)
+
+    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+        if not op_type[0].isupper():
+            raise AttributeError(f"'{op_type}' is not an ONNX operator nor a method of Emitter.")
+
+        def emit(*args: Any, **attributes: Any) -> Any:
+            return self.emit(op_type, args, attributes)
+
+        return emit
+
+    def emit(self, op_type: str, args: Sequence[Any], attributes: dict[str, Any]) -> Any:
+        """Append one node; `op.Relu(x)` is short for `op.emit("Relu", [x], {})`.
+
+        Args:
+            op_type: name of a standard operator.
+            args: its inputs (values, variables, numbers, lists, arrays; None leaves one out).
+            attributes: its attributes; `_outputs` is the number of outputs (default 1).
+
+        Returns:
+            The output value, or a tuple of them where `_outputs` is above 1.
+
+        Raises:
+            ValueError: if ONNX's own shape inference refuses the inputs.
+        """
+        attributes = dict(attributes)
+        count = attributes.pop("_outputs", 1)
+        values = [self._to_value(arg) for arg in args]
+        name = self.unique_name(op_type)
+        made = self._builder.call_op(
+            op_type, values, attributes, domain="", version=OPSET, outputs=count, name=name
+        )
+        outputs: tuple[ir.Value, ...] = (made,) if isinstance(made, ir.Value) else tuple(made)
+        for i, value in enumerate(outputs):
+            value.name = name if len(outputs) == 1 else f"{name}.{i}"
+        node = outputs[0].producer()
+        if node is not None:
+            error = node.metadata_props.get(_INFERENCE_ERROR)
+            if error is not None:
+                raise ValueError(self._refusal(name, op_type, values, error))
+            node.metadata_props.clear()
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def input(self, name: str, dtype: str, shape: Sequence[Dim]) -> ir.Value:
+        """Add a graph input; unnamed dimensions (None) stay unknown."""
+        return self._input(self._number(name), dtype, shape)
+
+    def output(self, value: ir.Value, name: str) -> ir.Value:
+        """Make `value` a graph output called `name`; returns the value that carries the name."""
+        if value.is_graph_input() or value.is_graph_output() or value.producer() is None:
+            value = self.Identity(value)
+        value.name = self._number(name)
+        self.graph.outputs.append(value)
+        return value
+
+    def constant(self, array: npt.NDArray[Any], name: str = "constant") -> ir.Value:
+        """Add a constant array as an initializer of the graph, named in the current scope."""
+        name = self.unique_name(name)
+        return self._initializer(name, np.ascontiguousarray(array).reshape(array.shape))
+
+    def read(self, variable: Variable) -> ir.Value:
+        """Return the value that stands for `variable` in this graph (ONNX layout)."""
+        value = self.variables.get(variable)
+        if value is None:
+            name = self.unique_name(variable.name)
+            stored = variable.stored()
+            baked = (self._weights_as == "initializer") != (variable in self._except_for)
+            if baked:
+                value = self._initializer(name, stored)
+            else:
+                value = self._input(name, variable.dtype, stored.shape)
+            self.variables[variable] = value
+        return value
+
+    def update(self, variable: Variable, value: ir.Value) -> None:
+        """Say that a training step replaces `variable` by `value` (moving averages and such)."""
+        self.read(variable)
+        self.updates[variable] = value
+
+    def add_loss(self, value: ir.Value) -> None:
+        """Add a scalar to the loss that training minimises (regularizers)."""
+        self.losses.append(value)
+
+    def random_uniform(self, shape: Sequence[Dim]) -> ir.Value:
+        """Return noise in [0, 1): an input that the training loop fills anew at every step."""
+        name = self.unique_name("noise")
+        value = self._input(name, "float32", shape)
+        self.noise[name] = value
+        return value
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Prefix the names of nodes, constants and variables made inside with `name/`."""
+        self._scopes.append(name)
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+
+    @property
+    def scope_name(self) -> str:
+        """The current scope, such as `"base/conv1"`; empty at the top."""
+        return "/".join(self._scopes)
+
+    def unique_name(self, name: str) -> str:
+        """Return `scope/name`, numbered (`_1`, `_2`, …) if it is taken."""
+        return self._number("/".join([*self._scopes, name]))
+
+    def refresh_names(self) -> None:
+        """Learn the names that a pass over the graph has given or freed."""
+        self._taken = _names_in(self.graph)
+
+    def _number(self, name: str) -> str:
+        candidate, number = name, 0
+        while candidate in self._taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        self._taken.add(candidate)
+        return candidate
+
+    def _input(self, name: str, dtype: str, shape: Sequence[Dim]) -> ir.Value:
+        value = ir.Value(name=name, type=ir.TensorType(ir_dtype(dtype)), shape=ir.Shape(shape))
+        self.graph.inputs.append(value)
+        return value
+
+    def _to_value(self, arg: Any) -> Any:
+        if isinstance(arg, Variable):
+            return self.read(arg)
+        if isinstance(arg, np.ndarray):
+            return self.constant(arg)
+        if isinstance(arg, np.generic):
+            return self.constant(np.asarray(arg))
+        return arg
+
+    def _initializer(self, name: str, array: npt.NDArray[Any]) -> ir.Value:
+        tensor = ir.Tensor(array, name=name)
+        value = ir.Value(
+            name=name,
+            type=ir.TensorType(tensor.dtype),
+            shape=ir.Shape(array.shape),
+            const_value=tensor,
+        )
+        self.graph.register_initializer(value)
+        return value
+
+    def _refusal(self, name: str, op_type: str, values: Sequence[Any], error: str) -> str:
+        shapes = ", ".join(str(v.shape) for v in values if isinstance(v, ir.Value))
+        layer = self.scope_name or "(no layer)"
+        return (
+            f"ONNX refuses the inputs of {op_type} (node '{name}', layer '{layer}'): "
+            f"received shapes {shapes}. {error}"
+        )
+
+
+def ir_dtype(name: str) -> ir.DataType:
+    """Return the ONNX element type of a standard name such as `"float32"`."""
+    if name == "bfloat16":
+        return ir.DataType.BFLOAT16
+    return ir.DataType.STRING if name == "string" else ir.DataType.from_numpy(np.dtype(name))
+
+
+def dtype_name(value: ir.Value) -> str:
+    """Return the standard name of a value's element type, such as `"float32"`."""
+    if value.dtype is None:
+        raise ValueError(f"The element type of '{value.name}' is unknown.")
+    return str(value.dtype.numpy().name)
+
+
+def static_shape(value: ir.Value) -> tuple[Dim, ...]:
+    """Return a value's shape: an int where known, a name or None where it is not.
+
+    Raises:
+        ValueError: if not even the rank is known.
+    """
+    if value.shape is None:
+        raise ValueError(f"The rank of '{value.name}' is unknown.")
+    return tuple(d if isinstance(d, int) else d.value for d in value.shape)
+
+
+def _names_in(graph: ir.Graph) -> set[str]:
+    """Names of values and nodes that a graph already holds."""
+    names = {value.name for value in graph.inputs if value.name}
+    names.update(name for name in graph.initializers if name)
+    for node in graph.all_nodes():
+        if node.name:
+            names.add(node.name)
+        names.update(value.name for value in node.outputs if value.name)
+    return names

@@ -1,0 +1,222 @@
+"""From an ONNX file to the frozen records that every report is rendered from.
+
+Counts are taken twice where the model has dynamic dimensions: once in terms of their names, once
+at concrete sizes, because inference resolves more when it sees numbers (a convolution over
+`height` has an output height that no plain name expresses).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import onnx
+
+from seqonnx.report.grouping import group_rows, read_layers, sum_rows
+from seqonnx.report.measure import Value, Visit, Walk, measure
+from seqonnx.report.memory import peak_activation_bytes
+from seqonnx.report.polynomial import Polynomial
+from seqonnx.report.read import read_model
+from seqonnx.report.records import ModelReport, Row, Tensor, Totals
+from seqonnx.report.shapes import bound, count_calls, feeds, infer, match_shapes, prepare
+from seqonnx.report.tensors import describe_type
+
+UNREAD = "(weights that no node reads)"
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Both walks over one model: in dimension names, and at sizes."""
+
+    symbolic: Walk
+    sized: Walk
+    sizes: dict[str, int]
+    inferred: onnx.ModelProto
+    notes: tuple[str, ...]
+
+
+def collect(
+    path: str | Path, shapes: Mapping[str, Sequence[int]] | None = None, *, by_node: bool = False
+) -> ModelReport:
+    """Read an ONNX file and describe it.
+
+    External data is not loaded, weights are never looked at, and shape inference that fails does
+    not stop the report: what is unknown is said in `notes` and `not_counted`.
+
+    Args:
+        path: the file, of any producer and operator set.
+        shapes: shape per input at which `macs_at` and the activation memory are taken; dynamic
+            dimensions that are not given are taken as 1.
+        by_node: one row per node even where the file records the layers.
+
+    Returns:
+        The records; numbers of the rows add up to the totals.
+
+    Raises:
+        ModelFileError: if the file is absent, truncated or no ONNX model.
+        ValueError: if `shapes` does not fit the inputs.
+
+    Example:
+        >>> collect("mnist.onnx", {"x": (32, 28, 28, 1)}).totals.params
+        34826
+    """
+    file = read_model(path)
+    model = file.model
+    calls = count_calls(model)
+    opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
+    measured = _measure(model, shapes or {})
+    visits = measured.sized.visits
+    rows = _node_rows(measured)
+    totals = _totals(rows, measured)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    notes = [*file.notes, *measured.notes]
+    try:
+        layers = read_layers(metadata)
+    except ValueError as error:
+        layers = ()
+        notes.append(str(error))
+    grouped = len(layers) > 0 and not by_node
+    return ModelReport(
+        file=str(path),
+        file_bytes=file.file_bytes,
+        external_bytes=file.external_bytes,
+        producer=f"{model.producer_name} {model.producer_version}".strip(),
+        ir_version=model.ir_version,
+        opsets=opsets,
+        functions=calls,
+        metadata=metadata,
+        inputs=_tensors(feeds(model)),
+        outputs=_tensors(measured.inferred.graph.output),
+        rows=group_rows(rows, layers) if grouped else rows,
+        totals=totals,
+        op_counts=dict(Counter(_op_name(visit.node) for visit in visits).most_common()),
+        not_counted=_not_counted(visits),
+        sizes=measured.sizes,
+        notes=tuple(notes),
+        grouped=grouped,
+    )
+
+
+def with_providers(report: ModelReport, placement: Mapping[str, str]) -> ModelReport:
+    """Return the report with the execution provider of each row.
+
+    Args:
+        report: what `collect` returned.
+        placement: provider per node name; nodes that a runtime fused away may be missing.
+    """
+    rows = []
+    for row in report.rows:
+        found = dict.fromkeys(placement[name] for name in row.members if name in placement)
+        rows.append(replace(row, provider=", ".join(found) or None))
+    return replace(report, rows=tuple(rows))
+
+
+def _measure(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> _Measured:
+    """Prepare the model in place, infer shapes and walk it, at names and at sizes."""
+    notes = list(prepare(model))
+    sizes = match_shapes(model, shapes)
+    inferred, failure = infer(model)
+    symbolic = sized = measure(inferred)
+    if sizes or shapes:
+        inferred_at, failure_at = infer(bound(model, sizes, shapes))
+        sized = measure(inferred_at)
+        failure = failure or failure_at
+    if failure:
+        notes.append(f"Shape inference failed, so shapes may be unknown: {failure}")
+    trips = sorted({name for v in sized.visits if v.macs for name in v.macs.names})
+    notes.extend(f"{name} is not known before the model runs and is taken as 1." for name in trips)
+    return _Measured(symbolic, sized, sizes, inferred, tuple(notes))
+
+
+def _node_rows(measured: _Measured) -> tuple[Row, ...]:
+    """Build one row per node of the graph; rows of bodies hang below their node."""
+    pairs = list(zip(measured.symbolic.visits, measured.sized.visits, strict=True))
+    rows: dict[int, Row] = {}
+    for index in reversed(range(len(pairs))):
+        symbolic, sized = pairs[index]
+        body = tuple(rows.pop(child) for child in symbolic.children)
+        rows[index] = _node_row(symbolic, sized, measured.sizes, body)
+    unread = _unread_row(measured.symbolic.unread)
+    return (*(rows[index] for index in sorted(rows)), *unread)
+
+
+def _node_row(
+    symbolic: Visit, sized: Visit, sizes: Mapping[str, int], body: tuple[Row, ...]
+) -> Row:
+    """Describe one node; its bodies are added to it."""
+    first = symbolic.outputs[0] if symbolic.outputs else Value("", "?", None)
+    at = sized.macs if sized.macs is not None else symbolic.macs
+    return Row(
+        name=symbolic.name,
+        op_type=_op_name(symbolic.node),
+        layer=None,
+        output_shape=first.shape,
+        dtype=first.dtype,
+        params=sum(w.size for w in symbolic.weights) + sum(row.params for row in body),
+        weight_bytes=sum(w.nbytes for w in symbolic.weights) + sum(r.weight_bytes for r in body),
+        macs=symbolic.macs,
+        macs_at=None if at is None else at.evaluate(sizes),
+        complete=sized.complete or symbolic.complete,
+        members=(symbolic.name,),
+        body=body,
+    )
+
+
+def _unread_row(unread: Sequence[Value]) -> tuple[Row, ...]:
+    """Return a row for weights that no node reads, so that rows add up to the totals."""
+    if not unread:
+        return ()
+    return (
+        Row(
+            name=UNREAD,
+            op_type="",
+            layer=None,
+            output_shape=None,
+            dtype="?",
+            params=sum(value.size for value in unread),
+            weight_bytes=sum(value.nbytes for value in unread),
+            macs=Polynomial.of(0),
+            macs_at=0,
+        ),
+    )
+
+
+def _totals(rows: Sequence[Row], measured: _Measured) -> Totals:
+    """Add up the rows."""
+    macs, macs_at, complete = sum_rows(rows)
+    graph = measured.inferred.graph
+    return Totals(
+        params=sum(row.params for row in rows),
+        weight_bytes=sum(row.weight_bytes for row in rows),
+        macs=macs,
+        macs_at=macs_at,
+        complete=complete,
+        nodes=len(measured.symbolic.visits),
+        peak_activation_bytes=peak_activation_bytes(
+            measured.sized.visits,
+            [value.name for value in feeds(measured.inferred)],
+            [value.name for value in graph.output],
+        ),
+    )
+
+
+def _not_counted(visits: Sequence[Visit]) -> dict[str, int]:
+    """Count the nodes without MACs per operator; a node whose body is the reason is left out."""
+    missing: Counter[str] = Counter()
+    for visit in visits:
+        inside = any(not visits[child].complete for child in visit.children)
+        if visit.macs is None and not inside:
+            missing[_op_name(visit.node)] += 1
+    return dict(missing.most_common())
+
+
+def _op_name(node: onnx.NodeProto) -> str:
+    """Return the operator, with its domain unless that is the standard one."""
+    return node.op_type if node.domain in {"", "ai.onnx"} else f"{node.domain}.{node.op_type}"
+
+
+def _tensors(values: Sequence[onnx.ValueInfoProto]) -> tuple[Tensor, ...]:
+    """Describe graph inputs or outputs."""
+    return tuple(Tensor(value.name, *describe_type(value.type)) for value in values)

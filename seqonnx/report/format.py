@@ -1,0 +1,93 @@
+"""Small pieces of text that several outputs share: shapes, sizes, counts, safe names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seqonnx.report.polynomial import Shape
+from seqonnx.report.records import ModelReport, Totals
+
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
+
+def size_text(nbytes: float) -> str:
+    """Write a number of bytes in steps of 1024, e.g. 46720 is `45.62 KB`."""
+    for unit in _UNITS[:-1]:
+        if nbytes < 1024:
+            return f"{nbytes:.2f} {unit}"
+        nbytes /= 1024
+    return f"{nbytes:.2f} {_UNITS[-1]}"
+
+
+def shape_text(shape: Shape) -> str:
+    """Write a shape with dimension names, `?` for what is unknown: `(batch, 26, ?, 32)`."""
+    if shape is None:
+        return "?"
+    return "(" + ", ".join("?" if dim is None else str(dim) for dim in shape) + ")"
+
+
+def sizes_text(sizes: Mapping[str, int]) -> str:
+    """Write sizes of dynamic dimensions: `batch = 1, time = 20`."""
+    return ", ".join(f"{name} = {size:,}" for name, size in sizes.items())
+
+
+def count_text(count: int | None, complete: bool) -> str:
+    """Write a count; `?` if nothing is known, `≥` in front if something is left out."""
+    if count is None:
+        return "?"
+    return f"{count:,}" if complete else f"≥ {count:,}"
+
+
+def macs_text(totals: Totals, sizes: Mapping[str, int]) -> str:
+    """Write the total of MACs, in dimension names and at sizes where the model is dynamic."""
+    at = count_text(totals.macs_at, totals.complete)
+    if totals.macs is not None and totals.macs.constant is not None:
+        return at
+    where = f"{at} at {sizes_text(sizes)}" if sizes else at
+    return where if totals.macs is None else f"{totals.macs}  ({where})"
+
+
+def printable(text: str) -> str:
+    """Escape control characters, so that a name in a file cannot steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Write a histogram on one line: `Conv 53, Relu 49`."""
+    return ", ".join(f"{printable(name)} {count:,}" for name, count in counts.items())
+
+
+def header_items(report: ModelReport) -> list[tuple[str, str]]:
+    """Return the facts about the file as `(label, text)`, those that do not apply left out."""
+    size = size_text(report.file_bytes)
+    if report.external_bytes:
+        size += f" + {size_text(report.external_bytes)} external data"
+    opsets = ", ".join(f"{domain} {version}" for domain, version in report.opsets.items())
+    items = [
+        ("File", f"{report.file} ({size})"),
+        ("Producer", report.producer or "not stated"),
+        ("IR version", str(report.ir_version)),
+        ("Opsets", opsets or "none"),
+    ]
+    if report.functions:
+        calls = (f"{name} ({count} calls)" for name, count in report.functions.items())
+        items.append(("Functions", ", ".join(calls)))
+    items.extend((f"Metadata {key}", value) for key, value in report.metadata.items())
+    return [(printable(label), printable(text)) for label, text in items]
+
+
+def total_items(report: ModelReport) -> list[tuple[str, str]]:
+    """Return the totals, the histogram and what is missing as `(label, text)`."""
+    totals = report.totals
+    items = [
+        ("Total params", f"{totals.params:,} ({size_text(totals.weight_bytes)})"),
+        ("Total MACs", f"{macs_text(totals, report.sizes)}  [1 MAC = 2 FLOPs]"),
+    ]
+    if totals.peak_activation_bytes is not None:
+        at = f" at {sizes_text(report.sizes)}" if report.sizes else ""
+        items.append(("Peak activations", size_text(totals.peak_activation_bytes) + at))
+    items.append(("Nodes", f"{totals.nodes:,}: {counts_text(report.op_counts)}"))
+    if report.not_counted:
+        items.append(("MACs not counted", counts_text(report.not_counted)))
+    items.extend(("Note", printable(note)) for note in report.notes)
+    return items

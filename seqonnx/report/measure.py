@@ -1,0 +1,207 @@
+"""Walk a model once: what each node costs, which weights it reads, what it returns.
+
+The walk is flat: subgraph bodies (If, Loop, Scan) follow their node, and a node knows its parent,
+so sums over bodies are one backward pass instead of a recursion.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from math import prod
+from typing import Any
+
+import onnx
+from onnx import numpy_helper
+
+from seqonnx.report.cost import count_macs
+from seqonnx.report.mac_rules import NodeFacts
+from seqonnx.report.polynomial import Polynomial, Shape
+from seqonnx.report.read import stored_tensors, subgraphs
+from seqonnx.report.tensors import byte_size, describe_type, dtype_name, is_parameter
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A value visible in a graph; `stored` ones have `nbytes` in the file, perhaps an `integer`."""
+
+    name: str
+    dtype: str
+    shape: Shape
+    data_type: int = 0
+    stored: bool = False
+    nbytes: int = 0
+    integer: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements of a stored value."""
+        return prod(dim for dim in self.shape or () if isinstance(dim, int))
+
+
+@dataclass
+class Visit:
+    """One node of the walk; `parent` is the index of the node whose `branch` holds it."""
+
+    node: onnx.NodeProto
+    inputs: tuple[Value | None, ...]
+    outputs: tuple[Value, ...]
+    parent: int | None
+    branch: str
+    facts: NodeFacts
+    macs: Polynomial | None = None
+    complete: bool = True
+    weights: list[Value] = field(default_factory=list)
+    children: list[int] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name of the node, or of its first output where it has none."""
+        return self.facts.name
+
+
+@dataclass(frozen=True)
+class Walk:
+    """All visits in file order, and the weights that no node reads."""
+
+    visits: list[Visit]
+    unread: tuple[Value, ...]
+
+
+Scope = ChainMap[str, Value]
+
+
+def measure(model: onnx.ModelProto) -> Walk:
+    """Visit every node of a shape-inferred model and fill in MACs and weights."""
+    versions = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
+    stored: list[Value] = []
+    visits = _visit_all(model.graph, versions, stored)
+    for visit in reversed(visits):
+        _count(visit, visits)
+    return Walk(visits, _assign_weights(visits, stored))
+
+
+def known_sum(counts: Sequence[Polynomial | None]) -> Polynomial | None:
+    """Add what is known; None if something is unknown and nothing but zeros is known."""
+    total = sum((count for count in counts if count is not None), Polynomial.of(0))
+    return None if total == Polynomial.of(0) and None in counts else total
+
+
+def _visit_all(
+    graph: onnx.GraphProto, versions: Mapping[str, int], stored: list[Value]
+) -> list[Visit]:
+    """List the nodes of a graph and of the bodies below it, and the stored values."""
+    visits: list[Visit] = []
+    scope = _declare(graph, Scope(), stored)
+    pending: list[_Frame] = [(node, scope, None, "") for node in reversed(graph.node)]
+    while pending:
+        node, scope, parent, branch = pending.pop()
+        index = len(visits)
+        inputs = tuple(scope.get(name) for name in node.input)
+        unknown = (Value(name, "?", None) for name in node.output)
+        outputs = tuple(scope.get(value.name, value) for value in unknown if value.name)
+        facts = _facts(node, inputs, outputs, versions)
+        visits.append(Visit(node, inputs, outputs, parent, branch, facts))
+        if parent is not None:
+            visits[parent].children.append(index)
+        for attribute, body in reversed(list(subgraphs(node))):
+            inner = _declare(body, scope.new_child(), stored)
+            pending += [(child, inner, index, attribute) for child in reversed(body.node)]
+    return visits
+
+
+_Frame = tuple[onnx.NodeProto, Scope, int | None, str]
+
+
+def _declare(graph: onnx.GraphProto, scope: Scope, stored: list[Value]) -> Scope:
+    """Enter the values of `graph` in `scope`, and those that the file stores in `stored`."""
+    for value in chain(graph.input, graph.value_info, graph.output):
+        dtype, shape = describe_type(value.type)
+        scope[value.name] = Value(value.name, dtype, shape)
+    for name, tensor in stored_tensors(graph):
+        scope[name] = Value(
+            name,
+            dtype_name(tensor.data_type),
+            tuple(tensor.dims),
+            tensor.data_type,
+            stored=True,
+            nbytes=byte_size(tensor.data_type, tensor.dims),
+            integer=_scalar_integer(tensor),
+        )
+        stored.append(scope[name])
+    return scope
+
+
+def _scalar_integer(tensor: onnx.TensorProto) -> int | None:
+    """Return the one integer that a tensor holds in the file itself, else None."""
+    if (
+        list(tensor.dims) not in ([], [1])
+        or tensor.data_type not in {onnx.TensorProto.INT32, onnx.TensorProto.INT64}
+        or tensor.data_location == onnx.TensorProto.EXTERNAL
+    ):
+        return None
+    values = numpy_helper.to_array(tensor).reshape(-1)
+    return int(values[0])
+
+
+def _facts(
+    node: onnx.NodeProto,
+    inputs: Sequence[Value | None],
+    outputs: Sequence[Value],
+    versions: Mapping[str, int],
+) -> NodeFacts:
+    """Gather what MAC rules look at."""
+    attributes: dict[str, Any] = {
+        attribute.name: onnx.helper.get_attribute_value(attribute)
+        for attribute in node.attribute
+        if attribute.type not in {onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS}
+        and not attribute.ref_attr_name
+    }
+    return NodeFacts(
+        op_type=node.op_type,
+        version=versions.get(node.domain or "ai.onnx", 0),
+        inputs=tuple(value.shape if value else None for value in inputs),
+        outputs=tuple(value.shape for value in outputs) or (None,),
+        attributes=attributes,
+        integers={i: v.integer for i, v in enumerate(inputs) if v and v.integer is not None},
+        name=node.name or next((value.name for value in outputs), node.op_type),
+    )
+
+
+def _count(visit: Visit, visits: Sequence[Visit]) -> None:
+    """Fill in the MACs of one visit; those of its bodies are there already."""
+    bodies: dict[str, list[Polynomial | None]] = {name: [] for name, _ in subgraphs(visit.node)}
+    for child in (visits[index] for index in visit.children):
+        bodies[child.branch].append(child.macs)
+        visit.complete = visit.complete and child.complete
+    sums = {name: known_sum(counts) for name, counts in bodies.items()}
+    visit.facts = replace(visit.facts, bodies=sums)
+    visit.macs = count_macs(visit.node.domain, visit.facts)
+    visit.complete = visit.complete and visit.macs is not None
+
+
+def _assign_weights(visits: Sequence[Visit], stored: Sequence[Value]) -> tuple[Value, ...]:
+    """Give each stored parameter to the first node that reads it; return those nobody reads."""
+    read: set[int] = set()
+    taken: set[int] = set()
+    for visit in visits:
+        for index, value in enumerate(visit.inputs):
+            if value is None or not value.stored:
+                continue
+            read.add(id(value))
+            counts = is_parameter(value.data_type, _rank(value), visit.node.op_type, index)
+            if counts and id(value) not in taken:
+                taken.add(id(value))
+                visit.weights.append(value)
+    return tuple(
+        value
+        for value in stored
+        if id(value) not in read and is_parameter(value.data_type, _rank(value), "", 0)
+    )
+
+
+def _rank(value: Value) -> int:
+    """Return the rank of a stored value."""
+    return len(value.shape or ())

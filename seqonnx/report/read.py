@@ -1,0 +1,168 @@
+"""Read an ONNX file as it is, without its external data, with one clear line on failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from seqonnx.errors import ModelFileError
+from seqonnx.report.tensors import byte_size
+
+_PROTOBUF_LIMIT = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A parsed file: the model, sizes in bytes, and remarks on missing external data."""
+
+    model: onnx.ModelProto
+    file_bytes: int
+    external_bytes: int
+    notes: tuple[str, ...]
+
+
+def read_model(path: str | Path) -> ModelFile:
+    """Parse an ONNX file without loading external data.
+
+    Args:
+        path: the file; its extension does not matter, its content is binary protobuf.
+
+    Raises:
+        ModelFileError: if the file is absent, a directory, empty, truncated or not an ONNX model.
+            The message is one line that names the file and what is wrong.
+
+    Example:
+        >>> read_model("model.onnx").model.ir_version
+        11
+    """
+    data = _read_bytes(Path(path))
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except DecodeError:
+        raise ModelFileError(
+            f"{path}: not an ONNX model: the file is truncated or is something else "
+            f"({len(data):,} bytes cannot be parsed as protobuf)"
+        ) from None
+    _check_is_model(path, model)
+    external_bytes, notes = _external_data(model, Path(path).parent)
+    return ModelFile(model, len(data), external_bytes, notes)
+
+
+def graphs_of(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
+    """Yield the main graph and every subgraph of it and of the functions."""
+    pending = [model.graph]
+    nodes = [node for function in model.functions for node in function.node]
+    pending.extend(graph for node in nodes for _, graph in subgraphs(node))
+    while pending:
+        graph = pending.pop()
+        yield graph
+        pending.extend(body for node in graph.node for _, body in subgraphs(node))
+
+
+def subgraphs(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.GraphProto]]:
+    """Yield `(attribute name, graph)` for each body of an If, Loop, Scan or the like."""
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            yield attribute.name, attribute.g
+        for graph in attribute.graphs:
+            yield attribute.name, graph
+
+
+def stored_tensors(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.TensorProto]]:
+    """Yield `(value name, tensor)` stored in `graph` itself: initializers, `Constant` values."""
+    for tensor in graph.initializer:
+        yield tensor.name, tensor
+    for sparse in graph.sparse_initializer:
+        yield sparse.values.name, sparse.values
+    for node in graph.node:
+        if node.op_type == "Constant" and node.output:
+            for attribute in node.attribute:
+                yield from ((node.output[0], tensor) for tensor in _constant_value(attribute))
+
+
+def _constant_value(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
+    """Yield the value of a `Constant` node as a tensor; a list of floats has rank 1."""
+    if attribute.type == onnx.AttributeProto.TENSOR:
+        yield attribute.t
+    elif attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
+        yield attribute.sparse_tensor.values
+    elif attribute.type == onnx.AttributeProto.FLOATS:
+        yield onnx.TensorProto(data_type=onnx.TensorProto.FLOAT, dims=[len(attribute.floats)])
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Read the file, or say in one line why not."""
+    try:
+        if path.is_dir():
+            raise ModelFileError(f"{path}: is a directory, not an ONNX file")
+        if path.stat().st_size > _PROTOBUF_LIMIT:
+            raise ModelFileError(
+                f"{path}: is larger than 2 GiB, which protobuf cannot hold: save the weights as "
+                "external data"
+            )
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelFileError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path}: cannot be read: {reason}") from None
+    if not data:
+        raise ModelFileError(f"{path}: is empty (0 bytes)")
+    return data
+
+
+def _check_is_model(path: str | Path, model: onnx.ModelProto) -> None:
+    """Reject bytes that happen to parse as protobuf but miss what every model has."""
+    missing = [
+        what
+        for what, present in (
+            ("IR version", model.ir_version > 0),
+            ("graph", model.HasField("graph")),
+            ("operator set", len(model.opset_import) > 0 or 0 < model.ir_version < 3),
+        )
+        if not present
+    ]
+    if missing:
+        raise ModelFileError(
+            f"{path}: not a complete ONNX model: it has no {', no '.join(missing)} "
+            "(truncated, or another kind of file)"
+        )
+
+
+def _external_data(model: onnx.ModelProto, folder: Path) -> tuple[int, tuple[str, ...]]:
+    """Add up tensors kept in other files; say which files are missing or too short."""
+    total = 0
+    needed: dict[str, int] = {}
+    for graph in graphs_of(model):
+        for _, tensor in stored_tensors(graph):
+            if tensor.data_location != onnx.TensorProto.EXTERNAL:
+                continue
+            keys = {entry.key: entry.value for entry in tensor.external_data}
+            length = _integer(keys.get("length"), byte_size(tensor.data_type, tensor.dims))
+            total += length
+            location = keys.get("location", "")
+            end = _integer(keys.get("offset"), 0) + length
+            needed[location] = max(needed.get(location, 0), end)
+    notes = []
+    for location, end in needed.items():
+        file = folder / location
+        if not file.is_file():
+            notes.append(f"External data file {location!r} is missing.")
+        elif file.stat().st_size < end:
+            notes.append(
+                f"External data file {location!r} is truncated: "
+                f"{file.stat().st_size:,} of {end:,} bytes."
+            )
+    return total, tuple(notes)
+
+
+def _integer(text: str | None, default: int) -> int:
+    """Return the decimal number in `text`, or `default` where there is none."""
+    return int(text) if text is not None and text.isdigit() else default

@@ -1,0 +1,135 @@
+"""The report as text for a terminal or a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from io import StringIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seqonnx.report.format import (
+    count_text,
+    header_items,
+    printable,
+    shape_text,
+    sizes_text,
+    total_items,
+)
+from seqonnx.report.records import ModelReport, Row, Tensor
+
+_UNLIMITED = 10_000
+_LONGEST_METADATA = 100
+
+
+def render_text(report: ModelReport, *, width: int | None = None, color: bool = False) -> str:
+    """Lay out a report as text.
+
+    Args:
+        report: the records.
+        width: columns available; None for as wide as the content needs.
+        color: whether to emphasise with ANSI codes.
+
+    Returns:
+        Lines without trailing blanks, the last one ended by a newline.
+
+    Example:
+        >>> print(render_text(collect("mnist.onnx"), width=100))
+    """
+    buffer = StringIO()
+    console = Console(
+        file=buffer,
+        width=width or _UNLIMITED,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        legacy_windows=False,
+    )
+    console.print(_pairs([(k, _shorten(k, text)) for k, text in header_items(report)]))
+    for title, tensors in (("Inputs", report.inputs), ("Outputs", report.outputs)):
+        console.print()
+        console.print(Text(title, style="bold"))
+        console.print(_tensors(tensors))
+    console.print()
+    console.print(_table(report))
+    if report.sizes:
+        console.print(Text(f"MACs at {sizes_text(report.sizes)}"))
+        console.print()
+    console.print(_pairs(total_items(report)))
+    return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
+
+
+def _shorten(label: str, text: str) -> str:
+    """Cut long metadata (licences, embedded JSON); the JSON output has them whole."""
+    if not label.startswith("Metadata") or len(text) <= _LONGEST_METADATA:
+        return text
+    return f"{text[:_LONGEST_METADATA]}… ({len(text):,} characters)"
+
+
+def _pairs(items: Sequence[tuple[str, str]]) -> Table:
+    """Lay out `label  text` lines."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, text in items:
+        table.add_row(Text(label), Text(text))
+    return table
+
+
+def _tensors(tensors: Sequence[Tensor]) -> Table:
+    """Lay out graph inputs or outputs."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for tensor in tensors:
+        cells = (f"  {printable(tensor.name)}", tensor.dtype, shape_text(tensor.shape))
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _table(report: ModelReport) -> Table:
+    """Lay out the rows, those of subgraph bodies indented below their node."""
+    with_provider = any(row.provider for row in report.rows)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column("Layer" if report.grouped else "Node", overflow="fold", min_width=12)
+    table.add_column("Class" if report.grouped else "Operator", overflow="fold")
+    table.add_column("Output shape", overflow="fold")
+    table.add_column("Type")
+    table.add_column("Params", justify="right", no_wrap=True)
+    table.add_column("MACs", justify="right", no_wrap=True)
+    table.add_column("%", justify="right", no_wrap=True)
+    if with_provider:
+        table.add_column("Provider")
+    for row, depth in _flatten(report.rows):
+        cells = [
+            f"{'  ' * (depth - 1)}└ {printable(row.name)}" if depth else printable(row.name),
+            printable(row.op_type),
+            printable(shape_text(row.output_shape)) if row.op_type else "",
+            row.dtype if row.dtype != "?" else "",
+            f"{row.params:,}",
+            count_text(row.macs_at, row.complete),
+            "" if depth else _share(row, report),
+        ]
+        if with_provider:
+            cells.append(row.provider or "")
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _flatten(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
+    """Yield each row with its depth, bodies after their node."""
+    pending = [(row, 0) for row in reversed(rows)]
+    while pending:
+        row, depth = pending.pop()
+        yield row, depth
+        pending += [(child, depth + 1) for child in reversed(row.body)]
+
+
+def _share(row: Row, report: ModelReport) -> str:
+    """Return the part of all MACs that a row takes, in percent."""
+    total = report.totals.macs_at
+    if not total or row.macs_at is None:
+        return ""
+    return f"{100 * row.macs_at / total:.1f}"

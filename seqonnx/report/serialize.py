@@ -1,0 +1,197 @@
+"""The report for programs and documents: JSON, CSV, Markdown."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from typing import Any
+
+from seqonnx.report.format import (
+    count_text,
+    header_items,
+    printable,
+    shape_text,
+    sizes_text,
+    total_items,
+)
+from seqonnx.report.polynomial import Polynomial, Shape
+from seqonnx.report.records import ModelReport, Row, Tensor, Totals
+
+_CSV_COLUMNS = (
+    "name",
+    "op_type",
+    "layer",
+    "output_shape",
+    "dtype",
+    "params",
+    "weight_bytes",
+    "macs",
+    "macs_at",
+    "provider",
+)
+
+
+def to_json(report: ModelReport) -> str:
+    """Return the report as one JSON object.
+
+    Shapes are lists of integers, dimension names and null (unknown); an unknown rank is null.
+    `macs` is an integer where it depends on no dynamic dimension, else a string such as
+    `"1234 * batch"`, or null where it is not counted or has no such form. `macs_at` is the integer
+    at `sizes`, or null; `complete` is false where `macs_at` leaves operators out. A row of an If,
+    Loop or Scan carries its inner rows in `body`; they are already added up in the row.
+    """
+    return json.dumps(_report(report), indent=2, ensure_ascii=False) + "\n"
+
+
+def to_csv(report: ModelReport) -> str:
+    """Return the rows as CSV with a header line.
+
+    Columns are as in the JSON rows; a shape is written as a JSON list, what is unknown is empty.
+    Rows of subgraph bodies are left out, so every column adds up to its total.
+    """
+    buffer = StringIO()
+    writer = csv.DictWriter(buffer, _CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in report.rows:
+        record = _row(row)
+        shape = record["output_shape"]
+        record["output_shape"] = None if shape is None else json.dumps(shape, ensure_ascii=False)
+        writer.writerow(record)
+    return buffer.getvalue()
+
+
+def to_markdown(report: ModelReport) -> str:
+    """Return the report as Markdown: a list of facts, and tables that GitHub renders."""
+    return "\n".join(_markdown_lines(report)) + "\n"
+
+
+def _report(report: ModelReport) -> dict[str, Any]:
+    """Return the report as plain values."""
+    return {
+        "file": report.file,
+        "file_bytes": report.file_bytes,
+        "external_bytes": report.external_bytes,
+        "producer": report.producer,
+        "ir_version": report.ir_version,
+        "opsets": dict(report.opsets),
+        "functions": dict(report.functions),
+        "metadata": dict(report.metadata),
+        "inputs": [_tensor(tensor) for tensor in report.inputs],
+        "outputs": [_tensor(tensor) for tensor in report.outputs],
+        "rows": [_row(row) for row in report.rows],
+        "totals": _totals(report.totals),
+        "op_counts": dict(report.op_counts),
+        "not_counted": dict(report.not_counted),
+        "sizes": dict(report.sizes),
+        "notes": list(report.notes),
+    }
+
+
+def _tensor(tensor: Tensor) -> dict[str, Any]:
+    """Return an input or output as plain values."""
+    return {"name": tensor.name, "dtype": tensor.dtype, "shape": _shape(tensor.shape)}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """Return a row as plain values."""
+    record: dict[str, Any] = {
+        "name": row.name,
+        "op_type": row.op_type,
+        "layer": row.layer,
+        "output_shape": _shape(row.output_shape),
+        "dtype": row.dtype,
+        "params": row.params,
+        "weight_bytes": row.weight_bytes,
+        "macs": _count(row.macs),
+        "macs_at": row.macs_at,
+        "complete": row.complete,
+        "trainable": row.trainable,
+        "provider": row.provider,
+    }
+    if row.body:
+        record["body"] = [_row(inner) for inner in row.body]
+    return record
+
+
+def _totals(totals: Totals) -> dict[str, Any]:
+    """Return the totals as plain values."""
+    return {
+        "params": totals.params,
+        "weight_bytes": totals.weight_bytes,
+        "macs": _count(totals.macs),
+        "macs_at": totals.macs_at,
+        "complete": totals.complete,
+        "nodes": totals.nodes,
+        "peak_activation_bytes": totals.peak_activation_bytes,
+    }
+
+
+def _shape(shape: Shape) -> list[int | str | None] | None:
+    """Return a shape as a list."""
+    return None if shape is None else list(shape)
+
+
+def _count(count: Polynomial | None) -> int | str | None:
+    """Return a count as an integer where it is one, else as an expression."""
+    if count is None:
+        return None
+    return count.format(separator="") if count.constant is None else count.constant
+
+
+def _markdown_lines(report: ModelReport) -> Iterator[str]:
+    """Yield the lines of the Markdown document."""
+    yield f"# {_cell(report.file)}"
+    yield ""
+    yield from (f"- **{_cell(label)}**: {_cell(text)}" for label, text in header_items(report))
+    yield ""
+    tensors = [(kind, t) for kind, ts in _signature(report) for t in ts]
+    yield from _markdown_table(
+        ("", "Name", "Type", "Shape"),
+        [(kind, t.name, t.dtype, shape_text(t.shape)) for kind, t in tensors],
+        "llll",
+    )
+    yield ""
+    first = ("Layer", "Class") if report.grouped else ("Node", "Operator")
+    macs = f"MACs at {sizes_text(report.sizes)}" if report.sizes else "MACs"
+    yield from _markdown_table(
+        (*first, "Output shape", "Type", "Params", macs),
+        [
+            (
+                row.name,
+                row.op_type,
+                shape_text(row.output_shape),
+                row.dtype,
+                f"{row.params:,}",
+                count_text(row.macs_at, row.complete),
+            )
+            for row in report.rows
+        ],
+        "llllrr",
+    )
+    yield ""
+    yield from (f"- **{_cell(label)}**: {_cell(text)}" for label, text in total_items(report))
+
+
+def _signature(report: ModelReport) -> Sequence[tuple[str, tuple[Tensor, ...]]]:
+    """Return inputs and outputs with their kind."""
+    return (("input", report.inputs), ("output", report.outputs))
+
+
+def _markdown_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], alignment: str
+) -> Iterator[str]:
+    """Yield a pipe table; `alignment` has `l` or `r` per column."""
+    yield f"| {' | '.join(map(_cell, header))} |"
+    yield f"|{'|'.join('---:' if side == 'r' else '---' for side in alignment)}|"
+    for row in rows:
+        yield f"| {' | '.join(map(_cell, row))} |"
+
+
+def _cell(text: str) -> str:
+    """Escape what Markdown would take for markup in running text."""
+    escaped = printable(text).replace("\\", "\\\\")
+    for sign in "|*_`<>[]":
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return escaped

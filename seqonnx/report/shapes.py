@@ -1,0 +1,171 @@
+"""Shape inference on any file: names for dynamic dimensions, sizes for them, and what is known.
+
+Dimensions that only inference made up (`unk__3`) are unknown to us; a dimension of a graph input
+without a name gets one, `images[0]` for the first of the input `images`, so that counts can be
+written in terms of it and a size can be given for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import onnx
+from onnx import inliner, shape_inference
+
+from seqonnx.report.polynomial import Dim
+from seqonnx.report.read import graphs_of, stored_tensors
+from seqonnx.report.tensors import describe_type
+
+_KEPT_BYTES = 4096
+
+
+def prepare(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Make `model` small and its dynamic dimensions named, in place.
+
+    Weights are dropped (their shapes stay; small tensors stay too, as Reshape and the like need
+    their values) and model-local functions are inlined.
+
+    Returns:
+        Notes on what could not be done.
+    """
+    for graph in graphs_of(model):
+        for _, tensor in stored_tensors(graph):
+            _drop_values(tensor)
+    notes = _inline(model)
+    for value in model.graph.input:
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if dim.WhichOneof("value") is None:
+                dim.dim_param = f"{value.name}[{axis}]"
+    return notes
+
+
+def feeds(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """Return the inputs that a caller gives: old files list initializers as inputs too."""
+    stored = {name for name, _ in stored_tensors(model.graph)}
+    return [value for value in model.graph.input if value.name not in stored]
+
+
+def dynamic_dims(model: onnx.ModelProto) -> list[str]:
+    """Return the names of the dynamic dimensions of the inputs, in order."""
+    shapes = [describe_type(value.type)[1] or () for value in feeds(model)]
+    return list(dict.fromkeys(dim for shape in shapes for dim in shape if isinstance(dim, str)))
+
+
+def match_shapes(model: onnx.ModelProto, given: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Return the size of each dynamic dimension of the inputs: as `given`, else 1.
+
+    Raises:
+        ValueError: if a name is no input, a rank or a static dimension differs, or one dimension
+            name gets two sizes.
+    """
+    inputs = {value.name: describe_type(value.type)[1] for value in feeds(model)}
+    sizes: dict[str, int] = {}
+    for name, shape in given.items():
+        if name not in inputs:
+            raise ValueError(
+                f"The model has no input {name!r}. Its inputs are: {', '.join(inputs) or 'none'}."
+            )
+        declared = inputs[name]
+        if declared is None:
+            continue
+        if len(declared) != len(shape):
+            raise ValueError(
+                f"Input {name!r} has {len(declared)} dimensions {_text(declared)}. "
+                f"Received: {_text(shape)}"
+            )
+        for dim, size in zip(declared, shape, strict=True):
+            known = sizes.setdefault(dim, size) if isinstance(dim, str) else dim
+            if known not in {None, size}:
+                raise ValueError(
+                    f"Input {name!r} has shape {_text(declared)}, where {dim} is {known}. "
+                    f"Received: {_text(shape)}"
+                )
+    return {name: sizes.get(name, 1) for name in dynamic_dims(model)}
+
+
+def bound(
+    model: onnx.ModelProto, sizes: Mapping[str, int], given: Mapping[str, Sequence[int]]
+) -> onnx.ModelProto:
+    """Return a copy with sizes in place of dimension names; inference fills in the rest."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for value in copy.graph.input:
+        tensor = value.type.tensor_type
+        if value.name in given and not tensor.HasField("shape"):
+            tensor.shape.dim.extend(
+                onnx.TensorShapeProto.Dimension(dim_value=size) for size in given[value.name]
+            )
+    for graph in graphs_of(copy):
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            for dim in value.type.tensor_type.shape.dim:
+                if dim.WhichOneof("value") != "dim_param":
+                    continue
+                if dim.dim_param in sizes:
+                    dim.dim_value = sizes[dim.dim_param]
+                else:
+                    dim.ClearField("dim_param")
+    return copy
+
+
+def infer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str | None]:
+    """Return the model with every shape that inference finds, and why inference failed if it did.
+
+    Inference never stops the report: without it the shapes that the file declares remain.
+    """
+    own = set(_dim_params(model))
+    try:
+        inferred = shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
+    except Exception as error:  # the C++ side raises several unrelated types
+        return model, str(error).strip().splitlines()[0]
+    for graph in graphs_of(inferred):
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            for dim in value.type.tensor_type.shape.dim:
+                if dim.dim_param.startswith("unk__") and dim.dim_param not in own:
+                    dim.ClearField("dim_param")
+    return inferred, None
+
+
+def count_calls(model: onnx.ModelProto) -> dict[str, int]:
+    """Return how many nodes call each model-local function."""
+    calls = {f"{f.domain}.{f.name}": 0 for f in model.functions}
+    bodies = [graph.node for graph in graphs_of(model)]
+    bodies.extend(function.node for function in model.functions)
+    for node in (node for body in bodies for node in body):
+        name = f"{node.domain}.{node.op_type}"
+        if name in calls:
+            calls[name] += 1
+    return calls
+
+
+def _inline(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Replace calls of model-local functions by their bodies, in place."""
+    if not model.functions:
+        return ()
+    try:
+        inlined = inliner.inline_local_functions(model)
+    except Exception as error:  # the C++ side raises several unrelated types
+        return (f"Model-local functions are not expanded: {str(error).strip().splitlines()[0]}",)
+    model.CopyFrom(inlined)
+    return ()
+
+
+def _drop_values(tensor: onnx.TensorProto) -> None:
+    """Free the values of a large tensor; its shape and type stay."""
+    if tensor.ByteSize() <= _KEPT_BYTES or tensor.data_location == onnx.TensorProto.EXTERNAL:
+        return
+    kept = onnx.TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
+    kept.data_location = onnx.TensorProto.EXTERNAL
+    kept.external_data.add(key="location", value="dropped")
+    tensor.CopyFrom(kept)
+
+
+def _dim_params(model: onnx.ModelProto) -> Iterator[str]:
+    """Yield every dimension name that the file itself uses."""
+    for graph in graphs_of(model):
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim if dim.dim_param)
+
+
+def _text(shape: Sequence[Dim]) -> str:
+    """Write a shape as it is typed on the command line."""
+    return ",".join("?" if dim is None else str(dim) for dim in shape)

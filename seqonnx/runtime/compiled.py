@@ -1,0 +1,73 @@
+"""An emission, compiled: a graph with its session, its variables and its noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.serde import to_bytes
+from seqonnx.runtime.device import Device, select_device
+from seqonnx.runtime.noise import uniform_noise
+from seqonnx.runtime.session import Session
+
+
+class Compiled:
+    """Runs what was emitted into one graph on arrays.
+
+    Variables that entered the graph as inputs are given their current value at every run, so the
+    session outlives training.
+
+    Args:
+        op: the emitter, with its inputs and outputs declared.
+        device: where to run; default: the device of the process.
+
+    Example:
+        >>> op = Emitter()
+        >>> x = op.input("x", "float32", ("batch", 2))
+        >>> _ = op.output(op.Neg(x), "y")
+        >>> Compiled(op).run([np.ones((1, 2), np.float32)])[0].tolist()
+        [[-1.0, -1.0]]
+    """
+
+    def __init__(self, op: Emitter, device: Device | None = None) -> None:
+        self._fed = {v.name: variable for variable, v in op.variables.items() if v.is_graph_input()}
+        self._noise = {name: static_shape(value) for name, value in op.noise.items()}
+        special = self._fed.keys() | self._noise.keys()
+        self._inputs = [value for value in op.graph.inputs if value.name not in special]
+        self._names = [str(value.name) for value in self._inputs]
+        self._session = Session(to_bytes(op.graph), device or select_device())
+
+    def run(
+        self, arrays: Sequence[npt.NDArray[Any]], *, seed: int = 0, step: int = 0
+    ) -> list[npt.NDArray[Any]]:
+        """Run the graph.
+
+        Args:
+            arrays: one array for each declared input, in order.
+            seed: seed of the noise, where the graph has any.
+            step: counter of the noise.
+
+        Returns:
+            The outputs.
+        """
+        feeds: dict[str, npt.NDArray[Any]] = dict(zip(self._names, arrays, strict=True))
+        feeds.update({str(name): variable.stored() for name, variable in self._fed.items()})
+        if self._noise:
+            sizes = self._sizes(feeds)
+            for name, shape in self._noise.items():
+                actual = [d if isinstance(d, int) else sizes[str(d)] for d in shape]
+                feeds[name] = uniform_noise(seed, step, name, actual)
+        return self._session.run(feeds)
+
+    def _sizes(self, feeds: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:
+        """Actual sizes of the symbolic dimensions of the inputs."""
+        sizes: dict[str, int] = {}
+        for value in self._inputs:
+            for dim, size in zip(static_shape(value), feeds[str(value.name)].shape, strict=True):
+                if isinstance(dim, str):
+                    sizes[dim] = size
+        return sizes

@@ -1,0 +1,36 @@
+"""From the name of a node, as ONNX Runtime reports it, back to the layer that emitted it.
+
+Nodes are named `<layer>/<operator>`, gradient nodes `grad/<layer>/<operator>`.
+"""
+
+from __future__ import annotations
+
+import re
+
+_GRADIENT_SCOPE = "grad/"
+_FUSION_SUFFIX = re.compile(r"/\w*Fusion$")
+
+
+def emitted_name(name: str) -> str:
+    """Take off what ONNX Runtime's fusions add to a node's name.
+
+    Example:
+        >>> emitted_name("fused dense/MatMul/MatMulAddFusion")
+        'dense/MatMul'
+    """
+    return _FUSION_SUFFIX.sub("", name.removeprefix("fused "))
+
+
+def layer_of(node: str) -> str:
+    """Name the layer that emitted a node: empty for a node that stands in no layer's scope.
+
+    Example:
+        >>> layer_of("grad/dense/MatMul")
+        'dense'
+    """
+    return node.removeprefix(_GRADIENT_SCOPE).rpartition("/")[0]
+
+
+def is_gradient(node: str) -> bool:
+    """Whether a node computes a gradient."""
+    return node.startswith(_GRADIENT_SCOPE)

@@ -1,0 +1,214 @@
+"""Sessions: a graph, loaded by ONNX Runtime on a device, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqonnx.errors import DeviceError, ExecutionError, ModelFileError
+from seqonnx.runtime.arrays import DeviceArray, TensorSpec
+from seqonnx.runtime.binding import Binding
+from seqonnx.runtime.device import CPU, Device
+from seqonnx.runtime.failure import load_error, run_error
+from seqonnx.runtime.install import load_onnxruntime
+from seqonnx.runtime.options import session_options
+from seqonnx.runtime.profile import ProfileRecord, read_profile
+
+_FILE_ERRORS = ("NO_SUCHFILE", "INVALID_PROTOBUF", "NO_MODEL")
+
+
+class Session:
+    """A graph loaded on a device.
+
+    Args:
+        model: the model file's bytes, or the path of a model file.
+        device: where to run, from `select_device`.
+        training: whether the graph gets its weights as inputs (chooses the optimizations).
+        name: what to call the graph in error messages.
+        profile: where `end_profile` leaves the trace; None runs without the profiler's cost.
+
+    Raises:
+        ModelFileError: if the file is absent or no ONNX model.
+        ExecutionError: if ONNX Runtime refuses the graph; names node and layer where it can.
+        DeviceError: if a provider of the device does not start.
+        RuntimeNotInstalledError: if there is no usable ONNX Runtime.
+
+    Attributes:
+        device: where it runs.
+        inputs: name, type and shape of each input.
+        outputs: name, type and shape of each output.
+
+    Example:
+        >>> session = Session(Path("model.onnx"), select_device("cpu"))  # doctest: +SKIP
+        >>> session.run({"x": np.zeros((1, 4), np.float32)})  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: bytes | Path,
+        device: Device,
+        *,
+        training: bool = False,
+        name: str = "",
+        profile: Path | None = None,
+    ) -> None:
+        self.device = device
+        self._name = f"graph '{name}'" if name else "the graph"
+        self._profile = profile
+        options = session_options(training=training, profile=profile)
+        self._session = create_session(model, device, options, self._name)
+        self.inputs = tuple(map(TensorSpec.from_runtime, self._session.get_inputs()))
+        self.outputs = tuple(map(TensorSpec.from_runtime, self._session.get_outputs()))
+        self._bfloat16_outputs = {s.name for s in self.outputs if s.dtype == "bfloat16"}
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, in the graph's order."""
+        return [spec.name for spec in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in the graph's order."""
+        return [spec.name for spec in self.outputs]
+
+    def run(
+        self,
+        feeds: Mapping[str, np.ndarray | DeviceArray],
+        outputs: Sequence[str] | None = None,
+    ) -> list[np.ndarray]:
+        """Run once.
+
+        Args:
+            feeds: an array per input, by name.
+            outputs: names of the wanted outputs; None for all.
+
+        Returns:
+            The outputs, in the order asked for.
+
+        Raises:
+            ExecutionError: if an input is missing, unknown, or of the wrong type or shape (the
+                text says received and expected), or if a node fails (the text names node, layer
+                and operator).
+        """
+        wanted = self.output_names if outputs is None else list(outputs)
+        try:
+            return self._run(wanted, {name: _feedable(value) for name, value in feeds.items()})
+        except Exception as error:
+            unknown = [name for name in wanted if name not in self.output_names]
+            if unknown:
+                raise ExecutionError(
+                    f"There is no output {unknown} in {self._name}; there are {self.output_names}."
+                ) from error
+            raise run_error(error, self._name, self.inputs, describe_feeds(feeds)) from error
+
+    def bind(
+        self, inputs: Mapping[str, DeviceArray], outputs: Mapping[str, DeviceArray | None]
+    ) -> Binding:
+        """Bind arrays once, to run many times without a look-up or a copy.
+
+        Args:
+            inputs: an array for each input.
+            outputs: for each wanted output the array to write to, or None to have ONNX Runtime
+                allocate a fresh one on the session's device in every run. Others are not computed.
+
+        Raises:
+            ValueError: if an input is missing, or a name is unknown.
+        """
+        return Binding(self, self._session, inputs, outputs)
+
+    def end_profile(self) -> list[ProfileRecord]:
+        """Stop the profiler; leave its trace (Chrome's trace format) at the path `profile`.
+
+        Returns:
+            A record per executed node, in order of execution, over all runs of this session.
+
+        Raises:
+            ValueError: if the session was made without `profile`.
+        """
+        if self._profile is None:
+            raise ValueError(
+                f"No profile was recorded for {self._name}: make the session with `profile=path`."
+            )
+        trace = Path(self._session.end_profiling()).replace(self._profile)
+        return read_profile(trace)
+
+    def explain(self, error: Exception, inputs: Mapping[str, DeviceArray]) -> ExecutionError:
+        """Turn an exception of ONNX Runtime, raised by a run with `inputs`, into ours."""
+        return run_error(error, self._name, self.inputs, describe_feeds(inputs))
+
+    def _run(self, wanted: list[str], feeds: dict[str, Any]) -> list[np.ndarray]:
+        """Run; bfloat16 results need OrtValues, because ONNX Runtime has no array for them."""
+        if self._bfloat16_outputs.isdisjoint(wanted):
+            results: list[np.ndarray] = self._session.run(wanted, feeds)
+            return results
+        values = {
+            name: DeviceArray.from_numpy(np.ascontiguousarray(value), CPU).ort_value
+            if isinstance(value, np.ndarray)
+            else value
+            for name, value in feeds.items()
+        }
+        fetched = self._session.run_with_ort_values(wanted, values)
+        return [DeviceArray(value).numpy() for value in fetched]
+
+
+def create_session(model: bytes | Path, device: Device, options: Any, name: str) -> Any:
+    """Load a model into an `onnxruntime.InferenceSession`, or raise an error of ours.
+
+    Args:
+        model: the model file's bytes, or the path of a model file.
+        device: where to run.
+        options: `onnxruntime.SessionOptions`.
+        name: what to call the graph in error messages.
+    """
+    runtime = load_onnxruntime()
+    try:
+        session = runtime.InferenceSession(
+            model if isinstance(model, bytes) else str(model),
+            options,
+            providers=device.provider_arguments(),
+            enable_fallback=0,
+        )
+    except Exception as error:
+        if isinstance(model, Path) and any(status in str(error) for status in _FILE_ERRORS):
+            raise ModelFileError(_file_message(model)) from error
+        raise load_error(error, name) from error
+    started = session.get_providers()
+    absent = [p.name for p in device.providers if p.name not in started]
+    if absent:
+        raise DeviceError(
+            f"{', '.join(absent)} was asked for but does not start for {name}; ONNX Runtime would "
+            f"run on {', '.join(started)}. Its driver or libraries may be missing."
+        )
+    return session
+
+
+def describe_feeds(
+    feeds: Mapping[str, np.ndarray | DeviceArray],
+) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Element type and shape of each array that was fed."""
+    described = {}
+    for name, value in feeds.items():
+        array = value if isinstance(value, DeviceArray) else np.asarray(value)
+        dtype = "string" if array.dtype.kind in "OUST" else array.dtype.name
+        described[name] = (dtype, tuple(array.shape))
+    return described
+
+
+def _feedable(value: np.ndarray | DeviceArray) -> Any:
+    """What `InferenceSession.run` takes: an array, or an OrtValue where there is one."""
+    if isinstance(value, DeviceArray):
+        return value.ort_value
+    array = np.asarray(value)
+    if array.dtype.name == "bfloat16":
+        return DeviceArray.from_numpy(np.ascontiguousarray(array), CPU).ort_value
+    return array
+
+
+def _file_message(path: Path) -> str:
+    """Why a path is no model."""
+    if not path.exists():
+        return f"There is no file {str(path)!r}."
+    return f"{str(path)!r} is not an ONNX model, or it is truncated."

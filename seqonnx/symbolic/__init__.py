@@ -1,0 +1,26 @@
+"""The layer graph: who was called on what, and how it becomes an ONNX graph."""
+
+from seqonnx.symbolic.forward import emit_forward
+from seqonnx.symbolic.network import (
+    BATCH,
+    calls_between,
+    emit_network,
+    graph_input,
+    infer_call,
+    symbolic_shape,
+)
+from seqonnx.symbolic.tensor import Emits, LayerCall, Shape, SymbolicTensor
+
+__all__ = [
+    "BATCH",
+    "Emits",
+    "LayerCall",
+    "Shape",
+    "SymbolicTensor",
+    "calls_between",
+    "emit_forward",
+    "emit_network",
+    "graph_input",
+    "infer_call",
+    "symbolic_shape",
+]

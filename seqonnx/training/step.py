@@ -1,0 +1,233 @@
+"""The step graph: forward, loss, backward and update as one graph of standard operators.
+
+Inputs are the batch, two scalars (learning rate, step), noise and state; outputs are the new
+state. State is everything that a step changes: weights, optimizer slots, moving statistics and
+the accumulators of loss and metrics. The graph is pure: same inputs, same outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx.autodiff import backward
+from seqonnx.constraints import Constraint
+from seqonnx.graph import Dim, Emitter, Variable, ir_dtype, static_shape
+from seqonnx.graph.serde import to_bytes
+from seqonnx.losses import Loss
+from seqonnx.metrics import Metric
+from seqonnx.optimizers import Optimizer
+from seqonnx.regularizers import Regularizer
+from seqonnx.symbolic import BATCH, SymbolicTensor, emit_forward
+
+LEARNING_RATE = "learning_rate"
+STEP = "step"
+TARGET = "y_true"
+SAMPLE_WEIGHT = "sample_weight"
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A metric with its accumulators; the loss is tracked as one, too."""
+
+    name: str
+    metric: Metric
+    state: Mapping[str, Variable]
+    weighted: bool = False
+
+    @classmethod
+    def of(cls, name: str, metric: Metric, *, weighted: bool = False) -> Tracked:
+        """Make the accumulators of a metric."""
+        state = {
+            key: Variable(np.asarray(start), key, trainable=False, path=f"{name}/{key}")
+            for key, start in metric.variables().items()
+        }
+        return cls(name, metric, state, weighted)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a model is trained for and measured by."""
+
+    inputs: Sequence[SymbolicTensor]
+    output: SymbolicTensor
+    loss: Loss
+    tracked: Sequence[Tracked]
+    regularized: Sequence[tuple[Variable, Regularizer]]
+    target_shape: tuple[Dim, ...]
+    """Shape of the targets, batch first."""
+    target_dtype: str
+    weight_shape: tuple[Dim, ...] | None
+    """Shape of the sample weights, or None where there are none."""
+    loss_total: Variable
+    loss_count: Variable
+
+
+@dataclass(frozen=True)
+class Update:
+    """How trainable weights change."""
+
+    optimizer: Optimizer
+    weights: Sequence[Variable]
+    frozen: Sequence[Variable]
+    """Weights that no step changes: baked into the graph as constants."""
+    slots: Mapping[Variable, Mapping[str, Variable]]
+    constrained: Sequence[tuple[Variable, Constraint]]
+
+
+@dataclass(frozen=True)
+class StepGraph:
+    """A built step: the model's bytes and what its inputs and outputs are."""
+
+    model: bytes
+    batch: tuple[str, ...]
+    """Names of the data inputs: model inputs, then targets, then sample weights."""
+    reads: Mapping[Variable, str]
+    """Input name of every variable that the graph takes."""
+    writes: Mapping[Variable, str]
+    """Output name of every variable that the step changes."""
+    noise: Mapping[str, tuple[Dim, ...]]
+    scalars: tuple[str, ...]
+
+
+def build_train_step(objective: Objective, update: Update, *, device: str) -> StepGraph:
+    """Build the graph of one training step.
+
+    Args:
+        objective: model, loss and metrics.
+        update: optimizer, weights to train and their slots.
+        device: `"cpu"` or `"cuda"`; gradient rules choose formulations by it.
+
+    Returns:
+        The step graph.
+
+    Raises:
+        GradientError: if an operator between a trained weight and the loss has no gradient rule.
+    """
+    op = Emitter(weights_as="input", except_for=update.frozen)
+    batch, loss = _emit_objective(op, objective, training=True)
+    writes = dict(op.updates)
+    lr = op.input(LEARNING_RATE, "float32", ())
+    step = op.input(STEP, "float32", ())
+    used = [w for w in update.weights if w in op.variables]
+    seed = op.constant(np.ones((), np.float32), "grad/seed")
+    grads = backward(op, [(loss, seed)], [op.read(w) for w in used], device=device)
+    trained = [(w, g) for w, g in zip(used, grads, strict=True) if g is not None]
+    writes.update(_emit_update(op, update, trained, lr, step))
+    return _finish(op, batch, writes, (LEARNING_RATE, STEP))
+
+
+def build_test_step(objective: Objective) -> StepGraph:
+    """Build the graph that measures loss and metrics on one batch, weights baked in."""
+    op = Emitter(weights_as="initializer", except_for=_accumulators(objective))
+    batch, _ = _emit_objective(op, objective, training=False)
+    return _finish(op, batch, dict(op.updates), ())
+
+
+def _accumulators(objective: Objective) -> list[Variable]:
+    """Variables of the loss and of the metrics."""
+    found = [objective.loss_total, objective.loss_count]
+    for tracked in objective.tracked:
+        found.extend(tracked.state.values())
+    return found
+
+
+def _emit_objective(
+    op: Emitter, objective: Objective, *, training: bool
+) -> tuple[list[ir.Value], ir.Value]:
+    """Emit forward pass, loss and metric updates; returns the data inputs and the loss."""
+    inputs, outputs = emit_forward(op, objective.inputs, [objective.output], training=training)
+    y_pred = outputs[0]
+    y_true = op.input(TARGET, objective.target_dtype, objective.target_shape)
+    batch = [*inputs, y_true]
+    weight = None
+    if objective.weight_shape is not None:
+        weight = op.input(SAMPLE_WEIGHT, "float32", objective.weight_shape)
+        batch.append(weight)
+    with op.scope("loss"):
+        loss = objective.loss.emit(op, y_true, y_pred, weight)
+        for variable, regularizer in objective.regularized:
+            op.add_loss(regularizer.emit(op, op.read(variable)))
+        for extra in op.losses:
+            loss = op.Add(loss, extra)
+        count = op.Cast(op.Squeeze(op.Shape(inputs[0], start=0, end=1), [0]), to=_FLOAT)
+        total = op.Add(op.read(objective.loss_total), op.Mul(loss, count))
+        op.update(objective.loss_total, total)
+        op.update(objective.loss_count, op.Add(op.read(objective.loss_count), count))
+    for tracked in objective.tracked:
+        with op.scope(f"metrics/{tracked.name}"):
+            state = {key: op.read(variable) for key, variable in tracked.state.items()}
+            chosen = weight if tracked.weighted else None
+            changed = tracked.metric.update(op, state, y_true, y_pred, chosen)
+        for key, value in changed.items():
+            op.update(tracked.state[key], value)
+    return batch, loss
+
+
+def _emit_update(
+    op: Emitter,
+    update: Update,
+    trained: Sequence[tuple[Variable, ir.Value]],
+    lr: ir.Value,
+    step: ir.Value,
+) -> dict[Variable, ir.Value]:
+    """Emit the optimizer and the constraints; returns the new value of each variable."""
+    weights = [weight for weight, _ in trained]
+    writes: dict[Variable, ir.Value] = {}
+    with op.scope("optimizer"):
+        slots = [{k: op.read(v) for k, v in update.slots[w].items()} for w in weights]
+        params, slots = update.optimizer.emit(
+            op,
+            [op.read(w) for w in weights],
+            [grad for _, grad in trained],
+            slots,
+            lr,
+            step,
+            [w.path for w in weights],
+        )
+        constraints = dict(update.constrained)
+        for weight, value, slot in zip(weights, params, slots, strict=True):
+            rule = constraints.get(weight)
+            writes[weight] = value if rule is None else rule.emit(op, value, weight.layout)
+            writes.update({update.slots[weight][key]: new for key, new in slot.items()})
+    return writes
+
+
+def _finish(
+    op: Emitter,
+    batch: Sequence[ir.Value],
+    writes: Mapping[Variable, ir.Value],
+    scalars: tuple[str, ...],
+) -> StepGraph:
+    """Declare the outputs and serialise."""
+    names = {}
+    for variable, value in writes.items():
+        output = op.output(value, f"next/{op.read(variable).name}")
+        output.shape = ir.Shape(variable.stored().shape)
+        output.type = ir.TensorType(ir_dtype(variable.dtype))
+        names[variable] = str(output.name)
+    reads = {
+        variable: str(value.name)
+        for variable, value in op.variables.items()
+        if value.is_graph_input()
+    }
+    return StepGraph(
+        model=to_bytes(op.graph),
+        batch=tuple(str(value.name) for value in batch),
+        reads=reads,
+        writes=names,
+        noise={name: static_shape(value) for name, value in op.noise.items()},
+        scalars=scalars,
+    )
+
+
+def batch_shape(trailing: Sequence[int]) -> tuple[Dim, ...]:
+    """Return a data shape with the symbolic batch first."""
+    return (BATCH, *trailing)
+
+
+_FLOAT = 1
+"""ONNX's number of the type float32, for `Cast`."""
