@@ -246,7 +246,7 @@ def arguments() -> argparse.Namespace:
 
 
 def limit_threads(count: int) -> None:
-    """Leave `count` cores to this process: libraries size their thread pools by that."""
+    """Leave `count` cores to this process, so that no contestant finds more than another."""
     os.environ["OMP_NUM_THREADS"] = str(count)
     if sys.platform == "linux":
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])

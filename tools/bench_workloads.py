@@ -11,6 +11,7 @@ import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -200,13 +201,19 @@ class Contestant:
         return None
 
 
-def seqonnx_trainer(workload: Workload, device: str, threads: int) -> Trainer:
-    """Train through `fit`; its loop over k batches is what is timed.
+@cache
+def share_onnxruntime_threads(count: int) -> None:
+    """Make the pool that all sessions of seqonnx use; it would take every core of the machine."""
+    import onnxruntime
 
-    ONNX Runtime takes its number of threads from the cores that the process may use.
-    """
+    onnxruntime.set_global_thread_pool_sizes(count, 1)
+
+
+def seqonnx_trainer(workload: Workload, device: str, threads: int) -> Trainer:
+    """Train through `fit`; its loop over k batches is what is timed."""
     import seqonnx
 
+    share_onnxruntime_threads(threads)
     seqonnx.set_random_seed(0)
     seqonnx.set_device(device)
     model = workload.seqonnx_model()

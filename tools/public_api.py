@@ -46,15 +46,8 @@ def render(modules: Iterable[str] = MODULES) -> str:
 
 
 def _public(module: ModuleType) -> dict[str, Any]:
-    """Names and values of `__all__`; a module without one offers its own functions and classes."""
-    names = getattr(module, "__all__", None)
-    if names is None:
-        names = [
-            name
-            for name, value in vars(module).items()
-            if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
-        ]
-    return {name: getattr(module, name) for name in sorted(names)}
+    """Names and values of `__all__`."""
+    return {name: getattr(module, name) for name in sorted(module.__all__)}
 
 
 def _is_class(value: object) -> bool:

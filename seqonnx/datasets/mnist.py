@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["load_data"]
+
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8]
 

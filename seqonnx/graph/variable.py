@@ -139,13 +139,17 @@ class Variable:
                 f"The shape of the target variable and the shape of the target value must match. "
                 f"Variable {self.path} has shape {self._shape}. Received: value.shape={array.shape}"
             )
+        self.assign_stored(self._store(array.astype(self._array.dtype)))
+
+    def assign_stored(self, stored: npt.NDArray[Any]) -> None:
+        """Replace the value by one in the ONNX layout, of the right shape and dtype."""
         if self._home is not None:
             self._home.fetch()
-        self.receive(self._store(array.astype(self._array.dtype)))
+        self._array = stored
         self._assigned_at = note_change()
 
     def receive(self, stored: npt.NDArray[Any]) -> None:
-        """Take over a value in the ONNX layout, as a `Home` or a file delivers it."""
+        """Take over the value that lies at the home, in the ONNX layout."""
         self._array = stored
 
     def move_to(self, home: Home | None) -> None:

@@ -125,6 +125,8 @@ def _measure(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> _Me
         failure = failure or failure_at
     if failure:
         notes.append(f"Shape inference failed, so shapes may be unknown: {failure}")
+    if any(_is_empty(value) for visit in sized.visits for value in visit.outputs):
+        notes.append("Some values are empty at these sizes: give real ones with --shape.")
     trips = sorted({name for v in sized.visits if v.macs for name in v.macs.names})
     notes.extend(f"{name} is not known before the model runs and is taken as 1." for name in trips)
     return _Measured(symbolic, sized, sizes, inferred, tuple(notes))
@@ -215,6 +217,11 @@ def _not_counted(visits: Sequence[Visit]) -> dict[str, int]:
 def _op_name(node: onnx.NodeProto) -> str:
     """Return the operator, with its domain unless that is the standard one."""
     return node.op_type if node.domain in {"", "ai.onnx"} else f"{node.domain}.{node.op_type}"
+
+
+def _is_empty(value: Value) -> bool:
+    """Whether a dimension came out as zero, as where a kernel is larger than its input."""
+    return any(dim == 0 for dim in value.shape or ())
 
 
 def _tensors(values: Sequence[onnx.ValueInfoProto]) -> tuple[Tensor, ...]:

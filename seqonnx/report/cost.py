@@ -90,7 +90,13 @@ def count_macs(domain: str, facts: NodeFacts) -> Polynomial | None:
         rule = MAC_RULES.get(facts.op_type)
     else:
         rule = None
-    return rule(facts) if rule is not None else None
+    if rule is None:
+        return None
+    try:
+        return rule(facts)
+    except (IndexError, KeyError, TypeError, ValueError):
+        # The node does not fit the definition of its operator; the checker says so, not we.
+        return None
 
 
 def has_rule(op_type: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seqonnx.report.grouping import LAYERS_KEY
 from seqonnx.report.polynomial import Shape
-from seqonnx.report.records import ModelReport, Totals
+from seqonnx.report.records import Check, ModelReport, Row, Totals
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
@@ -19,11 +20,16 @@ def size_text(nbytes: float) -> str:
     return f"{nbytes:.2f} {_UNITS[-1]}"
 
 
-def shape_text(shape: Shape) -> str:
-    """Write a shape with dimension names, `?` for what is unknown: `(batch, 26, ?, 32)`."""
+def shape_text(shape: Shape, free: str = "?") -> str:
+    """Write a shape with dimension names, `free` for those unknown: `(batch, 26, ?, 32)`."""
     if shape is None:
         return "?"
-    return "(" + ", ".join("?" if dim is None else str(dim) for dim in shape) + ")"
+    return "(" + ", ".join(free if dim is None else str(dim) for dim in shape) + ")"
+
+
+def row_shape_text(row: Row) -> str:
+    """Write the output shape of a row; of a layer as in `summary()`, with None for the batch."""
+    return shape_text(row.output_shape, "?" if row.layer is None else "None")
 
 
 def sizes_text(sizes: Mapping[str, int]) -> str:
@@ -72,7 +78,9 @@ def header_items(report: ModelReport) -> list[tuple[str, str]]:
     if report.functions:
         calls = (f"{name} ({count} calls)" for name, count in report.functions.items())
         items.append(("Functions", ", ".join(calls)))
-    items.extend((f"Metadata {key}", value) for key, value in report.metadata.items())
+    for key, value in report.metadata.items():
+        if key != LAYERS_KEY or not report.grouped:  # the table shows the layers
+            items.append((f"Metadata {key}", value))
     return [(printable(label), printable(text)) for label, text in items]
 
 
@@ -90,4 +98,10 @@ def total_items(report: ModelReport) -> list[tuple[str, str]]:
     if report.not_counted:
         items.append(("MACs not counted", counts_text(report.not_counted)))
     items.extend(("Note", printable(note)) for note in report.notes)
+    items.extend((f"Check {check.name}", _outcome(check)) for check in report.checks)
     return items
+
+
+def _outcome(check: Check) -> str:
+    """Write what a check said."""
+    return "passed" if check.passed else f"failed: {printable(check.detail)}"

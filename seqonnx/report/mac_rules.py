@@ -184,7 +184,8 @@ def _if(node: NodeFacts) -> Polynomial | None:
     # One branch runs: take the dearer one, comparing at size 1 where dimensions are dynamic.
     branches = list(node.bodies.values())
     known = [count for count in branches if count is not None]
-    return max(known, key=lambda count: count.evaluate({})) if known else None
+    dearer = max(known, key=lambda count: count.evaluate({}), default=None)
+    return None if None in branches and dearer == Polynomial.of(0) else dearer
 
 
 @macs("Loop")

@@ -80,6 +80,15 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class Check:
+    """What one validation said: `detail` is one line, empty if it passed."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
 class ModelReport:
     """Everything `seqonnx inspect` prints about one file.
 
@@ -101,6 +110,7 @@ class ModelReport:
         sizes: size taken for each dynamic dimension in `macs_at` and the activation memory.
         notes: what is unknown or odd, one sentence each.
         grouped: True if rows are layers, False if rows are nodes.
+        checks: validations that were asked for.
     """
 
     file: str
@@ -120,3 +130,4 @@ class ModelReport:
     sizes: Mapping[str, int]
     notes: tuple[str, ...] = field(default=())
     grouped: bool = False
+    checks: tuple[Check, ...] = ()

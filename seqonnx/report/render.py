@@ -14,6 +14,7 @@ from seqonnx.report.format import (
     count_text,
     header_items,
     printable,
+    row_shape_text,
     shape_text,
     sizes_text,
     total_items,
@@ -22,6 +23,7 @@ from seqonnx.report.records import ModelReport, Row, Tensor
 
 _UNLIMITED = 10_000
 _LONGEST_METADATA = 100
+_TYPES_FIT = 100  # columns below which shapes need the room more than element types do
 
 
 def render_text(report: ModelReport, *, width: int | None = None, color: bool = False) -> str:
@@ -44,6 +46,7 @@ def render_text(report: ModelReport, *, width: int | None = None, color: bool = 
         width=width or _UNLIMITED,
         force_terminal=color,
         color_system="standard" if color else None,
+        force_jupyter=False,
         highlight=False,
         legacy_windows=False,
     )
@@ -53,10 +56,10 @@ def render_text(report: ModelReport, *, width: int | None = None, color: bool = 
         console.print(Text(title, style="bold"))
         console.print(_tensors(tensors))
     console.print()
-    console.print(_table(report))
+    console.print(_table(report, with_types=width is None or width >= _TYPES_FIT))
     if report.sizes:
         console.print(Text(f"MACs at {sizes_text(report.sizes)}"))
-        console.print()
+    console.print()
     console.print(_pairs(total_items(report)))
     return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
 
@@ -84,19 +87,22 @@ def _tensors(tensors: Sequence[Tensor]) -> Table:
     for _ in range(3):
         table.add_column(overflow="fold")
     for tensor in tensors:
-        cells = (f"  {printable(tensor.name)}", tensor.dtype, shape_text(tensor.shape))
+        cells = (f"  {printable(tensor.name)}", tensor.dtype, printable(shape_text(tensor.shape)))
         table.add_row(*map(Text, cells))
     return table
 
 
-def _table(report: ModelReport) -> Table:
+def _table(report: ModelReport, with_types: bool) -> Table:
     """Lay out the rows, those of subgraph bodies indented below their node."""
     with_provider = any(row.provider for row in report.rows)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="bold")
+    table = Table(
+        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
+    )
     table.add_column("Layer" if report.grouped else "Node", overflow="fold", min_width=12)
     table.add_column("Class" if report.grouped else "Operator", overflow="fold")
     table.add_column("Output shape", overflow="fold")
-    table.add_column("Type")
+    if with_types:
+        table.add_column("Type")
     table.add_column("Params", justify="right", no_wrap=True)
     table.add_column("MACs", justify="right", no_wrap=True)
     table.add_column("%", justify="right", no_wrap=True)
@@ -106,8 +112,8 @@ def _table(report: ModelReport) -> Table:
         cells = [
             f"{'  ' * (depth - 1)}└ {printable(row.name)}" if depth else printable(row.name),
             printable(row.op_type),
-            printable(shape_text(row.output_shape)) if row.op_type else "",
-            row.dtype if row.dtype != "?" else "",
+            printable(row_shape_text(row)) if row.op_type else "",
+            *([row.dtype if row.dtype != "?" else ""] if with_types else []),
             f"{row.params:,}",
             count_text(row.macs_at, row.complete),
             "" if depth else _share(row, report),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
@@ -12,6 +13,7 @@ from seqonnx.report.format import (
     count_text,
     header_items,
     printable,
+    row_shape_text,
     shape_text,
     sizes_text,
     total_items,
@@ -39,7 +41,7 @@ def to_json(report: ModelReport) -> str:
     Shapes are lists of integers, dimension names and null (unknown); an unknown rank is null.
     `macs` is an integer where it depends on no dynamic dimension, else a string such as
     `"1234 * batch"`, or null where it is not counted or has no such form. `macs_at` is the integer
-    at `sizes`, or null; `complete` is false where `macs_at` leaves operators out. A row of an If,
+    at `sizes`, or null; where `complete` is false both leave operators out. A row of an If,
     Loop or Scan carries its inner rows in `body`; they are already added up in the row.
     """
     return json.dumps(_report(report), indent=2, ensure_ascii=False) + "\n"
@@ -86,12 +88,13 @@ def _report(report: ModelReport) -> dict[str, Any]:
         "not_counted": dict(report.not_counted),
         "sizes": dict(report.sizes),
         "notes": list(report.notes),
+        "checks": [asdict(check) for check in report.checks],
     }
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:
     """Return an input or output as plain values."""
-    return {"name": tensor.name, "dtype": tensor.dtype, "shape": _shape(tensor.shape)}
+    return {"name": tensor.name, "dtype": _known(tensor.dtype), "shape": _shape(tensor.shape)}
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def _row(row: Row) -> dict[str, Any]:
         "op_type": row.op_type,
         "layer": row.layer,
         "output_shape": _shape(row.output_shape),
-        "dtype": row.dtype,
+        "dtype": _known(row.dtype),
         "params": row.params,
         "weight_bytes": row.weight_bytes,
         "macs": _count(row.macs),
@@ -113,6 +116,11 @@ def _row(row: Row) -> dict[str, Any]:
     if row.body:
         record["body"] = [_row(inner) for inner in row.body]
     return record
+
+
+def _known(dtype: str) -> str | None:
+    """Return an element type, or None for the unknown one."""
+    return None if dtype == "?" else dtype
 
 
 def _totals(totals: Totals) -> dict[str, Any]:
@@ -161,8 +169,8 @@ def _markdown_lines(report: ModelReport) -> Iterator[str]:
             (
                 row.name,
                 row.op_type,
-                shape_text(row.output_shape),
-                row.dtype,
+                row_shape_text(row) if row.op_type else "",
+                _known(row.dtype) or "",
                 f"{row.params:,}",
                 count_text(row.macs_at, row.complete),
             )

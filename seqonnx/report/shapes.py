@@ -14,9 +14,11 @@ from onnx import inliner, shape_inference
 
 from seqonnx.report.polynomial import Dim
 from seqonnx.report.read import graphs_of, stored_tensors
+from seqonnx.report.reshapes import solve_reshapes
 from seqonnx.report.tensors import describe_type
 
 _KEPT_BYTES = 4096
+_ROUNDS = 16
 
 
 def prepare(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -31,6 +33,9 @@ def prepare(model: onnx.ModelProto) -> tuple[str, ...]:
     for graph in graphs_of(model):
         for _, tensor in stored_tensors(graph):
             _drop_values(tensor)
+        for dim in _dims(graph):
+            if dim.dim_value < 0:  # what some exporters write for a dynamic dimension
+                dim.ClearField("dim_value")
     notes = _inline(model)
     for value in model.graph.input:
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
@@ -73,11 +78,11 @@ def match_shapes(model: onnx.ModelProto, given: Mapping[str, Sequence[int]]) -> 
                 f"Input {name!r} has {len(declared)} dimensions {_text(declared)}. "
                 f"Received: {_text(shape)}"
             )
-        for dim, size in zip(declared, shape, strict=True):
+        for axis, (dim, size) in enumerate(zip(declared, shape, strict=True)):
             known = sizes.setdefault(dim, size) if isinstance(dim, str) else dim
             if known not in {None, size}:
                 raise ValueError(
-                    f"Input {name!r} has shape {_text(declared)}, where {dim} is {known}. "
+                    f"Input {name!r} has shape {_text(declared)}, and dimension {axis} is {known}. "
                     f"Received: {_text(shape)}"
                 )
     return {name: sizes.get(name, 1) for name in dynamic_dims(model)}
@@ -96,33 +101,37 @@ def bound(
                 onnx.TensorShapeProto.Dimension(dim_value=size) for size in given[value.name]
             )
     for graph in graphs_of(copy):
-        for value in (*graph.input, *graph.output, *graph.value_info):
-            for dim in value.type.tensor_type.shape.dim:
-                if dim.WhichOneof("value") != "dim_param":
-                    continue
-                if dim.dim_param in sizes:
-                    dim.dim_value = sizes[dim.dim_param]
-                else:
-                    dim.ClearField("dim_param")
+        for dim in _dims(graph):
+            if dim.WhichOneof("value") != "dim_param":
+                continue
+            if dim.dim_param in sizes:
+                dim.dim_value = sizes[dim.dim_param]
+            else:
+                dim.ClearField("dim_param")
     return copy
 
 
 def infer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str | None]:
     """Return the model with every shape that inference finds, and why inference failed if it did.
 
-    Inference never stops the report: without it the shapes that the file declares remain.
+    Inference never stops the report: without it the shapes that the file declares remain. It
+    does not divide dimension names, so it loses the batch in a Reshape to `(-1, 5408)`; that is
+    solved here, and inference goes on from there.
     """
     own = set(_dim_params(model))
-    try:
-        inferred = shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
-    except Exception as error:  # the C++ side raises several unrelated types
-        return model, str(error).strip().splitlines()[0]
-    for graph in graphs_of(inferred):
-        for value in (*graph.input, *graph.output, *graph.value_info):
-            for dim in value.type.tensor_type.shape.dim:
+    for _ in range(_ROUNDS):
+        try:
+            inferred = shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
+        except Exception as error:  # the C++ side raises several unrelated types
+            return model, str(error).strip().splitlines()[0]
+        for graph in graphs_of(inferred):
+            for dim in _dims(graph):
                 if dim.dim_param.startswith("unk__") and dim.dim_param not in own:
                     dim.ClearField("dim_param")
-    return inferred, None
+        model = inferred
+        if not solve_reshapes(model):
+            break
+    return model, None
 
 
 def count_calls(model: onnx.ModelProto) -> dict[str, int]:
@@ -159,11 +168,16 @@ def _drop_values(tensor: onnx.TensorProto) -> None:
     tensor.CopyFrom(kept)
 
 
+def _dims(graph: onnx.GraphProto) -> Iterator[onnx.TensorShapeProto.Dimension]:
+    """Yield the dimensions of all values that a graph describes."""
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        yield from value.type.tensor_type.shape.dim
+
+
 def _dim_params(model: onnx.ModelProto) -> Iterator[str]:
     """Yield every dimension name that the file itself uses."""
     for graph in graphs_of(model):
-        for value in (*graph.input, *graph.output, *graph.value_info):
-            yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim if dim.dim_param)
+        yield from (dim.dim_param for dim in _dims(graph) if dim.dim_param)
 
 
 def _text(shape: Sequence[Dim]) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from onnx import TensorProto, TypeProto
+from onnx import TensorProto, TensorShapeProto, TypeProto
 
 from seqonnx.report.polynomial import Shape
 
@@ -99,7 +99,8 @@ def describe_type(type_: TypeProto) -> tuple[str, Shape]:
     return dtype, tuple(_dim(dim) for dim in tensor.shape.dim)
 
 
-def _dim(dim: object) -> int | str | None:
-    """Read one dimension of a shape message."""
-    kind = dim.WhichOneof("value")  # type: ignore[attr-defined]
-    return getattr(dim, kind) or (0 if kind == "dim_value" else None) if kind else None
+def _dim(dim: TensorShapeProto.Dimension) -> int | str | None:
+    """Read one dimension; inference makes it negative where a kernel exceeds its input."""
+    if dim.WhichOneof("value") == "dim_value":
+        return max(dim.dim_value, 0)
+    return dim.dim_param or None

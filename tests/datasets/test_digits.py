@@ -31,6 +31,13 @@ def test_carried_file_equals_the_data_of_scikit_learn():
         assert data["x"].dtype == data["y"].dtype == np.uint8
 
 
+def test_classes_have_the_published_counts():
+    with np.load(CARRIED, allow_pickle=False) as data:
+        counts = np.bincount(data["y"]).tolist()
+    # "Class distribution" of the test part, in the description that UCI publishes with the data.
+    assert counts == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+
+
 def test_carried_file_names_its_makers_and_its_license():
     with np.load(CARRIED, allow_pickle=False) as data:
         attribution = "\n".join(data["attribution"])

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import importlib
 
-FAMILIES = ("arithmetic", "linear")
+FAMILIES = (
+    "arithmetic",
+    "elementary",
+    "activation",
+    "linear",
+    "reduction",
+    "shape",
+    "slicing",
+    "indexing",
+    "scattering",
+    "softmax",
+)
 
 
 def load() -> None:

@@ -1,0 +1,38 @@
+"""Masks of zeros and ones in the formulation that ONNX Runtime computes fastest."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from seqonnx.autodiff.rule_emitter import RuleEmitter
+
+STEEP = 3e38
+"""Times any normal float32 this is at least 1 in magnitude, so that clipping gives the sign."""
+
+
+def positive(op: RuleEmitter, x: ir.Value) -> ir.Value:
+    """1 where x > 0, else 0, in the type of `x`.
+
+    For float32 a HardSigmoid with a slope of 3e38: half the time of comparing and casting
+    (measured). Denormal numbers (below 3.3e-39) count as the fraction that the slope makes of them.
+    """
+    if x.dtype == ir.DataType.FLOAT:
+        return op.HardSigmoid(x, alpha=STEEP, beta=0.0)
+    return op.Cast(op.Greater(x, 0.0), to=x.dtype)
+
+
+def sign(op: RuleEmitter, x: ir.Value) -> ir.Value:
+    """-1, 0 or 1; for float32 by clipping, since ONNX Runtime's Sign is scalar code."""
+    if x.dtype == ir.DataType.FLOAT:
+        return op.Clip(op.Mul(x, STEEP), -1.0, 1.0)
+    return op.Sign(x)
+
+
+def equal(op: RuleEmitter, a: ir.Value, b: ir.Value) -> ir.Value:
+    """1 where a == b, else 0, in the type of `a`."""
+    return op.Cast(op.Equal(a, b), to=a.dtype)
+
+
+def zero_where(op: RuleEmitter, condition: ir.Value, value: ir.Value) -> ir.Value:
+    """`value`, but 0 where `condition` holds, whatever stands there (infinity, NaN)."""
+    return op.Where(condition, 0.0, value)

@@ -1,0 +1,76 @@
+"""Putting slices back to where they were taken from: what slicing and gathering share."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.reading import rank
+
+
+def place(
+    op: RuleEmitter, dy: ir.Value, taken: npt.NDArray[np.int64], size: int, axis: int
+) -> ir.Value:
+    """Put slices back, each to a place of its own; zeros elsewhere.
+
+    Args:
+        op: the rule's emitter.
+        dy: value with `len(taken)` slices along `axis`.
+        taken: their places, from 0 to `size` - 1, each at most once.
+        size: number of places.
+        axis: axis of the slices.
+
+    Returns:
+        A value with `size` slices along `axis`.
+    """
+    first = int(taken[0]) if taken.size > 0 else 0
+    if np.array_equal(taken, np.arange(first, first + taken.size)):
+        if taken.size == size:
+            return dy
+        padded: ir.Value = op.Pad(dy, [first, size - first - taken.size], None, [axis])
+        return padded
+    source = np.full(size, taken.size, np.int64)
+    source[taken] = np.arange(taken.size)
+    spare = dy if taken.size == size else op.Pad(dy, [0, 1], None, [axis])
+    placed: ir.Value = op.Gather(spare, source, axis=axis)
+    return placed
+
+
+def add_slices(
+    op: RuleEmitter, dy: ir.Value, indices: ir.Value, size: ir.Value, axis: int
+) -> ir.Value:
+    """Add slices to the places that indices name, several to one place if need be.
+
+    Over the leading axis ScatterND is 5 to 20 times as fast as ScatterElements (measured), so
+    another axis is moved to the front and back.
+
+    Args:
+        op: the rule's emitter.
+        dy: value with the axes of `indices` in place of axis `axis`.
+        indices: places of the slices, of any rank; negative ones count from the end.
+        size: number of places, a vector of one integer.
+        axis: where the axes of `indices` begin.
+
+    Returns:
+        A value with the axis `axis` of `size` places.
+    """
+    count, taken = rank(dy), rank(indices)
+    chosen = list(range(axis, axis + taken))
+    rest = [i for i in range(count) if i not in chosen]
+    moved = op.Transpose(dy, perm=chosen + rest) if axis > 0 else dy
+    zeros = op.ConstantOfShape(
+        op.Concat(size, op.Shape(moved, start=taken), axis=0),
+        value=ir.tensor([0.0], dtype=dy.dtype),
+    )
+    where = (
+        indices if indices.dtype == ir.DataType.INT64 else op.Cast(indices, to=ir.DataType.INT64)
+    )
+    total: ir.Value = op.ScatterND(zeros, op.Unsqueeze(where, [-1]), moved, reduction="add")
+    if axis == 0:
+        return total
+    back: ir.Value = op.Transpose(
+        total, perm=[*range(1, axis + 1), 0, *range(axis + 1, len(rest) + 1)]
+    )
+    return back

@@ -1,0 +1,134 @@
+"""Gradients of reductions: the reduced gradient is spread over the axes that were summed."""
+
+from __future__ import annotations
+
+import math
+
+import onnx_ir as ir
+
+from seqonnx.autodiff.registry import Gradients, gradient, nondifferentiable
+from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.masks import equal, sign, zero_where
+from seqonnx.autodiff.rules.reading import constant_ints, given, input_at, rank
+from seqonnx.autodiff.rules.sizes import spread
+from seqonnx.graph import static_shape
+
+
+def _axes(node: ir.Node) -> list[int] | None:
+    """The reduced axes, counted from the front; None if only a run of the graph knows them."""
+    count = rank(given(node, 0))
+    given_axes = input_at(node, 1)
+    axes = [] if given_axes is None else constant_ints(given_axes)
+    if axes is None:
+        return None
+    if axes == [] and node.attributes.get_int("noop_with_empty_axes", 0) == 0:
+        return list(range(count))
+    return sorted(axis % count for axis in axes)
+
+
+def _keep(op: RuleEmitter, node: ir.Node, reduced: ir.Value) -> ir.Value:
+    """Put the reduced axes back, with size 1."""
+    axes = _axes(node)
+    if node.attributes.get_int("keepdims", 1) == 1 or axes == []:
+        return reduced
+    return op.Unsqueeze(reduced, input_at(node, 1) if axes is None else axes)
+
+
+@gradient("", "ReduceSum")
+def reduce_sum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Every summand gets the gradient."""
+    return spread(op, _keep(op, node, dy), given(node, 0))
+
+
+@gradient("", "ReduceMean")
+def reduce_mean(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Every element gets its share."""
+    x, axes = given(node, 0), _axes(node)
+    kept = _keep(op, node, dy)
+    sizes = [None] if axes is None else [static_shape(x)[axis] for axis in axes]
+    known = [size for size in sizes if isinstance(size, int)]
+    if len(known) == len(sizes):
+        return spread(op, kept, x, 1.0 / math.prod(known))
+    share = op.Div(_count(op, node.outputs[0]), _count(op, x))
+    return spread(op, op.Mul(kept, op.Cast(share, to=x.dtype)), x)
+
+
+def _count(op: RuleEmitter, value: ir.Value) -> ir.Value:
+    """The number of elements, as a float that holds it."""
+    return op.Cast(op.Size(value), to=ir.DataType.FLOAT)
+
+
+@gradient("", "ReduceMax", "ReduceMin")
+def reduce_extremum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """The extreme element gets the gradient; elements that tie share it evenly."""
+    x = given(node, 0)
+    hits = equal(op, x, _keep(op, node, node.outputs[0]))
+    attributes = {"keepdims": 1, "noop_with_empty_axes": _noop(node)}
+    count = op.ReduceSum(hits, input_at(node, 1), **attributes)
+    return op.Mul(hits, op.Div(_keep(op, node, dy), count))
+
+
+def _noop(node: ir.Node) -> int:
+    return node.attributes.get_int("noop_with_empty_axes", 0)
+
+
+@gradient("", "ReduceSumSquare")
+def reduce_sum_square(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """2 x."""
+    kept = _keep(op, node, dy)
+    return op.Mul(given(node, 0), op.Add(kept, kept))
+
+
+@gradient("", "ReduceL1")
+def reduce_l1(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """The sign of x, 0 at 0."""
+    return op.Mul(sign(op, given(node, 0)), _keep(op, node, dy))
+
+
+@gradient("", "ReduceL2")
+def reduce_l2(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """x / |x|; 0 where the norm is 0."""
+    y = node.outputs[0]
+    share = zero_where(op, op.Equal(y, 0.0), op.Div(dy, y))
+    return op.Mul(given(node, 0), _keep(op, node, share))
+
+
+@gradient("", "ReduceLogSum")
+def reduce_log_sum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """1 / sum = exp(-y)."""
+    share = op.Mul(dy, op.Exp(op.Neg(node.outputs[0])))
+    return spread(op, _keep(op, node, share), given(node, 0))
+
+
+@gradient("", "ReduceLogSumExp")
+def reduce_log_sum_exp(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """exp(x - y), the softmax; 0 where every x is minus infinity."""
+    y = node.outputs[0]
+    finite = zero_where(op, op.IsInf(y), y)
+    softmax = op.Exp(op.Sub(given(node, 0), _keep(op, node, finite)))
+    return op.Mul(softmax, _keep(op, node, dy))
+
+
+@gradient("", "ReduceProd")
+def reduce_prod(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """The product of the others: y / x, or what a single zero is multiplied with."""
+    x = given(node, 0)
+    attributes = {"keepdims": 1, "noop_with_empty_axes": _noop(node)}
+    zero = op.Equal(x, 0.0)
+    nonzero = op.Where(zero, 1.0, x)
+    product = op.ReduceProd(nonzero, input_at(node, 1), **attributes)
+    zeros = op.ReduceSum(op.Cast(zero, to=x.dtype), input_at(node, 1), **attributes)
+    at_zero = op.Where(op.Equal(zeros, 1.0), product, 0.0)
+    elsewhere = op.Div(op.Where(op.Equal(zeros, 0.0), product, 0.0), nonzero)
+    return op.Mul(op.Where(zero, at_zero, elsewhere), _keep(op, node, dy))
+
+
+@gradient("", "CumSum")
+def cumsum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """The cumulative sum from the other end."""
+    exclusive = node.attributes.get_int("exclusive", 0)
+    reverse = node.attributes.get_int("reverse", 0)
+    return op.CumSum(dy, given(node, 1), exclusive=exclusive, reverse=1 - reverse), None
+
+
+nondifferentiable("", "ArgMax", "ArgMin", reason="returns positions")

@@ -1,0 +1,127 @@
+"""Gradients of cutting out and padding."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx.autodiff.registry import Gradients, gradient
+from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.placing import add_slices, place
+from seqonnx.autodiff.rules.reading import (
+    constant_ints,
+    given,
+    input_at,
+    rank,
+    required_ints,
+    static_sizes,
+)
+from seqonnx.autodiff.rules.sizes import positions, shaped, size_at
+from seqonnx.graph import static_shape
+
+_END = 2**31 - 1
+
+
+@gradient("", "Slice")
+def slice_(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Each axis back to its full size, with zeros where nothing was taken."""
+    x = given(node, 0)
+    for i, axis in enumerate(_sliced_axes(node)):
+        size, cut = static_shape(x)[axis], _constant_cut(node, i)
+        if cut is not None and isinstance(size, int):
+            dy = place(op, dy, np.arange(size, dtype=np.int64)[cut], size, axis)
+        elif cut is None or cut.start != 0 or cut.step != 1 or cut.stop < _END:
+            dy = _place_dynamically(op, node, dy, i, axis)
+    return [shaped(dy, x.shape)]
+
+
+def _sliced_axes(node: ir.Node) -> list[int]:
+    """The axes that are sliced: those named, else the leading ones."""
+    count = rank(given(node, 0))
+    if input_at(node, 3) is not None:
+        return [axis % count for axis in required_ints(node, 3, "axes")]
+    named = static_shape(given(node, 1))[0]
+    return list(range(named if isinstance(named, int) else count))
+
+
+def _constant_cut(node: ir.Node, index: int) -> slice | None:
+    """The slice along the axis at `index` in the list, or None if it is not constant."""
+    starts, ends = constant_ints(given(node, 1)), constant_ints(given(node, 2))
+    steps = [1] * (index + 1) if input_at(node, 4) is None else constant_ints(input_at(node, 4))
+    if starts is None or ends is None or steps is None:
+        return None
+    # ONNX ends a backward slice before the front with a very negative number, Python with None.
+    end = None if steps[index] < 0 and ends[index] < -_END else ends[index]
+    return slice(starts[index], end, steps[index])
+
+
+def _place_dynamically(
+    op: RuleEmitter, node: ir.Node, dy: ir.Value, index: int, axis: int
+) -> ir.Value:
+    """Find the places in the graph: slice 0, 1, ... the same way, then invert."""
+    size, count = size_at(op, given(node, 0), axis), op.Gather(op.Shape(dy), [axis])
+    starts, ends, steps = (
+        None if value is None else op.Slice(value, [index], [index + 1], [0])
+        for value in (given(node, 1), given(node, 2), input_at(node, 4))
+    )
+    taken = op.Slice(positions(op, size), starts, ends, [0], steps)
+    nothing = op.Expand(count, size)
+    source = op.ScatterElements(nothing, taken, positions(op, count), axis=0)
+    return op.Gather(op.Pad(dy, [0, 1], None, [axis]), source, axis=axis)
+
+
+@gradient("", "Pad")
+def pad(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Cut the padding off; reflected, repeated or wrapped elements add to their origin."""
+    mode = node.attributes.get_string("mode", "constant")
+    if mode == "constant":
+        inner = _cut(op, node, dy)
+        if not op.needs(2):
+            return [inner]
+        outside = op.Sub(op.ReduceSum(dy, keepdims=0), op.ReduceSum(inner, keepdims=0))
+        return inner, None, outside
+    return [_fold(op, node, dy)]
+
+
+def _padded_axes(node: ir.Node) -> list[int]:
+    """The axes that are padded: those named, else all."""
+    count = rank(given(node, 0))
+    if input_at(node, 3) is None:
+        return list(range(count))
+    return [axis % count for axis in required_ints(node, 3, "axes")]
+
+
+def _cut(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
+    """Cut constant padding off; negative padding comes back as zeros."""
+    x, axes = given(node, 0), _padded_axes(node)
+    pads, count = constant_ints(given(node, 1)), len(axes)
+    if pads is None:
+        begin = op.Slice(given(node, 1), [0], [count], [0])
+        sizes = op.Gather(op.Shape(x), axes)
+        return shaped(op.Slice(dy, begin, op.Add(begin, sizes), axes), x.shape)
+    before, after = pads[:count], pads[count:]
+    cut = [i for i in range(count) if before[i] > 0 or after[i] > 0]
+    if cut:
+        starts = [max(before[i], 0) for i in cut]
+        ends = [-after[i] if after[i] > 0 else sys.maxsize for i in cut]
+        dy = op.Slice(dy, starts, ends, [axes[i] for i in cut])
+    if any(number < 0 for number in pads):
+        dy = op.Pad(dy, [max(-number, 0) for number in pads], None, axes)
+    return shaped(dy, x.shape)
+
+
+def _fold(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
+    """Add every element of the gradient to the element it was copied from, axis by axis."""
+    x, axes = given(node, 0), _padded_axes(node)
+    mode = node.attributes.get_string("mode", "constant")
+    pads = required_ints(node, 1, "pads where the mode is not 'constant'")
+    for i, axis in enumerate(axes):
+        before, after = pads[i], pads[len(axes) + i]
+        if before == after == 0:
+            continue
+        (size,) = static_sizes(node, x, [axis])
+        origin = np.pad(np.arange(size), (before, after), mode)  # type: ignore[call-overload]
+        dy = add_slices(op, dy, op.constant(origin), op.constant(np.array([size])), axis)
+    return shaped(dy, x.shape)

@@ -1,0 +1,84 @@
+"""CSVLogger: the metrics of every epoch in a table file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+from seqonnx.callbacks.base import Callback, Logs
+
+
+class CSVLogger(Callback):
+    """Writes one row per epoch: its number from 0, then the metrics.
+
+    The file is complete after every epoch. A value that an epoch lacks is `NA`; a metric that
+    appears later (`val_*` with `validation_freq` > 1) gets its column then.
+
+    Args:
+        filename: the file to write; its folder must exist.
+        separator: what stands between two values.
+        append: whether to add rows to an existing file instead of replacing it.
+
+    Example:
+        >>> model.fit(x, y, callbacks=[CSVLogger("log.csv")])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+    ) -> None:
+        self.filename = os.fspath(filename)
+        self.separator = separator
+        self.append = append
+        self._columns: list[str] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Begin the file, or read the columns of the one to append to."""
+        path = Path(self.filename)
+        if self.append and path.exists() and path.stat().st_size > 0:
+            self._columns, _ = self._read()
+        else:
+            self._columns = ["epoch"]
+            self._write([])
+        # A second `fit` with the same callback goes on in the same file.
+        self.append = True
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Add a row."""
+        row = {"epoch": str(epoch), **{key: _text(value) for key, value in (logs or {}).items()}}
+        new = [key for key in row if key not in self._columns]
+        if len(new) > 0:
+            _, rows = self._read()
+            self._columns += new
+            self._write([*rows, row])
+            return
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            self._writer(file).writerow(row)
+
+    def _writer(self, file: object) -> csv.DictWriter[str]:
+        """A writer of rows with the present columns."""
+        return csv.DictWriter(
+            file,  # type: ignore[arg-type]  # the protocol that csv wants has no public name
+            self._columns,
+            restval="NA",
+            delimiter=self.separator,
+            lineterminator="\n",
+        )
+
+    def _read(self) -> tuple[list[str], list[dict[str, str]]]:
+        """Columns and rows of the file."""
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, delimiter=self.separator)
+            return list(reader.fieldnames or []), list(reader)
+
+    def _write(self, rows: list[dict[str, str]]) -> None:
+        """Replace the file."""
+        with open(self.filename, "w", newline="", encoding="utf-8") as file:
+            writer = self._writer(file)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _text(value: object) -> str:
+    """A value in a cell; several values (one per class) as a list."""
+    return repr(value) if isinstance(value, float) else str(value).replace("\n", " ")

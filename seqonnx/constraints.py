@@ -1,0 +1,259 @@
+"""Constraints: what weights are put back to after each optimizer step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter
+
+_TINY: Final = 1e-7
+"""Added to a norm before dividing by it."""
+
+
+class Constraint:
+    """Maps a weight to the nearest legal one. Also the base of a user's own constraint.
+
+    A subclass defines `emit`, and `get_config` if its constructor takes arguments.
+
+    Example:
+        >>> class AtMostOne(Constraint):
+        ...     def emit(self, op, w, layout=None):
+        ...         return op.Clip(w, -1.0, 1.0)
+    """
+
+    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+        """Emit the constraint.
+
+        Args:
+            op: emitter; every ONNX operator is a method.
+            w: the weight in the ONNX layout.
+            layout: the axes that turned the Keras layout into this one (see
+                `Layer.add_weight`); None where both are the same.
+
+        Returns:
+            The weight to go on with, in the ONNX layout.
+        """
+        raise NotImplementedError(f"Constraint {type(self).__name__} does not define `emit`.")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as plain values that JSON can hold."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a constraint from what `get_config` gave."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class NonNeg(Constraint):
+    """No weight below zero.
+
+    Example:
+        >>> NonNeg()
+        NonNeg()
+    """
+
+    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+        """Emit the constraint."""
+        return op.Relu(w)
+
+
+class MaxNorm(Constraint):
+    """No norm above a limit (Srivastava et al., 2014, section 5.1).
+
+    Args:
+        max_value: the limit.
+        axis: axis or axes, in the Keras layout, along which a norm is taken: 0 for the inputs of
+            a Dense kernel, `[0, 1, 2]` for those of a Conv2D kernel.
+
+    Example:
+        >>> MaxNorm(3.0)
+        MaxNorm(max_value=3.0, axis=0)
+    """
+
+    def __init__(self, max_value: float = 2.0, axis: int | Sequence[int] = 0) -> None:
+        self.max_value = max_value
+        self.axis = axis
+
+    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+        """Emit the constraint."""
+        norm = _norm(op, w, self.axis, layout)
+        return op.Mul(w, op.Div(op.Clip(norm, 0.0, float(self.max_value)), op.Add(norm, _TINY)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"max_value": self.max_value, "axis": _plain(self.axis)}
+
+
+class UnitNorm(Constraint):
+    """Every norm 1.
+
+    Args:
+        axis: axis or axes, in the Keras layout, along which a norm is taken (see `MaxNorm`).
+
+    Example:
+        >>> UnitNorm()
+        UnitNorm(axis=0)
+    """
+
+    def __init__(self, axis: int | Sequence[int] = 0) -> None:
+        self.axis = axis
+
+    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+        """Emit the constraint."""
+        return op.Div(w, op.Add(_norm(op, w, self.axis, layout), _TINY))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"axis": _plain(self.axis)}
+
+
+class MinMaxNorm(Constraint):
+    """Norms drawn into an interval.
+
+    Args:
+        min_value: lower end.
+        max_value: upper end.
+        rate: 1 puts a norm onto the interval at once, less moves it there by that share.
+        axis: axis or axes, in the Keras layout, along which a norm is taken (see `MaxNorm`).
+
+    Example:
+        >>> MinMaxNorm(0.5, 1.0)
+        MinMaxNorm(min_value=0.5, max_value=1.0, rate=1.0, axis=0)
+    """
+
+    def __init__(
+        self,
+        min_value: float = 0.0,
+        max_value: float = 1.0,
+        rate: float = 1.0,
+        axis: int | Sequence[int] = 0,
+    ) -> None:
+        self.min_value = min_value
+        self.max_value = max_value
+        self.rate = rate
+        self.axis = axis
+
+    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+        """Emit the constraint."""
+        norm = _norm(op, w, self.axis, layout)
+        clipped = op.Clip(norm, float(self.min_value), float(self.max_value))
+        wanted = op.Add(op.Mul(clipped, float(self.rate)), op.Mul(norm, 1.0 - self.rate))
+        return op.Mul(w, op.Div(wanted, op.Add(norm, _TINY)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "min_value": self.min_value,
+            "max_value": self.max_value,
+            "rate": self.rate,
+            "axis": _plain(self.axis),
+        }
+
+
+class FromFunction(Constraint):
+    """A user's function `(op, w)` to a weight; it sees the weight in the Keras layout.
+
+    Args:
+        function: emits the constraint.
+    """
+
+    def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
+        self.function = function
+
+    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+        """Call the function."""
+        if layout is None:
+            return self.function(op, w)
+        shown = op.Transpose(w, perm=[int(i) for i in np.argsort(layout)])
+        return op.Transpose(self.function(op, shown), perm=list(layout))
+
+
+_CLASSES: Final[dict[str, type[Constraint]]] = {
+    "max_norm": MaxNorm,
+    "min_max_norm": MinMaxNorm,
+    "non_neg": NonNeg,
+    "unit_norm": UnitNorm,
+}
+
+_NAMES: Final[dict[str, type[Constraint]]] = {
+    **_CLASSES,
+    **{cls.__name__: cls for cls in _CLASSES.values()},
+}
+
+
+def get(identifier: Any) -> Constraint | None:
+    """Return the constraint that `identifier` stands for.
+
+    Args:
+        identifier: None, a `Constraint` or its class, a name (`"non_neg"`, `"NonNeg"`), a dict
+            from `serialize`, or a function `(op, w)` that emits the new weight.
+
+    Returns:
+        A constraint, or None for None.
+
+    Raises:
+        ValueError: if it stands for none.
+
+    Example:
+        >>> get("max_norm")
+        MaxNorm(max_value=2.0, axis=0)
+    """
+    match identifier:
+        case None | Constraint():
+            return identifier
+        case str() if identifier in _NAMES:
+            return _NAMES[identifier]()
+        case {"class_name": str(name)} if name in _NAMES:
+            return _NAMES[name].from_config(identifier.get("config") or {})
+        case type() if issubclass(identifier, Constraint):
+            return identifier()
+        case _ if callable(identifier):
+            return FromFunction(identifier)
+    raise ValueError(f"Could not interpret constraint identifier: {identifier}")
+
+
+def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
+    """Return a constraint as plain values that JSON can hold; `get` turns them back.
+
+    A user's own function or class is saved by its name alone: to load it, pass it in
+    `custom_objects`.
+
+    Example:
+        >>> serialize(NonNeg())
+        {'class_name': 'NonNeg', 'config': {}}
+    """
+    if constraint is None:
+        return None
+    if isinstance(constraint, FromFunction):
+        return {"class_name": _name_of(constraint.function), "config": {}}
+    return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
+
+
+def _norm(
+    op: Emitter, w: ir.Value, axis: int | Sequence[int], layout: Sequence[int] | None
+) -> ir.Value:
+    """Emit the Euclidean norm along axes that are counted in the Keras layout."""
+    rank = len(w.shape) if w.shape is not None else 0
+    order = list(range(rank)) if layout is None else list(layout)
+    shown = [axis] if isinstance(axis, int) else list(axis)
+    axes = sorted(order.index(a % rank) for a in shown)
+    return op.ReduceL2(w, axes, keepdims=1)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Name under which a user's function, or object with `__call__`, is saved."""
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _plain(axis: int | Sequence[int]) -> int | list[int]:
+    """An axis argument as JSON holds it."""
+    return axis if isinstance(axis, int) else list(axis)

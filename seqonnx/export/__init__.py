@@ -1,0 +1,1 @@
+"""Export: inference graphs, checkpoints and weight files."""

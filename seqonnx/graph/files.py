@@ -1,0 +1,155 @@
+"""Model files: written aside, synced and renamed, so that a crash leaves the old file whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from seqonnx.errors import ModelFileError
+
+EXTERNAL_FROM = 1 << 31
+"""Number of bytes of weights from which they go to a file of their own (protobuf's limit)."""
+
+_SMALL_TENSOR = 1024
+_ALIGNMENT = 4096
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path`; on success it takes the place of `path`.
+
+    Whatever goes wrong before (an exception, a full disk, a crash), the old file stays as it was.
+
+    Example:
+        >>> with replacing(Path("weights.npz")) as file:  # doctest: +SKIP
+        ...     file.write(b"...")
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _sync_directory(path.parent)
+
+
+def write_model(model: onnx.ModelProto, path: Path, *, external_from: int = EXTERNAL_FROM) -> None:
+    """Write a model file; more weights than protobuf can hold go to a data file beside it.
+
+    Args:
+        model: the message; its tensors are moved out of it where they go to the data file.
+        path: where to write.
+        external_from: number of bytes of weights from which a data file is used.
+
+    Raises:
+        OSError: if the file cannot be written; an earlier file is then untouched.
+    """
+    old_data = _data_files(path)
+    new_data: set[Path] = set()
+    if sum(len(tensor.raw_data) for tensor in _tensors(model)) >= external_from:
+        new_data = {_write_data(model, path)}
+    with replacing(path) as file:
+        file.write(model.SerializeToString(deterministic=True))
+    for stale in old_data - new_data:
+        stale.unlink(missing_ok=True)
+
+
+def read_model(path: Path, *, weights: bool = True) -> onnx.ModelProto:
+    """Read a model file.
+
+    Args:
+        path: the file.
+        weights: whether to load tensors that lie in data files beside it.
+
+    Raises:
+        ModelFileError: if the file is absent, truncated or not an ONNX model, or a data file is
+            missing.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"File not found: {path}. Expected an ONNX model file.")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except DecodeError as error:
+        raise ModelFileError(f"{path} is not an ONNX model, or it is truncated ({error}).") from error
+    if not model.HasField("graph"):
+        raise ModelFileError(f"{path} is not an ONNX model: it holds no graph.")
+    if weights:
+        try:
+            for tensor in _tensors(model):
+                if tensor.data_location == onnx.TensorProto.EXTERNAL:
+                    onnx.external_data_helper.load_external_data_for_tensor(
+                        tensor, str(path.parent)
+                    )
+                    tensor.data_location = onnx.TensorProto.DEFAULT
+                    del tensor.external_data[:]
+        except (OSError, ValueError, onnx.checker.ValidationError) as error:
+            raise ModelFileError(
+                f"The weights of {path} lie in a data file that cannot be read: {error}"
+            ) from error
+    return model
+
+
+def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Weights of the graph and of the training state."""
+    yield from model.graph.initializer
+    for info in model.training_info:
+        yield from info.algorithm.initializer
+
+
+def _write_data(model: onnx.ModelProto, path: Path) -> Path:
+    """Move large tensors to a data file named after its contents."""
+    large = [t for t in _tensors(model) if len(t.raw_data) >= _SMALL_TENSOR]
+    digest = hashlib.sha256()
+    for tensor in large:
+        digest.update(tensor.raw_data)
+    data = path.with_name(f"{path.name}.{digest.hexdigest()[:12]}.data")
+    with replacing(data) as file:
+        for tensor in large:
+            file.write(b"\0" * (-file.tell() % _ALIGNMENT))
+            offset, length = file.tell(), len(tensor.raw_data)
+            file.write(tensor.raw_data)
+            tensor.ClearField("raw_data")
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            for key, value in (("location", data.name), ("offset", offset), ("length", length)):
+                tensor.external_data.add(key=key, value=str(value))
+    return data
+
+
+def _data_files(path: Path) -> set[Path]:
+    """Data files that earlier writes of `path` have left."""
+    return {
+        file
+        for file in path.parent.glob(f"{path.name}.*.data")
+        if len(file.name) == len(path.name) + len(".data") + 13
+    }
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename last through a power cut, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

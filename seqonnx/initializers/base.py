@@ -1,0 +1,125 @@
+"""Initializer: what every initializer is, and those made from a user's array or function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class Initializer:
+    """Makes the first value of a weight. Also the base of a user's own initializer.
+
+    A subclass defines `__call__`, and `get_config` if its constructor takes arguments.
+
+    Example:
+        >>> class Halves(Initializer):
+        ...     def __call__(self, shape, dtype="float32"):
+        ...         return np.full(shape, 0.5, dtype)
+        >>> Halves()((2,)).tolist()
+        [0.5, 0.5]
+    """
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
+        """Return a new value.
+
+        Args:
+            shape: shape of the weight in the Keras layout, such as `(h, w, in, out)`.
+            dtype: name of the element type.
+
+        Returns:
+            An array of this shape and type.
+        """
+        raise NotImplementedError(f"Initializer {type(self).__name__} does not define `__call__`.")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as plain values that JSON can hold."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make an initializer from what `get_config` gave."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class FromArray(Initializer):
+    """Starts a weight at a given array.
+
+    Args:
+        value: array (or nested list) with the shape of the weight.
+
+    Example:
+        >>> FromArray([1.0, 2.0])((2,)).tolist()
+        [1.0, 2.0]
+    """
+
+    def __init__(self, value: npt.ArrayLike) -> None:
+        self.value = np.asarray(value)
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
+        """Return a copy of the array.
+
+        Raises:
+            ValueError: if the weight has another shape.
+        """
+        if self.value.shape != tuple(shape):
+            raise ValueError(
+                "An array given as initializer must have the shape of the weight. Received: "
+                f"array of shape {self.value.shape} for a weight of shape {tuple(shape)}"
+            )
+        return as_dtype(self.value, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the array as nested lists."""
+        return {"value": self.value.tolist()}
+
+
+class FromFunction(Initializer):
+    """Starts a weight at what a function returns.
+
+    Args:
+        function: `(shape, dtype)` or `(shape, dtype=...)` to an array.
+
+    Example:
+        >>> FromFunction(lambda shape, dtype: np.ones(shape, dtype))((1,)).tolist()
+        [1.0]
+    """
+
+    def __init__(self, function: Callable[..., npt.ArrayLike]) -> None:
+        self.function = function
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
+        """Call the function.
+
+        Raises:
+            ValueError: if it returns another shape.
+        """
+        value = np.asarray(self.function(tuple(shape), dtype=dtype))
+        if value.shape != tuple(shape):
+            raise ValueError(
+                f"The initializer function '{name_of(self.function)}' must return an array of "
+                f"shape {tuple(shape)}. Received: shape={value.shape}"
+            )
+        return as_dtype(value, dtype)
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Name under which a user's function, or object with `__call__`, is saved."""
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def as_dtype(value: Array, dtype: str) -> Array:
+    """Copy of `value` in the named element type; bfloat16 needs `ml_dtypes`."""
+    if dtype == "bfloat16":
+        import ml_dtypes
+
+        return value.astype(ml_dtypes.bfloat16)
+    return value.astype(dtype)

@@ -1,0 +1,151 @@
+"""The contract of a loss: per-sample values as nodes, and their reduction to a scalar."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from seqonnx import dtypes
+from seqonnx.graph import Emitter, to_snake_case
+from seqonnx.losses.reduction import reduce_weighted, standardize_reduction
+from seqonnx.losses.targets import Shape
+from seqonnx.runtime.program import run_emission, value_key
+
+_KERAS_DEFAULTS: dict[str, Any] = {"axis": -1, "dtype": None}
+"""Entries of a Keras config that say nothing while they hold these values."""
+
+
+class Loss:
+    """Base of all losses; also the way to write one's own.
+
+    A subclass defines `per_sample(op, y_true, y_pred)`, which emits ONNX operators. The gradient
+    follows from the graph.
+
+    Args:
+        name: name shown; default: the class name in snake case.
+        reduction: `"sum_over_batch_size"` (or `"mean"`: sum of the weighted values over their
+            number), `"sum"`, `"mean_with_sample_weight"` (over the sum of the weights) or
+            `"none"`.
+
+    Raises:
+        ValueError: for an unknown reduction.
+
+    Example:
+        >>> class Cubic(Loss):
+        ...     def per_sample(self, op, y_true, y_pred):
+        ...         return op.ReduceMean(op.Pow(op.Abs(op.Sub(y_true, y_pred)), 3.0), [-1])
+        >>> Cubic()([[0.0], [0.0]], [[1.0], [2.0]])
+        4.5
+    """
+
+    target_dtype: ClassVar[str] = "float32"
+    """Element type of the graph input for targets: `"int64"` for integer labels."""
+
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size"):
+        self.name = to_snake_case(type(self).__name__) if name is None else name
+        self.reduction = standardize_reduction(reduction)
+
+    # What a loss defines.
+
+    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the loss of each sample.
+
+        Args:
+            op: emitter; every ONNX operator is a method.
+            y_true: targets, of the element type `target_dtype`.
+            y_pred: predictions, shape `(batch, ...)`.
+
+        Returns:
+            Values, usually of shape `y_pred.shape[:-1]`.
+        """
+        raise NotImplementedError(f"Loss {type(self).__name__} does not define `per_sample`.")
+
+    def mask(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value | None:
+        """Emit which values count (True), or return None where all of them do."""
+        return None
+
+    def check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+        """Raise a ValueError if targets do not fit; called once per `fit` on the whole array.
+
+        Args:
+            y_true: targets, batch first.
+            y_pred_shape: shape of the model's output; None where a size is not fixed.
+        """
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as plain values that JSON can hold."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a loss from what `get_config` gave, here or in Keras."""
+        known = {k: v for k, v in config.items() if _KERAS_DEFAULTS.get(k, ...) != v}
+        return cls(**known)
+
+    # What every loss does.
+
+    def emit(
+        self,
+        op: Emitter,
+        y_true: ir.Value,
+        y_pred: ir.Value,
+        sample_weight: ir.Value | None = None,
+        mask: ir.Value | None = None,
+    ) -> ir.Value:
+        """Emit the loss of a batch.
+
+        Args:
+            op: emitter of the graph.
+            y_true: targets, of the element type `target_dtype`.
+            y_pred: predictions, shape `(batch, ...)`.
+            sample_weight: weights, shape `(batch,)` or that of the per-sample values.
+            mask: True where a value counts, shape as `sample_weight`.
+
+        Returns:
+            A scalar; the weighted per-sample values if the reduction is `"none"`.
+        """
+        values = self.per_sample(op, y_true, y_pred)
+        own = self.mask(op, y_true, y_pred)
+        if own is not None:
+            mask = own if mask is None else op.And(own, mask)
+        return reduce_weighted(op, values, sample_weight, mask, self.reduction)
+
+    def __call__(
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Any:
+        """Compute the loss of arrays.
+
+        Args:
+            y_true: targets.
+            y_pred: predictions; computed with as float32.
+            sample_weight: weights, shape `(batch,)` or that of the per-sample values.
+
+        Returns:
+            A float; an array of per-sample values if the reduction is `"none"`.
+
+        Raises:
+            ValueError: if the targets do not fit the predictions.
+        """
+        predicted = dtypes.to_array(y_pred, "float32", "y_pred")
+        given = dtypes.to_array(y_true, None, "y_true")
+        self.check_targets(given, predicted.shape)
+        arrays = [given.astype(self.target_dtype), predicted]
+        if sample_weight is not None:
+            arrays.append(dtypes.to_array(sample_weight, "float32", "sample_weight"))
+        result = run_emission(lambda op, values: [self.emit(op, *values)], arrays, key=self._key())[
+            0
+        ]
+        return float(result) if np.ndim(result) == 0 else result
+
+    def _key(self) -> Hashable:
+        return value_key(self, ignore=("name",))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, reduction={self.reduction}>"

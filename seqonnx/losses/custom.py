@@ -1,0 +1,51 @@
+"""A loss from a function that emits nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter
+from seqonnx.losses.base import Loss
+
+Objective = Callable[..., ir.Value]
+"""`fn(op, y_true, y_pred, **arguments)` to per-sample values."""
+
+
+class LossFunctionWrapper(Loss):
+    """A loss whose per-sample values a function emits.
+
+    Args:
+        fn: `fn(op, y_true, y_pred)` to values of shape `y_pred.shape[:-1]`; `op` is the emitter,
+            whose methods are the ONNX operators.
+        reduction: see `Loss`.
+        name: name shown; default: the function's name.
+        **arguments: further keyword arguments of `fn`.
+
+    Example:
+        >>> def absolute(op, y_true, y_pred):
+        ...     return op.ReduceMean(op.Abs(op.Sub(y_true, y_pred)), [-1], keepdims=0)
+        >>> LossFunctionWrapper(absolute)([[1.0]], [[3.0]])
+        2.0
+    """
+
+    def __init__(
+        self,
+        fn: Objective,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(getattr(fn, "__name__", None) if name is None else name, reduction)
+        self.fn = fn
+        self.arguments = arguments
+
+    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit what the function emits."""
+        return self.fn(op, y_true, y_pred, **self.arguments)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor\'s arguments."""
+        return super().get_config() | {"fn": self.fn} | self.arguments

@@ -1,0 +1,135 @@
+"""Checks of targets on the host, before anything runs: errors name what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Shape = Sequence[int | None]
+
+
+def check_same_shape(y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+    """Raise unless targets have the shape of the predictions.
+
+    A last dimension of size 1 may be missing on one side.
+
+    Args:
+        y_true: targets, batch first.
+        y_pred_shape: shape of the predictions; None where a size is not known.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    target, output = _match_ranks(y_true.shape, tuple(y_pred_shape))
+    if not _agree(target, output):
+        raise ValueError(_different(y_true.shape, y_pred_shape))
+
+
+def check_one_hot(y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+    """Raise unless targets have a row of classes for each row of the predictions.
+
+    Args:
+        y_true: targets, batch first, classes last.
+        y_pred_shape: shape of the predictions; None where a size is not known.
+
+    Raises:
+        ValueError: if the shapes differ; says so if the targets look like integer labels.
+    """
+    if not _agree(y_true.shape, y_pred_shape):
+        raise ValueError(_different(y_true.shape, y_pred_shape) + _label_hint(y_true, y_pred_shape))
+
+
+def check_labels(
+    y_true: npt.NDArray[Any], y_pred_shape: Shape, ignore_class: int | None = None
+) -> None:
+    """Raise unless targets are integer labels of the classes that the predictions have.
+
+    Args:
+        y_true: labels, shape `y_pred_shape[:-1]` or that with a last 1.
+        y_pred_shape: shape of the predictions, classes last; None where a size is not known.
+        ignore_class: a label that is allowed besides.
+
+    Raises:
+        ValueError: if the shapes do not fit, or a label is no integer or out of range.
+    """
+    output = tuple(y_pred_shape)
+    shape = y_true.shape
+    if len(shape) == len(output) and shape[-1:] == (1,):
+        shape = shape[:-1]
+    if not _agree(shape, output[:-1]):
+        same = len(y_true.shape) == len(output) and _agree(y_true.shape, output)
+        hint = (
+            ". For one-hot targets use the loss `categorical_crossentropy`; this loss takes one "
+            "integer per sample."
+            if same
+            else ""
+        )
+        raise ValueError(
+            "Arguments `target` and `output` must have the same shape up until the last "
+            f"dimension: target.shape={y_true.shape}, output.shape={output}{hint}"
+        )
+    if y_true.size > 0:
+        _check_range(y_true, output[-1], ignore_class)
+
+
+def _different(shape: Shape, y_pred_shape: Shape) -> str:
+    """Text for shapes that differ."""
+    return (
+        "Arguments `target` and `output` must have the same shape. Received: "
+        f"target.shape={tuple(shape)}, output.shape={tuple(y_pred_shape)}"
+    )
+
+
+def _label_hint(y_true: npt.NDArray[Any], y_pred_shape: Shape) -> str:
+    """Advice where integer labels meet a loss for one-hot targets; empty for other targets."""
+    shape = y_true.shape[:-1] if y_true.shape[-1:] == (1,) else y_true.shape
+    if not _agree(shape, y_pred_shape[:-1]) or not np.all(y_true == np.floor(y_true)):
+        return ""
+    return (
+        ". The targets look like integer labels: use the loss `sparse_categorical_crossentropy`, "
+        "or make them one-hot with `to_categorical`."
+    )
+
+
+def _check_range(labels: npt.NDArray[Any], classes: int | None, ignore_class: int | None) -> None:
+    """Raise for the first label outside [0, classes) or with a fraction."""
+    top = np.inf if classes is None else classes - 1
+    if labels.dtype.kind not in "fc" and labels.min() >= 0 and labels.max() <= top:
+        return
+    wrong = ~((labels >= 0) & (labels <= top))
+    if labels.dtype.kind == "f":
+        wrong |= labels != np.floor(labels)
+    if ignore_class is not None:
+        wrong &= labels != ignore_class
+    if not wrong.any():
+        return
+    position = tuple(int(i) for i in np.argwhere(wrong)[0])
+    where = position[0] if len(position) == 1 else position
+    legal = f"[0, {classes})" if classes is not None else "0, 1, 2, …"
+    raise ValueError(
+        f"Received a label value of {labels[position]} at position {where} of the targets, which "
+        f"is outside the valid range of {legal}: the predictions have {classes} classes and the "
+        "labels must be integers from 0."
+    )
+
+
+def _match_ranks(first: Shape, second: Shape) -> tuple[Shape, Shape]:
+    """Shapes after the removal or addition of a last 1 where the ranks differ by one."""
+    if len(first) + 1 == len(second):
+        second, first = _match_ranks(second, first)
+    elif len(first) == len(second) + 1 and first[-1] == 1:
+        if len(second) == 1:
+            second = (*second, 1)
+        else:
+            first = first[:-1]
+    return first, second
+
+
+def _agree(first: Shape, second: Shape) -> bool:
+    """Whether two shapes can be the same; an unknown size is equal to any."""
+    return len(first) == len(second) and all(
+        a is None or b is None or a == b for a, b in zip(first, second, strict=True)
+    )

@@ -1,0 +1,7 @@
+"""Models: Sequential and Model, and loading them from files."""
+
+from seqonnx.models.files import load_model
+from seqonnx.models.model import Model
+from seqonnx.models.sequential import Sequential
+
+__all__ = ["Model", "Sequential", "load_model"]

@@ -1,0 +1,134 @@
+"""What a model says about itself: the records behind `summary()` and exported files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
+
+from seqonnx.export.inference import LayerInfo
+from seqonnx.graph import Variable
+from seqonnx.layers.base import Layer
+from seqonnx.models.network import Network, unwrap
+from seqonnx.report import LayerRow, SummaryTotals, render_summary
+
+if TYPE_CHECKING:
+    from seqonnx.models.exportable import Exportable
+
+
+def summary(
+    model: Exportable,
+    *,
+    print_fn: Callable[[str], Any] | None,
+    style: Literal["rich", "plain"],
+    **options: Any,
+) -> None:
+    """Lay the summary table out and print it (see `Model.summary`)."""
+    if not model.built:
+        raise ValueError(
+            "This model has not yet been built. Build the model first by calling `build()` or by "
+            "calling the model on a batch of data."
+        )
+    rows = [row for row, _ in _rows(model)]
+    console = Console() if print_fn is None else None
+    text = render_summary(
+        model.name, rows, _totals(model), style=style, console=console, **options
+    )
+    if console is None and print_fn is not None:
+        print_fn(text)
+    elif console is not None:
+        console.file.write(text)
+        console.file.flush()
+
+
+def layer_infos(model: Network) -> list[LayerInfo]:
+    """Say what an exported file tells of each layer, nested ones with their full path."""
+    return [
+        LayerInfo(path, row.class_name, bool(layer.trainable), _only_shape(row.output_shape))
+        for (row, layer), path in zip(_rows(model), _paths(model), strict=True)
+        if not isinstance(layer, Network)
+    ]
+
+
+def _rows(model: Network) -> Iterator[tuple[LayerRow, Layer]]:
+    """A row for each layer, nested ones after their model."""
+    chain = _is_chain(model)
+    for owner, layer, depth in _walk(model):
+        shapes = [tensor.shape for tensor in owner.outputs_of(layer)]
+        connected = () if chain or depth > 0 else _sources(owner, layer)
+        yield (
+            LayerRow(
+                name=layer.name,
+                class_name=type(layer).__name__,
+                output_shape=unwrap(shapes),
+                params=layer.count_params(),
+                built=layer.built,
+                trainable=layer.trainable if layer.weights else None,
+                connected_to=connected,
+                depth=depth,
+            ),
+            layer,
+        )
+
+
+def _walk(model: Network) -> Iterator[tuple[Network, Layer, int]]:
+    """Layers in order with the network that holds them and their depth."""
+    stack: list[tuple[Network, Layer, int]] = [(model, x, 0) for x in reversed(model.layers)]
+    while stack:
+        owner, layer, depth = stack.pop()
+        yield owner, layer, depth
+        if isinstance(layer, Network):
+            stack.extend((layer, inner, depth + 1) for inner in reversed(layer.layers))
+
+
+def _paths(model: Network) -> Iterator[str]:
+    """Full scope of each layer that `_walk` gives, such as `base/conv1`."""
+    prefixes: list[str] = []
+    for _, layer, depth in _walk(model):
+        del prefixes[depth:]
+        prefixes.append(layer.name)
+        yield "/".join(prefixes)
+
+
+def _totals(model: Exportable) -> SummaryTotals:
+    trained, others = model.trainable_weights, model.non_trainable_weights
+    slots = model.optimizer_variables
+    return SummaryTotals(
+        trainable=_size(trained),
+        non_trainable=_size(others),
+        trainable_bytes=_bytes(trained),
+        non_trainable_bytes=_bytes(others),
+        optimizer=_size(slots) if slots else None,
+        optimizer_bytes=_bytes(slots),
+    )
+
+
+def _is_chain(model: Network) -> bool:
+    """Whether every layer takes the output of the one before."""
+    calls = [tensor.call for layer in model.layers for tensor in model.outputs_of(layer)]
+    return all(call is not None and len(call.inputs) == 1 for call in calls) and len(
+        calls
+    ) == len({id(c.inputs[0]) for c in calls if c is not None})
+
+
+def _sources(owner: Network, layer: Layer) -> tuple[str, ...]:
+    """Names of what a layer is called on, as Keras writes them: `dense[0][0]`."""
+    return tuple(
+        f"{t.call.layer.name}[{t.call.index}][0]" if t.call else f"{t.name}[0][0]"
+        for output in owner.outputs_of(layer)
+        if output.call is not None
+        for t in output.call.inputs
+    )
+
+
+def _only_shape(shape: Any) -> Any:
+    return shape[0] if isinstance(shape, list) else shape
+
+
+def _size(variables: Sequence[Variable]) -> int:
+    return sum(variable.size for variable in variables)
+
+
+def _bytes(variables: Sequence[Variable]) -> int:
+    return sum(variable.nbytes for variable in variables)

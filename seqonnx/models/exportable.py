@@ -1,0 +1,85 @@
+"""A network that can be written to files and described."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from seqonnx.graph import Variable
+from seqonnx.models import describe, files
+from seqonnx.models.network import Network
+
+PathLike = str | os.PathLike[str]
+
+
+class Exportable(Network):
+    """A network with files and a summary; `Model` adds training."""
+
+    def export(self, filepath: PathLike, outputs: str | Sequence[str] | None = None) -> None:
+        """Write the inference graph: dynamic batch, normalization folded, dropout gone.
+
+        Args:
+            filepath: an `.onnx` file; an earlier one is replaced only when the new one is whole.
+            outputs: `"all"` for the output of every layer, or names of layers; default: the
+                model's outputs.
+
+        Raises:
+            ValueError: if the model is not built or a name is unknown.
+        """
+        files.export(self, Path(filepath), outputs)
+
+    def save_weights(self, filepath: PathLike) -> None:
+        """Write the weights as `.npz`."""
+        files.save_weights(self, Path(filepath))
+
+    def load_weights(self, filepath: PathLike, skip_mismatch: bool = False) -> None:
+        """Read weights that `save_weights` wrote; with an error nothing has changed.
+
+        Args:
+            filepath: an `.npz` file.
+            skip_mismatch: leave weights that do not fit as they are, and warn.
+        """
+        files.load_weights(self, Path(filepath), skip_mismatch)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+        *,
+        style: Literal["rich", "plain"] = "rich",
+    ) -> None:
+        """Print the layers with their output shapes and numbers of parameters.
+
+        Args:
+            line_length: width of the table in characters.
+            positions: ends of the columns, as fractions of the width.
+            print_fn: called once with the whole text; default: the terminal.
+            expand_nested: whether layers of nested models get rows of their own.
+            show_trainable: whether to say which layers train.
+            layer_range: names of the first and last layer to show (regular expressions).
+            style: `"rich"` as Keras 3 prints, `"plain"` as the Sequential guide prints.
+
+        Raises:
+            ValueError: if the model has not been built.
+        """
+        describe.summary(
+            self,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+            style=style,
+        )
+
+    @property
+    def optimizer_variables(self) -> list[Variable]:
+        """Slots of the optimizer; a network without training has none."""
+        return []

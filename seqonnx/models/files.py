@@ -1,0 +1,167 @@
+"""Files of a model: export, save, load."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqonnx import losses, metrics, optimizers
+from seqonnx.errors import ModelFileError
+from seqonnx.export.checkpoint import TrainingState, read_checkpoint, write_checkpoint
+from seqonnx.export.inference import Source, emit_inference
+from seqonnx.export.weights import read_weights, write_weights
+from seqonnx.graph.files import EXTERNAL_FROM, write_model
+from seqonnx.layers.base import Layer
+from seqonnx.models.describe import layer_infos
+from seqonnx.symbolic import SymbolicTensor
+from seqonnx.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from seqonnx.models.exportable import Exportable
+    from seqonnx.models.model import Model
+    from seqonnx.models.sequential import Sequential
+
+
+def export(model: Exportable, path: Path, outputs: str | Sequence[str] | None) -> None:
+    """Write the inference graph (see `Model.export`)."""
+    _check_suffix(path)
+    if not model.built:
+        raise ValueError("The model provided has not yet been built. It must be built before export.")
+    proto, _ = emit_inference(_source(model, outputs), folded=True)
+    write_model(proto, path)
+
+
+def save(model: Model, path: Path, *, external_from: int = EXTERNAL_FROM) -> None:
+    """Write the model with everything needed to go on (see `Model.save`)."""
+    _check_suffix(path)
+    if not model.built:
+        raise ValueError(
+            f"Model '{model.name}' has not yet been built, so there is nothing to save. Call it on "
+            "data or call `build()` first."
+        )
+    source = _source(model, None)
+    write_checkpoint(source, _training_state(model), path, external_from=external_from)
+
+
+def load_model(
+    filepath: str | os.PathLike[str], custom_objects: Mapping[str, type[Layer]] | None = None
+) -> Sequential:
+    """Load a model that `save` wrote; it goes on as if it had not stopped.
+
+    Args:
+        filepath: an `.onnx` file.
+        custom_objects: classes of one's own layers, by name.
+
+    Returns:
+        The model, compiled if it was.
+
+    Raises:
+        ModelFileError: if the file is absent, broken, or not written by `save`.
+        ValueError: if it needs a layer class that is not known.
+
+    Example:
+        >>> model = load_model("digits.onnx")  # doctest: +SKIP
+    """
+    from seqonnx.models.sequential import Sequential
+
+    path = Path(filepath)
+    checkpoint = read_checkpoint(path)
+    model = Sequential.from_config(dict(checkpoint.config), custom_objects)
+    weights = model.weights
+    shapes = [weight.stored().shape for weight in weights]
+    if shapes != [array.shape for array in checkpoint.weights]:
+        raise ModelFileError(
+            f"{path} is damaged: its weights do not have the shapes that its layers need."
+        )
+    for weight, array in zip(weights, checkpoint.weights, strict=True):
+        weight.assign_stored(array)
+    if checkpoint.training is not None:
+        _resume(model, checkpoint.training, path)
+    return model
+
+
+def save_weights(model: Exportable, path: Path) -> None:
+    """Write the weights (see `Model.save_weights`)."""
+    write_weights(model.weights, path)
+
+
+def load_weights(model: Exportable, path: Path, skip_mismatch: bool) -> None:
+    """Read weights (see `Model.load_weights`)."""
+    if not model.built:
+        raise ValueError(
+            "You are loading weights into a model that has not yet been built. Try building the "
+            "model first by calling it on some data or by using `build()`."
+        )
+    read_weights(model.weights, path, model.name, skip_mismatch=skip_mismatch)
+
+
+def _source(model: Exportable, outputs: str | Sequence[str] | None) -> Source:
+    return Source(
+        name=model.name,
+        inputs=model.inputs,
+        outputs=_chosen_outputs(model, outputs),
+        layers=layer_infos(model),
+        config={"class_name": type(model).__name__, "config": model.get_config()},
+        weights=model.weights,
+    )
+
+
+def _chosen_outputs(
+    model: Exportable, outputs: str | Sequence[str] | None
+) -> list[tuple[str, SymbolicTensor]]:
+    """Names and tensors of the graph's outputs."""
+    if outputs is None:
+        return [(tensor.name, tensor) for tensor in model.outputs]
+    names = [layer.name for layer in model.layers]
+    if isinstance(outputs, str) and outputs != "all":
+        raise ValueError(
+            "`outputs` must be 'all' or a list of layer names. "
+            f"Received: outputs={outputs!r}. Layers are: {names}"
+        )
+    wanted = names if outputs == "all" else list(outputs)
+    return [(name, model.outputs_of(model.get_layer(name))[0]) for name in wanted]
+
+
+def _training_state(model: Model) -> TrainingState | None:
+    compilation = model.compilation
+    if compilation is None:
+        return None
+    trainer = model.trainer()
+    given = (*compilation.metrics, *compilation.weighted_metrics)
+    values = {
+        "optimizer": optimizers.serialize(compilation.optimizer),
+        "loss": None if compilation.loss is None else losses.serialize(compilation.loss),
+        "metrics": [metrics.serialize(m) for m in given[: len(compilation.metrics)]],
+        "weighted_metrics": [metrics.serialize(m) for m in given[len(compilation.metrics) :]],
+        "step": trainer.step,
+        "epochs": trainer.epochs,
+        "seed": trainer.seed,
+    }
+    return TrainingState(values, {v.path: v.stored() for v in trainer.optimizer_variables})
+
+
+def _resume(model: Model, state: TrainingState, path: Path) -> None:
+    """Compile as before and take over slots and counters."""
+    values: Mapping[str, Any] = state.values
+    model.compile(
+        optimizer=values["optimizer"],
+        loss=values["loss"],
+        metrics=values["metrics"],
+        weighted_metrics=values["weighted_metrics"],
+    )
+    trainer: Trainer = model.trainer()
+    trainer.step, trainer.epochs = int(values["step"]), int(values["epochs"])
+    trainer.seed = int(values["seed"])
+    for slot in trainer.optimizer_variables:
+        if slot.path not in state.slots:
+            raise ModelFileError(f"{path} is damaged: the optimizer slot {slot.path} is missing.")
+        slot.assign_stored(state.slots[slot.path])
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix != ".onnx":
+        raise ValueError(
+            f"Invalid filepath extension: models are written as `.onnx`. Received: filepath={path}"
+        )

@@ -1,0 +1,350 @@
+"""Model: the face of seqonnx. Delegates; owns no algorithm."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqonnx import config, losses, optimizers
+from seqonnx.callbacks import Callback, History
+from seqonnx.graph import Variable, auto_name
+from seqonnx.models import files, running
+from seqonnx.models.exportable import Exportable, PathLike
+from seqonnx.optimizers import Optimizer
+from seqonnx.runtime import select_device
+from seqonnx.symbolic import SymbolicTensor
+from seqonnx.training.forward import Forward
+from seqonnx.training.trainer import Compilation, Trainer
+
+_TRAINABLE_CHANGED = (
+    "A layer's `trainable` state has changed since the model was compiled. The change takes "
+    "effect at the next `compile()`. Please recompile the model. Changed layers: {}"
+)
+
+
+class Model(Exportable):
+    """Layers between input and output tensors, with training, files and reports.
+
+    Args:
+        inputs: input tensor, or a list or dict of them.
+        outputs: output tensor, or a list or dict of them; calling the model gives arrays in the
+            same structure.
+        name: name of the model; default `functional`, numbered.
+        trainable: whether training changes its weights.
+
+    Example:
+        >>> x = Input((4,))
+        >>> features = Model(x, Dense(2)(x))
+        >>> features(np.ones((3, 4))).shape
+        (3, 2)
+    """
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        if name is None and type(self) is Model:
+            name = auto_name("Functional")
+        super().__init__(inputs, outputs, name=name, trainable=trainable)
+        self.stop_training = False
+        self.history: History | None = None
+        self._compilation: Compilation | None = None
+        self._device_request: config.DeviceRequest | None = None
+        self._trainer: Trainer | None = None
+        self._forward: Forward | None = None
+        self._trainable_at_compile: list[tuple[str, bool]] = []
+
+    # Using the model.
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """Apply the model to a symbolic tensor, or compute it on data.
+
+        Args:
+            x: symbolic tensor, or array with the batch first (a list of them for several inputs).
+            training: whether dropout drops and batch statistics are used.
+
+        Returns:
+            A symbolic tensor; or an array, list or dict, as the outputs were given.
+        """
+        if isinstance(x, SymbolicTensor) or training:
+            return super().__call__(x, training)
+        arrays = running.input_arrays(self, x)
+        return self.structured(self.forward().run(arrays))
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> Any:
+        """Compute the outputs for data, batch by batch.
+
+        Args:
+            x: array with the batch first, or an iterator of batches.
+            batch_size: samples per batch; default 32.
+            verbose: 0 silent, 1 bar, 2 line; `"auto"` shows a bar on a terminal.
+            steps: batches to take from an iterator.
+            callbacks: told about every batch.
+
+        Returns:
+            Array, list or dict of arrays with one row per sample.
+        """
+        return running.predict(self, x, batch_size, verbose, steps, callbacks)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Compute the outputs for one batch."""
+        return self(x)
+
+    # Training.
+
+    def compile(
+        self,
+        optimizer: str | Optimizer | Mapping[str, Any] = "rmsprop",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
+        *,
+        weighted_metrics: Sequence[Any] | None = None,
+        device: config.DeviceRequest | None = None,
+        **accepted: Any,
+    ) -> None:
+        """Say how to train. A second call starts with a fresh optimizer.
+
+        Args:
+            optimizer: name, instance or configuration.
+            loss: name, instance, or a function `(op, y_true, y_pred)` that emits values per
+                sample.
+            metrics: names, instances or such functions.
+            weighted_metrics: the same, weighted by sample weights.
+            device: where to train and predict; default `seqonnx.config.get_device()`.
+            **accepted: `run_eagerly`, `jit_compile`, `steps_per_execution`, `loss_weights` and
+                `auto_scale_loss` are taken for Keras's sake and change nothing.
+
+        Raises:
+            ValueError: if something cannot be interpreted.
+            DeviceError: if the device cannot be had.
+        """
+        running.check_compile_arguments(metrics, weighted_metrics, accepted)
+        self._device_request = device
+        device_chosen = select_device(device)
+        self._compilation = Compilation(
+            optimizers.get(optimizer),
+            None if loss is None else losses.get(loss),
+            tuple(metrics or ()),
+            tuple(weighted_metrics or ()),
+        )
+        self._drop_trainer()
+        self._forward = None
+        self._trainable_at_compile = self._trainable_flags()
+        if self.built:
+            self._trainer = Trainer(running.subject_of(self), self._compilation, device_chosen)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compilation is not None
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; its `learning_rate` may be set between steps."""
+        return self._require_compilation().optimizer
+
+    @property
+    def loss(self) -> Any:
+        """The loss, or None."""
+        return None if self._compilation is None else self._compilation.loss
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names that `evaluate` gives values for, in their order."""
+        compilation = self._require_compilation()
+        given = (*compilation.metrics, *compilation.weighted_metrics)
+        return ["loss", *(m if isinstance(m, str) else m.name for m in given)]
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str | bool = "auto",
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> History:
+        """Train on data.
+
+        Args:
+            x: array with the batch first, or an iterator of `(x, y)` or `(x, y, sample_weight)`.
+            y: targets; labels as integers, or arrays shaped like the output.
+            batch_size: samples per step, default 32; a smaller last batch is trained on, too.
+            epochs: epoch to stop before, counted from 0.
+            verbose: 0 silent, 1 bar, 2 a line per epoch; `"auto"`: bar on a terminal.
+            callbacks: told about every batch and epoch.
+            validation_split: fraction of the samples, taken from the end, to measure on.
+            validation_data: `(x, y)` or `(x, y, sample_weight)`, or an iterator, to measure on.
+            shuffle: whether each epoch sees the samples in a new order.
+            class_weight: weight of each class index; missing classes weigh 1.
+            sample_weight: weight of each sample.
+            initial_epoch: number of the first epoch.
+            steps_per_epoch: batches per epoch, for iterators.
+            validation_steps: batches to measure on, for iterators.
+            validation_batch_size: samples per batch when measuring; default `batch_size`.
+            validation_freq: every how many epochs to measure, or a list of epochs from 1.
+
+        Returns:
+            The history of loss and metrics.
+
+        Raises:
+            ValueError: if the model is not compiled or the data does not fit.
+        """
+        request = running.FitRequest(
+            x=x,
+            y=y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=tuple(callbacks or ()),
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        )
+        return running.fit(self, request)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str | bool = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """Measure loss and metrics on data.
+
+        Args:
+            x: array with the batch first, or an iterator.
+            y: targets.
+            batch_size: samples per batch; default 32.
+            verbose: 0 silent, 1 bar, 2 line.
+            sample_weight: weight of each sample.
+            steps: batches to take from an iterator.
+            callbacks: told about every batch.
+            return_dict: give a dict by name.
+
+        Returns:
+            The loss alone, or loss and metrics as a list or dict.
+        """
+        logs = running.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
+        return running.shaped_logs(logs, return_dict)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """Run one training step on one batch; returns its loss and metrics."""
+        logs = running.train_on_batch(self, x, y, sample_weight, class_weight)
+        return running.shaped_logs(logs, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> float | list[float] | dict[str, float]:
+        """Measure loss and metrics on one batch."""
+        logs = running.test_on_batch(self, x, y, sample_weight)
+        return running.shaped_logs(logs, return_dict)
+
+    def save(self, filepath: PathLike) -> None:
+        """Write everything: the graph, weights, compile arguments, optimizer state, counters.
+
+        Args:
+            filepath: an `.onnx` file; it runs anywhere, and `seqonnx.load_model` goes on from it.
+        """
+        files.save(self, Path(filepath))
+
+
+    # For the rooms below: what the functions in `running` and `files` need.
+
+    def forward(self) -> Forward:
+        """The forward pass with baked weights, on the model's device."""
+        device = select_device(self._device_request)
+        if self._forward is None or self._forward.device != device:
+            self._forward = Forward(self.inputs, self._outputs, self.weights, device)
+        return self._forward
+
+    def trainer(self) -> Trainer:
+        """The trainer; makes it where the model was compiled before it was built.
+
+        Raises:
+            ValueError: if the model is not compiled.
+        """
+        compilation = self._require_compilation()
+        if self._trainer is None:
+            device = select_device(self._device_request)
+            self._trainer = Trainer(running.subject_of(self), compilation, device)
+            self._trainable_at_compile = self._trainable_flags()
+        self._warn_if_trainable_changed()
+        return self._trainer
+
+    @property
+    def compilation(self) -> Compilation | None:
+        """What `compile` was given, resolved; None before."""
+        return self._compilation
+
+    @property
+    def optimizer_variables(self) -> list[Variable]:
+        """Slots of the optimizer; empty until the model is compiled and built."""
+        return [] if self._trainer is None else self._trainer.optimizer_variables
+
+    def _connect(self, inputs: Any, outputs: Any) -> None:
+        super()._connect(inputs, outputs)
+        self._forward = None
+        self._drop_trainer()
+
+    def _drop_trainer(self) -> None:
+        if self._trainer is not None:
+            self._trainer.release()
+            self._trainer = None
+
+    def _require_compilation(self) -> Compilation:
+        if self._compilation is None:
+            raise ValueError("You must call `compile()` before using the model.")
+        return self._compilation
+
+    def _trainable_flags(self) -> list[tuple[str, bool]]:
+        layers = self.leaf_layers() if self.built else self.layers
+        return [(self.name, self._trainable), *((x.name, x.trainable) for x in layers)]
+
+    def _warn_if_trainable_changed(self) -> None:
+        before = dict(self._trainable_at_compile)
+        changed = [n for n, flag in self._trainable_flags() if before.get(n, flag) != flag]
+        if changed:
+            warnings.warn(_TRAINABLE_CHANGED.format(changed), stacklevel=4)
+

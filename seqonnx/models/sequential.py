@@ -1,0 +1,197 @@
+"""Sequential: a stack of layers, each with exactly one input and one output."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from seqonnx import dtypes
+from seqonnx.graph import Variable
+from seqonnx.layers.base import Layer
+from seqonnx.layers.input import InputLayer
+from seqonnx.models.model import Model
+from seqonnx.symbolic import Shape, SymbolicTensor
+
+
+class Sequential(Model):
+    """A plain stack of layers. Its graph is an ONNX graph from the first layer to the last.
+
+    With an `Input` first, or `input_shape=` on the first layer, weights exist from the start.
+    Without, they are made when the model first sees data.
+
+    Args:
+        layers: layers to add, in order.
+        name: name of the model; default `sequential`, numbered.
+        trainable: whether training changes the weights.
+
+    Example:
+        >>> model = Sequential([Input((4,)), Dense(2, activation="relu"), Dense(3)])
+        >>> model(np.ones((1, 4))).shape
+        (1, 3)
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer | SymbolicTensor | InputLayer] | None = None,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._stack: list[Layer] = []
+        self._entry: SymbolicTensor | None = None
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Layer | SymbolicTensor | InputLayer) -> None:
+        """Put a layer on top of the stack; earlier weights stay as they are.
+
+        Args:
+            layer: a layer, or an `Input` as the first.
+
+        Raises:
+            ValueError: if it is not a layer, its name is taken, it needs several inputs, or it
+                does not fit on what is there.
+        """
+        if isinstance(layer, InputLayer | SymbolicTensor):
+            self._set_entry(layer.output if isinstance(layer, InputLayer) else layer)
+            return
+        self._check_layer(layer)
+        if not self._stack and self._entry is None and layer.declared_input_shape is not None:
+            self._entry = InputLayer(layer.declared_input_shape, dtype=layer.dtype).output
+        if self._entry is not None:
+            below = self._outputs[0] if self.built else self._entry
+            self._connect(self._entry, layer(below))
+        self._stack.append(layer)
+
+    def pop(self) -> Layer:
+        """Take the top layer off the stack and return it; it keeps its weights.
+
+        Raises:
+            TypeError: if the stack is empty.
+        """
+        if not self._stack:
+            raise TypeError("There are no layers in the model.")
+        layer = self._stack.pop()
+        if self._inputs is not None:
+            if self._stack:
+                below = next(c for c, t in self._pairs() if t is self._outputs[0]).inputs[0]
+                self._connect(self._inputs, below)
+            else:
+                self._inputs, self._outputs = None, []
+        return layer
+
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+        """Make the weights.
+
+        Args:
+            input_shape: shape of the data, batch first; None where not fixed.
+
+        Raises:
+            ValueError: if there are no layers, or the model has another input shape.
+        """
+        if not self._stack:
+            raise ValueError(
+                f"Sequential model {self.name} cannot be built because it has no layers. "
+                "Call `model.add(layer)`."
+            )
+        if input_shape is None:
+            raise ValueError("You must provide an `input_shape` argument.")
+        shape = tuple(input_shape)
+        if self._entry is not None:
+            if self._entry.shape != shape:
+                raise ValueError(
+                    f"Sequential model '{self.name}' has already been configured to use input "
+                    f"shape {self._entry.shape}. You cannot build it with input_shape {shape}"
+                )
+            return
+        tensor = entry = InputLayer(batch_shape=shape).output
+        for layer in self._stack:
+            tensor = layer(tensor)
+        self._entry = entry
+        self._connect(entry, tensor)
+
+    def build_for(self, shape: Shape) -> None:
+        """Build on first data; a built model checks that the data fits."""
+        if not self.built:
+            self.build(shape)
+        super().build_for(shape)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The stack, without the `Input`. Use `add()` and `pop()` to change it."""
+        return list(self._stack)
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError(
+            "`Sequential.layers` attribute is reserved and should not be used. Use `add()` and "
+            "`pop()` to change the layers in this model."
+        )
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights in layer order; raises a ValueError before there are any to have."""
+        return super().weights
+
+    def _set_entry(self, tensor: SymbolicTensor) -> None:
+        if self._entry is not None:
+            raise ValueError(
+                f"Sequential model '{self.name}' has already been configured to use input shape "
+                f"{self._entry.shape}. You cannot add a different Input layer to it."
+            )
+        if self._stack:
+            raise ValueError(
+                f"An `Input` must be the first in a Sequential model. Model '{self.name}' already "
+                f"has {len(self._stack)} layers; make a new model that starts with the `Input`."
+            )
+        self._entry = tensor
+
+    def _check_layer(self, layer: Any) -> None:
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                "Only instances of `keras.Layer` can be added to a Sequential model. "
+                f"Received: {layer} (of type {type(layer)})"
+            )
+        if any(other is not layer and other.name == layer.name for other in self._stack):
+            raise ValueError(
+                "All layers added to a Sequential model should have unique names. Name "
+                f"'{layer.name}' is already the name of a layer in this model. Update the `name` "
+                "argument to pass a unique name."
+            )
+        required = [
+            name
+            for name, parameter in inspect.signature(layer.call).parameters.items()
+            if parameter.default is inspect.Parameter.empty
+            and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+            and name not in {"op", "training"}
+        ]
+        if len(required) > 1:
+            raise ValueError(
+                "Layers added to a Sequential model can only have a single required positional "
+                f"argument, the input tensor. Layer {type(layer).__name__} has multiple required "
+                f"positional arguments: {required}"
+            )
+
+    def _pairs(self) -> list[Any]:
+        from seqonnx.symbolic import calls_between
+
+        return calls_between(self.inputs, self._outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return name, input and the layers' configurations."""
+        from seqonnx.layers.serialization import serialize
+
+        layers = [] if self._entry is None else [_entry_config(self._entry)]
+        return {
+            "name": self.name,
+            "trainable": self._trainable,
+            "layers": layers + [serialize(layer) for layer in self._stack],
+        }
+
+
+def _entry_config(entry: SymbolicTensor) -> dict[str, Any]:
+    config = {"batch_shape": list(entry.shape), "dtype": dtypes.standardize(entry.dtype)}
+    if entry.name != "keras_tensor":
+        config["name"] = entry.name
+    return {"class_name": "InputLayer", "config": config}

@@ -1,0 +1,1 @@
+"""Passes over graphs that onnxscript and onnx_ir lack."""

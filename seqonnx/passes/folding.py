@@ -1,0 +1,59 @@
+"""Folding for deployment: what only training needs goes into the weights."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+import onnx_ir.passes.common as common_passes
+from onnxscript import optimizer
+from onnxscript.rewriter import RewritePass
+from onnxscript.rewriter.rules import common as rules
+
+from seqonnx.graph.versions import IR_VERSION
+
+_RULES = [
+    rules.fuse_batchnorm_into_conv_rule,
+    rules.fuse_batchnorm_into_conv_transpose_rule,
+    rules.fuse_batchnorm_into_gemm_rule,
+]
+
+
+def fold(graph: ir.Graph) -> None:
+    """Fold batch normalization into the product before it and compute constants, in place.
+
+    Args:
+        graph: inference graph with its weights as initializers and its outputs declared.
+    """
+    model = ir.Model(graph, ir_version=IR_VERSION)
+    before = {node for node in graph}
+    RewritePass(_RULES)(model)
+    optimizer.fold_constants(model, onnx_shape_inference=False)
+    common_passes.IdentityEliminationPass()(model)
+    common_passes.RemoveUnusedNodesPass()(model)
+    _name_new(graph, before)
+
+
+def _name_new(graph: ir.Graph, before: set[ir.Node]) -> None:
+    """Name what rewriting made after the layer whose weights it took over."""
+    taken = {node.name for node in graph}
+    for node in graph:
+        if node in before:
+            continue
+        scope = _scope(node)
+        name = candidate = f"{scope}/{node.op_type}" if scope else node.op_type
+        number = 0
+        while candidate in taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        taken.add(candidate)
+        node.name = candidate
+        for value in node.outputs:
+            if not value.is_graph_output():
+                value.name = candidate
+
+
+def _scope(node: ir.Node) -> str:
+    """Layer of the first weight of a node."""
+    for value in node.inputs[1:]:
+        if value is not None and value.name and "/" in value.name:
+            return value.name.rpartition("/")[0]
+    return ""

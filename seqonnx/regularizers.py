@@ -1,0 +1,299 @@
+"""Regularizers: penalties on weights or outputs that training adds to the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Self
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter, dtype_name, static_shape
+
+
+class Regularizer:
+    """A penalty on a value. Also the base of a user's own regularizer.
+
+    A subclass defines `emit`, and `get_config` if its constructor takes arguments.
+
+    Example:
+        >>> class Spread(Regularizer):
+        ...     def emit(self, op, x):
+        ...         return op.ReduceMax(op.Abs(x), keepdims=0)
+    """
+
+    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+        """Emit the penalty.
+
+        Args:
+            op: emitter; every ONNX operator is a method.
+            x: the weight (in the ONNX layout), or a layer's output.
+
+        Returns:
+            A scalar.
+        """
+        raise NotImplementedError(f"Regularizer {type(self).__name__} does not define `emit`.")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as plain values that JSON can hold."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a regularizer from what `get_config` gave."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class L1(Regularizer):
+    """l1 * sum |x|.
+
+    Args:
+        l1: finite factor.
+
+    Example:
+        >>> L1(0.1)
+        L1(l1=0.1)
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _finite("l1", l1)
+
+    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+        """Emit the penalty."""
+        return op.Mul(op.ReduceL1(x, keepdims=0), self.l1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"l1": self.l1}
+
+
+class L2(Regularizer):
+    """l2 * sum x^2.
+
+    Args:
+        l2: finite factor.
+
+    Example:
+        >>> L2(0.1)
+        L2(l2=0.1)
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _finite("l2", l2)
+
+    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+        """Emit the penalty."""
+        return op.Mul(op.ReduceSumSquare(x, keepdims=0), self.l2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"l2": self.l2}
+
+
+class L1L2(Regularizer):
+    """l1 * sum |x| + l2 * sum x^2.
+
+    Args:
+        l1: finite factor, or None for 0.
+        l2: finite factor, or None for 0.
+
+    Example:
+        >>> L1L2(l2=0.1)
+        L1L2(l1=0.0, l2=0.1)
+    """
+
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        self.l1 = _finite("l1", 0.0 if l1 is None else l1)
+        self.l2 = _finite("l2", 0.0 if l2 is None else l2)
+
+    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+        """Emit the penalty; what has no weight is left out."""
+        if self.l1 == 0.0:
+            return L2(self.l2).emit(op, x)
+        if self.l2 == 0.0:
+            return L1(self.l1).emit(op, x)
+        return op.Add(L1(self.l1).emit(op, x), L2(self.l2).emit(op, x))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"l1": self.l1, "l2": self.l2}
+
+
+class OrthogonalRegularizer(Regularizer):
+    """factor * the mean |cosine| between two rows, or two columns, of a matrix.
+
+    Args:
+        factor: finite factor.
+        mode: `"rows"` or `"columns"`.
+
+    Raises:
+        ValueError: for another mode.
+
+    Example:
+        >>> OrthogonalRegularizer(mode="columns")
+        OrthogonalRegularizer(factor=0.01, mode='columns')
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _finite("factor", factor)
+        if mode not in {"rows", "columns"}:
+            raise ValueError(
+                "Invalid value for argument `mode`. Expected one of {'rows', 'columns'}. "
+                f"Received: mode={mode}"
+            )
+        self.mode = mode
+
+    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+        """Emit the penalty.
+
+        Raises:
+            ValueError: if the value is not a matrix of known size.
+        """
+        shape = static_shape(x)
+        if len(shape) != 2 or not all(isinstance(d, int) for d in shape):
+            raise ValueError(
+                "Inputs to OrthogonalRegularizer must have rank 2 and known sizes. "
+                f"Received: inputs.shape={shape}"
+            )
+        axis = 1 if self.mode == "rows" else 0
+        norm = op.Sqrt(op.Max(op.ReduceSumSquare(x, [axis]), 1e-12))
+        unit = op.Div(x, norm)
+        turned = op.Transpose(unit, perm=[1, 0])
+        cosines = op.MatMul(unit, turned) if axis == 1 else op.MatMul(turned, unit)
+        size = int(static_shape(cosines)[0] or 0)
+        others = (1.0 - np.eye(size)).astype(dtype_name(x))
+        pairs = max(size * (size - 1) / 2, 1)
+        total = op.ReduceL1(op.Mul(cosines, others), keepdims=0)
+        return op.Mul(total, 0.5 * self.factor / pairs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"factor": self.factor, "mode": self.mode}
+
+
+class FromFunction(Regularizer):
+    """A user's function `(op, x)` to a scalar.
+
+    Args:
+        function: emits the penalty.
+    """
+
+    def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
+        self.function = function
+
+    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+        """Call the function."""
+        return self.function(op, x)
+
+
+def l1(l1: float = 0.01) -> L1:
+    """Return `L1(l1)`.
+
+    Example:
+        >>> l1(0.1)
+        L1(l1=0.1)
+    """
+    return L1(l1)
+
+
+def l2(l2: float = 0.01) -> L2:
+    """Return `L2(l2)`.
+
+    Example:
+        >>> l2(0.1)
+        L2(l2=0.1)
+    """
+    return L2(l2)
+
+
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """Return `L1L2(l1, l2)`.
+
+    Example:
+        >>> l1_l2()
+        L1L2(l1=0.01, l2=0.01)
+    """
+    return L1L2(l1, l2)
+
+
+_NAMES: Final[dict[str, Callable[..., Regularizer]]] = {
+    "L1": L1,
+    "L1L2": L1L2,
+    "L2": L2,
+    "OrthogonalRegularizer": OrthogonalRegularizer,
+    "l1": L1,
+    "l1_l2": l1_l2,
+    "l1l2": l1_l2,
+    "l2": L2,
+    "orthogonal_regularizer": OrthogonalRegularizer,
+}
+
+
+def get(identifier: Any) -> Regularizer | None:
+    """Return the regularizer that `identifier` stands for.
+
+    Args:
+        identifier: None, a `Regularizer` or its class, a name (`"l2"`), a dict from `serialize`,
+            or a function `(op, x)` that emits a scalar.
+
+    Returns:
+        A regularizer, or None for None.
+
+    Raises:
+        ValueError: if it stands for none.
+
+    Example:
+        >>> get("l2")
+        L2(l2=0.01)
+    """
+    match identifier:
+        case None | Regularizer():
+            return identifier
+        case str() if identifier in _NAMES:
+            return _NAMES[identifier]()
+        case {"class_name": str(name)} if name in _NAMES:
+            return _NAMES[name](**(identifier.get("config") or {}))
+        case type() if issubclass(identifier, Regularizer):
+            return identifier()
+        case _ if callable(identifier):
+            return FromFunction(identifier)
+    raise ValueError(f"Could not interpret regularizer identifier: {identifier}")
+
+
+def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
+    """Return a regularizer as plain values that JSON can hold; `get` turns them back.
+
+    A user's own function or class is saved by its name alone: to load it, pass it in
+    `custom_objects`.
+
+    Example:
+        >>> serialize(L2(0.5))
+        {'class_name': 'L2', 'config': {'l2': 0.5}}
+    """
+    if regularizer is None:
+        return None
+    if isinstance(regularizer, FromFunction):
+        return {"class_name": _name_of(regularizer.function), "config": {}}
+    return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Name under which a user's function, or object with `__call__`, is saved."""
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _finite(name: str, value: float) -> float:
+    """Return a factor as a float, or refuse it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        legal = False
+    else:
+        legal = bool(np.isfinite(value))
+    if not legal:
+        raise ValueError(
+            f"Invalid value for argument {name}: expected a non-negative float. Received: {value}"
+        )
+    return float(value)

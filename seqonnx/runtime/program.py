@@ -1,0 +1,103 @@
+"""Programs: an emission run on arrays at once, its session kept for the next call.
+
+Losses, metrics and optimizers called on arrays run through here, so that each has one
+implementation: the nodes that it emits.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from seqonnx.runtime.device import select_device
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from seqonnx.graph import Dim, Emitter
+    from seqonnx.runtime.compiled import Compiled
+
+Emission = Callable[["Emitter", "list[ir.Value]"], "Sequence[ir.Value]"]
+"""What to emit: `(op, inputs)` to the values that become outputs."""
+
+_CAPACITY = 128
+_sessions: OrderedDict[Hashable, Compiled] = OrderedDict()
+
+
+def run_emission(
+    emit: Emission,
+    arrays: Sequence[npt.NDArray[Any]],
+    *,
+    key: Hashable,
+    fixed: Sequence[npt.NDArray[Any]] = (),
+) -> list[npt.NDArray[Any]]:
+    """Emit a graph, run it on arrays on the device of the process, and keep its session.
+
+    Args:
+        emit: emits the nodes; gets the values of `arrays`, then those of `fixed`.
+        arrays: data whose first dimension is the batch: another batch size needs no new session.
+        key: what `emit` depends on besides ranks, sizes and element types; equal keys must mean
+            equal graphs. See `value_key`.
+        fixed: arrays whose shape is fixed in the graph, such as state and scalars.
+
+    Returns:
+        The values of what `emit` returned.
+
+    Example:
+        >>> import numpy as np
+        >>> run_emission(
+        ...     lambda op, values: [op.Add(values[0], 1.0)],
+        ...     [np.zeros(2, np.float32)],
+        ...     key="add one",
+        ... )[0].tolist()
+        [1.0, 1.0]
+    """
+    device = select_device()
+    shapes = tuple(("batch", *array.shape[1:]) if array.ndim > 0 else () for array in arrays)
+    shapes += tuple(array.shape for array in fixed)
+    types = tuple(array.dtype.name for array in (*arrays, *fixed))
+    known = (key, device, len(arrays), shapes, types)
+    compiled = _sessions.pop(known, None)
+    if compiled is None:
+        compiled = _compile(emit, shapes, types)
+    _sessions[known] = compiled
+    if len(_sessions) > _CAPACITY:
+        _sessions.popitem(last=False)
+    return compiled.run([*arrays, *fixed])
+
+
+def value_key(obj: object, *, ignore: Collection[str] = ()) -> Hashable:
+    """Return a key that is equal for objects of one class with equal attributes.
+
+    Args:
+        obj: object that emits nodes by the values of its attributes.
+        ignore: attributes that its nodes do not depend on.
+
+    Returns:
+        A key by value; the object itself where an attribute (an array, say) has no hash.
+    """
+    items = tuple(sorted((k, v) for k, v in vars(obj).items() if k not in ignore))
+    key = (type(obj), tuple((name, type(value), value) for name, value in items))
+    try:
+        hash(key)
+    except TypeError:
+        return obj
+    return key
+
+
+def _compile(emit: Emission, shapes: Sequence[tuple[Dim, ...]], types: Sequence[str]) -> Compiled:
+    """Build the graph and its session."""
+    from seqonnx.graph import Emitter
+    from seqonnx.runtime.compiled import Compiled
+
+    op = Emitter(weights_as="input")
+    inputs = [
+        op.input(f"x{i}", dtype, shape)
+        for i, (dtype, shape) in enumerate(zip(types, shapes, strict=True))
+    ]
+    for i, value in enumerate(emit(op, inputs)):
+        op.output(value, f"y{i}")
+    return Compiled(op)

@@ -1,0 +1,1 @@
+"""Training: the step graph, its state on the device, batches and the loops."""

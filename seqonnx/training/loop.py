@@ -1,0 +1,134 @@
+"""The loops: fit, evaluate, predict. They move batches; all mathematics is in the graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqonnx.callbacks import CallbackList
+from seqonnx.training.data import ArrayBatches, Batch, IteratorBatches
+from seqonnx.training.forward import Forward
+from seqonnx.training.prefetch import prefetch
+from seqonnx.training.runner import Staged, StepRunner
+from seqonnx.training.trainer import Trainer
+
+Batches = ArrayBatches | IteratorBatches
+Check = Callable[[Batch], None]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Data to measure on after epochs.
+
+    Args:
+        batches: the data.
+        frequency: every how many epochs, or the epochs (counted from 1) themselves.
+    """
+
+    batches: Batches
+    frequency: int | Sequence[int] = 1
+
+    def due(self, epoch: int) -> bool:
+        """Whether epoch number `epoch` (counted from 0) is one of them."""
+        if isinstance(self.frequency, int):
+            return (epoch + 1) % self.frequency == 0
+        return epoch + 1 in self.frequency
+
+
+def fit(
+    trainer: Trainer,
+    batches: Batches,
+    callbacks: CallbackList,
+    *,
+    epochs: range,
+    validation: Validation | None,
+    stopped: Callable[[], bool],
+) -> None:
+    """Train.
+
+    Args:
+        trainer: the compiled model.
+        batches: training data.
+        callbacks: told about everything that happens.
+        epochs: numbers of the epochs to run.
+        validation: data to measure on, or None.
+        stopped: whether a callback has asked to stop; asked after every batch and epoch.
+    """
+    callbacks.on_train_begin()
+    logs: dict[str, float] = {}
+    for epoch in epochs:
+        callbacks.on_epoch_begin(epoch)
+        ran = _train_epoch(trainer, batches, callbacks, stopped)
+        if ran == 0:
+            break
+        logs = trainer.train_logs()
+        if validation is not None and validation.due(epoch):
+            measured = evaluate(trainer, validation.batches, callbacks)
+            logs.update({f"val_{name}": value for name, value in measured.items()})
+        callbacks.on_epoch_end(epoch, logs)
+        if stopped():
+            break
+    callbacks.on_train_end(logs)
+
+
+def evaluate(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> dict[str, float]:
+    """Return loss and metrics over `batches`, loss first."""
+    callbacks.on_test_begin()
+    trainer.reset_test_measures()
+    first = True
+    for index, (runner, staged) in enumerate(
+        prefetch(trainer.stage_test(batch) for batch in batches.epoch(None))
+    ):
+        if first:
+            trainer.reset_test_measures()
+            first = False
+        callbacks.on_test_batch_begin(index)
+        runner.run(staged)
+        callbacks.batch_done("test", index, trainer.test_logs)
+    logs = trainer.test_logs()
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def predict(
+    forward: Forward, batches: Batches, callbacks: CallbackList
+) -> list[list[npt.NDArray[Any]]]:
+    """Return the outputs of every batch."""
+    callbacks.on_predict_begin()
+    collected: list[list[npt.NDArray[Any]]] = []
+    for index, batch in enumerate(batches.epoch(None)):
+        callbacks.on_predict_batch_begin(index)
+        outputs = forward.run(list(batch.x))
+        collected.append(outputs)
+        callbacks.batch_done("predict", index, dict, outputs=outputs)
+    callbacks.on_predict_end()
+    return collected
+
+
+def _train_epoch(
+    trainer: Trainer, batches: Batches, callbacks: CallbackList, stopped: Callable[[], bool]
+) -> int:
+    """Run one epoch; returns the number of steps."""
+    rng = np.random.default_rng([trainer.seed, trainer.epochs])
+    trainer.epochs += 1
+    trainer.reset_train_measures()
+    count = 0
+    with _closing(prefetch(_staged(trainer, batches.epoch(rng)))) as stream:
+        for runner, staged in stream:
+            callbacks.on_train_batch_begin(count)
+            trainer.train(runner, staged)
+            callbacks.batch_done("train", count, trainer.train_logs)
+            count += 1
+            if stopped():
+                break
+    return count
+
+
+def _staged(trainer: Trainer, batches: Iterator[Batch]) -> Iterator[tuple[StepRunner, Staged]]:
+    """Stage batches for the steps to come; runs in the prefetching thread."""
+    for step, batch in enumerate(batches, start=trainer.step):
+        yield trainer.stage_train(batch, step)

@@ -1,0 +1,200 @@
+"""The check that every gradient rule passes: one node, its gradient, finite differences.
+
+The gradient graph runs in float64 on the standard's reference evaluator and is compared with
+central differences of the forward node on the same evaluator (or of a NumPy definition, where the
+evaluator is wrong or lacks the operator). Then the float32 graph runs on ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+from onnx.reference import ReferenceEvaluator
+
+from seqonnx.autodiff import backward
+from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.serde import to_proto
+
+STEP = 1e-5
+FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
+Arrays = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One node and the inputs at which its gradient is checked.
+
+    Args:
+        op_type: operator.
+        inputs: float64 arrays, other arrays, or None for an input that is left out.
+        attributes: attributes of the node.
+        outputs: number of outputs.
+        label: what is special, for the test's name.
+        constants: indices of inputs that are baked in as constants.
+        batch: indices of inputs whose first axis is symbolic in the symbolic run.
+        unwanted: indices of float inputs that have no gradient.
+        targets: indices of the outputs that the loss depends on; default the float ones.
+        tolerance: relative error allowed against finite differences.
+        reference: whether the reference evaluator can run the gradient graph in float64; if
+            not, `why` says what is wrong with it and ONNX Runtime runs it.
+        forward: NumPy definition, where the reference evaluator's forward pass is not to be
+            trusted (`why` says so).
+        why: reason for the two above.
+    """
+
+    op_type: str
+    inputs: tuple[np.ndarray | None, ...]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    outputs: int = 1
+    label: str = ""
+    constants: tuple[int, ...] = ()
+    batch: tuple[int, ...] = (0,)
+    unwanted: tuple[int, ...] = ()
+    targets: tuple[int, ...] | None = None
+    tolerance: float = 1e-6
+    reference: bool = True
+    forward: Callable[..., Any] | None = None
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.op_type}-{self.label}" if self.label else self.op_type
+
+    @property
+    def wanted(self) -> list[int]:
+        """Indices of the inputs whose gradients are checked."""
+        return [
+            i
+            for i, array in enumerate(self.inputs)
+            if array is not None
+            and array.dtype == np.float64
+            and i not in (*self.constants, *self.unwanted)
+        ]
+
+
+@dataclass
+class Built:
+    """A node, the gradients of its inputs, and how to run them."""
+
+    model: Any
+    feeds: dict[str, np.ndarray]
+    gradients: list[str]
+
+    def run(self, *, reference: bool) -> Arrays:
+        """Return the gradients."""
+        if reference:
+            return list(ReferenceEvaluator(self.model).run(self.gradients, self.feeds))
+        return run_onnxruntime(self.model, self.gradients, self.feeds)
+
+
+def run_onnxruntime(model: Any, names: Sequence[str], feeds: dict[str, np.ndarray]) -> Arrays:
+    """Run a model on ONNX Runtime's CPU provider; unused inputs are left out."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    used = {node.name for node in session.get_inputs()}
+    return list(session.run(list(names), {k: v for k, v in feeds.items() if k in used}))
+
+
+def cast(array: np.ndarray, dtype: str) -> np.ndarray:
+    """Floats to the type of the run; anything else as it is."""
+    return array.astype(dtype) if array.dtype == np.float64 else array
+
+
+def emit(
+    op: Emitter, case: Case, dtype: str, *, symbolic: bool
+) -> tuple[list[Any], list[ir.Value]]:
+    """Add the node; returns its inputs and outputs."""
+    values: list[Any] = []
+    for i, array in enumerate(case.inputs):
+        if array is None:
+            values.append(None)
+        elif i in case.constants:
+            values.append(op.constant(cast(array, dtype), f"c{i}"))
+        else:
+            shape: list[Any] = list(array.shape)
+            if symbolic and i in case.batch and shape:
+                shape[0] = "batch"
+            values.append(op.input(f"x{i}", cast(array, dtype).dtype.name, shape))
+    made = op.emit(case.op_type, values, {**case.attributes, "_outputs": case.outputs})
+    return values, [made] if case.outputs == 1 else list(made)
+
+
+def forward_values(case: Case, inputs: Sequence[np.ndarray | None]) -> Arrays:
+    """The node's outputs in float64."""
+    if case.forward is not None:
+        made = case.forward(*inputs)
+        return list(made) if isinstance(made, tuple | list) else [made]
+    op = Emitter()
+    _, outputs = emit(op, case, "float64", symbolic=False)
+    names = [op.output(value, f"y{i}").name for i, value in enumerate(outputs)]
+    feeds = {f"x{i}": a for i, a in enumerate(inputs) if a is not None and i not in case.constants}
+    return list(ReferenceEvaluator(to_proto(op.graph)).run(names, feeds))
+
+
+def differentiate(
+    case: Case, cotangents: dict[int, np.ndarray], wanted: Sequence[int], dtype: str, symbolic: bool
+) -> Built:
+    """Build the node and its gradients."""
+    op = Emitter()
+    values, outputs = emit(op, case, dtype, symbolic=symbolic)
+    pairs = [(outputs[i], op.input(f"dy{i}", dtype, static_shape(outputs[i]))) for i in cotangents]
+    gradients = backward(op, pairs, [values[i] for i in wanted])
+    names: list[str] = []
+    for i, gradient in zip(wanted, gradients, strict=True):
+        assert gradient is not None, f"input {i} of {case} has no gradient"
+        assert {node.domain for node in op.graph} == {""}
+        names.append(str(op.output(gradient, f"g{i}").name))
+    feeds = {
+        f"x{i}": cast(a, dtype)
+        for i, a in enumerate(case.inputs)
+        if a is not None and i not in case.constants
+    }
+    feeds |= {f"dy{i}": cast(a, dtype) for i, a in cotangents.items()}
+    return Built(to_proto(op.graph), feeds, names)
+
+
+def cotangents_of(case: Case, rng: np.random.Generator) -> dict[int, np.ndarray]:
+    """A random gradient for every output that the loss depends on."""
+    outputs = forward_values(case, case.inputs)
+    return {
+        i: rng.normal(size=np.shape(y))
+        for i, y in enumerate(outputs)
+        if (np.asarray(y).dtype == np.float64 if case.targets is None else i in case.targets)
+    }
+
+
+def slope_along(
+    case: Case, cotangents: dict[int, np.ndarray], index: int, direction: np.ndarray
+) -> float:
+    """Central difference of sum(dy * y) along a direction of one input."""
+
+    def loss(step: float) -> float:
+        moved = list(case.inputs)
+        moved[index] = moved[index] + step * direction
+        outputs = forward_values(case, moved)
+        return float(sum((dy * outputs[i]).sum() for i, dy in cotangents.items()))
+
+    return (loss(STEP) - loss(-STEP)) / (2 * STEP)
+
+
+def gradients_of(case: Case, *, symbolic: bool = False) -> tuple[dict[int, np.ndarray], Arrays]:
+    """Cotangents and float64 gradients of all wanted inputs."""
+    cotangents = cotangents_of(case, np.random.default_rng(11))
+    built = differentiate(case, cotangents, case.wanted, "float64", symbolic)
+    return cotangents, built.run(reference=case.reference)
+
+
+def assert_close(actual: np.ndarray, wanted: np.ndarray, tolerance: float, what: str) -> None:
+    """Compare relative to the largest element."""
+    assert np.shape(actual) == np.shape(wanted), what
+    scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))
+    error = float(np.abs(actual - wanted).max(initial=0.0)) / scale
+    assert error <= tolerance, f"{what}: relative error {error:.2e} > {tolerance:.0e}"

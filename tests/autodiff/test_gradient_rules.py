@@ -1,0 +1,56 @@
+"""Every gradient rule agrees with finite differences, in every mask, symbolic or not, and on ORT."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gradient_cases import CASES
+from gradient_check import (
+    Case,
+    assert_close,
+    cotangents_of,
+    differentiate,
+    gradients_of,
+    slope_along,
+)
+
+DIRECTIONS = 2
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_gradient_agrees_with_finite_differences(case: Case) -> None:
+    cotangents, gradients = gradients_of(case)
+    rng = np.random.default_rng(5)
+    for index, gradient in zip(case.wanted, gradients, strict=True):
+        assert gradient.shape == case.inputs[index].shape
+        for _ in range(DIRECTIONS):
+            direction = rng.normal(size=gradient.shape)
+            numeric = slope_along(case, cotangents, index, direction)
+            analytic = float((gradient * direction).sum())
+            scale = max(1.0, abs(numeric))
+            assert abs(analytic - numeric) <= case.tolerance * scale, (index, analytic, numeric)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_symbolic_batch_and_every_mask_give_the_same_gradient(case: Case) -> None:
+    cotangents, gradients = gradients_of(case)
+    symbolic = differentiate(case, cotangents, case.wanted, "float64", True)
+    for actual, wanted in zip(symbolic.run(reference=case.reference), gradients, strict=True):
+        assert_close(actual, wanted, 1e-12, "symbolic batch")
+    if len(case.wanted) == 1:
+        return
+    for index, wanted in zip(case.wanted, gradients, strict=True):
+        alone = differentiate(case, cotangents, [index], "float64", True)
+        (actual,) = alone.run(reference=case.reference)
+        assert_close(actual, wanted, 1e-12, f"input {index} alone")
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("symbolic", [False, True], ids=["static", "symbolic"])
+def test_float32_on_onnxruntime_agrees_with_float64(case: Case, symbolic: bool) -> None:
+    _, gradients = gradients_of(case)
+    cotangents = cotangents_of(case, np.random.default_rng(11))
+    built = differentiate(case, cotangents, case.wanted, "float32", symbolic)
+    for actual, wanted in zip(built.run(reference=False), gradients, strict=True):
+        assert actual.dtype == np.float32
+        assert_close(actual, wanted, 1e-4, "float32 on ONNX Runtime")
