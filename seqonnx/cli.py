@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from seqonnx import __version__
+
 if TYPE_CHECKING:
     from seqonnx.report.records import ModelReport
 
@@ -55,25 +57,12 @@ def run() -> NoReturn:
     sys.exit(main())
 
 
-class _Version(argparse.Action):
-    """Look the version up only when it is asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            print(f"seqonnx {version('seqonnx')}")
-        except PackageNotFoundError:
-            print("seqonnx (not installed: run from a source tree)")
-        parser.exit()
-
-
 def _parser() -> argparse.ArgumentParser:
     """Describe the arguments."""
     parser = argparse.ArgumentParser(
         prog="seqonnx", description="Keras-style models that are ONNX graphs."
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--version", action="version", version=f"seqonnx {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     inspect = commands.add_parser(
         "inspect",
@@ -83,12 +72,15 @@ def _parser() -> argparse.ArgumentParser:
         epilog="exit status: 0 ok, 1 a check failed, 2 the file is absent or no ONNX model",
     )
     inspect.add_argument("file", metavar="FILE", help="the .onnx file")
-    form = inspect.add_mutually_exclusive_group()
-    form.add_argument("--json", dest="form", action="store_const", const="json", help="as JSON")
-    form.add_argument(
-        "--markdown", dest="form", action="store_const", const="markdown", help="as Markdown"
-    )
-    form.add_argument("--csv", dest="form", action="store_const", const="csv", help="rows as CSV")
+    forms = inspect.add_mutually_exclusive_group()
+    for form, text in (("json", "as JSON"), ("markdown", "as Markdown"), ("csv", "rows as CSV")):
+        forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=text)
+    _add_options(inspect)
+    return parser
+
+
+def _add_options(inspect: argparse.ArgumentParser) -> None:
+    """Describe the options of `inspect`."""
     inspect.add_argument(
         "--nodes", action="store_true", help="a row per node, even where layers are recorded"
     )
@@ -110,7 +102,6 @@ def _parser() -> argparse.ArgumentParser:
         help="show which ONNX Runtime provider would run each row",
     )
     inspect.add_argument("--width", type=int, metavar="N", help="columns of the text")
-    return parser
 
 
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:

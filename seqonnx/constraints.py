@@ -216,8 +216,8 @@ def get(identifier: Any) -> Constraint | None:
             return _NAMES[name].from_config(identifier.get("config") or {})
         case type() if issubclass(identifier, Constraint):
             return identifier()
-        case _ if callable(identifier):
-            return FromFunction(identifier)
+    if callable(identifier) and not isinstance(identifier, type):
+        return FromFunction(identifier)
     raise ValueError(f"Could not interpret constraint identifier: {identifier}")
 
 

@@ -259,8 +259,8 @@ def get(identifier: Any) -> Regularizer | None:
             return _NAMES[name](**(identifier.get("config") or {}))
         case type() if issubclass(identifier, Regularizer):
             return identifier()
-        case _ if callable(identifier):
-            return FromFunction(identifier)
+    if callable(identifier) and not isinstance(identifier, type):
+        return FromFunction(identifier)
     raise ValueError(f"Could not interpret regularizer identifier: {identifier}")
 
 

@@ -112,8 +112,9 @@ def get(identifier: Any) -> ActivationFunction:
             return linear
         case str() if identifier in _NAMES:
             return _NAMES[identifier]
-        case _ if callable(identifier):
-            return identifier  # type: ignore[no-any-return]
+    if callable(identifier):
+        function: ActivationFunction = identifier
+        return function
     raise ValueError(f"Could not interpret activation function identifier: {identifier}")
 
 

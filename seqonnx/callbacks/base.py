@@ -176,10 +176,11 @@ class Callback:
 
 
 def plain(value: Any) -> Any:
-    """A Python float for anything that holds one number; other values as they are."""
-    if isinstance(value, bool | str) or np.size(value) != 1 or np.ndim(value) != 0:
-        return value
-    return float(value)
+    """A Python float for a number of any type; other values as they are."""
+    is_scalar = isinstance(value, np.ndarray) and value.ndim == 0
+    if is_scalar or (isinstance(value, int | float | np.number) and not isinstance(value, bool)):
+        return float(value)
+    return value
 
 
 def ordered(logs: Logs) -> Logs:

@@ -22,9 +22,9 @@ _MODES: Final[tuple[Mode, ...]] = ("train", "test", "predict")
 class CallbackList:
     """The callbacks of one run, in the order: the user's, the progress bar, the history.
 
-    A loop calls `batch_begin` before and `batch_done` after each batch. It hands over a function
-    that reads the metrics; this is called only when a callback or the progress bar needs numbers,
-    because reading them makes the host wait for the device.
+    After each batch a loop calls `batch_done` with a function that reads the metrics. This is
+    called only when a callback or the progress bar needs numbers, because reading them makes the
+    host wait for the device. `batch_done` calls the `on_*_batch_end` hooks.
 
     Args:
         callbacks: a callback, a sequence of them, another list, or None.
@@ -36,7 +36,6 @@ class CallbackList:
 
     Attributes:
         callbacks: all callbacks, in the order of their calls.
-        history: the `History` among them, or None.
         batch_hooks: whether any callback listens to batches.
 
     Raises:
@@ -63,7 +62,7 @@ class CallbackList:
         self._model = model
         self._params = params
         self.callbacks: list[Callback] = []
-        self.history: History | None = None
+        self._history: History | None = None
         self._progress: ProgbarLogger | None = None
         self._begin: dict[Mode, list[Callback]] = {mode: [] for mode in _MODES}
         self._end: dict[Mode, list[Callback]] = {mode: [] for mode in _MODES}
@@ -72,8 +71,15 @@ class CallbackList:
             self.append(callback)
         if add_progbar and self._progress is None:
             self.append(ProgbarLogger())
-        if add_history and self.history is None:
+        if add_history and self._history is None:
             self.append(History())
+
+    @property
+    def history(self) -> History:
+        """The `History` among the callbacks."""
+        if self._history is None:
+            raise RuntimeError("These callbacks have no History. Pass `add_history=True`.")
+        return self._history
 
     @property
     def needs_batch_logs(self) -> bool:
@@ -94,7 +100,7 @@ class CallbackList:
         if self._model is not None:
             callback.set_model(self._model)
         if isinstance(callback, History):
-            self.history = callback
+            self._history = callback
         if isinstance(callback, ProgbarLogger):
             self._progress = callback
         for mode in _MODES:
@@ -104,36 +110,43 @@ class CallbackList:
                 self._end[mode].append(callback)
         self.batch_hooks = any(self._begin[mode] or self._end[mode] for mode in _MODES)
 
-    def batch_begin(self, mode: Mode, batch: int) -> None:
-        """Tell the callbacks that a batch begins.
+    def on_train_batch_begin(self, batch: int) -> None:
+        """Tell the callbacks that listen that a training batch begins."""
+        for callback in self._begin["train"]:
+            callback.on_train_batch_begin(batch, {})
+
+    def on_test_batch_begin(self, batch: int) -> None:
+        """Tell the callbacks that listen that a batch of an evaluation begins."""
+        for callback in self._begin["test"]:
+            callback.on_test_batch_begin(batch, {})
+
+    def on_predict_batch_begin(self, batch: int) -> None:
+        """Tell the callbacks that listen that a batch of a prediction begins."""
+        for callback in self._begin["predict"]:
+            callback.on_predict_batch_begin(batch, {})
+
+    def batch_done(
+        self, mode: Mode, batch: int, read_logs: ReadLogs, *, outputs: Any = None
+    ) -> None:
+        """Tell the callbacks that listen, and the progress bar, that a batch is done.
 
         Args:
             mode: `"train"`, `"test"` or `"predict"`.
             batch: its number in the epoch, from 0.
-        """
-        for callback in self._begin[mode]:
-            _hook(callback, mode, "begin")(batch, {})
-
-    def batch_done(self, mode: Mode, batch: int, read_logs: ReadLogs) -> None:
-        """Tell the callbacks and the progress bar that a batch is done.
-
-        Args:
-            mode: `"train"`, `"test"` or `"predict"`.
-            batch: its number in the epoch, from 0.
-            read_logs: gives the metrics so far (in predict: the `outputs`); called at most once,
-                and only if someone needs them.
+            read_logs: gives the metrics so far; called at most once, and only if someone needs
+                them.
+            outputs: in predict, the arrays that came out: what `logs["outputs"]` is to be.
         """
         logs: Logs | None = None
         for callback in self._end[mode]:
             if callback.needs_batch_logs:
-                logs = read_logs() if logs is None else logs
-                _hook(callback, mode, "end")(batch, logs)
+                logs = _complete(read_logs(), outputs) if logs is None else logs
+                _batch_end(callback, mode)(batch, logs)
             else:
-                _hook(callback, mode, "end")(batch, {})
+                _batch_end(callback, mode)(batch, {})
         if self._progress is not None:
             known = logs
-            read = read_logs if known is None else lambda: known
-            self._progress.batch_done(mode, batch, read)
+            self._progress.batch_done(mode, batch, read_logs if known is None else lambda: known)
 
     def close(self) -> None:
         """End a progress bar that an error or an interrupt has left open."""
@@ -192,10 +205,20 @@ def _listed(callbacks: Callback | CallbackList | Sequence[Callback] | None) -> l
     return [callbacks]  # type: ignore[list-item]  # `append` refuses what is no callback
 
 
-def _hook(callback: Callback, mode: Mode, moment: str) -> Callable[[int, Logs], None]:
-    """The batch hook of a callback."""
-    hook: Callable[[int, Logs], None] = getattr(callback, f"on_{mode}_batch_{moment}")
-    return hook
+def _complete(logs: Logs, outputs: Any) -> Logs:
+    """Logs with the outputs of a prediction, where there are any."""
+    return logs if outputs is None else {**logs, "outputs": outputs}
+
+
+def _batch_end(callback: Callback, mode: Mode) -> Callable[[int, Logs], None]:
+    """The hook of a callback for the end of a batch."""
+    match mode:
+        case "train":
+            return callback.on_train_batch_end
+        case "test":
+            return callback.on_test_batch_end
+        case "predict":
+            return callback.on_predict_batch_end
 
 
 def _listens(callback: Callback, mode: Mode, moment: str) -> bool:

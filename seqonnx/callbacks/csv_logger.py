@@ -40,8 +40,6 @@ class CSVLogger(Callback):
         else:
             self._columns = ["epoch"]
             self._write([])
-        # A second `fit` with the same callback goes on in the same file.
-        self.append = True
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add a row."""
@@ -81,4 +79,4 @@ class CSVLogger(Callback):
 
 def _text(value: object) -> str:
     """A value in a cell; several values (one per class) as a list."""
-    return repr(value) if isinstance(value, float) else str(value).replace("\n", " ")
+    return repr(float(value)) if isinstance(value, float) else str(value).replace("\n", " ")

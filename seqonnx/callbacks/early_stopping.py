@@ -54,6 +54,11 @@ class EarlyStopping(Callback):
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
         self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
+        self.wait: int
+        self.best: float | None
+        self.best_epoch: int
+        self.stopped_epoch: int | None
+        self._best_weights: list[npt.NDArray[Any]] | None
         self._forget()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -93,10 +98,10 @@ class EarlyStopping(Callback):
     def _forget(self) -> None:
         """Start anew."""
         self.wait = 0
-        self.best: float | None = None
+        self.best = None
         self.best_epoch = 0
-        self.stopped_epoch: int | None = None
-        self._best_weights: list[npt.NDArray[Any]] | None = None
+        self.stopped_epoch = None
+        self._best_weights = None
 
     def _remember(self, epoch: int) -> None:
         """Keep this epoch's weights, if they are to be restored."""

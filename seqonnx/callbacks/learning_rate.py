@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from seqonnx.callbacks.base import Callback, Logs
+from seqonnx.callbacks.base import Callback, Logs, plain
 from seqonnx.callbacks.monitor import Monitor
 
 
@@ -35,21 +34,15 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Set the learning rate of this epoch."""
         optimizer = self.model.optimizer
-        if self._wants_rate:
-            rate: Any = self.schedule(epoch, float(optimizer.learning_rate))
-        else:
-            rate = self.schedule(epoch)
-        if not isinstance(rate, int | float | np.number) and np.shape(rate) != ():
-            rate = None
-        if rate is None or isinstance(rate, str | bool):
+        arguments = (epoch, float(optimizer.learning_rate)) if self._wants_rate else (epoch,)
+        rate = plain(self.schedule(*arguments))
+        if not isinstance(rate, float):
             raise ValueError(
                 f"The output of the `schedule` function should be a float. Got: {rate}"
             )
-        optimizer.learning_rate = float(rate)
+        optimizer.learning_rate = rate
         if self.verbose > 0:
-            self.say(
-                f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {float(rate)}."
-            )
+            self.say(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add the learning rate to the logs."""
@@ -98,6 +91,9 @@ class ReduceLROnPlateau(Callback):
         self.cooldown = cooldown
         self.min_lr = min_lr
         self._monitor = Monitor("ReduceLROnPlateau", monitor, mode, min_delta)
+        self.best: float | None
+        self.wait: int
+        self.cooldown_counter: int
         self._forget()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -137,7 +133,7 @@ class ReduceLROnPlateau(Callback):
 
     def _forget(self) -> None:
         """Start anew."""
-        self.best: float | None = None
+        self.best = None
         self.wait = 0
         self.cooldown_counter = 0
 

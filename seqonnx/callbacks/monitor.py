@@ -42,9 +42,7 @@ class Monitor:
         self.name = name
         self.min_delta = abs(min_delta)
         if mode not in {"auto", "min", "max"}:
-            warnings.warn(
-                f"{owner} mode '{mode}' is unknown, fallback to auto mode.", stacklevel=3
-            )
+            warnings.warn(f"{owner} mode '{mode}' is unknown, fallback to auto mode.", stacklevel=3)
             mode = "auto"
         self.maximize = _maximized(owner, name) if mode == "auto" else mode == "max"
 

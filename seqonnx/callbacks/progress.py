@@ -115,6 +115,8 @@ class ProgbarLogger(Callback):
         """`verbose` as a number."""
         if self._verbose == "auto":
             return 1 if self._used_screen().is_live else 2
+        if not isinstance(self._verbose, int):
+            raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {self._verbose!r}")
         return int(self._verbose)
 
     def _used_screen(self) -> Screen:

@@ -109,8 +109,8 @@ def get(identifier: Any) -> Initializer:
             return FromArray(identifier)
         case type() if issubclass(identifier, Initializer):
             return identifier()
-        case _ if callable(identifier):
-            return FromFunction(identifier)
+    if callable(identifier) and not isinstance(identifier, type):
+        return FromFunction(identifier)
     raise ValueError(f"Could not interpret initializer identifier: {identifier}")
 
 

@@ -85,7 +85,8 @@ class Identity(Initializer):
                 "Identity matrix initializer can only be used for 2D matrices. "
                 f"Received: shape={tuple(shape)} of rank {len(shape)}."
             )
-        return as_dtype(self.gain * np.eye(*shape), dtype)
+        rows, columns = shape
+        return as_dtype(self.gain * np.eye(rows, columns), dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import onnx
+
 from seqonnx.graph import Variable
 from seqonnx.models import describe, files
 from seqonnx.models.network import Network
@@ -29,6 +31,10 @@ class Exportable(Network):
             ValueError: if the model is not built or a name is unknown.
         """
         files.export(self, Path(filepath), outputs)
+
+    def to_onnx(self) -> onnx.ModelProto:
+        """Return the inference graph as a message, nothing folded: a weight is an initializer."""
+        return files.to_onnx(self)
 
     def save_weights(self, filepath: PathLike) -> None:
         """Write the weights as `.npz`."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import onnx
+
 from seqonnx import losses, metrics, optimizers
 from seqonnx.errors import ModelFileError
 from seqonnx.export.checkpoint import TrainingState, read_checkpoint, write_checkpoint
@@ -31,6 +33,11 @@ def export(model: Exportable, path: Path, outputs: str | Sequence[str] | None) -
         raise ValueError("The model provided has not yet been built. It must be built before export.")
     proto, _ = emit_inference(_source(model, outputs), folded=True)
     write_model(proto, path)
+
+
+def to_onnx(model: Exportable) -> onnx.ModelProto:
+    """Return the inference model with every weight as an initializer of its own."""
+    return emit_inference(_source(model, None), folded=False)[0]
 
 
 def save(model: Model, path: Path, *, external_from: int = EXTERNAL_FROM) -> None:
@@ -68,7 +75,10 @@ def load_model(
 
     path = Path(filepath)
     checkpoint = read_checkpoint(path)
-    model = Sequential.from_config(dict(checkpoint.config), custom_objects)
+    class_name = checkpoint.config["class_name"]
+    if class_name != "Sequential":
+        raise ModelFileError(f"{path} holds a {class_name} model; only Sequential can be loaded.")
+    model = Sequential.from_config(checkpoint.config["config"], custom_objects)
     weights = model.weights
     shapes = [weight.stored().shape for weight in weights]
     if shapes != [array.shape for array in checkpoint.weights]:
@@ -129,17 +139,27 @@ def _training_state(model: Model) -> TrainingState | None:
     if compilation is None:
         return None
     trainer = model.trainer()
-    given = (*compilation.metrics, *compilation.weighted_metrics)
     values = {
         "optimizer": optimizers.serialize(compilation.optimizer),
         "loss": None if compilation.loss is None else losses.serialize(compilation.loss),
-        "metrics": [metrics.serialize(m) for m in given[: len(compilation.metrics)]],
-        "weighted_metrics": [metrics.serialize(m) for m in given[len(compilation.metrics) :]],
+        "metrics": [_metric_config(m) for m in compilation.metrics],
+        "weighted_metrics": [_metric_config(m) for m in compilation.weighted_metrics],
         "step": trainer.step,
         "epochs": trainer.epochs,
         "seed": trainer.seed,
     }
     return TrainingState(values, {v.path: v.stored() for v in trainer.optimizer_variables})
+
+
+def _metric_config(metric: Any) -> Any:
+    """A metric as `compile` takes it back: a name stays a name."""
+    if isinstance(metric, str):
+        return metric
+    if isinstance(metric, metrics.Metric):
+        return metrics.serialize(metric)
+    raise ValueError(
+        f"The metric {metric!r} cannot be written to a file: give `compile` its name or a Metric."
+    )
 
 
 def _resume(model: Model, state: TrainingState, path: Path) -> None:
@@ -152,7 +172,8 @@ def _resume(model: Model, state: TrainingState, path: Path) -> None:
         weighted_metrics=values["weighted_metrics"],
     )
     trainer: Trainer = model.trainer()
-    trainer.step, trainer.epochs = int(values["step"]), int(values["epochs"])
+    trainer.epochs = int(values["epochs"])
+    model.optimizer.iterations = int(values["step"])
     trainer.seed = int(values["seed"])
     for slot in trainer.optimizer_variables:
         if slot.path not in state.slots:

@@ -333,6 +333,10 @@ class Model(Exportable):
             self._trainer.release()
             self._trainer = None
 
+    def require_compiled(self) -> None:
+        """Raise a ValueError if `compile` was not called."""
+        self._require_compilation()
+
     def _require_compilation(self) -> Compilation:
         if self._compilation is None:
             raise ValueError("You must call `compile()` before using the model.")

@@ -203,6 +203,30 @@ class Network(Layer):
             f"No such layer: {name}. Existing layers are: {[layer.name for layer in layers]}."
         )
 
+    def build_for(self, shape: Shape) -> None:
+        """Check that an input of this shape fits the network."""
+        self.check_input(shape, 0)
+
+    def check_input(self, shape: Shape, index: int) -> None:
+        """Raise a ValueError if data of this shape does not fit input number `index`."""
+        tensor = self.inputs[index]
+        fits = len(shape) == tensor.ndim and all(
+            want is None or have is None or have == want
+            for have, want in zip(shape[1:], tensor.shape[1:], strict=True)
+        )
+        if fits:
+            return
+        if len(shape) == tensor.ndim:
+            for call, _ in calls_between(self.inputs, self._outputs):
+                spec = call.layer.input_spec if isinstance(call.layer, Layer) else None
+                if spec is not None and tensor in call.inputs:
+                    spec.check(shape, call.layer.name)
+        expected = (None, *tensor.shape[1:])
+        raise ValueError(
+            f"Invalid input shape for input {tensor} with name '{tensor.name}' and path ''. "
+            f"Expected shape {expected}, but input has incompatible shape {shape}"
+        )
+
     def structured(self, values: Sequence[_T]) -> Any:
         """Arrange one value per output as the model's outputs were given."""
         structure = self._output_structure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +11,17 @@ import numpy.typing as npt
 
 from seqonnx import dtypes
 from seqonnx.callbacks import Callback, CallbackList, History
-from seqonnx.models.network import Network
+from seqonnx.losses import Loss
+from seqonnx.models.network import Network, unwrap
 from seqonnx.training import loop
-from seqonnx.training.data import ArrayBatches, Batch, make_batches, split_validation
-from seqonnx.training.trainer import Subject, Trainer
+from seqonnx.training.batches import Batch, Batches
+from seqonnx.training.columns import is_array
+from seqonnx.training.data import make_batches, split_validation
+from seqonnx.training.trainer import Subject
 
 if TYPE_CHECKING:
     from seqonnx.models.model import Model
 
-Batches = loop.Batches
 Verbose = int | str | bool
 
 _ACCEPTED = {
@@ -94,10 +96,21 @@ def input_arrays(model: Model, x: Any) -> list[npt.NDArray[Any]]:
         raise ValueError(
             f"Model '{model.name}' expects {len(inputs)} inputs. Received {len(given)}."
         )
-    arrays = [
-        dtypes.to_array(a, t.dtype, "inputs") for a, t in zip(given, inputs, strict=True)
-    ]
-    return [model.fitted_input(a, i) for i, a in enumerate(arrays)]
+    arrays = []
+    for index, (data, tensor) in enumerate(zip(given, inputs, strict=True)):
+        array = _with_rank(dtypes.to_array(data, tensor.dtype, "inputs"), tensor.ndim)
+        model.check_input(array.shape, index)
+        arrays.append(array)
+    return arrays
+
+
+def _with_rank(array: npt.NDArray[Any], ndim: int) -> npt.NDArray[Any]:
+    """Add or drop a last axis of size 1, as Keras does: a vector stands for one column."""
+    if array.ndim == ndim - 1 and array.ndim == 1:
+        return array[:, np.newaxis]
+    if array.ndim == ndim + 1 and array.shape[-1] == 1:
+        return array[..., 0]
+    return array
 
 
 def predict(
@@ -109,8 +122,10 @@ def predict(
     callbacks: Sequence[Callback] | None,
 ) -> Any:
     """Compute outputs batch by batch (see `Model.predict`)."""
+    if is_array(x) or not isinstance(x, Iterable):
+        x = unwrap(input_arrays(model, x))
     batches = _batches(model, x, batch_size=batch_size, steps=steps)
-    told = _callbacks(model, callbacks, "predict", verbose, batches)
+    told = _callbacks(model, callbacks, verbose, batches)
     collected = loop.predict(model.forward(), batches, told)
     if not collected:
         shapes = [t.shape[1:] for t in model.outputs]
@@ -138,9 +153,7 @@ def fit(model: Model, request: FitRequest) -> History:
         steps=request.steps_per_epoch,
     )
     validation = _validation(model, held_out, request)
-    told = _callbacks(
-        model, request.callbacks, "train", request.verbose, batches, epochs=request.epochs
-    )
+    told = _callbacks(model, request.callbacks, request.verbose, batches, epochs=request.epochs)
     model.stop_training = False
     loop.fit(
         model.trainer(),
@@ -169,7 +182,7 @@ def evaluate(
     batches = _batches(
         model, x, y, sample_weight, training=True, batch_size=batch_size, steps=steps
     )
-    told = _callbacks(model, callbacks, "test", verbose, batches)
+    told = _callbacks(model, callbacks, verbose, batches)
     return loop.evaluate(model.trainer(), batches, told)
 
 
@@ -249,20 +262,61 @@ def _validation(model: Model, data: Any, request: FitRequest) -> loop.Validation
 
 
 def _batches(
-    model: Model, x: Any, y: Any = None, sample_weight: Any = None, **options: Any
+    model: Model,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    training: bool = False,
+    **options: Any,
 ) -> Batches:
-    raise NotImplementedError
+    """Turn user data into batches, build the model if it is not, and check that they fit."""
+    entry = [t.dtype for t in model.inputs] if model.built else ["float32"]
+    loss = model.loss if training else None
+    batches = make_batches(
+        x,
+        y,
+        sample_weight,
+        input_dtype=entry[0] if len(entry) == 1 else entry,
+        target_dtype=None if loss is None else loss.target_dtype,
+        allow_empty=not training,
+        **options,
+    )
+    first = batches.peek()
+    if first is not None:
+        if not model.built:
+            model.build_for((None, *first.x[0].shape[1:]))
+        for index, array in enumerate(first.x):
+            model.check_input(array.shape, index)
+    if training and loss is not None:
+        _check_targets(model, first, y, loss)
+    return batches
+
+
+def _check_targets(model: Model, first: Batch | None, y: Any, loss: Loss) -> None:
+    """Check all targets where they are an array, else those of the first batch."""
+    if first is None:
+        return
+    if first.y is None:
+        raise ValueError(
+            f"Training and evaluation of '{model.name}' need targets. Received: y=None"
+        )
+    targets = first.y if y is None else dtypes.to_array(y, None, "y")
+    loss.check_targets(targets, model.outputs[0].shape)
 
 
 def _callbacks(
     model: Model,
     callbacks: Sequence[Callback] | None,
-    mode: str,
     verbose: Verbose,
     batches: Batches,
     epochs: int = 1,
 ) -> CallbackList:
-    raise NotImplementedError
-
-
-_ = (ArrayBatches, Trainer)
+    """The callbacks of a run, with history and progress."""
+    return CallbackList(
+        callbacks,
+        model=model,
+        params={"verbose": verbose, "epochs": epochs, "steps": batches.steps},
+        add_history=True,
+        add_progbar=verbose != 0,
+    )

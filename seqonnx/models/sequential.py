@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 from seqonnx import dtypes
-from seqonnx.graph import Variable
 from seqonnx.layers.base import Layer
 from seqonnx.layers.input import InputLayer
+from seqonnx.layers.serialization import deserialize, serialize
 from seqonnx.models.model import Model
+from seqonnx.models.network import Network
 from seqonnx.symbolic import Shape, SymbolicTensor
 
 
@@ -57,8 +58,8 @@ class Sequential(Model):
             self._set_entry(layer.output if isinstance(layer, InputLayer) else layer)
             return
         self._check_layer(layer)
-        if not self._stack and self._entry is None and layer.declared_input_shape is not None:
-            self._entry = InputLayer(layer.declared_input_shape, dtype=layer.dtype).output
+        if not self._stack and self._entry is None:
+            self._entry = _entry_of(layer)
         if self._entry is not None:
             below = self._outputs[0] if self.built else self._entry
             self._connect(self._entry, layer(below))
@@ -74,8 +75,9 @@ class Sequential(Model):
             raise TypeError("There are no layers in the model.")
         layer = self._stack.pop()
         if self._inputs is not None:
-            if self._stack:
-                below = next(c for c, t in self._pairs() if t is self._outputs[0]).inputs[0]
+            call = self._outputs[0].call
+            if self._stack and call is not None:
+                below = call.inputs[0]
                 self._connect(self._inputs, below)
             else:
                 self._inputs, self._outputs = None, []
@@ -129,11 +131,6 @@ class Sequential(Model):
             "`pop()` to change the layers in this model."
         )
 
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights in layer order; raises a ValueError before there are any to have."""
-        return super().weights
-
     def _set_entry(self, tensor: SymbolicTensor) -> None:
         if self._entry is not None:
             raise ValueError(
@@ -173,21 +170,45 @@ class Sequential(Model):
                 f"positional arguments: {required}"
             )
 
-    def _pairs(self) -> list[Any]:
-        from seqonnx.symbolic import calls_between
-
-        return calls_between(self.inputs, self._outputs)
-
     def get_config(self) -> dict[str, Any]:
         """Return name, input and the layers' configurations."""
-        from seqonnx.layers.serialization import serialize
-
         layers = [] if self._entry is None else [_entry_config(self._entry)]
         return {
             "name": self.name,
             "trainable": self._trainable,
             "layers": layers + [serialize(layer) for layer in self._stack],
         }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
+    ) -> Self:
+        """Make a model from what `get_config` gave.
+
+        Args:
+            config: name, input and layers.
+            custom_objects: classes of one's own layers, by name.
+        """
+        known = {"Sequential": Sequential, **(custom_objects or {})}
+        parts: list[Layer | InputLayer] = [
+            InputLayer(**part["config"]) if _is_input(part) else deserialize(part, known)
+            for part in config["layers"]
+        ]
+        return cls(parts, name=config["name"], trainable=config.get("trainable", True))
+
+
+def _is_input(config: Mapping[str, Any]) -> bool:
+    return config["class_name"] == "InputLayer"
+
+
+def _entry_of(layer: Layer) -> SymbolicTensor | None:
+    """The input that a first layer brings along, if any: a declared shape, or its own input."""
+    if layer.declared_input_shape is not None:
+        return InputLayer(layer.declared_input_shape, dtype=layer.dtype).output
+    if isinstance(layer, Network) and layer.built:
+        tensor = layer.inputs[0]
+        return InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype).output
+    return None
 
 
 def _entry_config(entry: SymbolicTensor) -> dict[str, Any]:

@@ -75,10 +75,11 @@ def sum_rows(rows: Sequence[Row]) -> tuple[Polynomial | None, int | None, bool]:
 
 def _entry(item: Mapping[str, Any]) -> LayerEntry:
     """Read one element of the record."""
+    name, class_name = str(item["name"]), str(item["class_name"])
     shape, trainable = item.get("output_shape"), item.get("trainable")
     return LayerEntry(
-        name=str(item["name"]),
-        class_name=str(item["class_name"]),
+        name=name,
+        class_name=class_name,
         trainable=None if trainable is None else bool(trainable),
         output_shape=None if shape is None else tuple(shape),
     )

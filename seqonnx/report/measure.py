@@ -142,8 +142,10 @@ def _scalar_integer(tensor: onnx.TensorProto) -> int | None:
         or tensor.data_location == onnx.TensorProto.EXTERNAL
     ):
         return None
-    values = numpy_helper.to_array(tensor).reshape(-1)
-    return int(values[0])
+    try:
+        return int(numpy_helper.to_array(tensor).item())
+    except ValueError:  # dimensions and data of a damaged tensor disagree
+        return None
 
 
 def _facts(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+
+_PLAIN = re.compile(r"[^\s+*/()%-]+")
 
 Dim = int | str | None
 """One dimension: a size, a dimension name, or None where nothing is known."""
@@ -31,8 +34,18 @@ class Polynomial:
 
     @classmethod
     def of(cls, dim: int | str) -> Polynomial:
-        """Return the polynomial of one number or one dimension name."""
-        return cls._from({(): dim}) if isinstance(dim, int) else cls._from({(dim,): 1})
+        """Return the polynomial of one number or one dimension name.
+
+        Names that exporters write for products, such as `4*batch`, are taken apart; any other
+        expression (`s0 + 1`) stays a name.
+        """
+        if isinstance(dim, int):
+            return cls._from({(): dim})
+        factors = [factor.strip() for factor in dim.split("*")]
+        if not all(_PLAIN.fullmatch(factor) for factor in factors):
+            return cls._from({(dim,): 1})
+        names = sorted(factor for factor in factors if not factor.isdecimal())
+        return cls._from({tuple(names): prod(int(f) for f in factors if f.isdecimal())})
 
     @classmethod
     def product(cls, *dims: Dim) -> Polynomial | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 
 from seqonnx.errors import ModelFileError
 from seqonnx.report.tensors import byte_size
@@ -49,6 +49,7 @@ def read_model(path: str | Path) -> ModelFile:
             f"({len(data):,} bytes cannot be parsed as protobuf)"
         ) from None
     _check_is_model(path, model)
+    _check_text(path, model)
     external_bytes, notes = _external_data(model, Path(path).parent)
     return ModelFile(model, len(data), external_bytes, notes)
 
@@ -134,6 +135,22 @@ def _check_is_model(path: str | Path, model: onnx.ModelProto) -> None:
             f"{path}: not a complete ONNX model: it has no {', no '.join(missing)} "
             "(truncated, or another kind of file)"
         )
+
+
+def _check_text(path: str | Path, model: onnx.ModelProto) -> None:
+    """Reject names that are not UTF-8: protobuf lets them through as bytes."""
+    pending: list[Message] = [model]
+    while pending:
+        for field, content in pending.pop().ListFields():
+            if field.type == field.TYPE_MESSAGE:
+                pending.extend([content] if isinstance(content, Message) else content)
+            elif field.type == field.TYPE_STRING:
+                texts = [content] if isinstance(content, str | bytes) else content
+                if any(isinstance(text, bytes) for text in texts):
+                    raise ModelFileError(
+                        f"{path}: not a sound ONNX model: a {field.full_name} is not UTF-8 text "
+                        "(damaged file)"
+                    )
 
 
 def _external_data(model: onnx.ModelProto, folder: Path) -> tuple[int, tuple[str, ...]]:

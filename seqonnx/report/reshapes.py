@@ -44,8 +44,7 @@ def solve_reshapes(model: onnx.ModelProto) -> bool:
 def missing_dim(source: Shape, target: Shape) -> Dim:
     """Return the one unknown dimension of `target`, which has as many elements as `source`.
 
-    None if there is no unknown dimension or more than one, or if the quotient is not a number or
-    a single name.
+    None if there is no unknown dimension or more than one, or if they do not divide.
 
     Example:
         >>> missing_dim(("batch", 13, 13, 32), (None, 5408))
@@ -65,4 +64,4 @@ def missing_dim(source: Shape, target: Shape) -> Dim:
     quotient, rest = factor // known_factor, list(left.elements())
     if not rest:
         return quotient
-    return rest[0] if quotient == 1 and len(rest) == 1 else None
+    return "*".join(rest if quotient == 1 else [str(quotient), *rest])

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import onnx
 from onnx import inliner, shape_inference
 
+from seqonnx.report.folding import fold_shapes
 from seqonnx.report.polynomial import Dim
 from seqonnx.report.read import graphs_of, stored_tensors
 from seqonnx.report.reshapes import solve_reshapes
@@ -115,23 +116,40 @@ def infer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str | None]:
     """Return the model with every shape that inference finds, and why inference failed if it did.
 
     Inference never stops the report: without it the shapes that the file declares remain. It
-    does not divide dimension names, so it loses the batch in a Reshape to `(-1, 5408)`; that is
-    solved here, and inference goes on from there.
+    does not divide dimension names, so it loses the batch in a Reshape to `(-1, 5408)`, and does
+    not follow all arithmetic on shapes; both are solved here, and inference goes on from there.
     """
     own = set(_dim_params(model))
+    originals: dict[int, onnx.NodeProto] = {}
+    failure = None
     for _ in range(_ROUNDS):
         try:
-            inferred = shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
+            model = shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
         except Exception as error:  # the C++ side raises several unrelated types
-            return model, str(error).strip().splitlines()[0]
-        for graph in graphs_of(inferred):
+            failure = str(error).strip().splitlines()[0]
+            break
+        for graph in graphs_of(model):
             for dim in _dims(graph):
                 if dim.dim_param.startswith("unk__") and dim.dim_param not in own:
                     dim.ClearField("dim_param")
-        model = inferred
-        if not solve_reshapes(model):
+        solved = solve_reshapes(model)
+        folded = fold_shapes(model) if _has_gaps(model.graph) else {}
+        originals.update(folded)
+        if not solved and not folded:
             break
-    return model, None
+    for index, node in originals.items():
+        model.graph.node[index].CopyFrom(node)
+    return model, failure
+
+
+def _has_gaps(graph: onnx.GraphProto) -> bool:
+    """Whether the shape of some node's output is not fully known."""
+    types = {value.name: value.type for value in (*graph.value_info, *graph.output)}
+    for name in (name for node in graph.node for name in node.output if name):
+        shape = describe_type(types[name])[1] if name in types else None
+        if shape is None or None in shape:
+            return True
+    return False
 
 
 def count_calls(model: onnx.ModelProto) -> dict[str, int]:

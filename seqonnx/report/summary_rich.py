@@ -43,12 +43,14 @@ def rich_summary(
         width += _TRAINABLE_WIDTH
     columns = console.width if console is not None else shutil.get_terminal_size().columns
     length = line_length or min(width, columns - 4)
+    colored = console is not None and console.is_terminal and not console.no_color
     buffer = StringIO()
     out = Console(
         file=buffer,
         width=length,
-        force_terminal=console is not None and console.is_terminal,
-        color_system="256" if console is not None and console.is_terminal else None,
+        force_terminal=colored,
+        color_system="256" if colored else None,
+        no_color=not colored,
         force_jupyter=False,
         highlight=False,
         legacy_windows=False,
@@ -105,15 +107,13 @@ def _cells(row: LayerRow, connected: bool, show_trainable: bool) -> list[Text]:
     cells = [
         Text.assemble(f"{prefix}{row.name} (", (row.class_name, _CLASS), ")"),
         _shape(row.output_shape),
-        Text(f"{row.params:,}", style=_NUMBER)
-        if row.built
-        else Text.assemble(("0", _NUMBER), " (unbuilt)"),
+        Text.assemble((f"{row.params:,}", _NUMBER), "" if row.built else " (unbuilt)"),
     ]
     if connected:
         cells.append(Text(", ".join(row.connected_to) or "-"))
     if show_trainable:
-        signs = {True: Text("Y", style=_YES), False: Text("N", style=_NO), None: Text("-", "bold")}
-        cells.append(signs[row.trainable])
+        signs = {True: ("Y", _YES), False: ("N", _NO), None: ("-", "bold")}
+        cells.append(Text.assemble(signs[row.trainable]))
     return cells
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from seqonnx.errors import DeviceError
 from seqonnx.runtime.install import load_onnxruntime
+from seqonnx.runtime.options import open_session
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
 
@@ -103,14 +104,12 @@ def _probe(runtime: ModuleType, index: int) -> str | None:
     options.log_severity_level = 4
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     x = np.full((1, 1, 1, 1), 3, np.float32)
-    # What a failing provider logs to stderr is said in the error instead.
+    # What a failing provider logs to stderr is said in the error instead. The level cannot be read,
+    # so it goes back to ONNX Runtime's default, WARNING.
     runtime.set_default_logger_severity(4)
     try:
-        session = runtime.InferenceSession(
-            _probe_model(),
-            options,
-            providers=[(CUDA_PROVIDER, {"device_id": str(index)})],
-            enable_fallback=0,
+        session = open_session(
+            _probe_model(), options, [(CUDA_PROVIDER, {"device_id": str(index)})]
         )
         if CUDA_PROVIDER not in session.get_providers():
             return _library_failure(runtime) or "its CUDA provider does not start"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -14,47 +13,56 @@ _SEVERITY_ERROR = 3
 def session_options(*, training: bool = False, profile: Path | None = None) -> Any:
     """Make `onnxruntime.SessionOptions`.
 
-    Threads, memory arena, memory patterns and spinning stay at their defaults: each was measured
-    to be the fastest or within the noise for training steps, and parallel execution 2.3 times
-    slower.
+    Memory arena, memory patterns and the number of threads stay at their defaults: each was
+    measured to be the fastest or within the noise for training steps, and parallel execution 2.3
+    times slower.
 
     Args:
-        training: whether the graph's weights are inputs that change from run to run.
+        training: whether the graph's weights are inputs that change from run to run, and runs
+            follow one another closely.
         profile: where the profile is to be written, None for none.
     """
     runtime = load_onnxruntime()
     levels = runtime.GraphOptimizationLevel
     options = runtime.SessionOptions()
     options.log_severity_level = _SEVERITY_ERROR
-    # ORT_ENABLE_ALL adds blocked layouts, which pay where constant weights are packed once. A
-    # training graph gets its weights as inputs, so it only pays for the reorders: 1-9 % slower.
-    options.graph_optimization_level = (
-        levels.ORT_ENABLE_EXTENDED if training else levels.ORT_ENABLE_ALL
-    )
-    options.use_per_session_threads = not share_thread_pool()
+    if training:
+        # ORT_ENABLE_ALL adds blocked layouts, which pay where constant weights are packed once.
+        # Weights that are inputs only pay for the reorders: 1-9 % slower.
+        options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED
+    else:
+        options.graph_optimization_level = levels.ORT_ENABLE_ALL
+        # The threads of a session that has just run spin, and take the cores from the next one: two
+        # sessions in turns were measured 1.5 to 1.9 times slower than one. This stops them at the
+        # end of a run. It costs a wake-up, about 0.03 ms a run, so training steps, which follow
+        # one another in one session, keep spinning.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)
     return options
 
 
-@functools.cache
-def share_thread_pool() -> bool:
-    """Create the thread pool that all sessions of the process share, once.
+def open_session(
+    model: bytes | Path, options: Any, providers: list[tuple[str, dict[str, str]]]
+) -> Any:
+    """Make an `onnxruntime.InferenceSession` that never falls back to another provider.
 
-    The idle threads of a session spin, so sessions with a pool each steal the cores from one
-    another: two sessions that take turns were measured 1.5 to 2 times slower than with one pool.
+    Sessions have a thread pool each, as is ONNX Runtime's default. One pool for the process would
+    be a setting of the whole process: ONNX Runtime then refuses every session, also those of
+    other code, that is not made for it. Where other code has made that choice, it is followed.
 
-    Returns:
-        Whether there is a shared pool; if not, each session has its own.
+    Args:
+        model: the model file's bytes, or the path of a model file.
+        options: from `session_options`.
+        providers: names and options, in order of preference.
     """
-    runtime = load_onnxruntime()
+    source = model if isinstance(model, bytes) else str(model)
+    open_ = load_onnxruntime().InferenceSession
     try:
-        # 0: as many threads as cores. Nodes run one after the other, so no pool between them.
-        runtime.set_global_thread_pool_sizes(0, 1)
-    except AttributeError:
-        return False
+        return open_(source, options, providers=providers, enable_fallback=0)
     except Exception as error:
-        # The program made the pool before us: that one is shared too.
-        return "already been created" in str(error)
-    return True
+        if "use_per_session_threads must be false" not in str(error):
+            raise
+    options.use_per_session_threads = False
+    return open_(source, options, providers=providers, enable_fallback=0)

@@ -13,8 +13,7 @@ from seqonnx.runtime.arrays import DeviceArray, TensorSpec
 from seqonnx.runtime.binding import Binding
 from seqonnx.runtime.device import CPU, Device
 from seqonnx.runtime.failure import load_error, run_error
-from seqonnx.runtime.install import load_onnxruntime
-from seqonnx.runtime.options import session_options
+from seqonnx.runtime.options import open_session, session_options
 from seqonnx.runtime.profile import ProfileRecord, read_profile
 
 _FILE_ERRORS = ("NO_SUCHFILE", "INVALID_PROTOBUF", "NO_MODEL")
@@ -26,7 +25,8 @@ class Session:
     Args:
         model: the model file's bytes, or the path of a model file.
         device: where to run, from `select_device`.
-        training: whether the graph gets its weights as inputs (chooses the optimizations).
+        training: whether the graph gets its weights as inputs and runs step after step: chooses
+            optimizations and threading for that.
         name: what to call the graph in error messages.
         profile: where `end_profile` leaves the trace; None runs without the profiler's cost.
 
@@ -163,14 +163,8 @@ def create_session(model: bytes | Path, device: Device, options: Any, name: str)
         options: `onnxruntime.SessionOptions`.
         name: what to call the graph in error messages.
     """
-    runtime = load_onnxruntime()
     try:
-        session = runtime.InferenceSession(
-            model if isinstance(model, bytes) else str(model),
-            options,
-            providers=device.provider_arguments(),
-            enable_fallback=0,
-        )
+        session = open_session(model, options, device.provider_arguments())
     except Exception as error:
         if isinstance(model, Path) and any(status in str(error) for status in _FILE_ERRORS):
             raise ModelFileError(_file_message(model)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx.callbacks import CallbackList
-from seqonnx.training.data import ArrayBatches, Batch, IteratorBatches
+from seqonnx.training.batches import Batch, Batches
 from seqonnx.training.forward import Forward
 from seqonnx.training.prefetch import prefetch
 from seqonnx.training.runner import Staged, StepRunner
 from seqonnx.training.trainer import Trainer
-
-Batches = ArrayBatches | IteratorBatches
-Check = Callable[[Batch], None]
-
 
 @dataclass(frozen=True)
 class Validation:
@@ -61,10 +58,10 @@ def fit(
     callbacks.on_train_begin()
     logs: dict[str, float] = {}
     for epoch in epochs:
-        callbacks.on_epoch_begin(epoch)
-        ran = _train_epoch(trainer, batches, callbacks, stopped)
-        if ran == 0:
+        if not batches.ready():
             break
+        callbacks.on_epoch_begin(epoch)
+        _train_epoch(trainer, batches, callbacks, stopped)
         logs = trainer.train_logs()
         if validation is not None and validation.due(epoch):
             measured = evaluate(trainer, validation.batches, callbacks)
@@ -79,16 +76,12 @@ def evaluate(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> dic
     """Return loss and metrics over `batches`, loss first."""
     callbacks.on_test_begin()
     trainer.reset_test_measures()
-    first = True
-    for index, (runner, staged) in enumerate(
-        prefetch(trainer.stage_test(batch) for batch in batches.epoch(None))
-    ):
-        if first:
-            trainer.reset_test_measures()
-            first = False
-        callbacks.on_test_batch_begin(index)
-        runner.run(staged)
-        callbacks.batch_done("test", index, trainer.test_logs)
+    source = (trainer.stage_test(batch) for batch in batches.epoch(None))
+    with closing(prefetch(source, batches.depth)) as stream:
+        for index, (runner, staged) in enumerate(stream):
+            callbacks.on_test_batch_begin(index)
+            runner.run(staged)
+            callbacks.batch_done("test", index, trainer.test_logs)
     logs = trainer.test_logs()
     callbacks.on_test_end(logs)
     return logs
@@ -111,21 +104,19 @@ def predict(
 
 def _train_epoch(
     trainer: Trainer, batches: Batches, callbacks: CallbackList, stopped: Callable[[], bool]
-) -> int:
-    """Run one epoch; returns the number of steps."""
+) -> None:
+    """Run one epoch, or the part of it until a callback asks to stop."""
     rng = np.random.default_rng([trainer.seed, trainer.epochs])
     trainer.epochs += 1
     trainer.reset_train_measures()
-    count = 0
-    with _closing(prefetch(_staged(trainer, batches.epoch(rng)))) as stream:
-        for runner, staged in stream:
-            callbacks.on_train_batch_begin(count)
+    source = _staged(trainer, batches.epoch(rng))
+    with closing(prefetch(source, batches.depth)) as stream:
+        for index, (runner, staged) in enumerate(stream):
+            callbacks.on_train_batch_begin(index)
             trainer.train(runner, staged)
-            callbacks.batch_done("train", count, trainer.train_logs)
-            count += 1
+            callbacks.batch_done("train", index, trainer.train_logs)
             if stopped():
                 break
-    return count
 
 
 def _staged(trainer: Trainer, batches: Iterator[Batch]) -> Iterator[tuple[StepRunner, Staged]]:

@@ -80,8 +80,8 @@ class Trainer:
         self.compilation = compilation
         self.device = device
         self.seed = config.next_seed()
-        self.step = 0
         self.epochs = 0
+        compilation.optimizer.iterations = 0
         self.slots = _make_slots(subject.trainable, compilation.optimizer)
         self._train_state = DeviceState(device)
         self._test_state = DeviceState(device)
@@ -89,6 +89,11 @@ class Trainer:
         self._test_runners: dict[Any, tuple[StepRunner, int]] = {}
         self._train_measures: _Measures | None = None
         self._test_measures: _Measures | None = None
+
+    @property
+    def step(self) -> int:
+        """Number of training steps taken."""
+        return self.compilation.optimizer.iterations
 
     @property
     def optimizer_variables(self) -> list[Variable]:
@@ -104,9 +109,11 @@ class Trainer:
     def train(self, runner: StepRunner, staged: Staged) -> None:
         """Run one training step."""
         self._train_state.push_changes()
-        rate = self.compilation.optimizer.rate_at(self.step)
-        runner.run(staged, learning_rate=rate, step=float(self.step + 1))
-        self.step += 1
+        optimizer = self.compilation.optimizer
+        runner.run(
+            staged, learning_rate=optimizer.learning_rate, step=float(optimizer.iterations + 1)
+        )
+        optimizer.iterations += 1
 
     def stage_test(self, batch: Batch) -> tuple[StepRunner, Staged]:
         """Put a batch on the device for measuring."""
@@ -270,7 +277,7 @@ def _make_slots(
                 layout=weight.layout,
                 path=f"optimizer/{weight.path}/{name}",
             )
-            for name, start in optimizer.slots().items()
+            for name, start in optimizer.slots(weight.shape, weight.dtype).items()
         }
         for weight in weights
     }

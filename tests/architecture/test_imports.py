@@ -48,6 +48,7 @@ ROOMS = (
     "losses",
     "metrics",
     "models",
+    "objectives",
     "optimizers",
     "passes",
     "regularizers",

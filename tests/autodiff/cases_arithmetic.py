@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 from gradient_check import Case
 from gradient_inputs import away, between, distinct, normal
 
 X = (3, 4)
+FLOAT_ERF = "the reference evaluator rounds Erf inside Gelu to float32"
+FLOAT_ONLY = "the standard defines the operator for float32 only"
+
+erf = np.vectorize(math.erf)
+
+
+def celu(alpha: float) -> Callable[[np.ndarray], np.ndarray]:
+    """The standard's definition."""
+    return lambda x: np.maximum(x, 0) + np.minimum(alpha * (np.exp(x / alpha) - 1), 0)
 
 
 def unary(op_type: str, x: np.ndarray, label: str = "", **attributes: object) -> Case:
@@ -87,8 +99,16 @@ ACTIVATIONS = [
     unary("Elu", away(*X)),
     unary("Elu", away(*X), "alpha", alpha=0.7),
     unary("Selu", away(*X)),
-    unary("Celu", away(*X)),
-    unary("Celu", away(*X), "alpha", alpha=0.7),
+    Case("Celu", (away(*X),), dtype="float32", forward=celu(1.0), why=FLOAT_ONLY),
+    Case(
+        "Celu",
+        (away(*X),),
+        {"alpha": 0.7},
+        label="alpha",
+        dtype="float32",
+        forward=celu(0.7),
+        why=FLOAT_ONLY,
+    ),
     unary("ThresholdedRelu", away(*X, points=(1,))),
     unary("Shrink", away(*X, points=(-0.5, 0.5)), bias=0.1),
     unary("HardSigmoid", away(*X, points=(-2.5, 2.5))),
@@ -97,7 +117,7 @@ ACTIVATIONS = [
     unary("Sigmoid", normal(*X)),
     unary("Softplus", normal(*X)),
     unary("Softsign", normal(*X)),
-    unary("Gelu", normal(*X)),
+    Case("Gelu", (normal(*X),), forward=lambda x: x * (1 + erf(x / 2**0.5)) / 2, why=FLOAT_ERF),
     unary("Gelu", normal(*X), "tanh", approximate="tanh"),
     unary("Mish", normal(*X) * 3),
     Case("PRelu", (away(*X), normal(*X)), batch=(0, 1)),

@@ -33,7 +33,7 @@ CASES = [
     ]
 ] + [
     *(
-        Case(op_type, (x, ints(2, 0)), {"keepdims": 0}, label="axes-at-run-time")
+        Case(op_type, (x, ints(2, 0)), label="axes-at-run-time")
         for op_type, x in REDUCTIONS.items()
     ),
     Case("ReduceSum", (normal(2, 80, 80), ints(1, 2)), constants=(1,), label="large"),

@@ -22,7 +22,6 @@ MOVING = [
     Case("Expand", (normal(1, 4), ints(3, 4)), batch=(), label="run-time"),
     Case("Expand", (normal(1, 4), ints(3, 4)), label="symbolic-one"),
     Case("Cast", (normal(3, 4),), {"to": 11}, label="to-double"),
-    Case("Cast", (normal(3, 4),), {"to": 1}, label="to-float", tolerance=5e-2),
     Case("CastLike", (normal(3, 4), normal(1)), unwanted=(1,)),
     Case("Where", (normal(3, 4) > 0, normal(3, 4), normal(3, 4, seed=1)), batch=(0, 1, 2)),
     Case("Where", (normal(3, 1) > 0, normal(4), np.array(0.5)), label="broadcast"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import cases_arithmetic
+import cases_convolution
 import cases_indexing
+import cases_normalization
+import cases_pooling
 import cases_reduction
 import cases_shape
 
@@ -12,4 +15,7 @@ CASES = [
     *cases_reduction.CASES,
     *cases_shape.CASES,
     *cases_indexing.CASES,
+    *cases_convolution.CASES,
+    *cases_pooling.CASES,
+    *cases_normalization.CASES,
 ]

@@ -1,4 +1,4 @@
-"""Every gradient rule agrees with finite differences, in every mask, symbolic or not, and on ORT."""
+"""Every gradient rule agrees with finite differences, in every mask and shape, and on ORT."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from gradient_cases import CASES
 from gradient_check import (
     Case,
     assert_close,
-    cotangents_of,
     differentiate,
     gradients_of,
     slope_along,
@@ -28,28 +27,28 @@ def test_gradient_agrees_with_finite_differences(case: Case) -> None:
             numeric = slope_along(case, cotangents, index, direction)
             analytic = float((gradient * direction).sum())
             scale = max(1.0, abs(numeric))
-            assert abs(analytic - numeric) <= case.tolerance * scale, (index, analytic, numeric)
+            tolerance = case.tolerance if case.reference else 1e-4
+            assert abs(analytic - numeric) <= tolerance * scale, (index, analytic, numeric)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_symbolic_batch_and_every_mask_give_the_same_gradient(case: Case) -> None:
     cotangents, gradients = gradients_of(case)
-    symbolic = differentiate(case, cotangents, case.wanted, "float64", True)
+    symbolic = differentiate(case, cotangents, case.wanted, case.dtype, True)
     for actual, wanted in zip(symbolic.run(reference=case.reference), gradients, strict=True):
-        assert_close(actual, wanted, 1e-12, "symbolic batch")
+        assert_close(actual, wanted, 1e-12 if case.reference else 1e-5, "symbolic batch")
     if len(case.wanted) == 1:
         return
     for index, wanted in zip(case.wanted, gradients, strict=True):
-        alone = differentiate(case, cotangents, [index], "float64", True)
+        alone = differentiate(case, cotangents, [index], case.dtype, True)
         (actual,) = alone.run(reference=case.reference)
-        assert_close(actual, wanted, 1e-12, f"input {index} alone")
+        assert_close(actual, wanted, 1e-12 if case.reference else 1e-5, f"input {index} alone")
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("symbolic", [False, True], ids=["static", "symbolic"])
 def test_float32_on_onnxruntime_agrees_with_float64(case: Case, symbolic: bool) -> None:
-    _, gradients = gradients_of(case)
-    cotangents = cotangents_of(case, np.random.default_rng(11))
+    cotangents, gradients = gradients_of(case)
     built = differentiate(case, cotangents, case.wanted, "float32", symbolic)
     for actual, wanted in zip(built.run(reference=False), gradients, strict=True):
         assert actual.dtype == np.float32

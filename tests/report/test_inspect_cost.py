@@ -341,7 +341,9 @@ def test_scan_counts_its_body_once_per_element(tmp_path):
 def test_model_local_functions_count_at_each_call(tmp_path):
     text = """
     <ir_version: 10, opset_import: ["": 21, "local": 1]>
-    g (float[N, 4] x) => (float[N, 3] y) <float[4, 4] w, float[4, 3] v> {
+    g (float[N, 4] x) => (float[N, 3] y)
+      <float[4, 4] w = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+       float[4, 3] v = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}> {
       a = local.linear (x, w)
       b = local.linear (a, w)
       y = local.twice (b, v)
@@ -370,3 +372,5 @@ def test_polynomials_add_multiply_and_print():
     assert str(Polynomial.of(0)) == "0"
     assert str(Polynomial.of("s0 + 1") * Polynomial.of(2)) == "2 * (s0 + 1)"
     assert Polynomial.product(2, None, 3) is None
+    assert str(Polynomial.product("4*batch", "seq*batch", 3)) == "12 * batch^2 * seq"
+    assert Polynomial.of("4*(a+b)").names == {"4*(a+b)"}

@@ -181,7 +181,6 @@ def test_input_in_other_memory_is_copied_anew_for_every_run(bound_affine):
     binding._binding = recorder
     binding.set_input("x", x)
     for _ in range(2):
-        binding._binding = recorder
         bound.clear()
         with pytest.raises(ExecutionError):  # the recorder is no binding that a session runs
             binding.run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import ml_dtypes
@@ -11,25 +13,35 @@ import pytest
 from onnx import helper
 
 from seqonnx.errors import DeviceError, ExecutionError, ModelFileError
-from seqonnx.runtime import CPU, Device, DeviceArray, Provider, Session, TensorSpec, options
+from seqonnx.runtime import (
+    CPU,
+    Device,
+    DeviceArray,
+    Provider,
+    Session,
+    TensorSpec,
+    load_onnxruntime,
+    options,
+)
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 W = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
 B = np.array([10, 20], np.float32)
+FEEDS = {"x": X, "w": W, "b": B}
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_run_computes_the_graph(affine, training):
-    y, total = Session(affine, CPU, training=training).run({"x": X, "w": W, "b": B})
+    y, total = Session(affine, CPU, training=training).run(FEEDS)
     np.testing.assert_array_equal(y, X @ W + B)
     assert total == np.sum(X @ W + B)
 
 
 def test_run_gives_the_outputs_asked_for_in_that_order(affine):
     session = Session(affine, CPU)
-    total, y = session.run({"x": X, "w": W, "b": B}, ["total", "y"])
+    total, y = session.run(FEEDS, ["total", "y"])
     assert (total.shape, y.shape) == ((), (2, 2))
-    assert len(session.run({"x": X, "w": W, "b": B}, ["y"])) == 1
+    assert len(session.run(FEEDS, ["y"])) == 1
 
 
 def test_run_takes_arrays_and_device_arrays_side_by_side(affine):
@@ -55,7 +67,7 @@ def test_session_describes_its_inputs_and_outputs(affine):
 def test_model_is_read_from_a_path(affine, tmp_path):
     path = tmp_path / "affine.onnx"
     path.write_bytes(affine)
-    y, _ = Session(path, CPU).run({"x": X, "w": W, "b": B})
+    y, _ = Session(path, CPU).run(FEEDS)
     np.testing.assert_array_equal(y, X @ W + B)
 
 
@@ -88,16 +100,35 @@ def test_strings_go_in_and_come_out(make_model):
     assert Session(model, CPU).run({"x": np.array(["a", "b"])})[0].tolist() == ["a", "b"]
 
 
-def test_sessions_share_one_thread_pool():
-    assert options.share_thread_pool()
-    assert not options.session_options().use_per_session_threads
+def test_other_code_can_still_make_its_own_sessions(affine):
+    Session(affine, CPU).run(FEEDS)
+    plain = load_onnxruntime().InferenceSession(affine, providers=["CPUExecutionProvider"])
+    np.testing.assert_array_equal(plain.run(["y"], FEEDS)[0], X @ W + B)
 
 
-def test_session_without_a_shared_pool_has_its_own(monkeypatch, affine):
-    monkeypatch.setattr(options, "share_thread_pool", lambda: False)
-    assert options.session_options().use_per_session_threads
-    y, _ = Session(affine, CPU).run({"x": X, "w": W, "b": B})
-    np.testing.assert_array_equal(y, X @ W + B)
+def test_process_wide_thread_pool_of_other_code_is_used(affine, tmp_path):
+    (tmp_path / "affine.onnx").write_bytes(affine)
+    code = """
+import onnxruntime, pathlib, sys
+from seqonnx.runtime import CPU, Session
+onnxruntime.set_global_thread_pool_sizes(2, 1)
+print(*Session(pathlib.Path(sys.argv[1]), CPU).input_names)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "affine.onnx"],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stdout == "x w b\n", result.stderr
+
+
+def test_idle_inference_sessions_do_not_spin():
+    key = "session.force_spinning_stop"
+    assert options.session_options().get_session_config_entry(key) == "1"
+    with pytest.raises(RuntimeError, match="does not have configuration"):
+        options.session_options(training=True).get_session_config_entry(key)
 
 
 def test_training_sessions_forgo_the_blocked_layouts():
@@ -131,8 +162,7 @@ def test_provider_that_does_not_start_is_an_error_and_no_fallback(affine, monkey
         def get_providers(self):
             return ["CPUExecutionProvider"]
 
-    runtime = type("Runtime", (), {"InferenceSession": Elsewhere})
-    monkeypatch.setattr("seqonnx.runtime.session.load_onnxruntime", lambda: runtime)
+    monkeypatch.setattr(load_onnxruntime(), "InferenceSession", Elsewhere)
     device = Device("custom", 0, (Provider("CUDAExecutionProvider"),))
     with pytest.raises(DeviceError, match="CUDAExecutionProvider was asked for but does not start"):
         Session(affine, device)

@@ -15,6 +15,12 @@ FAMILIES = (
     "indexing",
     "scattering",
     "softmax",
+    "convolution",
+    "max_pooling",
+    "average_pooling",
+    "normalization",
+    "batch_normalization",
+    "noise",
 )
 
 

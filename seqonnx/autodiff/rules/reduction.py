@@ -10,7 +10,7 @@ from seqonnx.autodiff.registry import Gradients, gradient, nondifferentiable
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.masks import equal, sign, zero_where
 from seqonnx.autodiff.rules.reading import constant_ints, given, input_at, rank
-from seqonnx.autodiff.rules.sizes import spread
+from seqonnx.autodiff.rules.sizes import shaped, spread
 from seqonnx.graph import static_shape
 
 
@@ -49,13 +49,9 @@ def reduce_mean(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     known = [size for size in sizes if isinstance(size, int)]
     if len(known) == len(sizes):
         return spread(op, kept, x, 1.0 / math.prod(known))
-    share = op.Div(_count(op, node.outputs[0]), _count(op, x))
-    return spread(op, op.Mul(kept, op.Cast(share, to=x.dtype)), x)
-
-
-def _count(op: RuleEmitter, value: ir.Value) -> ir.Value:
-    """The number of elements, as a float that holds it."""
-    return op.Cast(op.Size(value), to=ir.DataType.FLOAT)
+    wide = ir.DataType.DOUBLE if x.dtype == ir.DataType.DOUBLE else ir.DataType.FLOAT
+    parts, count = (op.Cast(op.Size(value), to=wide) for value in (node.outputs[0], x))
+    return spread(op, op.Mul(kept, op.Cast(op.Div(parts, count), to=x.dtype)), x)
 
 
 @gradient("", "ReduceMax", "ReduceMin")
@@ -65,7 +61,7 @@ def reduce_extremum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     hits = equal(op, x, _keep(op, node, node.outputs[0]))
     attributes = {"keepdims": 1, "noop_with_empty_axes": _noop(node)}
     count = op.ReduceSum(hits, input_at(node, 1), **attributes)
-    return op.Mul(hits, op.Div(_keep(op, node, dy), count))
+    return shaped(op.Mul(hits, op.Div(_keep(op, node, dy), count)), x.shape)
 
 
 def _noop(node: ir.Node) -> int:
@@ -75,22 +71,23 @@ def _noop(node: ir.Node) -> int:
 @gradient("", "ReduceSumSquare")
 def reduce_sum_square(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """2 x."""
-    kept = _keep(op, node, dy)
-    return op.Mul(given(node, 0), op.Add(kept, kept))
+    x, kept = given(node, 0), _keep(op, node, dy)
+    return shaped(op.Mul(x, op.Add(kept, kept)), x.shape)
 
 
 @gradient("", "ReduceL1")
 def reduce_l1(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """The sign of x, 0 at 0."""
-    return op.Mul(sign(op, given(node, 0)), _keep(op, node, dy))
+    x = given(node, 0)
+    return shaped(op.Mul(sign(op, x), _keep(op, node, dy)), x.shape)
 
 
 @gradient("", "ReduceL2")
 def reduce_l2(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """x / |x|; 0 where the norm is 0."""
-    y = node.outputs[0]
+    x, y = given(node, 0), node.outputs[0]
     share = zero_where(op, op.Equal(y, 0.0), op.Div(dy, y))
-    return op.Mul(given(node, 0), _keep(op, node, share))
+    return shaped(op.Mul(x, _keep(op, node, share)), x.shape)
 
 
 @gradient("", "ReduceLogSum")
@@ -103,10 +100,10 @@ def reduce_log_sum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 @gradient("", "ReduceLogSumExp")
 def reduce_log_sum_exp(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """exp(x - y), the softmax; 0 where every x is minus infinity."""
-    y = node.outputs[0]
+    x, y = given(node, 0), node.outputs[0]
     finite = zero_where(op, op.IsInf(y), y)
-    softmax = op.Exp(op.Sub(given(node, 0), _keep(op, node, finite)))
-    return op.Mul(softmax, _keep(op, node, dy))
+    softmax = op.Exp(op.Sub(x, _keep(op, node, finite)))
+    return shaped(op.Mul(softmax, _keep(op, node, dy)), x.shape)
 
 
 @gradient("", "ReduceProd")
@@ -120,7 +117,7 @@ def reduce_prod(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     zeros = op.ReduceSum(op.Cast(zero, to=x.dtype), input_at(node, 1), **attributes)
     at_zero = op.Where(op.Equal(zeros, 1.0), product, 0.0)
     elsewhere = op.Div(op.Where(op.Equal(zeros, 0.0), product, 0.0), nonzero)
-    return op.Mul(op.Where(zero, at_zero, elsewhere), _keep(op, node, dy))
+    return shaped(op.Mul(op.Where(zero, at_zero, elsewhere), _keep(op, node, dy)), x.shape)
 
 
 @gradient("", "CumSum")

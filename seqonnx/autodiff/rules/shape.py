@@ -127,7 +127,9 @@ def depth_to_space(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     if block == 1:
         return dy
     channels = op.Div(size_at(op, x, 1), block * block)
-    sizes = op.Concat([0, block * block], channels, [0, 0], axis=0)
+    sizes = op.Concat(
+        size_at(op, x, 0), [block * block], channels, op.Shape(folded, start=2), axis=0
+    )
     swapped = op.Transpose(op.Reshape(folded, sizes), perm=[0, 2, 1, 3, 4])
     return reshape_like(op, swapped, x)
 

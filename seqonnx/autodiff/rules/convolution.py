@@ -1,0 +1,146 @@
+"""Gradients of convolutions. How the weight gradient is computed stands in `weight_gradient`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import onnx_ir as ir
+
+from seqonnx.autodiff.registry import Gradients, gradient
+from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.channels import channel_sum
+from seqonnx.autodiff.rules.reading import given, rank, static_sizes
+from seqonnx.autodiff.rules.sizes import shaped
+from seqonnx.autodiff.rules.weight_gradient import weight_gradient
+from seqonnx.autodiff.rules.window import Window, window_of
+from seqonnx.graph import static_shape
+
+_WIDE = 5
+"""From this kernel size on ConvTranspose is faster than a convolution with flipped weights."""
+
+
+@gradient("", "Conv")
+def conv(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Input: the transposed convolution. Weights: a product over batch and space. Bias: a sum."""
+    x, w = given(node, 0), given(node, 1)
+    group = node.attributes.get_int("group", 1)
+    window = window_of(node, _kernel(node, w), x, node.outputs[0])
+    dx = dw = None
+    if op.needs(0):
+        flipped = op.device == "cpu" and _prefers_flipped(window, group)
+        how = _flipped_convolution if flipped else _transposed_convolution
+        dx = shaped(how(op, dy, w, window, group, x), x.shape)
+    if op.needs(1):
+        dw = shaped(weight_gradient(op, x, dy, window, group), w.shape)
+    return [dx, dw, channel_sum(op, dy) if op.needs(2) else None][: len(node.inputs)]
+
+
+@gradient("", "ConvTranspose")
+def conv_transpose(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """The roles of input and output of a convolution change places."""
+    x, w, y = given(node, 0), given(node, 1), node.outputs[0]
+    group = node.attributes.get_int("group", 1)
+    window = _transposed_window(node, _kernel(node, w), y, x)
+    dx = dw = None
+    if op.needs(0):
+        dx = _convolution(op, dy, w, window, group)
+        if window.rest is not None and any(
+            r >= s for r, s in zip(window.rest, window.strides, strict=True)
+        ):
+            ends = static_sizes(node, x, window.axes)
+            dx = op.Slice(dx, [0] * len(ends), ends, window.axes)
+        dx = shaped(dx, x.shape)
+    if op.needs(1):
+        dw = shaped(weight_gradient(op, dy, x, window, group), w.shape)
+    return [dx, dw, channel_sum(op, dy) if op.needs(2) else None][: len(node.inputs)]
+
+
+def _kernel(node: ir.Node, w: ir.Value) -> tuple[int, ...]:
+    return tuple(static_sizes(node, w, list(range(2, rank(w)))))
+
+
+def _transposed_window(
+    node: ir.Node, kernel: tuple[int, ...], large: ir.Value, small: ir.Value
+) -> Window:
+    """The window of a ConvTranspose, whose pads may follow from the size of its output."""
+    window = window_of(node, kernel, large, small)
+    auto = node.attributes.get_string("auto_pad", "NOTSET")
+    fixed = node.attributes.get_ints("output_shape", None)
+    if fixed is None and auto not in ("SAME_UPPER", "SAME_LOWER"):
+        return window
+    extra = node.attributes.get_ints("output_padding", None) or (0,) * len(kernel)
+    rest = replace(window, before=(0,) * len(kernel), after=(0,) * len(kernel)).rest
+    static_sizes(node, large, window.axes)
+    static_sizes(node, small, window.axes)
+    total = [max(e - r, 0) for e, r in zip(extra, rest or (), strict=True)]
+    half = tuple(t // 2 for t in total)
+    other = tuple(t - h for t, h in zip(total, half, strict=True))
+    before, after = (half, other) if auto == "SAME_UPPER" else (other, half)
+    return replace(window, before=before, after=after)
+
+
+def _prefers_flipped(window: Window, group: int) -> bool:
+    """Whether a convolution with flipped weights is faster than ConvTranspose (measured)."""
+    reach = list(zip(window.extent, window.before, window.after, strict=True))
+    if set(window.strides) != {1} or any(e - 1 < max(b, a) for e, b, a in reach):
+        return False
+    if max(window.kernel) == 1 or max(window.dilations) > 1 or group > 1:
+        return True
+    return max(window.kernel) < _WIDE and any(window.before + window.after)
+
+
+def _flipped_convolution(
+    op: RuleEmitter, dy: ir.Value, w: ir.Value, window: Window, group: int, x: ir.Value
+) -> ir.Value:
+    """Slide the mirrored window over the gradient."""
+    outer, inner = static_shape(w)[:2]
+    flipped = w
+    axes = [axis for axis, k in zip(window.axes, window.kernel, strict=True) if k > 1]
+    if axes:
+        steps = [-1] * len(axes)
+        flipped = op.Slice(w, steps, [-(2**62)] * len(axes), axes, steps)
+    if group == 1:
+        flipped = op.Transpose(flipped, perm=[1, 0, *window.axes])
+    elif isinstance(outer, int) and isinstance(inner, int) and (outer, inner) != (group, 1):
+        split = op.Reshape(flipped, [group, outer // group, inner, *window.kernel])
+        swapped = op.Transpose(split, perm=[0, 2, 1, *(axis + 1 for axis in window.axes)])
+        flipped = op.Reshape(swapped, [group * inner, outer // group, *window.kernel])
+    pads = [e - 1 - p for e, p in zip(window.extent * 2, window.before + window.after, strict=True)]
+    return op.Conv(
+        dy, flipped, kernel_shape=window.kernel, dilations=window.dilations, pads=pads, group=group
+    )
+
+
+def _transposed_convolution(
+    op: RuleEmitter, dy: ir.Value, w: ir.Value, window: Window, group: int, x: ir.Value
+) -> ir.Value:
+    """ConvTranspose; what lies behind the last window had no influence and gets zeros."""
+    rest = window.rest
+    made = op.ConvTranspose(
+        dy,
+        w,
+        kernel_shape=window.kernel,
+        strides=window.strides,
+        dilations=window.dilations,
+        pads=window.before + window.after,
+        output_padding=rest or (0,) * len(window.kernel),
+        group=group,
+    )
+    if rest is not None:
+        return made
+    missing = op.Sub(op.Shape(x, start=2), op.Shape(made, start=2))
+    zeros = [0] * len(window.kernel)
+    return op.Pad(made, op.Concat(zeros, missing, axis=0), None, window.axes)
+
+
+def _convolution(op: RuleEmitter, x: ir.Value, w: ir.Value, window: Window, group: int) -> ir.Value:
+    """The convolution with this window."""
+    return op.Conv(
+        x,
+        w,
+        kernel_shape=window.kernel,
+        strides=window.strides,
+        dilations=window.dilations,
+        pads=window.before + window.after,
+        group=group,
+    )

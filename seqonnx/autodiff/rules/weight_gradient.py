@@ -1,0 +1,191 @@
+"""The weight gradient of a convolution: a matrix product over batch and space.
+
+dW[m, c, i] = sum over n, p of dy[n, m, p] x[n, c, stride p + dilation i - padding]. Laying the
+windows of x side by side (im2col) makes it one product; how to lay them decides the speed. The
+forms and thresholds here were measured on ONNX Runtime's CPU provider; none of them depends on the
+size of the batch, which may be symbolic.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx.autodiff.broadcast import sum_over
+from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.window import Window
+from seqonnx.graph import static_shape
+
+_FEW_CHANNELS = 8
+"""Up to this many channels a gather of rows beats a gather of pixels."""
+
+
+def weight_gradient(
+    op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, group: int
+) -> ir.Value:
+    """Emit the gradient of the weights of a convolution.
+
+    Args:
+        op: the rule's emitter.
+        x: input of the convolution, (batch, channels, spatial axes).
+        dy: gradient of its output, (batch, filters, spatial axes).
+        window: the geometry.
+        group: number of groups.
+
+    Returns:
+        The gradient, (filters, channels / group, kernel axes).
+    """
+    channels, filters = _channels(x), _channels(dy)
+    if min(channels, filters) < 1 or window.large_sizes is None or window.small_sizes is None:
+        return _by_convolution(op, x, dy, window, group)
+    pointwise = max(window.kernel) == 1 and not any(window.before + window.after)
+    if group == 1 and pointwise:
+        return _by_images(op, x, dy, window)
+    if group == channels == filters:
+        return _channel_by_channel(op, x, dy, window)
+    if len(window.kernel) == 1:
+        lifted = weight_gradient(op, _unsqueeze(op, x), _unsqueeze(op, dy), window.lift(), group)
+        return op.Squeeze(lifted, [2])
+    if group == 1 and (channels > _FEW_CHANNELS or len(window.kernel) > 2):
+        return _by_pixels(op, x, dy, window)
+    if len(window.kernel) == 2:
+        return _by_rows(op, x, dy, window, group)
+    return _by_convolution(op, x, dy, window, group)
+
+
+def _channels(value: ir.Value) -> int:
+    """The number of channels, 0 where it is not known."""
+    channels = static_shape(value)[1]
+    return channels if isinstance(channels, int) else 0
+
+
+def _unsqueeze(op: RuleEmitter, value: ir.Value) -> ir.Value:
+    return op.Unsqueeze(value, [2])
+
+
+def _count(window: Window) -> int:
+    return math.prod(window.small_sizes or ())
+
+
+def _padded(op: RuleEmitter, value: ir.Value, window: Window, axes: list[int]) -> ir.Value:
+    """Apply the window's padding; `axes` are the spatial axes of `value`."""
+    if not any(window.before + window.after):
+        return value
+    return op.Pad(value, [*window.before, *window.after], None, axes)
+
+
+def _by_images(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir.Value:
+    """Kernel of size 1: one product for each image, then a sum over the batch."""
+    channels, filters = _channels(x), _channels(dy)
+    if set(window.strides) != {1}:
+        ends = [
+            (n - 1) * s + 1 for n, s in zip(window.small_sizes or (), window.strides, strict=True)
+        ]
+        x = op.Slice(x, [0] * len(ends), ends, window.axes, list(window.strides))
+    pixels = op.Transpose(op.Reshape(x, [-1, channels, _count(window)]), perm=[0, 2, 1])
+    per_image = op.MatMul(op.Reshape(dy, [-1, filters, _count(window)]), pixels)
+    total = sum_over(op.emitter, per_image, [0], keepdims=False)
+    return op.Reshape(total, [filters, channels, *window.kernel])
+
+
+def _by_pixels(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir.Value:
+    """Many channels: gather whole pixels (all channels together) and multiply once."""
+    channels, filters = _channels(x), _channels(dy)
+    axes = window.axes
+    last = op.Transpose(x, perm=[0, *axes, 1])
+    padded = _padded(op, last, window, [axis - 1 for axis in axes])
+    sizes = _padded_sizes(window)
+    pixels = op.Reshape(padded, [-1, math.prod(sizes), channels])
+    taken = op.Gather(pixels, _pixel_indices(window, sizes), axis=1)
+    columns = op.Reshape(taken, [-1, math.prod(window.kernel) * channels])
+    rows = op.Reshape(op.Transpose(dy, perm=[1, 0, *axes]), [filters, -1])
+    product = op.Reshape(op.Gemm(rows, columns), [filters, *window.kernel, channels])
+    return op.Transpose(product, perm=[0, len(axes) + 1, *(axis - 1 for axis in axes)])
+
+
+def _padded_sizes(window: Window) -> list[int]:
+    """Sizes of the padded input."""
+    large = window.large_sizes or ()
+    return [sum(sizes) for sizes in zip(large, window.before, window.after, strict=True)]
+
+
+def _pixel_indices(window: Window, sizes: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """For every window and every element of it, its place among the flattened pixels."""
+    count = len(sizes)
+    place = np.zeros((1,) * (2 * count), np.int64)
+    for axis, size in enumerate(sizes):
+        taps = window.taps(axis)
+        shape = [1] * (2 * count)
+        shape[axis], shape[count + axis] = taps.shape
+        place = place * size + taps.reshape(shape)
+    return place.reshape(-1).astype(np.int32)
+
+
+def _by_rows(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, group: int) -> ir.Value:
+    """Few channels, or groups: shift along the width, gather rows, one product for each image."""
+    channels, filters = _channels(x), _channels(dy)
+    inner, outer = channels // group, filters // group
+    if group > 1:
+        x = op.Reshape(x, [-1, inner, *(window.large_sizes or ())])
+    padded = _padded(op, x, window, [2, 3])
+    columns, rows = window.taps(1), window.taps(0)
+    shifted = [
+        op.Slice(padded, [int(c[0])], [int(c[-1]) + 1], [3], [window.strides[1]]) for c in columns.T
+    ]
+    wide = shifted[0] if len(shifted) == 1 else op.Concat(*shifted, axis=1)
+    taken = op.Gather(wide, rows.T.reshape(-1).astype(np.int32), axis=2)
+    height, width = window.kernel
+    windows = op.Reshape(taken, [-1, width * inner * height, _count(window)])
+    pixels = op.Transpose(op.Reshape(dy, [-1, outer, _count(window)]), perm=[0, 2, 1])
+    product = op.MatMul(windows, pixels)
+    if group > 1:
+        product = op.Reshape(product, [-1, group, width * inner * height, outer])
+    total = sum_over(op.emitter, product, [0], keepdims=False)
+    split = op.Reshape(total, [group, width, inner, height, outer])
+    return op.Reshape(op.Transpose(split, perm=[0, 4, 2, 3, 1]), [filters, inner, height, width])
+
+
+def _channel_by_channel(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir.Value:
+    """Depthwise: with the channels last, an element-wise product for each place in the kernel."""
+    channels, axes = _channels(x), [axis - 1 for axis in window.axes]
+    padded = _padded(op, op.Transpose(x, perm=[0, *window.axes, 1]), window, axes)
+    pixels = op.Transpose(dy, perm=[0, *window.axes, 1])
+    count = op.Reshape(op.Div(op.Size(dy), channels), [1])
+    one = ir.tensor([1.0], dtype=dy.dtype)
+    ones = op.ConstantOfShape(op.Concat([1], count, axis=0), value=one)
+    sums = []
+    for place in np.ndindex(*window.kernel):
+        taps = [window.taps(axis)[:, i] for axis, i in enumerate(place)]
+        starts, ends = [int(t[0]) for t in taps], [int(t[-1]) + 1 for t in taps]
+        part = op.Slice(padded, starts, ends, axes, list(window.strides))
+        sums.append(op.MatMul(ones, op.Reshape(op.Mul(part, pixels), [-1, channels])))
+    rows = sums[0] if len(sums) == 1 else op.Concat(*sums, axis=0)
+    return op.Reshape(op.Transpose(rows, perm=[1, 0]), [channels, 1, *window.kernel])
+
+
+def _by_convolution(
+    op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, group: int
+) -> ir.Value:
+    """The gradient slides over the input as a window: slow, but needs to know no size."""
+    axes = window.axes
+    if group > 1:
+        shape = op.Concat([0, group, -1], op.Shape(x, start=2), axis=0)
+        swapped = op.Transpose(op.Reshape(x, shape), perm=[2, 1, 0, *(axis + 1 for axis in axes)])
+        inner = op.Concat(op.Shape(swapped, end=1), [-1], op.Shape(x, start=2), axis=0)
+        images = op.Reshape(swapped, inner)
+    else:
+        images = op.Transpose(x, perm=[1, 0, *axes])
+    filters = op.Transpose(dy, perm=[1, 0, *axes])
+    made = op.Conv(
+        images,
+        filters,
+        strides=window.dilations,
+        dilations=window.strides,
+        pads=window.before + window.after,
+        group=group,
+    )
+    if any(s > 1 for s in window.strides):
+        made = op.Slice(made, [0] * len(axes), list(window.kernel), axes)
+    return op.Transpose(made, perm=[1, 0, *axes])

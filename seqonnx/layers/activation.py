@@ -1,0 +1,303 @@
+"""Layers that apply an activation, and the `activation=` argument of the others."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import onnx_ir as ir
+
+from seqonnx import activations, constraints, initializers, regularizers
+from seqonnx.graph import Emitter, Variable
+from seqonnx.layers.base import InputSpec, Layer
+from seqonnx.symbolic import Shape
+
+ActivationLike = Callable[..., Any]
+"""An activation function `(op, x)`, or a layer without weights."""
+
+
+class Activation(Layer):
+    """Applies an activation function.
+
+    Args:
+        activation: name such as `"relu"`, or a function `(op, x)` that emits it.
+        **kwargs: see `Layer`.
+
+    Example:
+        >>> Activation("relu")([[-1.0, 1.0]]).tolist()
+        [[0.0, 1.0]]
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = get_activation(activation)
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit the activation."""
+        return emit_activation(op, self.activation, x, training)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"activation": serialize_activation(self.activation)}
+
+
+class ReLU(Layer):
+    """max(x, 0), with options: what is below `threshold` becomes `negative_slope` (x - threshold).
+
+    Args:
+        max_value: upper limit of the output, >= 0, or None.
+        negative_slope: slope below the threshold, >= 0.
+        threshold: where the line begins, >= 0.
+        **kwargs: see `Layer`.
+
+    Raises:
+        ValueError: if an option is negative.
+
+    Example:
+        >>> ReLU(max_value=6.0)([[-1.0, 8.0]]).tolist()
+        [[0.0, 6.0]]
+    """
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float | None = 0.0,
+        threshold: float | None = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if max_value is not None and max_value < 0.0:
+            raise ValueError(
+                "max_value of a ReLU layer cannot be a negative value. "
+                f"Received: max_value={max_value}"
+            )
+        self.max_value = None if max_value is None else float(max_value)
+        self.negative_slope = _not_negative("negative_slope", negative_slope)
+        self.threshold = _not_negative("threshold", threshold)
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit the shortest form that the options allow."""
+        limit, slope, threshold = self.max_value, self.negative_slope, self.threshold
+        if threshold == 0.0:
+            if limit is None:
+                return op.Relu(x) if slope == 0.0 else op.LeakyRelu(x, alpha=slope)
+            if slope == 0.0:
+                return op.Clip(x, 0.0, limit)
+            return op.Clip(op.LeakyRelu(x, alpha=slope), None, limit)
+        y = op.Where(op.GreaterOrEqual(x, threshold), x, 0.0)
+        if limit is not None:
+            y = op.Clip(y, None, limit)
+        return y if slope == 0.0 else op.Sub(y, op.Mul(op.Relu(op.Sub(threshold, x)), slope))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "max_value": self.max_value,
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
+        }
+
+
+class LeakyReLU(Layer):
+    """x where positive, else `negative_slope` x.
+
+    Args:
+        negative_slope: slope below 0, >= 0. (The activation `"leaky_relu"` has another default,
+            0.2, as in Keras.)
+        alpha: old name of `negative_slope`.
+        **kwargs: see `Layer`.
+
+    Raises:
+        ValueError: if the slope is None or negative.
+
+    Example:
+        >>> LeakyReLU(0.5)([[-1.0, 1.0]]).tolist()
+        [[-0.5, 1.0]]
+    """
+
+    def __init__(
+        self, negative_slope: float | None = 0.3, *, alpha: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if alpha is not None:
+            warnings.warn(
+                "Argument `alpha` is deprecated. Use `negative_slope` instead.",
+                UserWarning,
+                stacklevel=2,
+            )
+            negative_slope = alpha
+        if negative_slope is None or negative_slope < 0.0:
+            raise ValueError(
+                "The negative_slope value of a Leaky ReLU layer cannot be None or negative value. "
+                f"Expected a float. Received: negative_slope={negative_slope}"
+            )
+        self.negative_slope = float(negative_slope)
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit the activation."""
+        return activations.leaky_relu(op, x, self.negative_slope)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"negative_slope": self.negative_slope}
+
+
+class ELU(Layer):
+    """x where positive, else alpha (exp(x) - 1) (Clevert et al., 2016).
+
+    Args:
+        alpha: negative limit of the output.
+        **kwargs: see `Layer`.
+
+    Example:
+        >>> ELU()([[0.0, 1.0]]).tolist()
+        [[0.0, 1.0]]
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = float(alpha)
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit the activation."""
+        return activations.elu(op, x, self.alpha)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"alpha": self.alpha}
+
+
+class PReLU(Layer):
+    """x where positive, else a learned slope times x (He et al., 2015).
+
+    Args:
+        alpha_initializer: first slopes.
+        alpha_regularizer: penalty on the slopes.
+        alpha_constraint: limits of the slopes.
+        shared_axes: axes, counted with the batch as 0, along which all share one slope: `[1, 2]`
+            gives one slope to each channel of an image.
+        **kwargs: see `Layer`.
+
+    Example:
+        >>> PReLU(alpha_initializer="ones")([[-1.0, 1.0]]).tolist()
+        [[-1.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
+        self.shared_axes = None if axes is None else list(axes)
+        self.alpha: Variable | None = None
+
+    def build(self, input_shape: Shape) -> None:
+        """Declare the slopes."""
+        shape = list(input_shape[1:])
+        for axis in self.shared_axes or []:
+            shape[axis - 1] = 1
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            name="alpha",
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
+        fixed = {axis: size for axis, size in enumerate(shape, 1) if size is not None and size > 1}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit the activation."""
+        return op.PRelu(x, self.alpha)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "alpha_initializer": initializers.serialize(self.alpha_initializer),
+            "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
+            "alpha_constraint": constraints.serialize(self.alpha_constraint),
+            "shared_axes": self.shared_axes,
+        }
+
+
+class Softmax(Layer):
+    """exp(x) divided by its sum.
+
+    Args:
+        axis: axis, or axes, along which the outputs sum to 1.
+        **kwargs: see `Layer`.
+
+    Example:
+        >>> Softmax()([[0.0, 0.0]]).tolist()
+        [[0.5, 0.5]]
+    """
+
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis if isinstance(axis, int) else list(axis)
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit the softmax."""
+        if isinstance(self.axis, int):
+            return activations.softmax(op, x, self.axis)
+        return op.Exp(op.Sub(x, op.ReduceLogSumExp(x, self.axis, keepdims=1)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"axis": self.axis}
+
+
+def get_activation(identifier: Any) -> ActivationLike:
+    """Return what an `activation=` argument stands for; a layer without weights is one too.
+
+    Args:
+        identifier: see `activations.get`; or a layer such as `LeakyReLU(0.1)`.
+
+    Returns:
+        A function `(op, x)`, or the layer.
+
+    Raises:
+        ValueError: if it is none of these, or a layer with weights.
+    """
+    if not isinstance(identifier, Layer):
+        return activations.get(identifier)
+    if type(identifier).build is not Layer.build:
+        raise ValueError(
+            f"A layer with weights cannot be the `activation` of another: add "
+            f"{type(identifier).__name__} to the model as a layer of its own. "
+            f"Received: activation={identifier}"
+        )
+    return identifier
+
+
+def emit_activation(
+    op: Emitter, activation: ActivationLike, x: ir.Value, training: bool
+) -> ir.Value:
+    """Emit an activation function, or a layer used as one."""
+    if isinstance(activation, Layer):
+        return activation.call(op, x, training)
+    return activation(op, x)
+
+
+def serialize_activation(activation: ActivationLike) -> Any:
+    """Return an activation as JSON holds it: its name, or the layer used as one."""
+    if isinstance(activation, Layer):
+        return {"class_name": type(activation).__name__, "config": activation.get_config()}
+    return activations.serialize(activation)
+
+
+def _not_negative(name: str, value: float | None) -> float:
+    if value is None or value < 0.0:
+        raise ValueError(
+            f"{name} of a ReLU layer cannot be a negative value. Received: {name}={value}"
+        )
+    return float(value)

@@ -1,0 +1,198 @@
+"""BatchNormalization: every channel to mean 0 and variance 1 over the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx import constraints, initializers, regularizers
+from seqonnx.graph import Emitter, Variable, dtype_name
+from seqonnx.layers.base import InputSpec, Layer
+from seqonnx.layers.channels import from_channels_first, to_channels_first
+from seqonnx.symbolic import Shape
+
+
+class BatchNormalization(Layer):
+    """gamma (x - mean) / sqrt(variance + epsilon) + beta (Ioffe and Szegedy, 2015).
+
+    In training mean and variance are those of the batch (the variance divides by its size), and
+    the moving averages follow them. In inference, and in training while the layer is frozen
+    (`trainable = False`), the moving averages are used and do not change.
+
+    Args:
+        axis: axis of the channels.
+        momentum: share of a moving average that stays at each step.
+        epsilon: added to the variance.
+        center: whether beta is added.
+        scale: whether gamma multiplies.
+        beta_initializer: first beta, of shape (channels,).
+        gamma_initializer: first gamma, of shape (channels,).
+        moving_mean_initializer: first moving mean.
+        moving_variance_initializer: first moving variance.
+        beta_regularizer: penalty on beta.
+        gamma_regularizer: penalty on gamma.
+        beta_constraint: limits of beta.
+        gamma_constraint: limits of gamma.
+        **kwargs: see `Layer`.
+
+    Raises:
+        ValueError: if the axis is not an integer.
+
+    Example:
+        >>> BatchNormalization(epsilon=0.0)([[1.0, 2.0]]).tolist()
+        [[1.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(axis, int):
+            raise ValueError(f"Expected `axis` to be an integer. Received: axis={axis}")
+        self.axis = axis
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.gamma: Variable | None = None
+        self.beta: Variable | None = None
+        self._moving: tuple[Variable, Variable] | None = None
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape: Shape) -> None:
+        """Declare gamma, beta and the moving averages."""
+        if self.axis % len(input_shape) == 0 or not -len(input_shape) <= self.axis:
+            raise ValueError(
+                f"`axis` of layer '{self.name}' must be an axis of its input other than the "
+                f"batch. Received: axis={self.axis}, input_shape={input_shape}"
+            )
+        shape = (input_shape[self.axis],)
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape,
+                self.gamma_initializer,
+                name="gamma",
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                shape,
+                self.beta_initializer,
+                name="beta",
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
+        self._moving = (
+            self.add_weight(
+                shape, self.moving_mean_initializer, name="moving_mean", trainable=False
+            ),
+            self.add_weight(
+                shape, self.moving_variance_initializer, name="moving_variance", trainable=False
+            ),
+        )
+        self.input_spec = InputSpec(
+            ndim=len(input_shape), axes={self.axis: self.moving_mean.shape[0]}
+        )
+
+    @property
+    def moving_mean(self) -> Variable:
+        """Moving average of the mean."""
+        return self._moving_averages("moving_mean")[0]
+
+    @property
+    def moving_variance(self) -> Variable:
+        """Moving average of the variance."""
+        return self._moving_averages("moving_variance")[1]
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit the operator in its training or its inference mode."""
+        x = to_channels_first(op, x, self.axis)
+        emit = self._emit_training if training and self.trainable else self._emit_inference
+        return from_channels_first(op, emit(op, x), self.axis)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": initializers.serialize(self.beta_initializer),
+            "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
+            "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
+        }
+
+    def _emit_inference(self, op: Emitter, x: ir.Value) -> ir.Value:
+        gamma, beta = self._affine(op, x)
+        return op.BatchNormalization(
+            x, gamma, beta, self.moving_mean, self.moving_variance, epsilon=self.epsilon
+        )
+
+    def _emit_training(self, op: Emitter, x: ir.Value) -> ir.Value:
+        gamma, beta = self._affine(op, x)
+        # With momentum 0 the operator returns the batch's own statistics, whatever comes in. What
+        # comes in must differ: if one tensor is both mean and variance, ONNX Runtime's kernel
+        # returns the variance twice.
+        y, mean, variance = op.BatchNormalization(
+            *(x, gamma, beta, self._filled(op, x, 0.0), self._filled(op, x, 1.0)),
+            epsilon=self.epsilon,
+            momentum=0.0,
+            training_mode=1,
+            _outputs=3,
+        )
+        self._follow(op, self.moving_mean, mean)
+        self._follow(op, self.moving_variance, variance)
+        return y
+
+    def _affine(self, op: Emitter, x: ir.Value) -> tuple[Any, Any]:
+        gamma = self._filled(op, x, 1.0) if self.gamma is None else self.gamma
+        beta = self._filled(op, x, 0.0) if self.beta is None else self.beta
+        return gamma, beta
+
+    def _filled(self, op: Emitter, x: ir.Value, value: float) -> ir.Value:
+        """A constant vector with an element for each channel."""
+        name = "ones" if value == 1.0 else "zeros"
+        return op.constant(np.full(self.moving_mean.shape, value, dtype_name(x)), name)
+
+    def _follow(self, op: Emitter, average: Variable, value: ir.Value) -> None:
+        """Move a moving average towards a batch's value."""
+        # A layer that is called twice moves on from where its first call left.
+        before = op.updates.get(average, op.read(average))
+        kept = op.Mul(before, self.momentum)
+        op.update(average, op.Add(kept, op.Mul(value, 1.0 - self.momentum)))
+
+    def _moving_averages(self, name: str) -> tuple[Variable, Variable]:
+        if self._moving is None:
+            raise AttributeError(f"You must build the layer before accessing `{name}`.")
+        return self._moving

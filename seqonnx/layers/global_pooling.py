@@ -1,0 +1,131 @@
+"""Global pooling: the largest or the mean of every channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter
+from seqonnx.layers.base import InputSpec, Layer
+from seqonnx.layers.channels import (
+    LAST,
+    check_data_format,
+    from_channels_first,
+    to_channels_first,
+)
+
+
+class _GlobalPooling(Layer):
+    """Base of the global poolings: `rank` counts spatial axes, `operator` is ONNX's."""
+
+    rank: int
+    operator: str
+
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data_format = check_data_format(data_format)
+        self.keepdims = bool(keepdims)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit the pooling."""
+        if self.data_format == LAST:
+            x = to_channels_first(op, x)
+        y: ir.Value = op.emit(self.operator, [x], {})
+        if not self.keepdims:
+            return op.Flatten(y, axis=1)
+        return from_channels_first(op, y) if self.data_format == LAST else y
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "data_format": self.data_format,
+            "keepdims": self.keepdims,
+        }
+
+
+class GlobalMaxPooling1D(_GlobalPooling):
+    """The largest of every channel of a sequence; see `GlobalMaxPooling2D`.
+
+    Example:
+        >>> GlobalMaxPooling1D()([[[1.0], [3.0]]]).tolist()
+        [[3.0]]
+    """
+
+    rank = 1
+    operator = "GlobalMaxPool"
+
+
+class GlobalMaxPooling2D(_GlobalPooling):
+    """The largest of every channel of an image: (batch, height, width, channels) to (batch,
+    channels).
+
+    Args:
+        data_format: `"channels_last"` (default) or `"channels_first"`.
+        keepdims: whether height and width stay, with size 1.
+        **kwargs: see `Layer`.
+
+    Example:
+        >>> GlobalMaxPooling2D()([[[[1.0], [3.0]]]]).tolist()
+        [[3.0]]
+    """
+
+    rank = 2
+    operator = "GlobalMaxPool"
+
+
+class GlobalMaxPooling3D(_GlobalPooling):
+    """The largest of every channel of a volume; see `GlobalMaxPooling2D`.
+
+    Example:
+        >>> GlobalMaxPooling3D()(np.ones((1, 4, 4, 4, 2))).tolist()
+        [[1.0, 1.0]]
+    """
+
+    rank = 3
+    operator = "GlobalMaxPool"
+
+
+class GlobalAveragePooling1D(_GlobalPooling):
+    """The mean of every channel of a sequence; see `GlobalAveragePooling2D`.
+
+    Example:
+        >>> GlobalAveragePooling1D()([[[1.0], [3.0]]]).tolist()
+        [[2.0]]
+    """
+
+    rank = 1
+    operator = "GlobalAveragePool"
+
+
+class GlobalAveragePooling2D(_GlobalPooling):
+    """The mean of every channel of an image: (batch, height, width, channels) to (batch,
+    channels).
+
+    Args:
+        data_format: `"channels_last"` (default) or `"channels_first"`.
+        keepdims: whether height and width stay, with size 1.
+        **kwargs: see `Layer`.
+
+    Example:
+        >>> GlobalAveragePooling2D()([[[[1.0], [3.0]]]]).tolist()
+        [[2.0]]
+    """
+
+    rank = 2
+    operator = "GlobalAveragePool"
+
+
+class GlobalAveragePooling3D(_GlobalPooling):
+    """The mean of every channel of a volume; see `GlobalAveragePooling2D`.
+
+    Example:
+        >>> GlobalAveragePooling3D()(np.ones((1, 4, 4, 4, 2))).tolist()
+        [[1.0, 1.0]]
+    """
+
+    rank = 3
+    operator = "GlobalAveragePool"

@@ -1,0 +1,54 @@
+"""Rescaling: from the range of the data to the range of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter, dtype_name, ir_dtype
+from seqonnx.layers.base import Layer
+
+Factor = float | Sequence[float]
+
+
+class Rescaling(Layer):
+    """x * scale + offset, in the layer's element type.
+
+    Args:
+        scale: number, or one for each channel (the last axis).
+        offset: number, or one for each channel.
+        **kwargs: see `Layer`.
+
+    Example:
+        >>> Rescaling(0.5, offset=-1.0)([[0.0, 4.0]]).tolist()
+        [[-1.0, 1.0]]
+    """
+
+    def __init__(self, scale: Factor, offset: Factor = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.offset = offset
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit a cast where the input has another type, and what is not 1 or 0."""
+        if dtype_name(x) != self.dtype:
+            x = op.Cast(x, to=ir_dtype(self.dtype))
+        if not np.all(np.asarray(self.scale) == 1.0):
+            x = op.Mul(x, self._operand(self.scale))
+        if not np.all(np.asarray(self.offset) == 0.0):
+            x = op.Add(x, self._operand(self.offset))
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "scale": np.asarray(self.scale).tolist(),
+            "offset": np.asarray(self.offset).tolist(),
+        }
+
+    def _operand(self, factor: Factor) -> Any:
+        array = np.asarray(factor, np.float64)
+        return float(array) if array.ndim == 0 else array.astype(self.dtype)

@@ -1,0 +1,212 @@
+"""Means and sums: of per-sample values of a model, or of any numbers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy.typing as npt
+import onnx_ir as ir
+
+from seqonnx import dtypes
+from seqonnx.graph import Emitter, static_shape
+from seqonnx.metrics.base import Accumulator, Metric, Result, State, Values
+from seqonnx.objectives import match_ranks, to_type_of
+
+
+class MeanMetric(Metric):
+    """A metric that is the (weighted) mean over all samples of what `values` emits.
+
+    Each sample counts once: values beyond the first axis are averaged first.
+
+    Args:
+        name: name shown and logged; default: the class name in snake case.
+        dtype: element type of the accumulators; default float32.
+    """
+
+    def variables(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the sum and the number (or summed weights) of the samples, both 0."""
+        return self._zeros("total", "count")
+
+    @abstractmethod
+    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the values of the samples, shape `(batch, ...)`."""
+
+    def update(
+        self,
+        op: Emitter,
+        state: Values,
+        y_true: ir.Value,
+        y_pred: ir.Value,
+        sample_weight: ir.Value | None = None,
+    ) -> dict[str, ir.Value]:
+        """Emit sum and count after a batch."""
+        return accumulate_mean(op, state, self.values(op, y_true, y_pred), sample_weight)
+
+    def compute(self, state: State) -> Result:
+        """Return the mean; 0 before the first sample."""
+        return mean_so_far(state)
+
+
+class MeanMetricWrapper(MeanMetric):
+    """The mean of what a function emits.
+
+    Args:
+        fn: `fn(op, y_true, y_pred)` to values of shape `(batch, ...)`; `op` is the emitter, whose
+            methods are the ONNX operators.
+        name: name shown and logged; default: the function's name.
+        dtype: element type of the accumulators; default float32.
+        **arguments: further keyword arguments of `fn`.
+
+    Example:
+        >>> metric = MeanMetricWrapper(lambda op, y_true, y_pred: op.Sub(y_pred, y_true), "bias")
+        >>> metric([1.0, 2.0], [2.0, 5.0])
+        2.0
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., ir.Value],
+        name: str | None = None,
+        dtype: str | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(getattr(fn, "__name__", None) if name is None else name, dtype)
+        self.fn = fn
+        self.arguments = arguments
+
+    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit what the function emits, from targets of the predictions' element type."""
+        return self.fn(op, to_type_of(op, y_true, y_pred), y_pred, **self.arguments)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"fn": self.fn} | self.arguments
+
+
+class Mean(Accumulator):
+    """Running (weighted) mean of numbers.
+
+    Args:
+        name: name shown.
+        dtype: element type of the accumulators; default float32.
+
+    Example:
+        >>> mean = Mean()
+        >>> mean.update_state([1.0, 3.0, 5.0, 7.0], sample_weight=[1, 1, 0, 0])
+        >>> mean.result()
+        2.0
+    """
+
+    def variables(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the sum and the number (or summed weights), both 0."""
+        return self._zeros("total", "count")
+
+    def update_state(
+        self, values: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> None:
+        """Accumulate numbers; values beyond the first axis are averaged first."""
+        self._advance(
+            lambda op, state, inputs: accumulate_mean(op, state, *_pair(inputs)),
+            _arrays(values, sample_weight),
+        )
+
+    def compute(self, state: State) -> Result:
+        """Return the mean; 0 before the first number."""
+        return mean_so_far(state)
+
+
+class Sum(Accumulator):
+    """Running (weighted) sum of numbers.
+
+    Args:
+        name: name shown.
+        dtype: element type of the accumulator; default float32.
+
+    Example:
+        >>> total = Sum()
+        >>> total.update_state([1.0, 3.0, 5.0, 7.0])
+        >>> total.result()
+        16.0
+    """
+
+    def variables(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the sum, 0."""
+        return self._zeros("total")
+
+    def update_state(
+        self, values: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> None:
+        """Accumulate numbers."""
+        self._advance(_accumulate_sum, _arrays(values, sample_weight))
+
+    def compute(self, state: State) -> Result:
+        """Return the sum."""
+        return float(state["total"])
+
+
+def accumulate_mean(
+    op: Emitter, state: Values, values: ir.Value, weight: ir.Value | None = None
+) -> dict[str, ir.Value]:
+    """Emit the sum and count of a mean after a batch.
+
+    Args:
+        op: emitter of the graph.
+        state: `total` and `count` before the batch.
+        values: values, shape `(batch, ...)`.
+        weight: weights, shape `(batch,)`, or that of the first axes of `values`.
+
+    Returns:
+        `total` and `count` after the batch.
+    """
+    values = to_type_of(op, values, state["total"])
+    if weight is None:
+        values = _mean_after(op, values, 1)
+        count = to_type_of(op, op.Size(values), state["count"])
+    else:
+        values, weight = match_ranks(op, values, to_type_of(op, weight, values))
+        values = _mean_after(op, values, len(static_shape(weight)))
+        if static_shape(weight) != static_shape(values):
+            weight = op.Expand(weight, op.Shape(values))
+        values = _mean_after(op, op.Mul(values, weight), 1)
+        count = op.ReduceSum(_mean_after(op, weight, 1), keepdims=0)
+    total = op.Add(state["total"], op.ReduceSum(values, keepdims=0))
+    return {"total": total, "count": op.Add(state["count"], count)}
+
+
+def mean_so_far(state: State) -> float:
+    """Return total / count; 0 where nothing was counted."""
+    count = float(state["count"])
+    return float(state["total"]) / count if count != 0 else 0.0
+
+
+def _mean_after(op: Emitter, values: ir.Value, axis: int) -> ir.Value:
+    """Mean over the axes from `axis` on, which vanish."""
+    rank = len(static_shape(values))
+    if rank <= axis:
+        return values
+    mean: ir.Value = op.ReduceMean(values, list(range(axis, rank)), keepdims=0)
+    return mean
+
+
+def _accumulate_sum(op: Emitter, state: Values, inputs: list[ir.Value]) -> dict[str, ir.Value]:
+    """Sum after a batch of values and perhaps weights."""
+    values, weight = _pair(inputs)
+    values = to_type_of(op, values, state["total"])
+    if weight is not None:
+        values = op.Mul(*match_ranks(op, values, to_type_of(op, weight, values)))
+    return {"total": op.Add(state["total"], op.ReduceSum(values, keepdims=0))}
+
+
+def _pair(inputs: list[ir.Value]) -> tuple[ir.Value, ir.Value | None]:
+    """Values and their weights, which may be absent."""
+    return inputs[0], inputs[1] if len(inputs) > 1 else None
+
+
+def _arrays(values: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> list[npt.NDArray[Any]]:
+    """Values and perhaps weights as float32 arrays."""
+    arrays = [dtypes.to_array(values, "float32", "values")]
+    if sample_weight is not None:
+        arrays.append(dtypes.to_array(sample_weight, "float32", "sample_weight"))
+    return arrays

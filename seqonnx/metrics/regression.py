@@ -1,0 +1,138 @@
+"""Metrics of numbers: mean errors of predictions."""
+
+from __future__ import annotations
+
+import math
+
+import onnx_ir as ir
+
+from seqonnx import objectives
+from seqonnx.graph import Emitter
+from seqonnx.metrics.base import Result, State
+from seqonnx.metrics.mean import MeanMetric
+
+
+class MeanSquaredError(MeanMetric):
+    """Mean of (y_pred - y_true)^2; alias `"mse"`.
+
+    Args:
+        name: name shown and logged.
+        dtype: element type of the accumulators.
+
+    Example:
+        >>> MeanSquaredError()([[0, 1], [0, 0]], [[1, 1], [0, 0]])
+        0.25
+    """
+
+    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the mean over the last axis."""
+        return objectives.mean_squared_error(op, y_true, y_pred)
+
+
+class RootMeanSquaredError(MeanMetric):
+    """Square root of the mean of (y_pred - y_true)^2.
+
+    Args:
+        name: name shown and logged.
+        dtype: element type of the accumulators.
+
+    Example:
+        >>> RootMeanSquaredError()([[0, 1], [0, 0]], [[1, 1], [0, 0]])
+        0.5
+    """
+
+    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the mean square over the last axis."""
+        return objectives.mean_squared_error(op, y_true, y_pred)
+
+    def compute(self, state: State) -> Result:
+        """Return the square root of the mean."""
+        return math.sqrt(float(super().compute(state)))
+
+
+class MeanAbsoluteError(MeanMetric):
+    """Mean of |y_pred - y_true|; alias `"mae"`.
+
+    Args:
+        name: name shown and logged.
+        dtype: element type of the accumulators.
+
+    Example:
+        >>> MeanAbsoluteError()([[0, 1], [0, 0]], [[1, 1], [0, 0]])
+        0.25
+    """
+
+    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the mean over the last axis."""
+        return objectives.mean_absolute_error(op, y_true, y_pred)
+
+
+class MeanAbsolutePercentageError(MeanMetric):
+    """Mean of 100 |y_pred - y_true| / max(|y_true|, 1e-7); alias `"mape"`.
+
+    Args:
+        name: name shown and logged.
+        dtype: element type of the accumulators.
+
+    Example:
+        >>> MeanAbsolutePercentageError()([[2.0, 4.0]], [[3.0, 4.0]])
+        25.0
+    """
+
+    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the mean over the last axis."""
+        return objectives.mean_absolute_percentage_error(op, y_true, y_pred)
+
+
+class MeanSquaredLogarithmicError(MeanMetric):
+    """Mean of (log(1 + y_pred) - log(1 + y_true))^2; alias `"msle"`.
+
+    Args:
+        name: name shown and logged.
+        dtype: element type of the accumulators.
+
+    Example:
+        >>> MeanSquaredLogarithmicError()([[1.0]], [[1.0]])
+        0.0
+    """
+
+    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the mean over the last axis."""
+        return objectives.mean_squared_logarithmic_error(op, y_true, y_pred)
+
+
+class LogCoshError(MeanMetric):
+    """Mean of log(cosh(y_pred - y_true)).
+
+    Args:
+        name: name shown and logged; default `"logcosh"`.
+        dtype: element type of the accumulators.
+
+    Example:
+        >>> round(float(LogCoshError()([[0.0]], [[1.0]])), 4)
+        0.4338
+    """
+
+    def __init__(self, name: str | None = "logcosh", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+
+    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the mean over the last axis."""
+        return objectives.log_cosh(op, y_true, y_pred)
+
+
+class CosineSimilarity(MeanMetric):
+    """Mean cosine of the angle between y_true and y_pred along the last axis: 1 is parallel.
+
+    Args:
+        name: name shown and logged.
+        dtype: element type of the accumulators.
+
+    Example:
+        >>> CosineSimilarity()([[0.0, 1.0]], [[0.0, 2.0]])
+        1.0
+    """
+
+    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the cosine along the last axis."""
+        return objectives.cosine_similarity(op, y_true, y_pred)

@@ -1,0 +1,31 @@
+"""Optimizers: how gradients change variables; and learning rate schedules."""
+
+from seqonnx.optimizers import schedules
+from seqonnx.optimizers.adadelta import Adadelta
+from seqonnx.optimizers.adagrad import Adagrad
+from seqonnx.optimizers.adam import Adam, AdamW
+from seqonnx.optimizers.adamax import Adamax
+from seqonnx.optimizers.base import Optimizer
+from seqonnx.optimizers.ftrl import Ftrl
+from seqonnx.optimizers.lion import Lion
+from seqonnx.optimizers.lookup import get, serialize
+from seqonnx.optimizers.nadam import Nadam
+from seqonnx.optimizers.rmsprop import RMSprop
+from seqonnx.optimizers.sgd import SGD
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "get",
+    "schedules",
+    "serialize",
+]

@@ -1,0 +1,316 @@
+"""The contract of an optimizer: slots per variable, and the update as nodes."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from seqonnx import dtypes
+from seqonnx.graph import Emitter, Variable, auto_name
+from seqonnx.optimizers import clipping, eager
+from seqonnx.optimizers.rate import check_rate, rate_at, read_rate, write_rate
+from seqonnx.runtime.program import value_key
+
+Slots = Mapping[str, ir.Value]
+Updated = tuple[ir.Value, dict[str, ir.Value]]
+
+_KERAS_DEFAULTS: Final[dict[str, Any]] = {
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+    "is_legacy_optimizer": False,
+}
+"""Entries of a Keras config that say nothing while they hold these values."""
+
+
+class Optimizer(ABC):
+    """Base of all optimizers; also the way to write one's own.
+
+    A subclass defines `slots`, `update` and, for numbers that all variables share, `prepare`.
+
+    Args:
+        learning_rate: step size: a number, a `LearningRateSchedule`, or a function from the
+            number of steps taken so far to a number.
+        name: name; default: the class name in snake case, numbered.
+        weight_decay: part of a variable, times the learning rate, that each step takes away
+            before the update (Loshchilov & Hutter, "Decoupled weight decay regularization",
+            2019).
+        clipnorm: longest Euclidean norm of the gradient of a variable.
+        clipvalue: largest absolute element of a gradient.
+        global_clipnorm: longest Euclidean norm of all gradients together.
+        **unknown: refused.
+
+    Raises:
+        ValueError: for an argument that no optimizer knows, more than one way to clip, or a
+            learning rate that is no number, schedule or function.
+
+    Attributes:
+        iterations: how many steps have been taken.
+
+    Example:
+        >>> class SignDescent(Optimizer):
+        ...     def update(self, op, param, grad, slots, scalars):
+        ...         return op.Sub(param, op.Mul(op.Sign(grad), scalars["lr"])), {}
+        >>> SignDescent(0.5).apply([np.array([3.0, -4.0])], [np.array([1.0, 1.0])])[0].tolist()
+        [0.5, 1.5]
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        *,
+        name: str | None = None,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        **unknown: Any,
+    ) -> None:
+        if unknown:
+            raise ValueError(f"Argument(s) not recognized: {unknown}")
+        limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        _check_limits(limits)
+        self.name = auto_name(type(self).__name__) if name is None else name
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.iterations = 0
+        self._rate = check_rate(learning_rate)
+        self._undecayed: tuple[str, ...] = ()
+        self._kept: list[dict[str, npt.NDArray[Any]]] | None = None
+
+    # What an optimizer defines.
+
+    def slots(self, shape: Sequence[int], dtype: str) -> dict[str, float]:
+        """Return the names of the arrays kept for a variable and what fills them at first.
+
+        Args:
+            shape: shape of the variable; each slot has the same.
+            dtype: element type of the variable; each slot has the same.
+        """
+        return {}
+
+    def prepare(self, op: Emitter, lr: ir.Value, step: ir.Value) -> dict[str, ir.Value]:
+        """Emit the numbers that all variables share; once per step.
+
+        Args:
+            op: emitter of the graph.
+            lr: learning rate, scalar.
+            step: number of this step, 1 for the first; scalar of the type of `lr`.
+
+        Returns:
+            Scalars by name, as `update` gets them.
+        """
+        return {"lr": lr}
+
+    @abstractmethod
+    def update(
+        self,
+        op: Emitter,
+        param: ir.Value,
+        grad: ir.Value,
+        slots: Slots,
+        scalars: Mapping[str, ir.Value],
+    ) -> Updated:
+        """Emit the update of one variable.
+
+        Args:
+            op: emitter of the graph.
+            param: the variable.
+            grad: gradient of the loss, with the shape and type of the variable.
+            slots: the variable's slots.
+            scalars: what `prepare` returned, of the variable's type.
+
+        Returns:
+            The new value of the variable, and of each slot.
+        """
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as plain values that JSON can hold."""
+        return {
+            "name": self.name,
+            "learning_rate": write_rate(self._rate),
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make an optimizer from what `get_config` gave, here or in Keras."""
+        known = {k: v for k, v in config.items() if _KERAS_DEFAULTS.get(k, ...) != v}
+        if "learning_rate" in known:
+            known["learning_rate"] = read_rate(known["learning_rate"])
+        return cls(**known)
+
+    # What every optimizer does.
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate of the next step; settable, unless a schedule gives it.
+
+        Raises:
+            TypeError: when set on an optimizer that has a schedule.
+        """
+        return self.learning_rate_at(self.iterations)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if callable(self._rate) and not callable(value):
+            raise TypeError(
+                "This optimizer was created with a `LearningRateSchedule` object as its "
+                "`learning_rate` constructor argument, hence its learning rate is not settable. "
+                "If you need the learning rate to be settable, you should instantiate the "
+                "optimizer with a float `learning_rate` argument."
+            )
+        self._rate = check_rate(value)
+
+    def learning_rate_at(self, iteration: int) -> float:
+        """Return the learning rate of the step after `iteration` steps have been taken."""
+        return rate_at(self._rate, iteration)
+
+    def exclude_from_weight_decay(
+        self,
+        var_list: Iterable[Variable] | None = None,
+        var_names: Iterable[str] | None = None,
+    ) -> None:
+        """Name variables that weight decay leaves alone; takes effect at `compile`.
+
+        Args:
+            var_list: variables.
+            var_names: regular expressions, searched in the path of a variable (`"bias"`).
+        """
+        exact = () if var_list is None else tuple(f"^{re.escape(v.path)}$" for v in var_list)
+        self._undecayed = (*exact, *(var_names or ()))
+
+    def emit(
+        self,
+        op: Emitter,
+        params: Sequence[ir.Value],
+        grads: Sequence[ir.Value],
+        slots: Sequence[Slots],
+        lr: ir.Value,
+        step: ir.Value,
+        names: Sequence[str] | None = None,
+    ) -> tuple[list[ir.Value], list[dict[str, ir.Value]]]:
+        """Emit one step: clipping, weight decay, update.
+
+        Args:
+            op: emitter of the graph.
+            params: the variables.
+            grads: a gradient for each.
+            slots: the slots of each.
+            lr: learning rate, float scalar.
+            step: number of this step, 1 for the first; scalar of any numeric type.
+            names: the variables' paths, for `exclude_from_weight_decay`.
+
+        Returns:
+            The new variables, and the new slots of each.
+        """
+        paths = [""] * len(params) if names is None else names
+        scalars = self.prepare(op, lr, _as_type(op, step, lr.dtype))
+        if self.weight_decay is not None:
+            scalars["weight_decay"] = op.Mul(lr, self.weight_decay)
+        typed: dict[ir.DataType | None, dict[str, ir.Value]] = {}
+        new_params, new_slots = [], []
+        for param, grad, kept, path in zip(
+            params, self._clip(op, grads), slots, paths, strict=True
+        ):
+            if param.dtype not in typed:
+                typed[param.dtype] = {k: _as_type(op, v, param.dtype) for k, v in scalars.items()}
+            shared = typed[param.dtype]
+            decayed = param
+            if self.weight_decay is not None and self._decays(path):
+                decayed = op.Sub(param, op.Mul(param, shared["weight_decay"]))
+            new_param, changed = self.update(op, decayed, grad, kept, shared)
+            new_params.append(new_param)
+            new_slots.append({**kept, **changed})
+        return new_params, new_slots
+
+    def apply(
+        self, grads: Sequence[npt.ArrayLike], params: Sequence[npt.ArrayLike]
+    ) -> list[npt.NDArray[Any]]:
+        """Take one step on arrays; the slots stay in the optimizer.
+
+        Args:
+            grads: gradients.
+            params: the variables, of the same number and shapes at every call.
+
+        Returns:
+            The new variables.
+
+        Raises:
+            ValueError: if numbers or shapes of gradients and variables differ.
+        """
+        values = [_floats(param, "params") for param in params]
+        given = [_floats(grad, "grads") for grad in grads]
+        shapes = [value.shape for value in values]
+        if [grad.shape for grad in given] != shapes:
+            raise ValueError(
+                "`grads` and `params` must have the same shapes. Received: shapes of grads="
+                f"{[grad.shape for grad in given]}, shapes of params={shapes}"
+            )
+        given = [grad.astype(v.dtype) for grad, v in zip(given, values, strict=True)]
+        if self._kept is None:
+            self._kept = [eager.first_slots(self.slots(v.shape, v.dtype.name), v) for v in values]
+        self.iterations += 1
+        rate = self.learning_rate_at(self.iterations - 1)
+        key = value_key(self, ignore=("name", "iterations", "_rate", "_kept"))
+        values, self._kept = eager.run_step(
+            self.emit, values, given, self._kept, rate, self.iterations, key
+        )
+        return values
+
+    def _decays(self, path: str) -> bool:
+        return not any(re.search(pattern, path) for pattern in self._undecayed)
+
+    def _clip(self, op: Emitter, grads: Sequence[ir.Value]) -> Sequence[ir.Value]:
+        """Gradients after the one way of clipping that is set."""
+        if self.clipnorm is not None:
+            return clipping.clip_each_by_norm(op, grads, float(self.clipnorm))
+        if self.clipvalue is not None:
+            return clipping.clip_each_by_value(op, grads, float(self.clipvalue))
+        if self.global_clipnorm is not None and len(grads) > 0:
+            return clipping.clip_all_by_norm(op, grads, float(self.global_clipnorm))
+        return grads
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _as_type(op: Emitter, value: ir.Value, dtype: ir.DataType | None) -> ir.Value:
+    """Cast a value to an element type where it has another one."""
+    if dtype is None or value.dtype == dtype:
+        return value
+    cast: ir.Value = op.Cast(value, to=int(dtype))
+    return cast
+
+
+def _floats(data: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
+    """An array with a floating-point type: its own, or float32."""
+    array = dtypes.to_array(data, None, what)
+    return array if array.dtype.kind == "f" else array.astype(np.float32)
+
+
+def _check_limits(limits: Mapping[str, float | None]) -> None:
+    """Check the ways of clipping: at most one, and positive."""
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    if len(given) > 1:
+        received = ", ".join(f"{name}={limit}" for name, limit in limits.items())
+        raise ValueError(
+            "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
+            f"Received: {received}"
+        )
+    for name, limit in given.items():
+        if limit <= 0:
+            raise ValueError(f"`{name}` must be greater than 0. Received: {name}={limit}")

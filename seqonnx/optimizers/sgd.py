@@ -1,0 +1,73 @@
+"""Gradient descent, with or without momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter
+from seqonnx.optimizers.base import Optimizer, Slots, Updated
+
+
+class SGD(Optimizer):
+    """w - lr g; with momentum, v = momentum v - lr g and w + v.
+
+    With `nesterov`, w + momentum v - lr g (Sutskever, Martens, Dahl & Hinton, "On the importance
+    of initialization and momentum in deep learning", 2013).
+
+    Args:
+        learning_rate: see `Optimizer`.
+        momentum: part of the last step that is taken again, in [0, 1].
+        nesterov: whether the gradient counts as if taken after the momentum.
+        **common: name, weight_decay, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+
+    Raises:
+        ValueError: if `momentum` is not in [0, 1]; see also `Optimizer`.
+
+    Example:
+        >>> SGD(0.5).apply([np.array([1.0])], [np.array([3.0])])[0].tolist()
+        [2.5]
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **common: Any,
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        if not 0 <= momentum <= 1:
+            raise ValueError(
+                f"`momentum` must be a float between [0, 1]. Received: momentum={momentum}"
+            )
+        self.momentum = float(momentum)
+        self.nesterov = nesterov
+
+    def slots(self, shape: Sequence[int], dtype: str) -> dict[str, float]:
+        """Return the momentum, where there is any."""
+        return {"momentum": 0.0} if self.momentum > 0 else {}
+
+    def update(
+        self,
+        op: Emitter,
+        param: ir.Value,
+        grad: ir.Value,
+        slots: Slots,
+        scalars: Mapping[str, ir.Value],
+    ) -> Updated:
+        """Emit the update of one variable."""
+        descent = op.Mul(grad, scalars["lr"])
+        if self.momentum == 0:
+            return op.Sub(param, descent), {}
+        momentum = op.Sub(op.Mul(slots["momentum"], self.momentum), descent)
+        move = momentum
+        if self.nesterov:
+            move = op.Sub(op.Mul(momentum, self.momentum), descent)
+        return op.Add(param, move), {"momentum": momentum}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"momentum": self.momentum, "nesterov": self.nesterov}

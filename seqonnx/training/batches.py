@@ -1,0 +1,217 @@
+"""Batches: passes over the data, cut into epochs."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from seqonnx.training.class_weight import ClassWeights
+from seqonnx.training.columns import (
+    Column,
+    InputDtype,
+    Rows,
+    cast,
+    check_cardinality,
+    make_column,
+    separate_inputs,
+    unwrap,
+)
+
+RAN_OUT: Final = (
+    "Your input ran out of data; interrupting training. Make sure that your dataset or generator "
+    "can generate at least `steps_per_epoch * epochs` batches. You may need to use the "
+    "`.repeat()` function when building your dataset."
+)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples that go through a graph together.
+
+    Args:
+        x: one C-contiguous array per model input, samples first.
+        y: targets, or None.
+        sample_weight: float32 weights, or None.
+        size: number of samples.
+    """
+
+    x: tuple[npt.NDArray[Any], ...]
+    y: npt.NDArray[Any] | None
+    sample_weight: npt.NDArray[Any] | None
+    size: int
+
+
+class Batches(ABC):
+    """Data as epochs of batches.
+
+    An epoch is one pass over the data, or `steps` batches of it. In training, an epoch of limited
+    steps goes on where the one before ended, and into a new pass where the data can be passed
+    over again.
+
+    Args:
+        steps: number of batches per epoch that was asked for; None for one pass.
+        length: number of batches in a pass; None if it is not known.
+
+    Attributes:
+        steps: number of batches per epoch; None if it is not known.
+        count: number of samples; None if it is not known.
+        depth: how many batches are worth preparing ahead.
+    """
+
+    def __init__(self, steps: int | None, length: int | None) -> None:
+        if steps is not None and (isinstance(steps, bool) or steps < 1):
+            raise ValueError(f"The number of steps must be at least 1. Received: {steps}")
+        if steps is not None and length is not None and steps >= length:
+            if steps > length:
+                warnings.warn(RAN_OUT, stacklevel=4)
+            steps = None
+        self._limit = steps
+        self._pass: Iterator[Batch] | None = None
+        self.steps = length if steps is None else steps
+        self.count: int | None = None
+        self.depth = 2
+
+    @abstractmethod
+    def peek(self) -> Batch | None:
+        """Return a batch like those to come, without using it up; None if there is none."""
+
+    @abstractmethod
+    def ready(self) -> bool:
+        """Whether there is data for another epoch; warns if it has run out."""
+
+    @abstractmethod
+    def _start(self, rng: np.random.Generator | None) -> Iterator[Batch]:
+        """Begin a pass over the data."""
+
+    def epoch(self, rng: np.random.Generator | None = None) -> Iterator[Batch]:
+        """Yield the batches of one epoch.
+
+        Args:
+            rng: in training, the source of the order of samples. None for measuring and
+                predicting: then every epoch starts at the first sample.
+
+        Yields:
+            Batches; the last one of a pass may be smaller.
+        """
+        if rng is None or self._limit is None:
+            self._pass = None
+        steps = itertools.count() if self._limit is None else range(self._limit)
+        for step in steps:
+            batch = self._next(rng)
+            if batch is None:
+                self._ended(step)
+                return
+            yield batch
+
+    def _next(self, rng: np.random.Generator | None) -> Batch | None:
+        """The next batch; None at the end of the pass, or of the data in limited epochs."""
+        resumed = self._pass is not None
+        if self._pass is None:
+            self._pass = self._start(rng)
+        batch = next(self._pass, None)
+        if batch is None:
+            self._pass = None
+            # Measuring never goes round: it would count samples twice.
+            if resumed and rng is not None and self._limit is not None:
+                self._pass = self._start(rng)
+                batch = next(self._pass, None)
+        return batch
+
+    def _ended(self, step: int) -> None:
+        """Note that the data ended before batch number `step` of an epoch."""
+        if self._limit is not None:
+            warnings.warn(RAN_OUT, stacklevel=3)
+
+
+class ArrayBatches(Batches):
+    """Batches out of arrays.
+
+    The arrays stay as they are; each batch is gathered, cast and made dense on its own. Without
+    shuffling a batch that needs no cast shares memory with the data.
+
+    Args:
+        x: data of the inputs: array, list of numbers, `scipy.sparse` matrix, anything with
+            `__array__`; for a model of several inputs a list of them.
+        y: targets, or None.
+        sample_weight: weights of the samples, or None.
+        batch_size: samples per batch; the last batch of a pass may be smaller.
+        shuffle: whether each pass has a new order.
+        steps: batches per epoch; None for a whole pass.
+        input_dtype: element type of the one input, or a sequence with that of each.
+        target_dtype: element type of the targets; None keeps theirs.
+        class_weight: gives sample weights from targets.
+
+    Raises:
+        ValueError: if the data does not hold numbers, or the numbers of samples differ.
+
+    Example:
+        >>> batches = ArrayBatches(np.zeros((5, 2)), np.arange(5), batch_size=2)
+        >>> [batch.y.tolist() for batch in batches.epoch()]
+        [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        batch_size: int = 32,
+        shuffle: bool = False,
+        steps: int | None = None,
+        input_dtype: InputDtype = None,
+        target_dtype: str | None = None,
+        class_weight: ClassWeights | None = None,
+    ) -> None:
+        if isinstance(batch_size, bool) or batch_size < 1:
+            raise ValueError(
+                f"`batch_size` must be a positive integer. Received: batch_size={batch_size}"
+            )
+        inputs = separate_inputs(x, input_dtype)
+        self._x = [(make_column(data, "x"), dtype) for data, dtype in inputs]
+        self._y = None if y is None else make_column(unwrap(y), "y")
+        self._weight = (
+            None if sample_weight is None else make_column(unwrap(sample_weight), "sample_weight")
+        )
+        self._target_dtype = target_dtype
+        self._class_weight = class_weight
+        self._batch_size = int(batch_size)
+        self._shuffle = shuffle
+        columns: list[Column] = [column for column, _ in self._x]
+        self._samples = check_cardinality(columns, self._y, self._weight)
+        super().__init__(steps, -(-self._samples // self._batch_size))
+        self.count = self._samples
+
+    def peek(self) -> Batch | None:
+        """Return the first samples; None if there are none."""
+        return None if self._samples == 0 else self._gather(slice(0, self._batch_size))
+
+    def ready(self) -> bool:
+        """Whether there is data for another epoch: arrays can always be passed over again."""
+        return self._samples > 0
+
+    def _start(self, rng: np.random.Generator | None) -> Iterator[Batch]:
+        """Begin a pass over the arrays."""
+        order: npt.NDArray[np.intp] | None = None
+        if self._shuffle and rng is not None:
+            order = rng.permutation(self._samples)
+        for start in range(0, self._samples, self._batch_size):
+            rows = slice(start, min(start + self._batch_size, self._samples))
+            yield self._gather(rows if order is None else order[rows])
+
+    def _gather(self, rows: Rows) -> Batch:
+        """Make a batch of some rows."""
+        x = tuple(cast(column.rows(rows), dtype) for column, dtype in self._x)
+        y = None if self._y is None else self._y.rows(rows)
+        weight = None if self._weight is None else cast(self._weight.rows(rows), "float32")
+        if self._class_weight is not None and y is not None:
+            weight = self._class_weight.of(y)
+        target = None if y is None else cast(y, self._target_dtype)
+        return Batch(x, target, weight, len(x[0]))

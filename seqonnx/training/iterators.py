@@ -1,0 +1,269 @@
+"""Batches out of whatever yields them: generators, data loaders, PyDatasets."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from seqonnx import dtypes
+from seqonnx.training.batches import RAN_OUT, Batch, Batches
+from seqonnx.training.class_weight import ClassWeights
+from seqonnx.training.columns import (
+    InputDtype,
+    cast,
+    check_cardinality,
+    make_column,
+    separate_inputs,
+    unwrap,
+)
+
+_END: Final = object()
+
+
+class PyDataset:
+    """Base of data sets that make each batch by its number.
+
+    A subclass defines `__len__`, the number of batches, and `__getitem__(index)`, which returns
+    `(x,)`, `(x, y)` or `(x, y, sample_weight)`. It may define `on_epoch_begin` and
+    `on_epoch_end`. An endless data set defines `num_batches` as None instead of `__len__`.
+
+    Args:
+        workers: how many batches to prepare ahead; one thread makes them.
+        use_multiprocessing: accepted, without effect.
+        max_queue_size: most batches to prepare ahead.
+
+    Example:
+        >>> class Squares(PyDataset):
+        ...     def __len__(self):
+        ...         return 2
+        ...     def __getitem__(self, index):
+        ...         x = np.arange(3.0)[:, None] + index
+        ...         return x, x**2
+    """
+
+    # On the class, because subclasses often do not call `__init__`.
+    workers: int = 1
+    use_multiprocessing: bool = False
+    max_queue_size: int = 10
+
+    def __init__(
+        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
+    ) -> None:
+        self.workers = workers
+        self.use_multiprocessing = use_multiprocessing
+        self.max_queue_size = max_queue_size
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must define `__len__`.")
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define `__getitem__`.")
+
+    @property
+    def num_batches(self) -> int | None:
+        """Number of batches; None if they never end."""
+        return len(self)
+
+    def on_epoch_begin(self) -> None:
+        """Called before each pass over the data."""
+
+    def on_epoch_end(self) -> None:
+        """Called after each complete pass over the data."""
+
+
+class IteratorBatches(Batches):
+    """Batches out of a generator, an iterable such as a data loader, or a `PyDataset`.
+
+    Each item is `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+
+    Args:
+        data: what yields the items. A generator can be passed over once; an iterable and a
+            `PyDataset` again in each epoch.
+        steps: items per epoch; None to go on until the data ends.
+        shuffle: whether a `PyDataset` is asked for its batches in a new order each time.
+        input_dtype: element type of the one input, or a sequence with that of each.
+        target_dtype: element type of the targets; None keeps theirs.
+        class_weight: gives sample weights from targets.
+
+    Raises:
+        ValueError: if `data` never ends and `steps` is None.
+
+    Example:
+        >>> batches = IteratorBatches((np.ones((2, 3)), np.ones(2)) for _ in range(2))
+        >>> [batch.size for batch in batches.epoch()], batches.ready()  # doctest: +SKIP
+        ([2, 2], False)
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        steps: int | None = None,
+        shuffle: bool = False,
+        input_dtype: InputDtype = None,
+        target_dtype: str | None = None,
+        class_weight: ClassWeights | None = None,
+    ) -> None:
+        self._data = data
+        self._by_index = is_dataset(data)
+        self._once = isinstance(data, Iterator)
+        length = _length(data, self._by_index)
+        if self._by_index and length is None and steps is None:
+            raise ValueError(
+                "This data never ends: pass `steps_per_epoch` to fit, `validation_steps` for "
+                "validation data, or `steps` to evaluate and predict."
+            )
+        super().__init__(steps, length)
+        self._length = length
+        self._shuffle = shuffle
+        self._input_dtype = input_dtype
+        self._target_dtype = target_dtype
+        self._class_weight = class_weight
+        self._pending: list[Batch] = []  # a batch that was only looked at
+        self._started = False
+        self._exhausted = False
+        if self._by_index:
+            self.depth = max(
+                2, min(getattr(data, "workers", 1), getattr(data, "max_queue_size", 10))
+            )
+
+    def peek(self) -> Batch | None:
+        """Return a batch like those to come; None if there is none."""
+        if not self._once:
+            if self._by_index:
+                return self._convert(self._data[0])
+            first = next(iter(self._data), _END)
+            return None if first is _END else self._convert(first)
+        if len(self._pending) == 0 and not self._exhausted:
+            item = next(self._data, _END)
+            if item is _END:
+                self._exhausted = True
+            else:
+                self._pending.append(self._convert(item))
+        return self._pending[0] if len(self._pending) > 0 else None
+
+    def ready(self) -> bool:
+        """Whether there is data for another epoch; warns if a generator has run out."""
+        if not self._once:
+            return True
+        if self.peek() is None:
+            self._ended(0)
+            return False
+        return True
+
+    def _start(self, rng: np.random.Generator | None) -> Iterator[Batch]:
+        """Begin a pass over the data, or go on with what can be passed over once."""
+        if self._by_index:
+            items = self._walk(rng)
+        else:
+            if len(self._pending) > 0:
+                self._started = True
+                yield self._pending.pop()
+            items = iter(self._data)
+        for item in items:
+            self._started = True
+            yield self._convert(item)
+        self._exhausted = self._once
+
+    def _walk(self, rng: np.random.Generator | None) -> Iterator[Any]:
+        """All items of a `PyDataset`, with its hooks around them."""
+        order: Iterable[int] = itertools.count()
+        if self._length is not None:
+            order = range(self._length)
+            if self._shuffle and rng is not None:
+                order = rng.permutation(self._length).tolist()
+        getattr(self._data, "on_epoch_begin", _nothing)()
+        for index in order:
+            yield self._data[index]
+        getattr(self._data, "on_epoch_end", _nothing)()
+
+    def _ended(self, step: int) -> None:
+        """Warn if the data ended too early, raise if it never gave anything."""
+        if not self._started:
+            raise ValueError(
+                "The data gave no batch: expected at least one item of the form (x,), (x, y) or "
+                f"(x, y, sample_weight). Received: {type(self._data)}"
+            )
+        if self._limit is not None or step == 0:
+            warnings.warn(RAN_OUT, stacklevel=3)
+
+    def _convert(self, item: Any) -> Batch:
+        """Make a batch of an item."""
+        parts = tuple(item) if isinstance(item, tuple | list) else (item,)
+        if not 1 <= len(parts) <= 3:
+            raise ValueError(
+                "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or "
+                f"`(x, y, sample_weight)`, found: {len(parts)} parts."
+            )
+        data, target, weight = (*parts, None, None)[:3]
+        x = tuple(
+            cast(_dense(part, "x"), dtype)
+            for part, dtype in separate_inputs(data, self._input_dtype)
+        )
+        y = None if target is None else _dense(unwrap(target), "y")
+        weights = None if weight is None else cast(_dense(weight, "sample_weight"), "float32")
+        size = check_cardinality(x, y, weights)
+        if size == 0:
+            raise ValueError("A batch must hold at least one sample. Received a batch of none.")
+        if self._class_weight is not None and y is not None:
+            weights = self._class_weight.of(y)
+        return Batch(x, None if y is None else cast(y, self._target_dtype), weights, size)
+
+
+def is_dataset(data: object) -> bool:
+    """Whether this is a `PyDataset`, or a class of another library with the same methods."""
+    return isinstance(data, PyDataset) or all(
+        callable(getattr(data, method, None))
+        for method in ("__len__", "__getitem__", "on_epoch_end")
+    )
+
+
+def describe(data: object) -> str:
+    """What the data is, in the words of error messages."""
+    if is_dataset(data):
+        return "PyDataset"
+    for cls in type(data).__mro__:
+        library = cls.__module__.partition(".")[0]
+        if (library, cls.__name__) == ("torch", "DataLoader"):
+            return "torch DataLoader"
+        if library == "tensorflow" and cls.__name__ in {"Dataset", "DatasetV2"}:
+            return "tf.data.Dataset"
+    return "generator" if isinstance(data, Iterator) else "iterable"
+
+
+def check_iterable(data: Any) -> None:
+    """Raise a ValueError unless batches can be had from `data`."""
+    if is_dataset(data) or isinstance(data, Iterable):
+        return
+    hint = ""
+    if callable(data):
+        hint = " Pass the generator that the function makes: call it."
+    elif any((c.__module__[:5], c.__name__) == ("torch", "Dataset") for c in type(data).__mro__):
+        hint = " Pass it through a torch.utils.data.DataLoader, which makes batches."
+    raise ValueError(f"Unrecognized data type: x={data!r} (of type {type(data)}).{hint}")
+
+
+def _dense(data: Any, what: str) -> npt.NDArray[Any]:
+    """One part of an item as an array with samples along its first axis."""
+    return dtypes.to_array(make_column(data, what).rows(slice(None)), None, what)
+
+
+def _length(data: Any, by_index: bool) -> int | None:
+    """Number of items in a pass over `data`; None if it does not tell, or never ends."""
+    if by_index and isinstance(data, PyDataset):
+        return data.num_batches
+    if isinstance(data, Iterator):
+        return None
+    try:
+        return len(data)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def _nothing() -> None:
+    """A hook that a data set does not define."""

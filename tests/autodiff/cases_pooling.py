@@ -1,0 +1,55 @@
+"""Cases: pools of 1 to 3 dimensions."""
+
+from __future__ import annotations
+
+from gradient_check import Case
+from gradient_inputs import distinct, normal
+
+
+def pool(op_type: str, shape: tuple, label: str, **attributes: object) -> Case:
+    return Case(op_type, (distinct(*shape),), attributes, label=label)
+
+
+SHARED = [
+    pool(op_type, shape, label, **attributes)
+    for op_type in ("MaxPool", "AveragePool")
+    for label, shape, attributes in [
+        ("tiles", (2, 3, 4, 6), {"kernel_shape": [2, 3], "strides": [2, 3]}),
+        ("tiles-rest", (2, 3, 5, 5), {"kernel_shape": [2, 2], "strides": [2, 2]}),
+        ("overlap", (2, 3, 7, 7), {"kernel_shape": [3, 3], "strides": [2, 2]}),
+        ("pads", (2, 3, 6, 7), {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 0]}),
+        ("stride1", (2, 3, 5, 6), {"kernel_shape": [2, 3]}),
+        ("stride1-pads", (2, 3, 5, 6), {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
+        ("gaps", (2, 3, 7, 7), {"kernel_shape": [2, 2], "strides": [3, 3]}),
+        (
+            "same",
+            (2, 3, 5, 5),
+            {"kernel_shape": [2, 2], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+        ),
+        ("1d", (2, 3, 6), {"kernel_shape": [2], "strides": [2]}),
+        ("1d-overlap", (2, 3, 7), {"kernel_shape": [3], "strides": [2], "pads": [1, 1]}),
+        ("3d", (2, 2, 4, 4, 2), {"kernel_shape": [2, 2, 2], "strides": [2, 2, 2]}),
+        ("3d-overlap", (1, 2, 4, 5, 4), {"kernel_shape": [2, 3, 2], "strides": [1, 2, 2]}),
+        ("dilated", (2, 3, 7, 6), {"kernel_shape": [2, 2], "dilations": [2, 3], "strides": [2, 1]}),
+        ("ceil", (2, 3, 6, 5), {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}),
+        ("ceil-tiles", (2, 3, 5, 5), {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
+    ]
+]
+
+AVERAGE = [
+    pool("AveragePool", (2, 3, 6, 7), f"{label}-counting-pads", count_include_pad=1, **attributes)
+    for label, attributes in [
+        ("pads", {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 0]}),
+        ("stride1", {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
+        ("ceil", {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 0, 0, 1], "ceil_mode": 1}),
+    ]
+]
+
+GLOBAL = [
+    Case("GlobalAveragePool", (normal(2, 3, 4, 5),)),
+    Case("GlobalAveragePool", (normal(2, 3, 4),), label="1d"),
+    Case("GlobalMaxPool", (distinct(2, 3, 4, 5),)),
+    Case("GlobalMaxPool", (distinct(2, 3, 4),), label="1d"),
+]
+
+CASES = [*SHARED, *AVERAGE, *GLOBAL]

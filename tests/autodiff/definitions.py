@@ -1,0 +1,131 @@
+"""Operators that the standard's reference evaluator gets wrong, from their definitions.
+
+Found with onnx 1.23: MaxPool with stride 1 mixes up its axes and numbers the maxima of padded pools
+wrongly; ConvTranspose fails for groups and ignores the sizes that `output_shape` and `auto_pad`
+ask for; GlobalMaxPool is wrong in one dimension; Erf rounds to float32.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from onnx.reference.op_run import OpRun
+
+Ints = tuple[int, ...]
+
+
+def split_padding(total: list[int], upper: bool) -> tuple[list[int], list[int]]:
+    """The standard's way to divide padding: the odd element to the end if `upper`."""
+    half = [t // 2 for t in total]
+    other = [t - h for t, h in zip(total, half, strict=True)]
+    return (half, other) if upper else (other, half)
+
+
+class Erf(OpRun):
+    def _run(self, x):
+        return (np.vectorize(math.erf, otypes=[x.dtype])(x),)
+
+
+class GlobalMaxPool(OpRun):
+    def _run(self, x):
+        return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
+
+
+class MaxPool(OpRun):
+    def _run(
+        self,
+        x,
+        auto_pad=None,
+        ceil_mode=None,
+        dilations=None,
+        kernel_shape=None,
+        pads=None,
+        storage_order=None,
+        strides=None,
+    ):
+        n = len(kernel_shape)
+        strides, dilations = strides or [1] * n, dilations or [1] * n
+        pads = list(pads or [0] * (2 * n))
+        extent = [(k - 1) * d + 1 for k, d in zip(kernel_shape, dilations, strict=True)]
+        sizes = x.shape[2:]
+        out = []
+        for i in range(n):
+            if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+                out.append(-(-sizes[i] // strides[i]))
+                total = max((out[i] - 1) * strides[i] + extent[i] - sizes[i], 0)
+                pads[i] = total // 2 if auto_pad == "SAME_UPPER" else total - total // 2
+                continue
+            room = sizes[i] + pads[i] + pads[n + i] - extent[i]
+            count = (-(-room // strides[i]) if ceil_mode else room // strides[i]) + 1
+            # A window that would start in the padding behind the data is left out.
+            out.append(count - int((count - 1) * strides[i] >= sizes[i] + pads[i]))
+        best = np.full((*x.shape[:2], *out), -np.inf, x.dtype)
+        where = np.zeros(best.shape, np.int64)
+        numbers = np.arange(x.size).reshape(x.shape)
+        for window in np.ndindex(*out):
+            for tap in np.ndindex(*kernel_shape):
+                at = tuple(
+                    window[i] * strides[i] + tap[i] * dilations[i] - pads[i] for i in range(n)
+                )
+                if all(0 <= p < size for p, size in zip(at, sizes, strict=True)):
+                    here, spot = (..., *at), (..., *window)
+                    larger = x[here] > best[spot]
+                    best[spot] = np.where(larger, x[here], best[spot])
+                    where[spot] = np.where(larger, numbers[here], where[spot])
+        return (best, where)[: self.n_outputs]
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.onnx_node.output)
+
+
+class ConvTranspose(OpRun):
+    def _run(
+        self,
+        x,
+        w,
+        b=None,
+        auto_pad=None,
+        dilations=None,
+        group=None,
+        kernel_shape=None,
+        output_padding=None,
+        output_shape=None,
+        pads=None,
+        strides=None,
+    ):
+        n = x.ndim - 2
+        group = group or 1
+        strides, dilations = strides or [1] * n, dilations or [1] * n
+        extra, pads = output_padding or [0] * n, list(pads or [0] * (2 * n))
+        full = [
+            (size - 1) * s + (k - 1) * d + 1 + e
+            for size, s, k, d, e in zip(
+                x.shape[2:], strides, w.shape[2:], dilations, extra, strict=True
+            )
+        ]
+        before, after = pads[:n], pads[n:]
+        same = auto_pad in ("SAME_UPPER", "SAME_LOWER")
+        if same and output_shape is None:
+            output_shape = [size * s for size, s in zip(x.shape[2:], strides, strict=True)]
+        if output_shape is not None:
+            total = [max(f - o, 0) for f, o in zip(full, output_shape, strict=True)]
+            before, after = split_padding(total, auto_pad == "SAME_UPPER")
+        inner, outer = x.shape[1] // group, w.shape[1]
+        y = np.zeros((x.shape[0], group * outer, *full), x.dtype)
+        for g in range(group):
+            xs, ws = x[:, g * inner : (g + 1) * inner], w[g * inner : (g + 1) * inner]
+            for tap in np.ndindex(*w.shape[2:]):
+                starts = [t * d for t, d in zip(tap, dilations, strict=True)]
+                spots = tuple(
+                    slice(start, start + (size - 1) * s + 1, s)
+                    for start, size, s in zip(starts, x.shape[2:], strides, strict=True)
+                )
+                part = np.einsum("nc...,cm->nm...", xs, ws[(..., *tap)])
+                y[(slice(None), slice(g * outer, (g + 1) * outer), *spots)] += part
+        y = y[(..., *(slice(a, f - z) for a, f, z in zip(before, full, after, strict=True)))]
+        return (y if b is None else y + b.reshape([-1] + [1] * n),)
+
+
+CORRECTED = [Erf, GlobalMaxPool, MaxPool, ConvTranspose]
