@@ -30,12 +30,14 @@ class Workload(ABC):
         batch: samples per training step.
         steps: training steps per timed block, long enough for a block of some tenths of a second.
         images: whether the input has channels, so that a memory layout can be chosen.
+        dropout: share of the values that a dropout layer drops, where the model has one.
     """
 
     summary: str
     batch: int
     steps: int
     images: bool = False
+    dropout: float = 0.0
 
     def data(self) -> tuple[Array, Array]:
         """Samples (float32, Keras layout) and labels (int64) for `steps` batches."""
@@ -62,6 +64,7 @@ class MnistCnn(Workload):
     batch = 128
     steps = 8
     images = True
+    dropout = 0.5
 
     def seqonnx_model(self) -> Any:
         """Two convolutions, dropout, one dense layer."""
@@ -76,7 +79,7 @@ class MnistCnn(Workload):
                 layers.Conv2D(64, 3, activation="relu"),
                 layers.MaxPooling2D(2),
                 layers.Flatten(),
-                layers.Dropout(0.5),
+                layers.Dropout(self.dropout),
                 layers.Dense(10, activation="softmax"),
             ]
         )
@@ -95,7 +98,7 @@ class MnistCnn(Workload):
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Dropout(0.5),
+            nn.Dropout(self.dropout),
             nn.Linear(1600, 10),
         )
 
@@ -214,9 +217,8 @@ def seqonnx_trainer(workload: Workload, device: str, threads: int) -> Trainer:
     import seqonnx
 
     share_onnxruntime_threads(threads)
-    seqonnx.set_random_seed(0)
     seqonnx.set_device(device)
-    model = workload.seqonnx_model()
+    model = initial_model(workload)
     x, y = workload.data()
     size = workload.batch
 
@@ -228,6 +230,45 @@ def seqonnx_trainer(workload: Workload, device: str, threads: int) -> Trainer:
     return train
 
 
+def initial_model(workload: Workload) -> Any:
+    """The seqonnx model with the weights that every contestant starts from."""
+    import seqonnx
+
+    seqonnx.set_random_seed(0)
+    return workload.seqonnx_model()
+
+
+def copy_weights(model: Any, module: Any) -> None:
+    """Give a PyTorch module the weights of a seqonnx model with the same layers.
+
+    PyTorch wants (out, in, height, width) for (height, width, in, out), and (out, in) for
+    (in, out), where `in` counts the values of an image with its channels first, not last.
+    """
+    import torch
+
+    parameters = list(module.parameters())
+    weights = model.get_weights()
+    channels = None
+    with torch.no_grad():
+        for parameter, weight in zip(parameters, weights, strict=True):
+            if weight.ndim == 4:
+                channels = weight.shape[-1]
+                weight = weight.transpose(3, 2, 0, 1)
+            elif weight.ndim == 2:
+                if channels is not None:
+                    weight = channels_first(weight, channels)
+                    channels = None
+                weight = weight.T
+            parameter.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+
+
+def channels_first(weight: Array, channels: int) -> Array:
+    """Reorder the rows of a dense kernel that follows a flattened square image."""
+    size = round((len(weight) // channels) ** 0.5)
+    rows = weight.reshape(size, size, channels, -1)
+    return rows.transpose(2, 0, 1, 3).reshape(weight.shape)
+
+
 def torch_trainer(
     workload: Workload, device: str, threads: int, channels_last: bool = False
 ) -> Trainer:
@@ -237,7 +278,9 @@ def torch_trainer(
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    model = workload.torch_model().to(device, memory_format=layout).train()
+    model = workload.torch_model()
+    copy_weights(initial_model(workload), model)
+    model = model.to(device, memory_format=layout).train()
     optimizer = workload.torch_optimizer(model.parameters())
     criterion = torch.nn.CrossEntropyLoss()
     samples, labels = workload.data()

@@ -86,9 +86,7 @@ def _nodes_between(wrt: Iterable[ir.Value], targets: Iterable[ir.Value]) -> list
             stack.pop()
         else:
             state[node] = False
-            stack.extend(
-                v.producer() for v in node.inputs if v is not None and v not in start
-            )
+            stack.extend(v.producer() for v in node.inputs if v is not None and v not in start)
     reach = _reachable(order, start)
     return [node for node in order if any(v in reach for v in node.outputs)]
 

@@ -81,8 +81,8 @@ class GlobalMaxPooling3D(_GlobalPooling):
     """The largest of every channel of a volume; see `GlobalMaxPooling2D`.
 
     Example:
-        >>> GlobalMaxPooling3D()(np.ones((1, 4, 4, 4, 2))).tolist()
-        [[1.0, 1.0]]
+        >>> GlobalMaxPooling3D()([[[[[1.0], [3.0]]]]]).tolist()
+        [[3.0]]
     """
 
     rank = 3
@@ -123,8 +123,8 @@ class GlobalAveragePooling3D(_GlobalPooling):
     """The mean of every channel of a volume; see `GlobalAveragePooling2D`.
 
     Example:
-        >>> GlobalAveragePooling3D()(np.ones((1, 4, 4, 4, 2))).tolist()
-        [[1.0, 1.0]]
+        >>> GlobalAveragePooling3D()([[[[[1.0], [3.0]]]]]).tolist()
+        [[2.0]]
     """
 
     rank = 3

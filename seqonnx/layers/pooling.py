@@ -136,8 +136,8 @@ class MaxPooling3D(_MaxPooling):
     """The largest of every window of a volume; see `MaxPooling2D`.
 
     Example:
-        >>> MaxPooling3D()(np.ones((1, 4, 4, 4, 2))).shape
-        (1, 2, 2, 2, 2)
+        >>> MaxPooling3D((1, 1, 2))([[[[[1.0], [3.0]]]]]).tolist()
+        [[[[[3.0]]]]]
     """
 
     rank = 3
@@ -180,8 +180,8 @@ class AveragePooling3D(_AveragePooling):
     """The mean of every window of a volume; see `AveragePooling2D`.
 
     Example:
-        >>> AveragePooling3D(2)(np.ones((1, 4, 4, 4, 2))).shape
-        (1, 2, 2, 2, 2)
+        >>> AveragePooling3D((1, 1, 2))([[[[[1.0], [3.0]]]]]).tolist()
+        [[[[[2.0]]]]]
     """
 
     rank = 3

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter
+from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.mean import MeanMetric
 from seqonnx.objectives import aligned, class_labels, match_ranks, to_type_of
 
@@ -193,7 +193,8 @@ def _arg_max(op: Emitter, scores: ir.Value) -> ir.Value:
 
 def _among_best(op: Emitter, labels: ir.Value, y_pred: ir.Value, k: int) -> ir.Value:
     """1 where fewer than k scores are above that of the labelled class."""
-    score = op.GatherElements(y_pred, op.Unsqueeze(labels, [-1]), axis=-1)
+    last = len(static_shape(y_pred)) - 1
+    score = op.GatherElements(y_pred, op.Unsqueeze(labels, [-1]), axis=last)
     above = to_type_of(op, op.Greater(y_pred, score), y_pred)
     better = op.ReduceSum(above, [-1], keepdims=0)
     return to_type_of(op, op.Less(better, float(k)), y_pred)

@@ -77,7 +77,7 @@ def categorical_crossentropy(
     y_true = to_type_of(op, y_true, y_pred)
     if label_smoothing > 0:
         smooth = op.Mul(y_true, 1.0 - label_smoothing)
-        y_true = op.Add(smooth, op.Div(label_smoothing, _class_count(op, y_pred)))
+        y_true = op.Add(smooth, _share(op, label_smoothing, y_pred))
     logits = y_pred if from_logits else logits_behind(op, y_pred, "Softmax")
     if logits is not None:
         log_p = op.LogSoftmax(logits, axis=-1)
@@ -114,11 +114,12 @@ def sparse_categorical_crossentropy(
         ignored = op.Equal(labels, ignore_class)
         labels = op.Where(ignored, 0, labels)
     index = op.Unsqueeze(labels, [-1])
+    last = len(static_shape(y_pred)) - 1
     logits = y_pred if from_logits else logits_behind(op, y_pred, "Softmax")
     if logits is not None:
-        log_p = op.GatherElements(op.LogSoftmax(logits, axis=-1), index, axis=-1)
+        log_p = op.GatherElements(op.LogSoftmax(logits, axis=-1), index, axis=last)
     else:
-        p = op.Div(op.GatherElements(y_pred, index, axis=-1), op.ReduceSum(y_pred, [-1]))
+        p = op.Div(op.GatherElements(y_pred, index, axis=last), op.ReduceSum(y_pred, [-1]))
         log_p = op.Log(op.Clip(p, EPSILON, 1.0 - EPSILON))
     values: ir.Value = op.Neg(op.Squeeze(log_p, [-1]))
     if ignored is not None:
@@ -142,9 +143,10 @@ def class_labels(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     return y_true
 
 
-def _class_count(op: Emitter, y_pred: ir.Value) -> float | ir.Value:
-    """Size of the last axis: a number where the graph knows it."""
+def _share(op: Emitter, whole: float, y_pred: ir.Value) -> float | ir.Value:
+    """`whole` divided by the number of classes: a number where the graph knows it."""
     size = static_shape(y_pred)[-1]
     if isinstance(size, int):
-        return float(size)
-    return to_type_of(op, op.Shape(y_pred, start=-1), y_pred)
+        return whole / size
+    share: ir.Value = op.Div(whole, to_type_of(op, op.Shape(y_pred, start=-1), y_pred))
+    return share

@@ -263,12 +263,11 @@ class Optimizer(ABC):
         given = [grad.astype(v.dtype) for grad, v in zip(given, values, strict=True)]
         if self._kept is None:
             self._kept = [eager.first_slots(self.slots(v.shape, v.dtype.name), v) for v in values]
-        self.iterations += 1
-        rate = self.learning_rate_at(self.iterations - 1)
         key = value_key(self, ignore=("name", "iterations", "_rate", "_kept"))
         values, self._kept = eager.run_step(
-            self.emit, values, given, self._kept, rate, self.iterations, key
+            self.emit, values, given, self._kept, self.learning_rate, self.iterations + 1, key
         )
+        self.iterations += 1
         return values
 
     def _decays(self, path: str) -> bool:

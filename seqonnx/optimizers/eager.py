@@ -52,7 +52,8 @@ def run_step(
         lr, step, *rest = values
         inputs = _group(rest[2 * count :], names)
         new_params, new_slots = emit(op, rest[:count], rest[count : 2 * count], inputs, lr, step)
-        return [*new_params, *(slot[k] for slot, keys in zip(new_slots, names) for k in keys)]
+        kept = zip(new_slots, names, strict=True)
+        return [*new_params, *(slot[name] for slot, keys in kept for name in keys)]
 
     dtype = params[0].dtype if count > 0 else np.dtype(np.float32)
     scalars = [np.asarray(rate, dtype), np.asarray(number, dtype)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
@@ -121,5 +122,7 @@ class Ftrl(Optimizer):
         if self.learning_rate_power == -0.5:
             root: ir.Value = op.Sqrt(squares)
             return root
-        raised: ir.Value = op.Pow(squares, -self.learning_rate_power)
+        # Pow lets its inputs differ in type, so the exponent does not follow the squares by itself.
+        dtype = np.float32 if squares.dtype is None else squares.dtype.numpy()
+        raised: ir.Value = op.Pow(squares, np.asarray(-self.learning_rate_power, dtype))
         return raised

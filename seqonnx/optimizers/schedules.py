@@ -68,6 +68,7 @@ class ExponentialDecay(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step: int) -> float:
+        """Return the learning rate after `step` steps."""
         exponent = step / self.decay_steps
         if self.staircase:
             exponent = math.floor(exponent)
@@ -105,6 +106,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step: int) -> float:
+        """Return the learning rate after `step` steps."""
         passed = sum(1 for boundary in self.boundaries if step > boundary)
         return float(self.values[passed])
 
@@ -145,6 +147,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step: int) -> float:
+        """Return the learning rate after `step` steps."""
         steps = float(self.decay_steps)
         if self.cycle:
             steps *= max(1, math.ceil(step / steps))
@@ -186,6 +189,7 @@ class InverseTimeDecay(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step: int) -> float:
+        """Return the learning rate after `step` steps."""
         part = step / self.decay_steps
         if self.staircase:
             part = math.floor(part)
@@ -230,6 +234,7 @@ class CosineDecay(LearningRateSchedule):
         self.warmup_steps = warmup_steps
 
     def __call__(self, step: int) -> float:
+        """Return the learning rate after `step` steps."""
         top, done = self.initial_learning_rate, float(step)
         if self.warmup_target is not None:
             if step < self.warmup_steps:
@@ -247,13 +252,13 @@ class CosineDecayRestarts(LearningRateSchedule):
     Args:
         initial_learning_rate: learning rate of the first step.
         first_decay_steps: steps of the first period.
-        t_mul: factor from one period's length to the next.
+        t_mul: factor from one period's length to the next, at least 1.
         m_mul: factor from one period's initial learning rate to the next.
         alpha: part of the learning rate that is left at the end of a period.
         name: name of the schedule.
 
     Raises:
-        ValueError: if `first_decay_steps` is not above 0.
+        ValueError: if `first_decay_steps` is not above 0, or `t_mul` is below 1.
 
     Example:
         >>> CosineDecayRestarts(0.1, first_decay_steps=10)(10)
@@ -271,17 +276,23 @@ class CosineDecayRestarts(LearningRateSchedule):
     ) -> None:
         self.initial_learning_rate = initial_learning_rate
         self.first_decay_steps = _positive(first_decay_steps, "first_decay_steps")
+        if t_mul < 1:
+            raise ValueError(f"Argument `t_mul` must be >= 1. Received: t_mul={t_mul}")
         self.t_mul = t_mul
         self.m_mul = m_mul
         self.alpha = alpha
         self.name = name
 
     def __call__(self, step: int) -> float:
-        start, length, height = 0.0, float(self.first_decay_steps), 1.0
-        while step >= start + length:
-            start, length, height = start + length, length * self.t_mul, height * self.m_mul
-        part = (step - start) / length
-        return float(self.initial_learning_rate * _cosine(part, height, self.alpha))
+        """Return the learning rate after `step` steps."""
+        done, length = float(step), float(self.first_decay_steps)
+        restarts = 0
+        if self.t_mul == 1:
+            restarts, done = int(done // length), done % length
+        while done >= length:
+            restarts, done, length = restarts + 1, done - length, length * self.t_mul
+        height = self.m_mul**restarts
+        return float(self.initial_learning_rate * _cosine(done / length, height, self.alpha))
 
 
 _NAMES: Final[dict[str, type[LearningRateSchedule]]] = {

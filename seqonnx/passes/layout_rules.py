@@ -17,6 +17,7 @@ import onnx_ir as ir
 from seqonnx.passes.transposes import (
     Editor,
     Perm,
+    constant_of,
     inverse,
     keeps_order,
     shown_through,
@@ -49,10 +50,9 @@ class Site:
 
     def constant_ints(self, index: int) -> list[int] | None:
         """Return input `index` as a list of integers if it is a constant."""
-        if index >= len(self.node.inputs) or self.node.inputs[index] is None:
-            return None
-        tensor = ir.convenience.get_const_tensor(self.node.inputs[index])
-        return None if tensor is None else [int(i) for i in tensor.numpy().reshape(-1)]
+        value = self.node.inputs[index] if index < len(self.node.inputs) else None
+        array = None if value is None else constant_of(value)
+        return None if array is None else [int(i) for i in array.reshape(-1)]
 
     def has_input(self, index: int) -> bool:
         """Whether input `index` is there."""
@@ -230,7 +230,7 @@ def _is_foreign(value: ir.Value, perm: Perm) -> bool:
     shown = shown_through(value)
     if shown is not None and shown[1] == perm:
         return False
-    return _large_axes(value) > 1 and value.const_value is None
+    return _large_axes(value) > 1 and constant_of(value) is None
 
 
 def _large_axes(value: ir.Value) -> int:
@@ -248,9 +248,9 @@ def _in_source_layout(site: Site, value: ir.Value, perm: Perm) -> ir.Value:
         return value
     full = ir.Shape([*([1] * (len(perm) - len(dims))), *dims])
     target = source_shape(full, perm)
-    if value.const_value is not None:
-        array = np.reshape(value.const_value.numpy(), tuple(full.numpy()))
-        moved = np.ascontiguousarray(array.transpose(inverse(perm)))
+    array = constant_of(value)
+    if array is not None:
+        moved = np.ascontiguousarray(array.reshape(full.numpy()).transpose(inverse(perm)))
         return site.edit.constant(moved, site.node, (value.name or "").rpartition("/")[2])
     if _large_axes(value) == 1:
         return site.edit.reshape(value, target, site.node)
@@ -268,9 +268,9 @@ def _hoisted(site: Site, value: ir.Value, perm: Perm) -> ir.Value:
         root = node.inputs[0] or root
     if root not in site.edit.any_order or len(root.uses()) != 1 or len(chain) == 0:
         return site.edit.transpose(value, perm, site.node)
-    top = root.uses()[0]
-    moved = site.edit.transpose(root, perm, top.node)
-    top.node.replace_input_with(top.idx, moved)
+    top = next(iter(root.uses())).node
+    moved = site.edit.transpose(root, perm, top)
+    top.replace_input_with(0, moved)
     for made in chain:
         made.shape = moved.shape
     return value
@@ -289,7 +289,7 @@ def _only_rescales(value: ir.Value, node: ir.Node) -> bool:
 def _with_axis(site: Site, default: int) -> Change | None:
     """An operator with an attribute `axis`."""
     shown = shown_through(site.node.inputs[0])
-    if shown is None or site.has_input(1) and site.node.op_type != "Split":
+    if shown is None or (site.has_input(1) and site.node.op_type != "Split"):
         return None
     source, perm = shown
     axis = site.node.attributes.get_int("axis", default) % len(perm)
@@ -348,8 +348,6 @@ RULES: Final[dict[str, Rule]] = {
 """The rule of every operator that a Transpose can pass."""
 
 ABSORBING: Final = frozenset(
-    op_type
-    for op_type, rule in RULES.items()
-    if rule in {reduction, arg_extreme, squeeze, flattening, sizes}
+    op_type for op_type, rule in RULES.items() if rule in {reduction, arg_extreme, squeeze}
 )
-"""Operators before which a Transpose may vanish."""
+"""Operators in which a Transpose often vanishes."""

@@ -8,8 +8,10 @@ permutation.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
@@ -45,6 +47,12 @@ def shown_through(value: ir.Value | None) -> tuple[ir.Value, Perm] | None:
     return node.inputs[0], tuple(perm)
 
 
+def constant_of(value: ir.Value) -> npt.NDArray[Any] | None:
+    """Return the array of a value that nobody can change, else None."""
+    tensor = None if value.is_graph_input() else ir.convenience.get_const_tensor(value)
+    return None if tensor is None else tensor.numpy()
+
+
 def is_standard(node: ir.Node, op_type: str) -> bool:
     """Whether a node is the operator `op_type` of ai.onnx."""
     return node.op_type == op_type and node.domain in {"", "ai.onnx"}
@@ -74,7 +82,9 @@ class Editor:
         self._names = Emitter(graph)
         self._made: dict[tuple[ir.Value, Perm], ir.Value] = {}
 
-    def constant(self, array: Sequence[int] | np.ndarray, like: ir.Node, name: str) -> ir.Value:
+    def constant(
+        self, array: Sequence[int] | npt.NDArray[Any], like: ir.Node, name: str
+    ) -> ir.Value:
         """Add an initializer in the scope of a node."""
         with self._names.scope(_scope(like)):
             values = array if isinstance(array, np.ndarray) else np.asarray(array, np.int64)
@@ -88,7 +98,7 @@ class Editor:
         if is_identity(perm):
             return value
         found = self._made.get((value, perm))
-        if found is not None and found.producer() is not None:
+        if found is not None:
             return found
         node = self._new("Transpose", [value], before, {"perm": list(perm)})
         made = node.outputs[0]

@@ -15,6 +15,7 @@ from pathlib import Path
 import onnx
 
 from seqonnx.report.grouping import group_rows, read_layers, sum_rows
+from seqonnx.report.mac_rules import MAC_RULES
 from seqonnx.report.measure import Value, Visit, Walk, measure
 from seqonnx.report.memory import peak_activation_bytes
 from seqonnx.report.polynomial import Polynomial
@@ -125,7 +126,7 @@ def _measure(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> _Me
         failure = failure or failure_at
     if failure:
         notes.append(f"Shape inference failed, so shapes may be unknown: {failure}")
-    if any(_is_empty(value) for visit in sized.visits for value in visit.outputs):
+    if any(_is_empty(visit) for visit in sized.visits):
         notes.append("Some values are empty at these sizes: give real ones with --shape.")
     trips = sorted({name for v in sized.visits if v.macs for name in v.macs.names})
     notes.extend(f"{name} is not known before the model runs and is taken as 1." for name in trips)
@@ -219,9 +220,10 @@ def _op_name(node: onnx.NodeProto) -> str:
     return node.op_type if node.domain in {"", "ai.onnx"} else f"{node.domain}.{node.op_type}"
 
 
-def _is_empty(value: Value) -> bool:
-    """Whether a dimension came out as zero, as where a kernel is larger than its input."""
-    return any(dim == 0 for dim in value.shape or ())
+def _is_empty(visit: Visit) -> bool:
+    """Whether a contraction gives nothing, as where a kernel is larger than its input."""
+    shapes = [value.shape or () for value in visit.outputs]
+    return visit.node.op_type in MAC_RULES and any(0 in shape for shape in shapes)
 
 
 def _tensors(values: Sequence[onnx.ValueInfoProto]) -> tuple[Tensor, ...]:

@@ -6,7 +6,7 @@ part of it, so what is constant is computed here, with the reference implementat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -18,11 +18,12 @@ from seqonnx.report.tensors import describe_type
 
 _MOST_ELEMENTS = 64
 
-_ARITHMETIC = frozenset(
-    "Add Cast Ceil Concat ConstantOfShape Div Equal Expand Floor Gather Identity Max Min Mod Mul "
-    "Neg Not Range ReduceMax ReduceMin ReduceProd ReduceSum Reshape ScatterElements ScatterND Size "
-    "Slice Split Squeeze Sub Transpose Unsqueeze Where".split(" ")
-)
+_NAMES = """
+    Add Cast Ceil Concat ConstantOfShape Div Equal Expand Floor Gather Identity Max Min Mod Mul
+    Neg Not Range ReduceMax ReduceMin ReduceProd ReduceSum Reshape ScatterElements ScatterND Size
+    Slice Split Squeeze Sub Transpose Unsqueeze Where
+"""
+_ARITHMETIC = frozenset(_NAMES.split())
 
 
 def fold_shapes(model: onnx.ModelProto) -> dict[int, onnx.NodeProto]:
@@ -35,13 +36,14 @@ def fold_shapes(model: onnx.ModelProto) -> dict[int, onnx.NodeProto]:
         The nodes as they were, by index, to be put back after inference.
     """
     graph = model.graph
-    types = (*graph.input, *graph.value_info, *graph.output)
-    shapes = {value.name: describe_type(value.type)[1] for value in types}
+    values = (*graph.input, *graph.value_info, *graph.output)
+    shapes = {value.name: describe_type(value.type)[1] for value in values}
     known: dict[str, np.ndarray] = {}
     for name, tensor in stored_tensors(graph):
         shapes[name] = tuple(tensor.dims)
-        if _is_small(tensor):
-            known[name] = numpy_helper.to_array(tensor)
+        array = _array(tensor)
+        if array is not None:
+            known[name] = array
     replaced = {}
     for index, node in enumerate(graph.node):
         value = _value(node, known, shapes, model)
@@ -55,10 +57,20 @@ def fold_shapes(model: onnx.ModelProto) -> dict[int, onnx.NodeProto]:
     return replaced
 
 
-def _is_small(tensor: onnx.TensorProto) -> bool:
-    """Whether the values are few and in the file itself."""
-    size = int(np.prod(tensor.dims, dtype=np.int64))
-    return size <= _MOST_ELEMENTS and tensor.data_location != onnx.TensorProto.EXTERNAL
+def _array(tensor: onnx.TensorProto) -> np.ndarray | None:
+    """Return the values if they are few, numbers, and in the file itself."""
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        return None
+    if int(np.prod(tensor.dims, dtype=np.int64)) > _MOST_ELEMENTS:
+        return None
+    try:
+        return numpy_helper.to_array(tensor)
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+    ):  # dimensions, type and data of a damaged tensor disagree
+        return None
 
 
 def _value(
@@ -75,6 +87,8 @@ def _value(
     names = [name for name in node.input if name]
     if node.op_type not in _ARITHMETIC or not names or not all(name in known for name in names):
         return None
+    if node.op_type == "ConstantOfShape" and np.prod(known[names[0]]) > _MOST_ELEMENTS:
+        return None
     return _run(node, {name: known[name] for name in names}, model)
 
 
@@ -82,7 +96,7 @@ def _shape(node: onnx.NodeProto, shape: Shape) -> np.ndarray | None:
     """Return what Shape gives, if the dimensions it takes are numbers."""
     if shape is None:
         return None
-    attributes = {attribute.name: attribute.i for attribute in node.attribute}
+    attributes: dict[str, int] = {a.name: a.i for a in node.attribute}
     dims = shape[attributes.get("start", 0) : attributes.get("end", len(shape))]
     numbers = [dim for dim in dims if isinstance(dim, int)]
     return np.array(numbers, np.int64) if len(numbers) == len(dims) else None
@@ -104,7 +118,7 @@ def _run(
     graph = helper.make_graph([node], "constant", inputs, outputs)
     single = helper.make_model(graph, opset_imports=model.opset_import, ir_version=8)
     try:
-        result = ReferenceEvaluator(single).run(None, dict(feeds))[0]
+        results: Sequence[object] = ReferenceEvaluator(single).run(None, dict(feeds))  # type: ignore[assignment]
     except Exception:  # a file may hold anything; what cannot be computed stays unknown
         return None
-    return result if isinstance(result, np.ndarray) else np.asarray(result)
+    return np.asarray(results[0])

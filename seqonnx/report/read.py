@@ -87,13 +87,23 @@ def stored_tensors(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.TensorPro
 
 
 def _constant_value(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
-    """Yield the value of a `Constant` node as a tensor; a list of floats has rank 1."""
-    if attribute.type == onnx.AttributeProto.TENSOR:
-        yield attribute.t
-    elif attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
-        yield attribute.sparse_tensor.values
-    elif attribute.type == onnx.AttributeProto.FLOATS:
-        yield onnx.TensorProto(data_type=onnx.TensorProto.FLOAT, dims=[len(attribute.floats)])
+    """Yield the value of a `Constant` node as a tensor; a list of numbers has rank 1."""
+    kinds = onnx.AttributeProto
+    match attribute.type:
+        case kinds.TENSOR:
+            yield attribute.t
+        case kinds.SPARSE_TENSOR:
+            yield attribute.sparse_tensor.values
+        case kinds.FLOAT:
+            yield onnx.TensorProto(data_type=1, float_data=[attribute.f])
+        case kinds.FLOATS:
+            numbers = attribute.floats
+            yield onnx.TensorProto(data_type=1, dims=[len(numbers)], float_data=numbers)
+        case kinds.INT:
+            yield onnx.TensorProto(data_type=7, int64_data=[attribute.i])
+        case kinds.INTS:
+            integers = attribute.ints
+            yield onnx.TensorProto(data_type=7, dims=[len(integers)], int64_data=integers)
 
 
 def _read_bytes(path: Path) -> bytes:

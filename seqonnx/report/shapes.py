@@ -120,11 +120,16 @@ def infer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str | None]:
     not follow all arithmetic on shapes; both are solved here, and inference goes on from there.
     """
     own = set(_dim_params(model))
-    originals: dict[int, onnx.NodeProto] = {}
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    model = copy
+    originals = fold_shapes(model)
     failure = None
     for _ in range(_ROUNDS):
+        # Data propagation takes bounds of Slice that it does not know for 0: wrong shapes.
+        follow = not _has_unknown_bounds(model.graph)
         try:
-            model = shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
+            model = shape_inference.infer_shapes(model, strict_mode=False, data_prop=follow)
         except Exception as error:  # the C++ side raises several unrelated types
             failure = str(error).strip().splitlines()[0]
             break
@@ -134,7 +139,7 @@ def infer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str | None]:
                     dim.ClearField("dim_param")
         solved = solve_reshapes(model)
         folded = fold_shapes(model) if _has_gaps(model.graph) else {}
-        originals.update(folded)
+        originals = folded | originals
         if not solved and not folded:
             break
     for index, node in originals.items():
@@ -142,10 +147,19 @@ def infer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str | None]:
     return model, failure
 
 
+def _has_unknown_bounds(graph: onnx.GraphProto) -> bool:
+    """Whether a Slice takes bounds that are computed."""
+    stored = {name for name, _ in stored_tensors(graph)}
+    slices = (node for node in graph.node if node.op_type == "Slice")
+    return any(name not in stored for node in slices for name in node.input[1:] if name)
+
+
 def _has_gaps(graph: onnx.GraphProto) -> bool:
-    """Whether the shape of some node's output is not fully known."""
+    """Whether some value that is read has a shape that is not fully known."""
     types = {value.name: value.type for value in (*graph.value_info, *graph.output)}
-    for name in (name for node in graph.node for name in node.output if name):
+    made = {name for node in graph.node for name in node.output}
+    read = {name for node in graph.node for name in node.input}
+    for name in made & (read | {value.name for value in graph.output}):
         shape = describe_type(types[name])[1] if name in types else None
         if shape is None or None in shape:
             return True

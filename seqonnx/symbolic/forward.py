@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, Variable
+from seqonnx.passes.cropping import crop_dead_borders
 from seqonnx.passes.layout import move_transposes
 from seqonnx.symbolic.network import emit_network, graph_input
 from seqonnx.symbolic.tensor import SymbolicTensor
@@ -37,18 +38,20 @@ def emit_forward(
         for tensor in inputs
     ]
     results = emit_network(op, inputs, outputs, values, training)
-    return values, _settle(op, results)
+    return values, _settle(op, results, training)
 
 
-def _settle(op: Emitter, results: list[ir.Value]) -> list[ir.Value]:
-    """Move Transposes out of the way; what the emitter remembers follows the rewritten graph."""
+def _settle(op: Emitter, results: list[ir.Value], training: bool) -> list[ir.Value]:
+    """Put the graph in order; what the emitter remembers follows the rewritten graph."""
     updated: list[Variable] = list(op.updates)
     kept = [*results, *op.updates.values(), *op.losses]
     op.graph.outputs.extend(kept)
-    move_transposes(op.graph)
+    move_transposes(op.graph, any_order=op.noise.values())
+    op.refresh_names()
+    if training:
+        crop_dead_borders(op)
     moved = list(op.graph.outputs)
     op.graph.outputs.clear()
-    op.refresh_names()
     first, second = len(results), len(results) + len(updated)
     op.updates = dict(zip(updated, moved[first:second], strict=True))
     op.losses = moved[second:]

@@ -44,7 +44,11 @@ class DenseColumn:
         """Return some rows."""
         if isinstance(rows, slice):
             return self._array[rows]
-        return np.take(self._array, rows, axis=0)
+        if self._array.flags.c_contiguous:
+            return np.take(self._array, rows, axis=0)
+        # `take` is the faster one, but would first make a contiguous copy of the whole.
+        gathered: Array = self._array[rows]
+        return gathered
 
     def cut(self, rows: slice) -> Any:
         """Return a view of some rows."""
@@ -100,18 +104,16 @@ def make_column(data: Any, what: str) -> Column:
     """
     if _is_sparse(data):
         return SparseColumn(data)
-    if isinstance(data, np.ndarray):
-        # Checked on no rows at all: `to_array` would copy an array that is not contiguous.
-        dtypes.to_array(np.empty(0, data.dtype), None, what)
-        array = np.asarray(data)
-    else:
-        array = dtypes.to_array(data, None, what)
-    if array.ndim == 0:
+    if isinstance(data, int | float) or getattr(data, "ndim", None) == 0:
         raise ValueError(
             f"`{what}` must have its samples along the first axis. Received a single number: "
             f"{what}={data!r}"
         )
-    return DenseColumn(array)
+    if isinstance(data, np.ndarray):
+        # Checked on no rows at all: `to_array` would copy an array that is not contiguous.
+        dtypes.to_array(np.empty(0, data.dtype), None, what)
+        return DenseColumn(np.asarray(data))
+    return DenseColumn(dtypes.to_array(data, None, what))
 
 
 def cast(array: Array, dtype: str | None) -> Array:

@@ -127,7 +127,7 @@ def split_validation(
             differ, or either part would be empty.
 
     Example:
-        >>> (x, _, _), (held_out, _, _) = split_validation(np.arange(5), None, None, 0.4)
+        >>> (x, _, _), (held_out, _, _) = split_validation([0, 1, 2, 3, 4], None, None, 0.4)
         >>> x.tolist(), held_out.tolist()
         ([0, 1, 2], [3, 4])
     """

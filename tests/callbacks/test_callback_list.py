@@ -254,7 +254,7 @@ def test_what_a_callback_adds_to_the_logs_reaches_the_history():
 
 
 def test_lambda_callback_refuses_a_name_that_is_no_hook_and_a_value_that_is_no_function():
-    with pytest.raises(TypeError, match="has no hook 'on_epoch'. Hooks: on_train_begin, "):
+    with pytest.raises(TypeError, match=r"has no hook 'on_epoch'\. Hooks: on_train_begin, "):
         LambdaCallback(on_epoch=lambda: None)
-    with pytest.raises(TypeError, match="`on_epoch_end` must be a function. Received: 3"):
+    with pytest.raises(TypeError, match=r"`on_epoch_end` must be a function\. Received: 3"):
         LambdaCallback(on_epoch_end=3)

@@ -106,7 +106,7 @@ def test_true_is_a_bar_and_auto_a_bar_on_a_terminal_only(plain, terminal, clock)
 
 
 def test_unknown_level_is_refused(plain, clock):
-    with pytest.raises(ValueError, match="`verbose` must be 'auto', 0, 1 or 2. Received: 'loud'"):
+    with pytest.raises(ValueError, match=r"`verbose` must be 'auto', 0, 1 or 2\. Received: 'loud'"):
         run(plain, clock, {"verbose": "loud", "epochs": 1, "steps": 4})
 
 
@@ -173,7 +173,8 @@ def test_line_longer_than_the_terminal_is_cut_while_it_grows(clock):
     console = Console(file=io.StringIO(), width=40, force_terminal=True, color_system=None)
     run(console, clock, {"verbose": 1, "epochs": 1, "steps": 4}, step_seconds=1.0)
     drawn = text(console).split("\r")
-    assert all(len(part) <= 40 for part in drawn[1:5])
+    # Not even the last column is used: some terminals wrap right after it.
+    assert [len(part) for part in drawn[1:4]] == [39] * 3
     assert text(console).endswith(f"4/4 {DONE} 4s 1s/step - {METRICS}\n")
 
 
@@ -282,7 +283,7 @@ def test_time_to_go_is_in_seconds_minutes_or_hours(terminal, clock, seconds, sho
 )
 def test_small_values_are_shown_with_an_exponent(plain, clock, value, shown):
     Progbar(1, console=plain, clock=clock).update(1, [("m", value)])
-    assert text(plain).endswith(f" - m: {'nan' if shown == 'nan' else shown}\n")
+    assert text(plain).endswith(f" - m: {shown}\n")
 
 
 def test_first_step_does_not_count_in_the_time_per_step(plain, clock):

@@ -11,6 +11,8 @@ import onnx.parser
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import seqonnx
+from seqonnx import layers
 from seqonnx.report.collect import UNREAD, collect
 from seqonnx.report.memory import peak_activation_bytes
 from seqonnx.report.reshapes import missing_dim
@@ -273,6 +275,34 @@ def test_size_that_no_plain_name_expresses_is_known_at_given_shapes_only(tmp_pat
     assert "Some values are empty at these sizes" in default.notes[0]
 
 
+def test_arithmetic_on_shapes_is_followed_where_it_is_constant(tmp_path):
+    constant = {
+        name: numpy_helper.from_array(np.array(array, np.int64), name)
+        for name, array in {"two": 2, "five": 5, "one": [1], "axes": [0], "rest": [-1]}.items()
+    }
+    nodes = [
+        helper.make_node("Mod", ["five", "two"], ["m"], fmod=0),  # 1: inference does not know Mod
+        helper.make_node("Unsqueeze", ["m", "axes"], ["start"]),
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Slice", ["s", "start", "rest"], ["middle"]),  # [3]
+        helper.make_node("Concat", ["rest", "middle"], ["to"], axis=0),
+        helper.make_node("Reshape", ["x", "to"], ["r"]),
+        helper.make_node("MatMul", ["r", "w"], ["y"], "fc"),
+    ]
+    path = save(
+        tmp_path / "m.onnx",
+        nodes,
+        [value("x", ["N", 3, 4])],
+        [value("y", None)],
+        [*constant.values(), zeros("w", 3, 7)],
+    )
+    report = collect(path)
+    assert report.outputs[0].shape == ("4*N", 7)
+    assert str(report.totals.macs) == "84 * N"
+    assert report.rows[0].op_type == "Mod"
+    assert collect(path, {"x": (5, 3, 4)}).totals.macs_at == 420
+
+
 def test_input_of_unknown_rank_takes_the_given_shape(tmp_path):
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
     path = save(
@@ -494,3 +524,70 @@ def test_same_name_in_two_branches_is_two_weights(tmp_path):
     report = collect(path)
     assert report.totals.params == 6
     assert [row.params for row in report.rows[0].body] in ([1, 5], [5, 1])
+
+
+def test_bounds_of_slice_that_are_not_known_do_not_give_a_wrong_shape(tmp_path):
+    # Data propagation of onnx 1.23 takes the unknown start for 0: to = (-1, N, 3).
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Slice", ["s", "start", "rest"], ["middle"]),
+        helper.make_node("Concat", ["rest", "middle"], ["to"], axis=0),
+        helper.make_node("Reshape", ["x", "to"], ["y"]),
+    ]
+    path = save(
+        tmp_path / "m.onnx",
+        nodes,
+        [value("x", ["N", 3, 4]), value("start", [1], TensorProto.INT64)],
+        [value("y", None)],
+        [numpy_helper.from_array(np.array([-1]), "rest")],
+    )
+    assert collect(path).outputs[0].shape is None
+
+
+@pytest.mark.parametrize("attribute", ["value", "value_ints"])
+def test_constants_of_any_form_feed_shapes(attribute, tmp_path):
+    content = {
+        "value": numpy_helper.from_array(np.array([0, -1]), "to"),
+        "value_ints": [0, -1],
+    }
+    nodes = [
+        helper.make_node("Constant", [], ["to"], **{attribute: content[attribute]}),
+        helper.make_node("Reshape", ["x", "to"], ["r"]),
+        helper.make_node("MatMul", ["r", "w"], ["y"]),
+    ]
+    path = save(
+        tmp_path / "m.onnx",
+        nodes,
+        [value("x", ["N", 3, 4])],
+        [value("y", None)],
+        [zeros("w", 12, 2)],
+    )
+    report = collect(path)
+    assert str(report.totals.macs) == "24 * N"
+    assert report.totals.params == 24
+
+
+def test_exported_model_reads_like_its_summary(tmp_path):
+    stack = [
+        layers.Conv2D(8, 3, activation="relu", name="conv"),
+        layers.MaxPooling2D(2, name="pool"),
+        layers.Dropout(0.5, name="drop"),
+        layers.Flatten(name="flat"),
+        seqonnx.Sequential([layers.Dense(16, name="fc")], name="inner"),
+        layers.Dense(10, name="head"),
+    ]
+    model = seqonnx.Sequential([seqonnx.Input((12, 12, 1)), *stack])
+    path = tmp_path / "model.onnx"
+    model.export(path)
+    report = collect(path)
+    assert [(row.name, row.op_type, row.output_shape, row.params) for row in report.rows] == [
+        ("conv", "Conv2D", (None, 10, 10, 8), 80),
+        ("pool", "MaxPooling2D", (None, 5, 5, 8), 0),
+        ("drop", "Dropout", (None, 5, 5, 8), 0),
+        ("flat", "Flatten", (None, 200), 0),
+        ("inner/fc", "Dense", (None, 16), 3216),
+        ("head", "Dense", (None, 10), 170),
+    ]
+    assert report.totals.params == model.count_params() == 80 + 3216 + 170
+    assert str(report.totals.macs) == f"{10 * 10 * 8 * 9 + 200 * 16 + 160:,} * batch"
+    assert report.notes == ()

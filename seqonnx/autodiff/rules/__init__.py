@@ -21,6 +21,7 @@ FAMILIES = (
     "normalization",
     "batch_normalization",
     "noise",
+    "discrete",
 )
 
 

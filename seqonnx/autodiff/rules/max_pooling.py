@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.masks import equal
-from seqonnx.autodiff.rules.reading import given, rank
+from seqonnx.autodiff.rules.reading import given
 from seqonnx.autodiff.rules.sizes import fill_like, reshape_like, shaped
-from seqonnx.autodiff.rules.window import Window, window_of
+from seqonnx.autodiff.rules.window import Window, enlarge, window_of
+from seqonnx.graph import static_shape
+
+_CONTINUOUS = frozenset(
+    {"Conv", "ConvTranspose", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu"}
+)
+"""Operators whose results tie only in flat regions, or at 0 where Relu has no gradient."""
 
 _ATTRIBUTES = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
 
@@ -21,58 +28,74 @@ _ATTRIBUTES = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "st
 def max_pool(
     op: RuleEmitter, node: ir.Node, dy: ir.Value | None, _: ir.Value | None = None
 ) -> Gradients:
-    """To the first maximum of each window, as PyTorch does it."""
+    """To the first maximum of each window, as PyTorch does it; see `_by_comparison` for ties."""
     if dy is None:
         return None
     x = given(node, 0)
     kernel = tuple(node.attributes.get_ints("kernel_shape", ()))
     window = window_of(node, kernel, x, node.outputs[0])
-    if window.tiles:
-        return _side_by_side(op, node, dy, window)
-    return _by_indices(op, node, dy)
+    if not window.tiles:
+        return _by_indices(op, node, dy)
+    producer, channels = x.producer(), static_shape(x)[1]
+    if producer is not None and producer.op_type in _CONTINUOUS and isinstance(channels, int):
+        return _by_comparison(op, node, dy, window, channels)
+    return _by_rank(op, node, dy, window)
 
 
-def _side_by_side(op: RuleEmitter, node: ir.Node, dy: ir.Value, window: Window) -> ir.Value:
-    """Compare with the enlarged output: no index is needed, four times as fast (measured).
-
-    Among elements that tie, a second pool over their ranks (the first in a window has the highest)
-    finds the first.
-    """
-    x, y = given(node, 0), node.outputs[0]
+def _cropped(op: RuleEmitter, x: ir.Value, window: Window) -> ir.Value:
+    """Leave out what lies behind the last window."""
+    if not any(window.rest or ()):
+        return x
     sizes = [n * k for n, k in zip(window.small_sizes or (), window.kernel, strict=True)]
-    rest = [int(r) for r in window.rest or ()]
-    cropped = op.Slice(x, [0] * len(sizes), sizes, window.axes) if any(rest) else x
-    hits = equal(op, cropped, _enlarge(op, y, window))
-    ranks = op.Mul(hits, _ranks(window, sizes, x))
-    best = op.MaxPool(ranks, kernel_shape=window.kernel, strides=window.strides)
-    first = equal(op, ranks, _enlarge(op, best, window))
-    made = op.Mul(first, _enlarge(op, dy, window))
+    return op.Slice(x, [0] * len(sizes), sizes, window.axes)
+
+
+def _padded(op: RuleEmitter, made: ir.Value, window: Window, x: ir.Value) -> ir.Value:
+    """Zeros for what lies behind the last window."""
+    rest = list(window.rest or ())
     if any(rest):
         made = op.Pad(made, [0] * len(rest) + rest, None, window.axes)
     return shaped(made, x.shape)
 
 
-def _ranks(
-    window: Window, sizes: list[int], like: ir.Value
-) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+def _by_comparison(
+    op: RuleEmitter, node: ir.Node, dy: ir.Value, window: Window, channels: int
+) -> ir.Value:
+    """Windows side by side: compare with the enlarged output, no index is needed.
+
+    Elements that tie share the gradient evenly. Behind a convolution or an activation a tie means
+    a flat region, where it does not matter which element is taken, but the sum does: giving each
+    its full gradient would multiply the gradient of the bias below.
+    """
+    x = given(node, 0)
+    hits = equal(op, _cropped(op, x, window), _repeated(op, node.outputs[0], window))
+    dtype = np.float32 if x.dtype is None else x.dtype.numpy()
+    ones = np.ones((channels, 1, *window.kernel), dtype)
+    ties = op.Conv(hits, ones, kernel_shape=window.kernel, strides=window.strides, group=channels)
+    made = op.Mul(hits, _repeated(op, op.Div(dy, ties), window))
+    return _padded(op, made, window, x)
+
+
+def _by_rank(op: RuleEmitter, node: ir.Node, dy: ir.Value, window: Window) -> ir.Value:
+    """Windows side by side, first of those that tie: a second pool over their ranks finds it."""
+    x = given(node, 0)
+    hits = equal(op, _cropped(op, x, window), _repeated(op, node.outputs[0], window))
+    ranks = op.Mul(hits, _ranks(window, x))
+    best = op.MaxPool(ranks, kernel_shape=window.kernel, strides=window.strides)
+    first = equal(op, ranks, _repeated(op, best, window))
+    return _padded(op, op.Mul(first, _repeated(op, dy, window)), window, x)
+
+
+def _repeated(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:
+    """Every element over its window."""
+    return enlarge(op, value, window.without_rest())
+
+
+def _ranks(window: Window, like: ir.Value) -> npt.NDArray[np.generic]:
     """k, k - 1, ..., 1 inside each window, for all windows of one image."""
-    count = math.prod(window.kernel)
-    ranks = np.arange(count, 0, -1).reshape(window.kernel)
-    repeats = [size // k for size, k in zip(sizes, window.kernel, strict=True)]
+    ranks = np.arange(math.prod(window.kernel), 0, -1).reshape(window.kernel)
     dtype = np.float32 if like.dtype is None else like.dtype.numpy()
-    return np.tile(ranks, repeats).astype(dtype)
-
-
-def _enlarge(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:
-    """Repeat every element over its window."""
-    return op.Resize(
-        value,
-        None,
-        [1.0, 1.0, *(float(k) for k in window.kernel)],
-        mode="nearest",
-        coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
-    )
+    return np.tile(ranks, window.small_sizes or ()).astype(dtype)
 
 
 def _by_indices(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
@@ -102,4 +125,4 @@ def max_unpool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """What was put at a position takes its gradient from there."""
     x, indices = given(node, 0), given(node, 1)
     taken = op.Gather(op.Reshape(dy, [-1]), op.Reshape(indices, [-1]))
-    return reshape_like(op, taken, x) if rank(x) > 0 else None
+    return reshape_like(op, taken, x)

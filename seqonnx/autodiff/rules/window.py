@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.errors import GradientError
 from seqonnx.graph import Dim, static_shape
 
@@ -81,6 +82,11 @@ class Window:
             and min(rest) >= 0
         )
 
+    def without_rest(self) -> Window:
+        """The same window over just what the windows cover; for windows side by side."""
+        sizes = self.small_sizes or ()
+        return replace(self, large=tuple(n * k for n, k in zip(sizes, self.kernel, strict=True)))
+
     def lift(self) -> Window:
         """The same window with a first axis of size 1."""
         return replace(
@@ -147,3 +153,17 @@ def _pad_same(node: ir.Node, window: Window, *, upper: bool) -> Window:
     other = tuple(max(-r, 0) - h for r, h in zip(rest, half, strict=True))
     before, after = (half, other) if upper else (other, half)
     return replace(window, before=before, after=after)
+
+
+def enlarge(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:
+    """Repeat every element over its window, for windows side by side; zeros behind the last."""
+    made: ir.Value = op.Resize(
+        value,
+        None,
+        [1.0, 1.0, *(float(k) for k in window.kernel)],
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    rest = list(window.rest or ())
+    return op.Pad(made, [0] * len(rest) + rest, None, window.axes) if any(rest) else made

@@ -1,0 +1,178 @@
+"""Rules with sizes that only a run knows, pools behind other operators, and refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gradient_check import assert_close, run_onnxruntime, run_reference
+
+from seqonnx.autodiff import backward
+from seqonnx.errors import GradientError
+from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.serde import to_proto
+
+
+def gradients(emit, shapes, arrays, *, dtype="float64", reference=True):
+    """Gradients of sum(dy * y) and the numeric slope along a direction, for each input."""
+    op = Emitter()
+    values = [op.input(f"x{i}", dtype, shape) for i, shape in enumerate(shapes)]
+    y = emit(op, *values)
+    dy = op.input("dy", dtype, [None] * len(static_shape(y)))
+    grads = backward(op, [(y, dy)], values)
+    names = [str(op.output(grad, f"g{i}").name) for i, grad in enumerate(grads)]
+    y_name = str(op.output(y, "y").name)
+    model = to_proto(op.graph)
+    run = run_reference if reference else run_onnxruntime
+    feeds = {f"x{i}": a.astype(dtype) for i, a in enumerate(arrays)}
+
+    forward = Emitter()
+    inputs = [forward.input(f"x{i}", "float64", shape) for i, shape in enumerate(shapes)]
+    alone = str(forward.output(emit(forward, *inputs), "y").name)
+    proto = to_proto(forward.graph)
+
+    def outputs(moved):
+        named = {f"x{i}": a for i, a in enumerate(moved)}
+        return run_reference(proto, [alone], named)[0]
+
+    seed = np.random.default_rng(0).normal(size=outputs(arrays).shape)
+    made = run(model, [*names, y_name], feeds | {"dy": seed.astype(dtype)})[:-1]
+    for i, grad in enumerate(made):
+        direction = np.random.default_rng(i).normal(size=grad.shape)
+        ahead, behind = list(arrays), list(arrays)
+        ahead[i], behind[i] = ahead[i] + 1e-5 * direction, behind[i] - 1e-5 * direction
+        slope = ((outputs(ahead) - outputs(behind)) / 2e-5 * seed).sum()
+        assert_close(np.array((grad * direction).sum()), np.array(slope), 1e-5, f"input {i}")
+    return made
+
+
+def normal(*shape):
+    return np.random.default_rng(sum(shape)).normal(size=shape)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"pads": [1, 1, 1, 1]},
+        {"strides": [2, 2], "pads": [1, 1, 0, 0]},
+        {"dilations": [2, 2]},
+        {"auto_pad": "SAME_UPPER"},
+    ],
+)
+@pytest.mark.parametrize("group", [1, 2])
+def test_convolution_of_pictures_of_any_size(attributes, group):
+    gradients(
+        lambda op, x, w: op.Conv(x, w, group=group, **attributes),
+        [("batch", 4, "height", "width"), (6, 4 // group, 3, 3)],
+        [normal(2, 4, 6, 7), normal(6, 4 // group, 3, 3)],
+    )
+
+
+@pytest.mark.parametrize(
+    "emit",
+    [
+        lambda op, x: op.MaxPool(x, kernel_shape=[2, 2], strides=[2, 2]),
+        lambda op, x: op.GlobalAveragePool(x),
+        lambda op, x: op.GlobalMaxPool(x),
+        lambda op, x: op.InstanceNormalization(x, np.ones(3), np.zeros(3)),
+        lambda op, x: op.ReduceMean(x, [2, 3]),
+        lambda op, x: op.Reshape(x, op.Concat(op.Shape(x, end=1), [-1], axis=0)),
+        lambda op, x: op.Slice(x, [1, 0], [3, -1], [2, 3], [1, 2]),
+        lambda op, x: op.Concat(x, op.Relu(x), axis=2),
+        lambda op, x: op.Pad(x, [1, 2, 0, 1], None, [2, 3]),
+        lambda op, x: op.Tile(x, [1, 1, 2, 3]),
+        lambda op, x: op.Gather(x, np.array([0, 0, 2]), axis=3),
+        lambda op, x: op.Flatten(x, axis=2),
+        lambda op, x: op.Softmax(x, axis=2),
+    ],
+)
+def test_sizes_read_in_the_graph(emit):
+    gradients(emit, [("batch", 3, "height", "width")], [normal(2, 3, 4, 6)])
+
+
+@pytest.mark.parametrize("before", ["Relu", "LeakyRelu", "Elu"])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (2, 3, 5, 5), (2, 3, 6), (2, 2, 4, 4, 4)])
+def test_pool_behind_an_activation(before, shape):
+    n = len(shape) - 2
+    attributes = {"kernel_shape": [2] * n, "strides": [2] * n}
+    gradients(
+        lambda op, x: op.MaxPool(op.emit(before, [x], {}), **attributes),
+        [("batch", *shape[1:])],
+        [normal(*shape)],
+    )
+
+
+def test_elements_that_tie_behind_an_activation_share():
+    op = Emitter()
+    x = op.input("x", "float32", ("batch", 1, 2, 2))
+    y = op.MaxPool(op.Relu(x), kernel_shape=[2, 2], strides=[2, 2])
+    (dx,) = backward(op, [(y, op.input("dy", "float32", ("batch", 1, 1, 1)))], [x])
+    name = str(op.output(dx, "dx").name)
+    feeds = {
+        "x": np.array([[[[2, 2], [1, 2]]], [[[-1, 0], [0, -2]]]], np.float32),
+        "dy": np.full((2, 1, 1, 1), 3, np.float32),
+    }
+    (made,) = run_onnxruntime(to_proto(op.graph), [name], feeds)
+    assert made.tolist() == [[[[1, 1], [0, 1]]], [[[0, 0], [0, 0]]]]
+
+
+def test_dropout_that_trains_scales_what_was_kept():
+    op = Emitter()
+    x = op.input("x", "float32", ("batch", 50))
+    y, _ = op.Dropout(x, np.array(0.25, np.float32), np.array(True), seed=3, _outputs=2)
+    (dx,) = backward(op, [(y, op.input("dy", "float32", ("batch", 50)))], [x])
+    names = [str(op.output(y, "y").name), str(op.output(dx, "dx").name)]
+    array = np.random.default_rng(0).uniform(1, 2, size=(4, 50)).astype(np.float32)
+    dy = np.random.default_rng(1).normal(size=(4, 50)).astype(np.float32)
+    made, grad = run_onnxruntime(to_proto(op.graph), names, {"x": array, "dy": dy})
+    assert 0 < (made == 0).sum() < 200
+    np.testing.assert_allclose(grad, dy * made / array, rtol=1e-6)
+
+
+def refusal(emit, *shape):
+    op = Emitter()
+    x = op.input("x", "float32", shape)
+    with op.scope("layer"):
+        y = emit(op, x)
+    dy = op.input("dy", "float32", [None] * len(static_shape(y)))
+    with pytest.raises(GradientError) as error:
+        backward(op, [(y, dy)], [x])
+    return str(error.value)
+
+
+def test_unknown_sizes_are_named():
+    text = refusal(lambda op, x: op.AveragePool(x, kernel_shape=[2]), "batch", 3, "time")
+    assert "gradient of AveragePool (node 'layer/AveragePool')" in text
+    assert "axes [2] of 'x'" in text
+    assert "Give the model an input shape" in text
+
+
+def test_same_padding_with_strides_and_unknown_sizes_is_refused():
+    text = refusal(
+        lambda op, x: op.Conv(
+            x, np.ones((2, 3, 3), np.float32), auto_pad="SAME_UPPER", strides=[2]
+        ),
+        *("batch", 3, "time"),
+    )
+    assert "gradient of Conv (node 'layer/Conv') with auto_pad='SAME_...'" in text
+    assert "explicit pads" in text
+
+
+def test_padding_that_is_computed_is_refused_where_it_must_be_known():
+    def emit(op, x):
+        return op.Pad(x, op.Mul(op.constant(np.array([0, 1, 0, 1])), 1), mode="reflect")
+
+    text = refusal(emit, "batch", 4)
+    assert "gradient of Pad (node 'layer/Pad') needs constant pads" in text
+
+
+def test_dropout_without_its_mask_is_refused():
+    text = refusal(lambda op, x: op.Dropout(x, 0.5, np.array(True)), "batch", 4)
+    assert "gradient of Dropout in training mode (node 'layer/Dropout') needs the mask" in text
+
+
+@pytest.mark.parametrize("equation", ["ii->i", "...i->i"])
+def test_einsum_beyond_the_rule_is_refused(equation):
+    text = refusal(lambda op, x: op.Einsum(x, equation=equation), 3, 3)
+    assert "gradient of Einsum (node 'layer/Einsum')" in text
+    assert f"equation='{equation}'" in text

@@ -1,0 +1,186 @@
+"""Table: every layer in every mode that matters, with what it must give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqonnx import layers
+from seqonnx.layers import Layer
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer, what it is given and what it must give.
+
+    Args:
+        make: makes the layer; takes further arguments.
+        input: shape of the input without the batch.
+        output: shape of the output without the batch.
+        weights: Keras shapes of the weights, in order.
+        label: tells cases of one layer apart.
+    """
+
+    make: Callable[..., Layer]
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    weights: list[tuple[int, ...]] = field(default_factory=list)
+    label: str = ""
+
+    @property
+    def id(self) -> str:
+        made = self.make()
+        return f"{type(made).__name__}-{self.label}" if self.label else type(made).__name__
+
+
+def case(
+    cls: type[Layer],
+    *args: Any,
+    i: tuple[int, ...],
+    o: tuple[int, ...],
+    w: list[tuple[int, ...]] | None = None,
+    label: str = "",
+    **kwargs: Any,
+) -> Case:
+    return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label)
+
+
+IMAGE = (7, 6, 4)
+BN = [(4,)] * 4
+
+CASES = [
+    case(layers.Dense, 3, i=(4,), o=(3,), w=[(4, 3), (3,)]),
+    case(layers.Dense, 3, "relu", i=(2, 5, 4), o=(2, 5, 3), w=[(4, 3), (3,)], label="3d"),
+    case(layers.Dense, 3, use_bias=False, i=(4,), o=(3,), w=[(4, 3)], label="plain"),
+    case(
+        *(layers.Dense, 3, layers.LeakyReLU(0.1)),
+        i=(4,),
+        o=(3,),
+        w=[(4, 3), (3,)],
+        label="activation-layer",
+        kernel_initializer="he_normal",
+        bias_initializer="ones",
+        kernel_regularizer="l2",
+        bias_regularizer="l1",
+        activity_regularizer="l2",
+        kernel_constraint="max_norm",
+        bias_constraint="non_neg",
+    ),
+    case(layers.Activation, "tanh", i=(3, 4), o=(3, 4)),
+    case(layers.Activation, "softmax", i=(3, 4), o=(3, 4), label="softmax"),
+    case(layers.ReLU, i=(3, 4), o=(3, 4)),
+    case(layers.ReLU, 0.5, 0.1, 0.2, i=(3, 4), o=(3, 4), label="all"),
+    case(layers.ReLU, 0.5, i=(3, 4), o=(3, 4), label="limit"),
+    case(layers.ReLU, 0.5, 0.1, i=(3, 4), o=(3, 4), label="limit-slope"),
+    case(layers.LeakyReLU, i=(3, 4), o=(3, 4)),
+    case(layers.ELU, 0.5, i=(3, 4), o=(3, 4)),
+    case(layers.PReLU, "normal", i=(3, 4), o=(3, 4), w=[(3, 4)]),
+    case(
+        *(layers.PReLU, "normal"),
+        shared_axes=[1, 2],
+        i=IMAGE,
+        o=IMAGE,
+        w=[(1, 1, 4)],
+        label="shared",
+    ),
+    case(layers.Softmax, i=(3, 4), o=(3, 4)),
+    case(layers.Softmax, axis=(1, 2), i=(3, 4), o=(3, 4), label="axes"),
+    case(layers.Identity, i=(3, 4), o=(3, 4)),
+    case(layers.Dropout, 0.5, i=(3, 4), o=(3, 4)),
+    case(layers.Flatten, i=(3, 4, 2), o=(24,)),
+    case(layers.Flatten, "channels_first", i=(3, 4, 2), o=(24,), label="first"),
+    case(layers.Flatten, i=(), o=(1,), label="scalars"),
+    case(layers.Reshape, (4, 6), i=(3, 4, 2), o=(4, 6)),
+    case(layers.Reshape, (-1, 8), i=(3, 4, 2), o=(3, 8), label="rest"),
+    case(layers.Reshape, 24, i=(3, 4, 2), o=(24,), label="int"),
+    case(layers.Rescaling, 1 / 255, i=(3, 4), o=(3, 4)),
+    case(layers.Rescaling, [1.0, 2.0], [0.5, -1.0], i=(3, 2), o=(3, 2), label="channels"),
+    case(layers.ZeroPadding1D, 2, i=(5, 4), o=(9, 4)),
+    case(layers.ZeroPadding1D, (1, 0), i=(5, 4), o=(6, 4), label="pair"),
+    case(layers.ZeroPadding2D, i=IMAGE, o=(9, 8, 4)),
+    case(layers.ZeroPadding2D, (1, 2), i=IMAGE, o=(9, 10, 4), label="two"),
+    case(layers.ZeroPadding2D, ((1, 0), (0, 3)), i=IMAGE, o=(8, 9, 4), label="pairs"),
+    case(layers.ZeroPadding2D, 1, "channels_first", i=IMAGE, o=(7, 8, 6), label="first"),
+    case(layers.ZeroPadding3D, i=(2, 3, 2, 1), o=(4, 5, 4, 1)),
+    case(layers.Conv1D, 3, 2, i=(6, 4), o=(5, 3), w=[(2, 4, 3), (3,)]),
+    case(
+        *(layers.Conv1D, 3, 3),
+        padding="causal",
+        dilation_rate=2,
+        i=(6, 4),
+        o=(6, 3),
+        w=[(3, 4, 3), (3,)],
+        label="causal",
+    ),
+    case(layers.Conv2D, 5, 3, i=IMAGE, o=(5, 4, 5), w=[(3, 3, 4, 5), (5,)]),
+    case(
+        *(layers.Conv2D, 5, (3, 2), 2, "same"),
+        i=IMAGE,
+        o=(4, 3, 5),
+        w=[(3, 2, 4, 5), (5,)],
+        label="same",
+        activation="softmax",
+    ),
+    case(
+        *(layers.Conv2D, 6, 3, 1, "valid", "channels_first", 2, 3),
+        i=(9, 7, 6),
+        o=(6, 3, 2),
+        w=[(3, 3, 3, 6), (6,)],
+        label="first",
+    ),
+    case(
+        *(layers.Conv2D, 6, 3),
+        groups=2,
+        use_bias=False,
+        i=IMAGE,
+        o=(5, 4, 6),
+        w=[(3, 3, 2, 6)],
+        label="groups",
+    ),
+    case(layers.Conv3D, 2, 2, i=(3, 4, 3, 2), o=(2, 3, 2, 2), w=[(2, 2, 2, 2, 2), (2,)]),
+    case(layers.DepthwiseConv1D, 3, i=(6, 4), o=(4, 4), w=[(3, 4, 1), (4,)]),
+    case(
+        *(layers.DepthwiseConv2D, 3, 2, "same", 2),
+        i=IMAGE,
+        o=(4, 3, 8),
+        w=[(3, 3, 4, 2), (8,)],
+        depthwise_regularizer="l2",
+    ),
+    case(layers.MaxPooling1D, i=(6, 4), o=(3, 4)),
+    case(layers.MaxPooling2D, i=IMAGE, o=(3, 3, 4)),
+    case(layers.MaxPooling2D, 3, 2, "same", i=IMAGE, o=(4, 3, 4), label="same"),
+    case(
+        *(layers.MaxPooling2D, (2, 3), 1),
+        data_format="channels_first",
+        i=IMAGE,
+        o=(7, 5, 2),
+        label="first",
+    ),
+    case(layers.MaxPooling3D, i=(4, 4, 2, 3), o=(2, 2, 1, 3)),
+    case(layers.AveragePooling1D, 2, i=(6, 4), o=(3, 4)),
+    case(layers.AveragePooling2D, 3, 2, "same", i=IMAGE, o=(4, 3, 4)),
+    case(layers.AveragePooling3D, 2, i=(4, 4, 2, 3), o=(2, 2, 1, 3)),
+    case(layers.GlobalMaxPooling1D, i=(6, 4), o=(4,)),
+    case(layers.GlobalMaxPooling2D, i=IMAGE, o=(4,)),
+    case(layers.GlobalMaxPooling3D, i=(4, 4, 2, 3), o=(3,)),
+    case(layers.GlobalAveragePooling1D, i=(6, 4), o=(4,)),
+    case(layers.GlobalAveragePooling2D, i=IMAGE, o=(4,)),
+    case(layers.GlobalAveragePooling2D, keepdims=True, i=IMAGE, o=(1, 1, 4), label="kept"),
+    case(layers.GlobalAveragePooling2D, "channels_first", i=IMAGE, o=(7,), label="first"),
+    case(layers.GlobalAveragePooling3D, i=(4, 4, 2, 3), o=(3,)),
+    case(layers.BatchNormalization, i=(4,), o=(4,), w=BN),
+    case(layers.BatchNormalization, i=(3, 4), o=(3, 4), w=BN, label="3d"),
+    case(layers.BatchNormalization, i=IMAGE, o=IMAGE, w=BN, label="4d"),
+    case(layers.BatchNormalization, 1, i=(4, 3, 2), o=(4, 3, 2), w=BN, label="axis-1"),
+    case(layers.BatchNormalization, 2, i=(3, 4, 2), o=(3, 4, 2), w=BN, label="axis-2"),
+    case(
+        *(layers.BatchNormalization,),
+        center=False,
+        scale=False,
+        i=(4,),
+        o=(4,),
+        w=BN[:2],
+        label="bare",
+    ),
+]
