@@ -35,7 +35,10 @@ def train(path: str, *, epochs: int = 5, verbose: int | str = "auto") -> float:
     (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data(path)
     keras.set_random_seed(0)
     model = build()
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    # Few steps: with Adam's default of 0.001 the accuracy is still rising when five epochs are over.
+    # Chosen on 1,000 of the training images.
+    optimizer = keras.optimizers.Adam(learning_rate=0.008)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(_images(x_train), y_train, batch_size=128, epochs=epochs, verbose=verbose)
     _, accuracy = model.evaluate(_images(x_test), y_test, batch_size=500, verbose=0)
     return float(accuracy)

@@ -55,11 +55,10 @@ def backward(
         if all(grad is None for grad in grads):
             continue
         wanted = [v is not None and v in reach and v.dtype in _FLOATS for v in node.inputs]
-        for value, grad in zip(
-            node.inputs, _apply(op, node, grads, wanted, device, wrt), strict=True
-        ):
-            if value is not None and grad is not None:
-                _arrive(pending, value, grad)
+        results = _apply(op, node, grads, wanted, device, wrt)
+        for source, result in zip(node.inputs, results, strict=True):
+            if source is not None and result is not None:
+                _arrive(pending, source, result)
     return [_total(op, value.producer(), pending, value) for value in wrt]
 
 

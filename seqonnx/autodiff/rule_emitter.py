@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.emitter import Operator
 
 
 class RuleEmitter:
@@ -32,5 +33,5 @@ class RuleEmitter:
         """Add a constant array (see `Emitter.constant`)."""
         return self.emitter.constant(array, name)
 
-    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+    def __getattr__(self, op_type: str) -> Operator:
         return self.emitter.__getattr__(op_type)

@@ -19,9 +19,10 @@ import numpy.typing as npt
 import onnx
 
 from seqonnx.errors import ModelFileError
-from seqonnx.export.inference import CONFIG, WEIGHTS, Source, emit_inference
+from seqonnx.export.inference import CONFIG, Source, emit_inference
 from seqonnx.graph.files import read_model, write_model
 
+WEIGHTS = "seqonnx.weights"
 _STATE_GRAPH = "seqonnx.training_state"
 
 
@@ -65,19 +66,22 @@ def write_checkpoint(
         external_from: bytes of weights from which they go to a data file.
     """
     model, named = emit_inference(source, folded=False)
-    extra: dict[str, npt.NDArray[Any]] = {}
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     names = {variable: name for name, variable in named.items()}
-    present = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    extra: dict[str, npt.NDArray[Any]] = {}
     order: list[str] = []
     for index, weight in enumerate(source.weights):
-        stored = weight.stored()
         name = names.get(weight, "")
-        if present.get(name) != stored.shape:
+        if not _holds(tensors.get(name), weight.stored()):
+            # Not in the inference graph, or there in another layout.
             name = f"weights/{index}/{weight.path}"
-            extra[name] = stored
+            extra[name] = weight.stored()
         order.append(name)
-    _set_metadata(model, WEIGHTS, json.dumps(order))
-    _attach(model, training, extra)
+    values = None if training is None else dict(training.values)
+    slots = {} if training is None else training.slots
+    _attach(model, {"training": values}, {**extra, **slots})
+    record = {"names": order, "state": training is not None or len(extra) > 0}
+    model.metadata_props.add(key=WEIGHTS, value=json.dumps(record))
     write_model(model, path, external_from=external_from)
 
 
@@ -89,49 +93,56 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     model = read_model(path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    if CONFIG not in metadata or WEIGHTS not in metadata:
-        raise ModelFileError(
-            f"{path} does not hold a model saved by seqonnx: its metadata lacks "
-            f"'{CONFIG if CONFIG not in metadata else WEIGHTS}'. `load_model` reads what "
-            "`model.save` wrote; a file from `model.export` holds the inference graph alone."
-        )
-    state = next((i for i in model.training_info if i.algorithm.name == _STATE_GRAPH), None)
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    slots: dict[str, onnx.TensorProto] = {}
-    if state is not None:
-        slots = {tensor.name: tensor for tensor in state.algorithm.initializer}
+    for key in (CONFIG, WEIGHTS):
+        if key not in metadata:
+            raise ModelFileError(
+                f"{path} does not hold a model saved by seqonnx: its metadata lacks '{key}'. "
+                "`load_model` reads what `model.save` wrote; a file from `model.export` or from "
+                "another program holds an inference graph alone."
+            )
     try:
-        order = json.loads(metadata[WEIGHTS])
-        weights = [_array(slots.pop(name, None) or tensors[name]) for name in order]
-        config = json.loads(metadata[CONFIG])
-        values = json.loads(state.algorithm.doc_string) if state is not None else None
-    except (KeyError, ValueError) as error:
+        return _read(model, metadata)
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise ModelFileError(f"{path} is damaged: {error!r} while reading its weights.") from error
-    if values is None or values["training"] is None:
+
+
+def _read(model: onnx.ModelProto, metadata: Mapping[str, str]) -> Checkpoint:
+    """Read the parts of a checkpoint."""
+    record = json.loads(metadata[WEIGHTS])
+    state = next((i for i in model.training_info if i.algorithm.name == _STATE_GRAPH), None)
+    if state is None and record["state"]:
+        raise ValueError("the training state is missing")
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    own = {} if state is None else {t.name: t for t in state.algorithm.initializer}
+    weights = [_array(own.pop(name) if name in own else tensors[name]) for name in record["names"]]
+    config = json.loads(metadata[CONFIG])
+    values = None if state is None else json.loads(state.algorithm.doc_string)["training"]
+    if values is None:
         return Checkpoint(config, weights, None)
-    arrays = {name: _array(tensor) for name, tensor in slots.items()}
-    return Checkpoint(config, weights, TrainingState(values["training"], arrays))
+    slots = {name: _array(tensor) for name, tensor in own.items()}
+    return Checkpoint(config, weights, TrainingState(values, slots))
 
 
 def _attach(
-    model: onnx.ModelProto, training: TrainingState | None, extra: Mapping[str, npt.NDArray[Any]]
+    model: onnx.ModelProto, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
 ) -> None:
-    """Put the training state, and weights that the graph does not hold, into the message."""
-    if training is None and not extra:
+    """Put values and arrays into the message, where only training looks."""
+    if values["training"] is None and len(arrays) == 0:
         return
     graph = model.training_info.add().algorithm
     graph.name = _STATE_GRAPH
-    values = None if training is None else dict(training.values)
-    graph.doc_string = json.dumps({"training": values}, sort_keys=True)
-    slots = {} if training is None else training.slots
-    for name, array in {**extra, **slots}.items():
-        graph.initializer.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+    graph.doc_string = json.dumps(values, sort_keys=True)
+    for name, array in arrays.items():
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array(array, order="C"), name))
 
 
-def _set_metadata(model: onnx.ModelProto, key: str, value: str) -> None:
-    for entry in model.metadata_props:
-        if entry.key == key:
-            entry.value = value
+def _holds(tensor: onnx.TensorProto | None, array: npt.NDArray[Any]) -> bool:
+    """Whether a tensor is this array, bit by bit."""
+    return (
+        tensor is not None
+        and tuple(tensor.dims) == array.shape
+        and tensor.raw_data == array.tobytes()
+    )
 
 
 def _array(tensor: onnx.TensorProto) -> npt.NDArray[Any]:

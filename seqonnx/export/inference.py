@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import onnx
 
 from seqonnx.graph import Emitter, Variable
+from seqonnx.graph.files import check_model
 from seqonnx.graph.serde import to_proto
 from seqonnx.passes.folding import fold
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 
 CONFIG = "seqonnx.config"
 LAYERS = "seqonnx.layers"
-WEIGHTS = "seqonnx.weights"
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,18 @@ def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, di
     op.graph.name = source.name
     named = {str(value.name): variable for variable, value in op.variables.items()}
     metadata = {
-        CONFIG: json.dumps(source.config, sort_keys=True),
+        CONFIG: json.dumps(source.config, sort_keys=True, default=_plain),
         LAYERS: json.dumps([layer.record() for layer in source.layers]),
     }
     if folded:
         fold(op.graph)
-    else:
-        metadata[WEIGHTS] = json.dumps([_name_of(named, weight) for weight in source.weights])
     model = to_proto(op.graph, metadata)
-    onnx.checker.check_model(model, full_check=True)
+    check_model(model)
     return model, named
 
 
-def _name_of(named: Mapping[str, Variable], weight: Variable) -> str | None:
-    return next((name for name, variable in named.items() if variable is weight), None)
+def _plain(value: Any) -> Any:
+    """NumPy numbers and arrays as JSON holds them; whatever else there is as its text."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return repr(value)

@@ -6,9 +6,9 @@ each node) and adds what seqonnx needs: names scoped by layer, variables, noise,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,32 @@ from seqonnx.graph.versions import OPSET
 
 Dim = int | str | None
 WeightsAs = Literal["initializer", "input"]
+
+
+class Operator(Protocol):
+    """What `op.Relu` is: adds a node and returns its output, or a tuple where several are asked."""
+
+    @overload
+    def __call__(self, *args: Any, _outputs: int, **attributes: Any) -> tuple[ir.Value, ...]: ...
+
+    @overload
+    def __call__(self, *args: Any, **attributes: Any) -> ir.Value: ...
+
+
+class _Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has no types for it
+    """The builder below, told that a graph may hold constants before it starts."""
+
+    def initializer(
+        self, tensor: ir.TensorProtocol, name: str | None = None, *, qualify: bool = True
+    ) -> ir.Value:
+        base = name = name or tensor.name or "constant"
+        number = 0
+        while name in self.graph.initializers:
+            number += 1
+            name = f"{base}_{number}"
+        value: ir.Value = super().initializer(tensor, name, qualify=qualify)
+        return value
+
 
 _INFERENCE_ERROR = "pkg.onnxscript.shape_inference_error"
 
@@ -63,18 +89,15 @@ class Emitter:
         self.updates: dict[Variable, ir.Value] = {}
         self.losses: list[ir.Value] = []
         self.noise: dict[str, ir.Value] = {}
-        self._builder = onnxscript.GraphBuilder(graph)
+        self._builder = _Builder(graph)
         self._scopes: list[str] = []
         self._taken = _names_in(graph)
 
-    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+    def __getattr__(self, op_type: str) -> Operator:
         if not op_type[0].isupper():
             raise AttributeError(f"'{op_type}' is not an ONNX operator nor a method of Emitter.")
 
-        def emit(*args: Any, **attributes: Any) -> Any:
-            return self.emit(op_type, args, attributes)
-
-        return emit
+        return cast(Operator, lambda *args, **attributes: self.emit(op_type, args, attributes))
 
     def emit(self, op_type: str, args: Sequence[Any], attributes: dict[str, Any]) -> Any:
         """Append one node; `op.Relu(x)` is short for `op.emit("Relu", [x], {})`.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,11 @@ from google.protobuf.message import DecodeError
 
 from seqonnx.errors import ModelFileError
 
-EXTERNAL_FROM = 1 << 31
-"""Number of bytes of weights from which they go to a file of their own (protobuf's limit)."""
+EXTERNAL_FROM = (1 << 31) - (1 << 26)
+"""Number of bytes of weights from which they go to a file of their own.
+
+Protobuf's limit is 2 GiB; the rest is room for nodes and names.
+"""
 
 _SMALL_TENSOR = 1024
 _ALIGNMENT = 4096
@@ -28,23 +33,43 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
     Whatever goes wrong before (an exception, a full disk, a crash), the old file stays as it was.
 
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        OSError: if the file cannot be written.
+
     Example:
         >>> with replacing(Path("weights.npz")) as file:  # doctest: +SKIP
         ...     file.write(b"...")
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    target = Path(os.path.realpath(path))  # a link keeps pointing to the file
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        os.chmod(temporary, _mode_for(target))
+        os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync_directory(path.parent)
+    _sync_directory(target.parent)
+
+
+def check_model(model: onnx.ModelProto) -> None:
+    """Run ONNX's checker, with its shape inference; a model too large for it is left alone.
+
+    What is too large is checked when it is written (`write_model`).
+
+    Raises:
+        onnx.checker.ValidationError: if the model breaks the standard.
+    """
+    if _weight_bytes(model) < EXTERNAL_FROM:
+        onnx.checker.check_model(model, full_check=True)
 
 
 def write_model(model: onnx.ModelProto, path: Path, *, external_from: int = EXTERNAL_FROM) -> None:
@@ -57,13 +82,23 @@ def write_model(model: onnx.ModelProto, path: Path, *, external_from: int = EXTE
 
     Raises:
         OSError: if the file cannot be written; an earlier file is then untouched.
+        onnx.checker.ValidationError: if a model with a data file breaks the standard.
     """
+    path = Path(os.path.realpath(path))
     old_data = _data_files(path)
     new_data: set[Path] = set()
-    if sum(len(tensor.raw_data) for tensor in _tensors(model)) >= external_from:
-        new_data = {_write_data(model, path)}
-    with replacing(path) as file:
-        file.write(model.SerializeToString(deterministic=True))
+    try:
+        if _weight_bytes(model) >= external_from:
+            new_data = {_write_data(model, path)}
+        with replacing(path) as file:
+            file.write(model.SerializeToString(deterministic=True))
+            if len(new_data) > 0:
+                file.flush()
+                onnx.checker.check_model(file.name, full_check=True)
+    except BaseException:
+        for unused in new_data - old_data:
+            unused.unlink(missing_ok=True)
+        raise
     for stale in old_data - new_data:
         stale.unlink(missing_ok=True)
 
@@ -85,23 +120,36 @@ def read_model(path: Path, *, weights: bool = True) -> onnx.ModelProto:
     try:
         model.ParseFromString(path.read_bytes())
     except DecodeError as error:
-        raise ModelFileError(f"{path} is not an ONNX model, or it is truncated ({error}).") from error
+        raise ModelFileError(
+            f"{path} is not an ONNX model, or it is truncated ({error})."
+        ) from error
     if not model.HasField("graph"):
         raise ModelFileError(f"{path} is not an ONNX model: it holds no graph.")
     if weights:
-        try:
-            for tensor in _tensors(model):
-                if tensor.data_location == onnx.TensorProto.EXTERNAL:
-                    onnx.external_data_helper.load_external_data_for_tensor(
-                        tensor, str(path.parent)
-                    )
-                    tensor.data_location = onnx.TensorProto.DEFAULT
-                    del tensor.external_data[:]
-        except (OSError, ValueError, onnx.checker.ValidationError) as error:
-            raise ModelFileError(
-                f"The weights of {path} lie in a data file that cannot be read: {error}"
-            ) from error
+        _load_data(model, path)
     return model
+
+
+def _load_data(model: onnx.ModelProto, path: Path) -> None:
+    """Load the tensors that lie in data files beside a model file."""
+    folder = os.path.realpath(path.parent)
+    try:
+        for tensor in _tensors(model):
+            if tensor.data_location == onnx.TensorProto.EXTERNAL:
+                expected = {entry.key: entry.value for entry in tensor.external_data}.get("length")
+                onnx.external_data_helper.load_external_data_for_tensor(tensor, folder)
+                tensor.data_location = onnx.TensorProto.DEFAULT
+                del tensor.external_data[:]
+                if expected is not None and len(tensor.raw_data) != int(expected):
+                    raise ValueError(f"it is truncated: '{tensor.name}' is not whole")
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise ModelFileError(
+            f"The weights of {path} lie in a data file that cannot be read: {error}"
+        ) from error
+
+
+def _weight_bytes(model: onnx.ModelProto) -> int:
+    return sum(len(tensor.raw_data) for tensor in _tensors(model))
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
@@ -132,17 +180,19 @@ def _write_data(model: onnx.ModelProto, path: Path) -> Path:
 
 def _data_files(path: Path) -> set[Path]:
     """Data files that earlier writes of `path` have left."""
-    return {
-        file
-        for file in path.parent.glob(f"{path.name}.*.data")
-        if len(file.name) == len(path.name) + len(".data") + 13
-    }
+    ours = re.compile(re.escape(path.name) + r"\.[0-9a-f]{12}\.data")
+    if not path.parent.is_dir():
+        return set()
+    return {file for file in path.parent.iterdir() if ours.fullmatch(file.name)}
 
 
-def _umask() -> int:
+def _mode_for(path: Path) -> int:
+    """Permissions of the file that will be replaced, or those of a new file."""
+    with contextlib.suppress(OSError):
+        return stat.S_IMODE(path.stat().st_mode)
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask
 
 
 def _sync_directory(directory: Path) -> None:

@@ -45,6 +45,7 @@ def import_graph(model: ModelLike) -> ir.Graph:
     else:
         name, proto = "the model", model.to_onnx()
     inner = ir.from_proto(proto)
+    inner = common_passes.RemoveInitializersFromInputsPass()(inner).model
     inner = common_passes.InlinePass()(inner).model
     if inner.opset_imports.get("", OPSET) != OPSET:
         try:
@@ -54,5 +55,6 @@ def import_graph(model: ModelLike) -> ir.Graph:
                 f"{name} uses operator set {inner.opset_imports['']}, which cannot be converted "
                 f"to {OPSET}: {error}"
             ) from error
-    inferred = onnx.shape_inference.infer_shapes(ir.to_proto(inner), data_prop=True)
+    # Without data propagation: onnx 1.23 takes slice bounds that it does not know for 0.
+    inferred = onnx.shape_inference.infer_shapes(ir.to_proto(inner))
     return ir.from_proto(inferred).graph

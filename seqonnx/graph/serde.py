@@ -29,4 +29,5 @@ def to_proto(graph: ir.Graph, metadata: Mapping[str, str] | None = None) -> onnx
 
 def to_bytes(graph: ir.Graph, metadata: Mapping[str, str] | None = None) -> bytes:
     """Return a graph as the bytes of a model; the same graph always gives the same bytes."""
-    return to_proto(graph, metadata).SerializeToString(deterministic=True)
+    content: bytes = to_proto(graph, metadata).SerializeToString(deterministic=True)
+    return content

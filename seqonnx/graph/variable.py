@@ -108,6 +108,11 @@ class Variable:
         return self._assigned_at
 
     @property
+    def home(self) -> Home | None:
+        """Where the newest value is kept; None: here."""
+        return self._home
+
+    @property
     def layout(self) -> tuple[int, ...] | None:
         """Axes that turn the Keras layout into the stored one; None where they are the same."""
         return self._to_stored
@@ -163,7 +168,9 @@ class Variable:
         shown = value if self._to_stored is None else value.transpose(self._to_stored)
         return np.array(shown, order="C")
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
         value = self.numpy()
         return value if dtype is None else value.astype(dtype)
 

@@ -285,7 +285,8 @@ def emit_activation(
     """Emit an activation function, or a layer used as one."""
     if isinstance(activation, Layer):
         return activation.call(op, x, training)
-    return activation(op, x)
+    y: ir.Value = activation(op, x)
+    return y
 
 
 def serialize_activation(activation: ActivationLike) -> Any:

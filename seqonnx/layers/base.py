@@ -14,6 +14,7 @@ import onnx_ir as ir
 from seqonnx import config, dtypes, initializers, regularizers
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable, auto_name, check_name
+from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.symbolic import LayerCall, Shape, SymbolicTensor, infer_call, symbolic_shape
 
@@ -312,7 +313,7 @@ class Layer:
     def emit(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the layer with its activity regularizer."""
         y = self.call(op, x, training)
-        if training and self.activity_regularizer is not None:
+        if self.activity_regularizer is not None:
             op.add_loss(self.activity_regularizer.emit(op, y))
         return y
 
@@ -334,6 +335,7 @@ class Layer:
             with op.scope(self.name):
                 y = self.emit(op, value, training)
             op.output(y, self.name)
+            expand_batch_statistics(op.graph)
             compiled = self._compiled[key] = Compiled(op)
         return compiled.run([x], seed=config.next_seed() if training else 0)[0]
 

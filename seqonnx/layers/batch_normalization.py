@@ -85,7 +85,8 @@ class BatchNormalization(Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Declare gamma, beta and the moving averages."""
-        if self.axis % len(input_shape) == 0 or not -len(input_shape) <= self.axis:
+        rank = len(input_shape)
+        if not -rank <= self.axis < rank or self.axis % rank == 0:
             raise ValueError(
                 f"`axis` of layer '{self.name}' must be an axis of its input other than the "
                 f"batch. Received: axis={self.axis}, input_shape={input_shape}"
@@ -162,8 +163,7 @@ class BatchNormalization(Layer):
     def _emit_training(self, op: Emitter, x: ir.Value) -> ir.Value:
         gamma, beta = self._affine(op, x)
         # With momentum 0 the operator returns the batch's own statistics, whatever comes in. What
-        # comes in must differ: if one tensor is both mean and variance, ONNX Runtime's kernel
-        # returns the variance twice.
+        # ONNX Runtime makes of this node is the business of `passes.batch_statistics`.
         y, mean, variance = op.BatchNormalization(
             *(x, gamma, beta, self._filled(op, x, 0.0), self._filled(op, x, 1.0)),
             epsilon=self.epsilon,

@@ -32,9 +32,7 @@ def summary(
         )
     rows = [row for row, _ in _rows(model)]
     console = Console() if print_fn is None else None
-    text = render_summary(
-        model.name, rows, _totals(model), style=style, console=console, **options
-    )
+    text = render_summary(model.name, rows, _totals(model), style=style, console=console, **options)
     if console is None and print_fn is not None:
         print_fn(text)
     elif console is not None:
@@ -107,9 +105,9 @@ def _totals(model: Exportable) -> SummaryTotals:
 def _is_chain(model: Network) -> bool:
     """Whether every layer takes the output of the one before."""
     calls = [tensor.call for layer in model.layers for tensor in model.outputs_of(layer)]
-    return all(call is not None and len(call.inputs) == 1 for call in calls) and len(
-        calls
-    ) == len({id(c.inputs[0]) for c in calls if c is not None})
+    return all(call is not None and len(call.inputs) == 1 for call in calls) and len(calls) == len(
+        {id(c.inputs[0]) for c in calls if c is not None}
+    )
 
 
 def _sources(owner: Network, layer: Layer) -> tuple[str, ...]:

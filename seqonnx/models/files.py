@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import onnx
 
-from seqonnx import losses, metrics, optimizers
 from seqonnx.errors import ModelFileError
-from seqonnx.export.checkpoint import TrainingState, read_checkpoint, write_checkpoint
+from seqonnx.export.checkpoint import read_checkpoint, write_checkpoint
 from seqonnx.export.inference import Source, emit_inference
 from seqonnx.export.weights import read_weights, write_weights
 from seqonnx.graph.files import EXTERNAL_FROM, write_model
-from seqonnx.layers.base import Layer
+from seqonnx.models import training_state
 from seqonnx.models.describe import layer_infos
 from seqonnx.symbolic import SymbolicTensor
-from seqonnx.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from seqonnx.models.exportable import Exportable
@@ -30,7 +28,9 @@ def export(model: Exportable, path: Path, outputs: str | Sequence[str] | None) -
     """Write the inference graph (see `Model.export`)."""
     _check_suffix(path)
     if not model.built:
-        raise ValueError("The model provided has not yet been built. It must be built before export.")
+        raise ValueError(
+            "The model provided has not yet been built. It must be built before export."
+        )
     proto, _ = emit_inference(_source(model, outputs), folded=True)
     write_model(proto, path)
 
@@ -49,24 +49,25 @@ def save(model: Model, path: Path, *, external_from: int = EXTERNAL_FROM) -> Non
             "data or call `build()` first."
         )
     source = _source(model, None)
-    write_checkpoint(source, _training_state(model), path, external_from=external_from)
+    write_checkpoint(source, training_state.capture(model), path, external_from=external_from)
 
 
 def load_model(
-    filepath: str | os.PathLike[str], custom_objects: Mapping[str, type[Layer]] | None = None
+    filepath: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None
 ) -> Sequential:
     """Load a model that `save` wrote; it goes on as if it had not stopped.
 
     Args:
         filepath: an `.onnx` file.
-        custom_objects: classes of one's own layers, by name.
+        custom_objects: classes and functions of one's own (layers, losses, metrics, optimizers,
+            schedules), by name.
 
     Returns:
         The model, compiled if it was.
 
     Raises:
         ModelFileError: if the file is absent, broken, or not written by `save`.
-        ValueError: if it needs a layer class that is not known.
+        ValueError: if it needs a class or a function that is not known.
 
     Example:
         >>> model = load_model("digits.onnx")  # doctest: +SKIP
@@ -74,21 +75,26 @@ def load_model(
     from seqonnx.models.sequential import Sequential
 
     path = Path(filepath)
+    custom = {} if custom_objects is None else dict(custom_objects)
     checkpoint = read_checkpoint(path)
     class_name = checkpoint.config["class_name"]
-    if class_name != "Sequential":
-        raise ModelFileError(f"{path} holds a {class_name} model; only Sequential can be loaded.")
-    model = Sequential.from_config(checkpoint.config["config"], custom_objects)
+    cls = Sequential if class_name == "Sequential" else custom.get(class_name)
+    if not (isinstance(cls, type) and issubclass(cls, Sequential)):
+        raise ModelFileError(
+            f"{path} holds a model of class {class_name}; only Sequential, and subclasses given "
+            "in `custom_objects`, can be loaded."
+        )
+    model = cls.from_config(checkpoint.config["config"], custom)
     weights = model.weights
-    shapes = [weight.stored().shape for weight in weights]
-    if shapes != [array.shape for array in checkpoint.weights]:
+    have = [(array.shape, array.dtype.name) for array in checkpoint.weights]
+    if [(weight.stored().shape, weight.dtype) for weight in weights] != have:
         raise ModelFileError(
             f"{path} is damaged: its weights do not have the shapes that its layers need."
         )
     for weight, array in zip(weights, checkpoint.weights, strict=True):
         weight.assign_stored(array)
     if checkpoint.training is not None:
-        _resume(model, checkpoint.training, path)
+        training_state.restore(model, checkpoint.training, path, custom)
     return model
 
 
@@ -132,53 +138,6 @@ def _chosen_outputs(
         )
     wanted = names if outputs == "all" else list(outputs)
     return [(name, model.outputs_of(model.get_layer(name))[0]) for name in wanted]
-
-
-def _training_state(model: Model) -> TrainingState | None:
-    compilation = model.compilation
-    if compilation is None:
-        return None
-    trainer = model.trainer()
-    values = {
-        "optimizer": optimizers.serialize(compilation.optimizer),
-        "loss": None if compilation.loss is None else losses.serialize(compilation.loss),
-        "metrics": [_metric_config(m) for m in compilation.metrics],
-        "weighted_metrics": [_metric_config(m) for m in compilation.weighted_metrics],
-        "step": trainer.step,
-        "epochs": trainer.epochs,
-        "seed": trainer.seed,
-    }
-    return TrainingState(values, {v.path: v.stored() for v in trainer.optimizer_variables})
-
-
-def _metric_config(metric: Any) -> Any:
-    """A metric as `compile` takes it back: a name stays a name."""
-    if isinstance(metric, str):
-        return metric
-    if isinstance(metric, metrics.Metric):
-        return metrics.serialize(metric)
-    raise ValueError(
-        f"The metric {metric!r} cannot be written to a file: give `compile` its name or a Metric."
-    )
-
-
-def _resume(model: Model, state: TrainingState, path: Path) -> None:
-    """Compile as before and take over slots and counters."""
-    values: Mapping[str, Any] = state.values
-    model.compile(
-        optimizer=values["optimizer"],
-        loss=values["loss"],
-        metrics=values["metrics"],
-        weighted_metrics=values["weighted_metrics"],
-    )
-    trainer: Trainer = model.trainer()
-    trainer.epochs = int(values["epochs"])
-    model.optimizer.iterations = int(values["step"])
-    trainer.seed = int(values["seed"])
-    for slot in trainer.optimizer_variables:
-        if slot.path not in state.slots:
-            raise ModelFileError(f"{path} is damaged: the optimizer slot {slot.path} is missing.")
-        slot.assign_stored(state.slots[slot.path])
 
 
 def _check_suffix(path: Path) -> None:

@@ -7,16 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from seqonnx import config, losses, optimizers
 from seqonnx.callbacks import Callback, History
 from seqonnx.graph import Variable, auto_name
-from seqonnx.models import files, running
+from seqonnx.layers.base import Layer
+from seqonnx.models import feeding, files, running
 from seqonnx.models.exportable import Exportable, PathLike
 from seqonnx.optimizers import Optimizer
 from seqonnx.runtime import select_device
+from seqonnx.runtime.compiled import Compiled
 from seqonnx.symbolic import SymbolicTensor
-from seqonnx.training.forward import Forward
-from seqonnx.training.trainer import Compilation, Trainer
+from seqonnx.training.forward import Forward, compile_training_call
+from seqonnx.training.measures import named_metrics
+from seqonnx.training.trainer import Compilation, Subject, Trainer
 
 _TRAINABLE_CHANGED = (
     "A layer's `trainable` state has changed since the model was compiled. The change takes "
@@ -51,14 +56,16 @@ class Model(Exportable):
     ) -> None:
         if name is None and type(self) is Model:
             name = auto_name("Functional")
-        super().__init__(inputs, outputs, name=name, trainable=trainable)
         self.stop_training = False
         self.history: History | None = None
         self._compilation: Compilation | None = None
         self._device_request: config.DeviceRequest | None = None
+        self._subject: Subject | None = None
         self._trainer: Trainer | None = None
         self._forward: Forward | None = None
-        self._trainable_at_compile: list[tuple[str, bool]] = []
+        self._training_calls: dict[tuple[bool, ...], Compiled] = {}
+        self._flags_at_compile: list[tuple[Layer, bool]] = []
+        super().__init__(inputs, outputs, name=name, trainable=trainable)
 
     # Using the model.
 
@@ -72,10 +79,10 @@ class Model(Exportable):
         Returns:
             A symbolic tensor; or an array, list or dict, as the outputs were given.
         """
-        if isinstance(x, SymbolicTensor) or training:
+        if isinstance(x, SymbolicTensor):
             return super().__call__(x, training)
-        arrays = running.input_arrays(self, x)
-        return self.structured(self.forward().run(arrays))
+        arrays = feeding.input_arrays(self, x)
+        return self.structured(self._run_training(arrays) if training else self._run(arrays))
 
     def predict(
         self,
@@ -83,7 +90,7 @@ class Model(Exportable):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         steps: int | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
     ) -> Any:
         """Compute the outputs for data, batch by batch.
 
@@ -109,9 +116,9 @@ class Model(Exportable):
         self,
         optimizer: str | Optimizer | Mapping[str, Any] = "rmsprop",
         loss: Any = None,
-        metrics: Sequence[Any] | None = None,
+        metrics: Sequence[Any] | Mapping[str, Any] | None = None,
         *,
-        weighted_metrics: Sequence[Any] | None = None,
+        weighted_metrics: Sequence[Any] | Mapping[str, Any] | None = None,
         device: config.DeviceRequest | None = None,
         **accepted: Any,
     ) -> None:
@@ -131,20 +138,20 @@ class Model(Exportable):
             ValueError: if something cannot be interpreted.
             DeviceError: if the device cannot be had.
         """
-        running.check_compile_arguments(metrics, weighted_metrics, accepted)
-        self._device_request = device
-        device_chosen = select_device(device)
-        self._compilation = Compilation(
+        running.check_accepted(accepted)
+        compilation = Compilation(
             optimizers.get(optimizer),
-            None if loss is None else losses.get(loss),
-            tuple(metrics or ()),
-            tuple(weighted_metrics or ()),
+            losses.get(loss),
+            running.resolve_metrics(metrics, "metrics"),
+            running.resolve_metrics(weighted_metrics, "weighted_metrics"),
         )
-        self._drop_trainer()
-        self._forward = None
-        self._trainable_at_compile = self._trainable_flags()
+        select_device(device)
+        self._device_request = device
+        self._drop_passes()
+        compilation.optimizer.iterations = 0
+        self._compilation = compilation
         if self.built:
-            self._trainer = Trainer(running.subject_of(self), self._compilation, device_chosen)
+            self._capture_subject()
 
     @property
     def compiled(self) -> bool:
@@ -165,8 +172,11 @@ class Model(Exportable):
     def metrics_names(self) -> list[str]:
         """Names that `evaluate` gives values for, in their order."""
         compilation = self._require_compilation()
-        given = (*compilation.metrics, *compilation.weighted_metrics)
-        return ["loss", *(m if isinstance(m, str) else m.name for m in given)]
+        named = named_metrics(compilation.metrics, compilation.weighted_metrics)
+        return ["loss", *(name for name, _, _ in named)]
+
+    def reset_metrics(self) -> None:
+        """Do nothing: every `fit`, `evaluate` and `..._on_batch` starts its metrics anew."""
 
     def fit(
         self,
@@ -175,7 +185,7 @@ class Model(Exportable):
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str | bool = "auto",
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
@@ -219,7 +229,7 @@ class Model(Exportable):
             batch_size=batch_size,
             epochs=epochs,
             verbose=verbose,
-            callbacks=tuple(callbacks or ()),
+            callbacks=callbacks,
             validation_split=validation_split,
             validation_data=validation_data,
             shuffle=shuffle,
@@ -241,7 +251,7 @@ class Model(Exportable):
         verbose: int | str | bool = "auto",
         sample_weight: Any = None,
         steps: int | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Measure loss and metrics on data.
@@ -289,28 +299,30 @@ class Model(Exportable):
         """
         files.save(self, Path(filepath))
 
-
     # For the rooms below: what the functions in `running` and `files` need.
 
     def forward(self) -> Forward:
         """The forward pass with baked weights, on the model's device."""
         device = select_device(self._device_request)
         if self._forward is None or self._forward.device != device:
-            self._forward = Forward(self.inputs, self._outputs, self.weights, device)
+            self._forward = Forward(
+                self.inputs, self._outputs, self.weights, device, self.structured
+            )
         return self._forward
 
     def trainer(self) -> Trainer:
-        """The trainer; makes it where the model was compiled before it was built.
+        """The trainer; makes it on first use, for the layers that trained at `compile`.
 
         Raises:
             ValueError: if the model is not compiled.
         """
         compilation = self._require_compilation()
         if self._trainer is None:
+            if self._subject is None:
+                self._capture_subject()
+            assert self._subject is not None
             device = select_device(self._device_request)
-            self._trainer = Trainer(running.subject_of(self), compilation, device)
-            self._trainable_at_compile = self._trainable_flags()
-        self._warn_if_trainable_changed()
+            self._trainer = Trainer(self._subject, compilation, device)
         return self._trainer
 
     @property
@@ -320,35 +332,56 @@ class Model(Exportable):
 
     @property
     def optimizer_variables(self) -> list[Variable]:
-        """Slots of the optimizer; empty until the model is compiled and built."""
+        """Slots of the optimizer; empty until the model trains."""
         return [] if self._trainer is None else self._trainer.optimizer_variables
-
-    def _connect(self, inputs: Any, outputs: Any) -> None:
-        super()._connect(inputs, outputs)
-        self._forward = None
-        self._drop_trainer()
-
-    def _drop_trainer(self) -> None:
-        if self._trainer is not None:
-            self._trainer.release()
-            self._trainer = None
 
     def require_compiled(self) -> None:
         """Raise a ValueError if `compile` was not called."""
         self._require_compilation()
 
+    def warn_if_trainable_changed(self) -> None:
+        """Warn if a `trainable` flag is not what it was at `compile`."""
+        changed = [x.name for x, flag in self._flags_at_compile if x.trainable != flag]
+        if len(changed) > 0:
+            warnings.warn(_TRAINABLE_CHANGED.format(changed), stacklevel=4)
+
+    def _run(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        return self.forward().run(arrays)
+
+    def _run_training(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """Run in training mode: dropout drops, moving statistics move."""
+        key = tuple(layer.trainable for layer in self.leaf_layers())
+        compiled = self._training_calls.get(key)
+        if compiled is None:
+            device = select_device(self._device_request)
+            compiled = compile_training_call(self.inputs, self._outputs, device)
+            self._training_calls[key] = compiled
+        return compiled.run(arrays, seed=config.next_seed())
+
+    def _connect(self, inputs: Any, outputs: Any) -> None:
+        super()._connect(inputs, outputs)
+        self._drop_passes()
+
+    def _disconnect(self) -> None:
+        super()._disconnect()
+        self._drop_passes()
+
+    def _drop_passes(self) -> None:
+        """Forget what was made for the graph, the device or the optimizer of before."""
+        if self._trainer is not None:
+            self._trainer.release()
+        self._trainer = None
+        self._subject = None
+        self._forward = None
+        self._training_calls.clear()
+        self._flags_at_compile = []
+
+    def _capture_subject(self) -> None:
+        """Note what trains: a later change of `trainable` takes effect at the next `compile`."""
+        self._subject = running.subject_of(self)
+        self._flags_at_compile = [(x, x.trainable) for x in (self, *self.leaf_layers())]
+
     def _require_compilation(self) -> Compilation:
         if self._compilation is None:
             raise ValueError("You must call `compile()` before using the model.")
         return self._compilation
-
-    def _trainable_flags(self) -> list[tuple[str, bool]]:
-        layers = self.leaf_layers() if self.built else self.layers
-        return [(self.name, self._trainable), *((x.name, x.trainable) for x in layers)]
-
-    def _warn_if_trainable_changed(self) -> None:
-        before = dict(self._trainable_at_compile)
-        changed = [n for n, flag in self._trainable_flags() if before.get(n, flag) != flag]
-        if changed:
-            warnings.warn(_TRAINABLE_CHANGED.format(changed), stacklevel=4)
-

@@ -50,6 +50,10 @@ class Network(Layer):
         calls_between(self._inputs, self._outputs)
         _check_unique_names(self.layers)
 
+    def _disconnect(self) -> None:
+        """Make this network one without a graph."""
+        self._inputs, self._outputs, self._output_structure = None, [], None
+
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit every layer of the network."""
         return emit_network(op, self.inputs, self._outputs, [x], training)[0]
@@ -94,7 +98,7 @@ class Network(Layer):
     @property
     def output(self) -> Any:
         """The output tensor, or the structure that the model was made with."""
-        self._known_inputs("output")
+        self._known_inputs("outputs")
         structure = self._output_structure
         return structure if isinstance(structure, Mapping) else unwrap(self._outputs)
 
@@ -183,8 +187,7 @@ class Network(Layer):
         """
         if name is not None and index is not None:
             raise ValueError(
-                "Provide only a layer name or a layer index. "
-                f"Received: index={index}, name={name}."
+                f"Provide only a layer name or a layer index. Received: index={index}, name={name}."
             )
         layers = self.layers
         if index is not None:
@@ -286,5 +289,3 @@ def _check_unique_names(layers: Sequence[Layer]) -> None:
                 "All layer names should be unique."
             )
         seen.add(layer.name)
-
-

@@ -1,22 +1,21 @@
-"""Running a model: from user data to the loops of `training`."""
+"""Running a model: from the arguments of its methods to the loops of `training`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from seqonnx import dtypes
+from seqonnx import metrics as metric_room
 from seqonnx.callbacks import Callback, CallbackList, History
-from seqonnx.losses import Loss
-from seqonnx.models.network import Network, unwrap
+from seqonnx.models.feeding import batches_for, single_batch, validation_parts
+from seqonnx.models.network import Network
 from seqonnx.training import loop
-from seqonnx.training.batches import Batch, Batches
-from seqonnx.training.columns import is_array
-from seqonnx.training.data import make_batches, split_validation
+from seqonnx.training.batches import Batches
+from seqonnx.training.data import split_validation
+from seqonnx.training.measures import MetricSpec
 from seqonnx.training.trainer import Subject
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class FitRequest:
     batch_size: int | None
     epochs: int
     verbose: Verbose
-    callbacks: Sequence[Callback]
+    callbacks: Sequence[Callback] | Callback | None
     validation_split: float
     validation_data: Any
     shuffle: bool
@@ -56,61 +55,64 @@ class FitRequest:
 
 
 def subject_of(model: Network) -> Subject:
-    """Return the model as the trainer sees it."""
+    """Return the model as the trainer sees it; only trained weights are regularized."""
+    trainable = model.trainable_weights
+    trained = set(trainable)
     return Subject(
         inputs=model.inputs,
         outputs=model.outputs,
         weights=model.weights,
-        trainable=model.trainable_weights,
+        trainable=trainable,
         frozen=model.frozen_weights,
-        regularized=model.regularized_weights,
+        regularized=[pair for pair in model.regularized_weights if pair[0] in trained],
         constrained=model.constrained_weights,
     )
 
 
-def check_compile_arguments(
-    metrics: Any, weighted_metrics: Any, accepted: Mapping[str, Any]
-) -> None:
-    """Raise for arguments of `compile` that cannot be right."""
-    for name, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
-        if value is not None and not isinstance(value, list | tuple):
-            raise ValueError(
-                f"Expected `{name}` argument to be a list, tuple, or dict. "
-                f"Received instead: {name}={value} of type {type(value)}"
-            )
+def check_accepted(accepted: Mapping[str, Any]) -> None:
+    """Raise a TypeError for arguments that `compile` does not know."""
     unknown = sorted(set(accepted) - _ACCEPTED)
-    if unknown:
+    if len(unknown) > 0:
         raise TypeError(
             f"compile() got unexpected arguments {unknown}. Besides its own it accepts "
             f"{sorted(_ACCEPTED)}."
         )
 
 
-def input_arrays(model: Model, x: Any) -> list[npt.NDArray[Any]]:
-    """Return data for every input of a model, checked and cast; builds the model if needed."""
-    if not model.built:
-        model.build_for(dtypes.to_array(x, "float32", "inputs").shape)
-    inputs = model.inputs
-    given = list(x) if len(inputs) > 1 and isinstance(x, list | tuple) else [x]
-    if len(given) != len(inputs):
+def resolve_metrics(given: Any, argument: str) -> tuple[MetricSpec, ...]:
+    """Return metrics as the trainer takes them.
+
+    Args:
+        given: list or tuple of what `metrics.get` takes, a dict with one such list for the one
+            output, or None.
+        argument: name of the argument, for errors.
+
+    Raises:
+        ValueError: if it is something else, or a metric is not known.
+    """
+    if given is None:
+        return ()
+    if isinstance(given, Mapping):
+        given = [spec for value in given.values() for spec in _listed(value)]
+    if not isinstance(given, list | tuple):
         raise ValueError(
-            f"Model '{model.name}' expects {len(inputs)} inputs. Received {len(given)}."
+            f"Expected `{argument}` argument to be a list, tuple, or dict. "
+            f"Received instead: {argument}={given} of type {type(given)}"
         )
-    arrays = []
-    for index, (data, tensor) in enumerate(zip(given, inputs, strict=True)):
-        array = _with_rank(dtypes.to_array(data, tensor.dtype, "inputs"), tensor.ndim)
-        model.check_input(array.shape, index)
-        arrays.append(array)
-    return arrays
+    specs = [spec for entry in given for spec in _listed(entry)]
+    return tuple(_resolve_metric(spec) for spec in specs if spec is not None)
 
 
-def _with_rank(array: npt.NDArray[Any], ndim: int) -> npt.NDArray[Any]:
-    """Add or drop a last axis of size 1, as Keras does: a vector stands for one column."""
-    if array.ndim == ndim - 1 and array.ndim == 1:
-        return array[:, np.newaxis]
-    if array.ndim == ndim + 1 and array.shape[-1] == 1:
-        return array[..., 0]
-    return array
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _resolve_metric(spec: Any) -> MetricSpec:
+    if isinstance(spec, str) and spec.lower() in {"accuracy", "acc"}:
+        return spec
+    metric = metric_room.get(spec)
+    assert metric is not None
+    return metric
 
 
 def predict(
@@ -119,19 +121,15 @@ def predict(
     batch_size: int | None,
     verbose: Verbose,
     steps: int | None,
-    callbacks: Sequence[Callback] | None,
+    callbacks: Sequence[Callback] | Callback | None,
 ) -> Any:
     """Compute outputs batch by batch (see `Model.predict`)."""
-    if is_array(x) or not isinstance(x, Iterable):
-        x = unwrap(input_arrays(model, x))
-    batches = _batches(model, x, batch_size=batch_size, steps=steps)
+    batches = batches_for(model, x, batch_size=batch_size, steps=steps)
     told = _callbacks(model, callbacks, verbose, batches)
     collected = loop.predict(model.forward(), batches, told)
-    if not collected:
-        shapes = [t.shape[1:] for t in model.outputs]
-        return model.structured(
-            [np.zeros((0, *(d or 0 for d in s)), np.float32) for s in shapes]
-        )
+    if len(collected) == 0:
+        empty = [np.zeros((0, *(d or 0 for d in t.shape[1:])), t.dtype) for t in model.outputs]
+        return model.structured(empty)
     return model.structured([np.concatenate(parts) for parts in zip(*collected, strict=True)])
 
 
@@ -140,8 +138,14 @@ def fit(model: Model, request: FitRequest) -> History:
     model.require_compiled()
     x, y, weight, held_out = request.x, request.y, request.sample_weight, request.validation_data
     if request.validation_split and held_out is None:
-        (x, y, weight), held_out = split_validation(x, y, weight, request.validation_split)
-    batches = _batches(
+        (x, y, weight), held_out = split_validation(
+            x,
+            y,
+            weight,
+            request.validation_split,
+            inputs=len(model.inputs) if model.built else 1,
+        )
+    batches = batches_for(
         model,
         x,
         y,
@@ -154,7 +158,9 @@ def fit(model: Model, request: FitRequest) -> History:
     )
     validation = _validation(model, held_out, request)
     told = _callbacks(model, request.callbacks, request.verbose, batches, epochs=request.epochs)
+    model.warn_if_trainable_changed()
     model.stop_training = False
+    model.history = told.history
     loop.fit(
         model.trainer(),
         batches,
@@ -163,7 +169,6 @@ def fit(model: Model, request: FitRequest) -> History:
         validation=validation,
         stopped=lambda: model.stop_training,
     )
-    model.history = told.history
     return told.history
 
 
@@ -175,11 +180,11 @@ def evaluate(
     verbose: Verbose,
     sample_weight: Any,
     steps: int | None,
-    callbacks: Sequence[Callback] | None,
+    callbacks: Sequence[Callback] | Callback | None,
 ) -> dict[str, float]:
     """Measure loss and metrics (see `Model.evaluate`)."""
     model.require_compiled()
-    batches = _batches(
+    batches = batches_for(
         model, x, y, sample_weight, training=True, batch_size=batch_size, steps=steps
     )
     told = _callbacks(model, callbacks, verbose, batches)
@@ -191,22 +196,22 @@ def train_on_batch(
 ) -> dict[str, float]:
     """Run one step on one batch."""
     model.require_compiled()
-    batch = _single(model, x, y, sample_weight, class_weight)
+    batch = single_batch(model, x, y, sample_weight, class_weight)
+    model.warn_if_trainable_changed()
     trainer = model.trainer()
-    runner, staged = trainer.stage_train(batch, trainer.step)
-    trainer.reset_train_measures()
-    trainer.train(runner, staged)
+    staged = trainer.stage_train(batch, trainer.step)
+    trainer.begin_training()
+    trainer.train(staged)
     return trainer.train_logs()
 
 
 def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any) -> dict[str, float]:
     """Measure on one batch."""
     model.require_compiled()
-    batch = _single(model, x, y, sample_weight, None)
+    batch = single_batch(model, x, y, sample_weight, None)
     trainer = model.trainer()
-    runner, staged = trainer.stage_test(batch)
-    trainer.reset_test_measures()
-    runner.run(staged)
+    trainer.begin_testing()
+    trainer.test(trainer.stage_test(batch))
     return trainer.test_logs()
 
 
@@ -220,36 +225,20 @@ def shaped_logs(
     return values[0] if len(values) == 1 else values
 
 
-def _single(
-    model: Model, x: Any, y: Any, sample_weight: Any, class_weight: Any
-) -> Batch:
-    """The one batch that was given."""
-    rows = len(dtypes.to_array(x, None, "x"))
-    batches = _batches(
-        model,
-        x,
-        y,
-        sample_weight,
-        training=True,
-        class_weight=class_weight,
-        batch_size=max(rows, 1),
-    )
-    return next(batches.epoch(None))
-
-
 def _validation(model: Model, data: Any, request: FitRequest) -> loop.Validation | None:
     """Data to measure on after epochs."""
     if data is None:
         return None
     frequency = request.validation_freq
-    if not isinstance(frequency, int | list | tuple):
+    if isinstance(frequency, bool) or not isinstance(frequency, int | list | tuple):
         raise ValueError(
             f"Expected `validation_freq` to be a list or int. Received: {frequency} of the type "
             f"{type(frequency)}."
         )
-    parts = tuple(data) if isinstance(data, tuple | list) else (data,)
-    x, y, weight = (*parts, None, None)[:3]
-    batches = _batches(
+    if isinstance(frequency, int) and frequency < 1:
+        raise ValueError(f"`validation_freq` must be at least 1. Received: {frequency}")
+    x, y, weight = validation_parts(data)
+    batches = batches_for(
         model,
         x,
         y,
@@ -261,53 +250,9 @@ def _validation(model: Model, data: Any, request: FitRequest) -> loop.Validation
     return loop.Validation(batches, frequency)
 
 
-def _batches(
-    model: Model,
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
-    *,
-    training: bool = False,
-    **options: Any,
-) -> Batches:
-    """Turn user data into batches, build the model if it is not, and check that they fit."""
-    entry = [t.dtype for t in model.inputs] if model.built else ["float32"]
-    loss = model.loss if training else None
-    batches = make_batches(
-        x,
-        y,
-        sample_weight,
-        input_dtype=entry[0] if len(entry) == 1 else entry,
-        target_dtype=None if loss is None else loss.target_dtype,
-        allow_empty=not training,
-        **options,
-    )
-    first = batches.peek()
-    if first is not None:
-        if not model.built:
-            model.build_for((None, *first.x[0].shape[1:]))
-        for index, array in enumerate(first.x):
-            model.check_input(array.shape, index)
-    if training and loss is not None:
-        _check_targets(model, first, y, loss)
-    return batches
-
-
-def _check_targets(model: Model, first: Batch | None, y: Any, loss: Loss) -> None:
-    """Check all targets where they are an array, else those of the first batch."""
-    if first is None:
-        return
-    if first.y is None:
-        raise ValueError(
-            f"Training and evaluation of '{model.name}' need targets. Received: y=None"
-        )
-    targets = first.y if y is None else dtypes.to_array(y, None, "y")
-    loss.check_targets(targets, model.outputs[0].shape)
-
-
 def _callbacks(
     model: Model,
-    callbacks: Sequence[Callback] | None,
+    callbacks: Sequence[Callback] | Callback | None,
     verbose: Verbose,
     batches: Batches,
     epochs: int = 1,

@@ -80,7 +80,7 @@ class Sequential(Model):
                 below = call.inputs[0]
                 self._connect(self._inputs, below)
             else:
-                self._inputs, self._outputs = None, []
+                self._disconnect()
         return layer
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
@@ -98,6 +98,8 @@ class Sequential(Model):
                 "Call `model.add(layer)`."
             )
         if input_shape is None:
+            if self.built:
+                return
             raise ValueError("You must provide an `input_shape` argument.")
         shape = tuple(input_shape)
         if self._entry is not None:
@@ -181,7 +183,7 @@ class Sequential(Model):
 
     @classmethod
     def from_config(
-        cls, config: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         """Make a model from what `get_config` gave.
 
@@ -189,16 +191,19 @@ class Sequential(Model):
             config: name, input and layers.
             custom_objects: classes of one's own layers, by name.
         """
-        known = {"Sequential": Sequential, **(custom_objects or {})}
-        parts: list[Layer | InputLayer] = [
-            InputLayer(**part["config"]) if _is_input(part) else deserialize(part, known)
-            for part in config["layers"]
-        ]
+        parts = [_part(part, custom_objects or {}) for part in config["layers"]]
         return cls(parts, name=config["name"], trainable=config.get("trainable", True))
 
 
-def _is_input(config: Mapping[str, Any]) -> bool:
-    return config["class_name"] == "InputLayer"
+def _part(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Layer | InputLayer:
+    """What one entry of a configuration stands for."""
+    name = config["class_name"]
+    if name == "InputLayer":
+        return InputLayer(**config["config"])
+    cls = Sequential if name == "Sequential" else custom.get(name)
+    if isinstance(cls, type) and issubclass(cls, Sequential):
+        return cls.from_config(config["config"], custom)
+    return deserialize(config, custom)
 
 
 def _entry_of(layer: Layer) -> SymbolicTensor | None:

@@ -7,11 +7,16 @@ clipped to [1e-7, 1 - 1e-7].
 
 from __future__ import annotations
 
+import math
+
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.objectives.align import EPSILON, aligned, mean_of_last, to_type_of
 from seqonnx.objectives.logits import logits_behind
+
+_FEW = 8
+"""Outputs per sample up to which a batch is small enough for the Softplus operator."""
 
 _INDEX_TYPES = frozenset({ir.DataType.INT32, ir.DataType.INT64})
 
@@ -26,10 +31,7 @@ def binary_crossentropy(
 ) -> ir.Value:
     """Emit -(y log p + (1 - y) log(1 - p)), the mean over the last axis.
 
-    From a logit x this is softplus(x) - x y, whose gradient is sigmoid(x) - y everywhere, at
-    x = 0 too (the form with max(x, 0) and |x| has a kink there: networks that start at zero
-    would not learn from negatives). Softplus is slow per element in ONNX Runtime, but one node
-    in place of six wins below about 10,000 elements.
+    From a logit x this is softplus(x) - x y, whose gradient is sigmoid(x) - y everywhere.
 
     Args:
         op: emitter of the graph.
@@ -47,7 +49,7 @@ def binary_crossentropy(
         smooth = op.Mul(y_true, 1.0 - label_smoothing)
         y_true = op.Add(smooth, 0.5 * label_smoothing)
     if logits is not None:
-        return mean_of_last(op, op.Sub(op.Softplus(scores), op.Mul(scores, y_true)))
+        return mean_of_last(op, op.Sub(_softplus(op, scores), op.Mul(scores, y_true)))
     p = op.Clip(scores, EPSILON, 1.0 - EPSILON)
     hit = op.Mul(y_true, op.Log(p))
     miss = op.Mul(op.Sub(1.0, y_true), op.Log(op.Sub(1.0, p)))
@@ -141,6 +143,25 @@ def class_labels(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     if y_true.dtype not in _INDEX_TYPES:
         y_true = op.Cast(y_true, to=int(ir.DataType.INT64))
     return y_true
+
+
+def _softplus(op: Emitter, x: ir.Value) -> ir.Value:
+    """log(1 + exp(x)) with a gradient that is right at 0, too.
+
+    The usual max(x, 0) + log(1 + exp(-|x|)) has two kinks at 0, which cancel, but not for rules
+    that call both slopes 0: a network that starts at zero would not learn from negatives.
+    """
+    sizes = static_shape(x)[1:]
+    known = [size for size in sizes if isinstance(size, int)]
+    if len(known) == len(sizes) and math.prod(known) <= _FEW:
+        small: ir.Value = op.Softplus(x)
+        return small
+    # ONNX Runtime computes Softplus one number at a time: above about 1,000 numbers more nodes
+    # are faster (at 65,536 with the gradient: 0.7 ms against 1.2 ms).
+    top = op.Relu(x)
+    both = op.Add(op.Exp(op.Sub(x, top)), op.Exp(op.Neg(top)))
+    large: ir.Value = op.Add(top, op.Log(both))
+    return large
 
 
 def _share(op: Emitter, whole: float, y_pred: ir.Value) -> float | ir.Value:

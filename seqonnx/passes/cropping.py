@@ -109,7 +109,7 @@ def _slice_input(op: Emitter, conv: ir.Node, x: ir.Value, needed: Sequence[int])
     axes = list(range(2, 2 + len(needed)))
     with op.scope((conv.name or "").rpartition("/")[0]):
         sliced = op.Slice(x, [0] * len(needed), list(needed), axes)
-    producer = sliced.producer()
-    op.graph.remove(producer)
-    op.graph.insert_before(conv, producer)
+    node = op.graph[-1]
+    op.graph.remove(node)
+    op.graph.insert_before(conv, node)
     conv.replace_input_with(0, sliced)

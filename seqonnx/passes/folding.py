@@ -24,12 +24,24 @@ def fold(graph: ir.Graph) -> None:
         graph: inference graph with its weights as initializers and its outputs declared.
     """
     model = ir.Model(graph, ir_version=IR_VERSION)
-    before = {node for node in graph}
+    before = set(graph)
     RewritePass(_RULES)(model)
     optimizer.fold_constants(model, onnx_shape_inference=False)
-    common_passes.IdentityEliminationPass()(model)
+    _drop_identities(graph)
     common_passes.RemoveUnusedNodesPass()(model)
     _name_new(graph, before)
+
+
+def _drop_identities(graph: ir.Graph) -> None:
+    """Remove Identity nodes, but not those that carry the name of a graph output.
+
+    (The pass of onnx_ir renames another graph output where both carry one value.)
+    """
+    for node in list(graph):
+        source, value = node.inputs[0] if len(node.inputs) > 0 else None, node.outputs[0]
+        if node.op_type == "Identity" and source is not None and not value.is_graph_output():
+            value.replace_all_uses_with(source)
+            graph.remove(node, safe=True)
 
 
 def _name_new(graph: ir.Graph, before: set[ir.Node]) -> None:

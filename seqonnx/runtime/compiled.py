@@ -19,7 +19,8 @@ class Compiled:
     """Runs what was emitted into one graph on arrays.
 
     Variables that entered the graph as inputs are given their current value at every run, so the
-    session outlives training.
+    session outlives training. Variables that the emission updates get their new value at every
+    run.
 
     Args:
         op: the emitter, with its inputs and outputs declared.
@@ -39,6 +40,10 @@ class Compiled:
         special = self._fed.keys() | self._noise.keys()
         self._inputs = [value for value in op.graph.inputs if value.name not in special]
         self._names = [str(value.name) for value in self._inputs]
+        self._count = len(op.graph.outputs)
+        self._updated = list(op.updates)
+        for variable, value in op.updates.items():
+            op.output(value, f"next/{variable.path}")
         self._session = Session(to_bytes(op.graph), device or select_device())
 
     def run(
@@ -61,7 +66,10 @@ class Compiled:
             for name, shape in self._noise.items():
                 actual = [d if isinstance(d, int) else sizes[str(d)] for d in shape]
                 feeds[name] = uniform_noise(seed, step, name, actual)
-        return self._session.run(feeds)
+        results = self._session.run(feeds)
+        for variable, new in zip(self._updated, results[self._count :], strict=True):
+            variable.assign_stored(new)
+        return results[: self._count]
 
     def _sizes(self, feeds: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:
         """Actual sizes of the symbolic dimensions of the inputs."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import onnx_ir as ir
+import onnx_ir.passes.common as common_passes
 
 from seqonnx.graph import Emitter, Variable
-from seqonnx.passes.cropping import crop_dead_borders
+from seqonnx.graph.versions import IR_VERSION
 from seqonnx.passes.layout import move_transposes
 from seqonnx.symbolic.network import emit_network, graph_input
 from seqonnx.symbolic.tensor import SymbolicTensor
@@ -21,6 +22,7 @@ def emit_forward(
     outputs: Sequence[SymbolicTensor],
     *,
     training: bool,
+    with_losses: bool = False,
 ) -> tuple[list[ir.Value], list[ir.Value]]:
     """Emit a model's forward pass into an empty graph.
 
@@ -29,6 +31,7 @@ def emit_forward(
         inputs: model inputs; each becomes a graph input, called `input` unless it has a name.
         outputs: tensors wanted.
         training: whether dropout drops and batch statistics are used.
+        with_losses: whether what layers add to the loss stays in the graph (`op.losses`).
 
     Returns:
         The graph values of the inputs and of the outputs. They are not declared as graph outputs.
@@ -38,20 +41,32 @@ def emit_forward(
         for tensor in inputs
     ]
     results = emit_network(op, inputs, outputs, values, training)
-    return values, _settle(op, results, training)
+    unwanted = len(op.losses) > 0 and not with_losses
+    if unwanted:
+        op.losses.clear()
+    return values, _settle(op, results, prune=unwanted)
 
 
-def _settle(op: Emitter, results: list[ir.Value], training: bool) -> list[ir.Value]:
-    """Put the graph in order; what the emitter remembers follows the rewritten graph."""
+def _settle(op: Emitter, results: list[ir.Value], *, prune: bool) -> list[ir.Value]:
+    """Move Transposes out of the way; what the emitter remembers follows the rewritten graph.
+
+    Args:
+        op: emitter of the graph.
+        results: values of the outputs.
+        prune: whether there are nodes that nothing needs.
+
+    Returns:
+        The values of the outputs afterwards.
+    """
     updated: list[Variable] = list(op.updates)
     kept = [*results, *op.updates.values(), *op.losses]
     op.graph.outputs.extend(kept)
-    move_transposes(op.graph, any_order=op.noise.values())
-    op.refresh_names()
-    if training:
-        crop_dead_borders(op)
+    if prune:
+        common_passes.RemoveUnusedNodesPass()(ir.Model(op.graph, ir_version=IR_VERSION))
+    move_transposes(op.graph, any_order=list(op.noise.values()))
     moved = list(op.graph.outputs)
     op.graph.outputs.clear()
+    op.refresh_names()
     first, second = len(results), len(results) + len(updated)
     op.updates = dict(zip(updated, moved[first:second], strict=True))
     op.losses = moved[second:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -10,7 +10,9 @@ import numpy.typing as npt
 from seqonnx.graph import Emitter, Variable, last_change
 from seqonnx.graph.serde import to_bytes
 from seqonnx.runtime import Device, Session
+from seqonnx.runtime.compiled import Compiled
 from seqonnx.symbolic import SymbolicTensor, emit_forward
+from seqonnx.training.inputs import with_ranks
 
 
 class Forward:
@@ -24,6 +26,7 @@ class Forward:
         outputs: tensors wanted.
         variables: weights whose change makes the session old.
         device: where to run.
+        structured: arranges one array per output as the model's user wants them.
     """
 
     def __init__(
@@ -32,11 +35,13 @@ class Forward:
         outputs: Sequence[SymbolicTensor],
         variables: Sequence[Variable],
         device: Device,
+        structured: Callable[[Sequence[Any]], Any],
     ) -> None:
         self._inputs = list(inputs)
         self._outputs = list(outputs)
         self._variables = list(variables)
         self.device = device
+        self.structured = structured
         self._session: Session | None = None
         self._built_at = -1
         self._checked_at = -1
@@ -45,7 +50,7 @@ class Forward:
     def run(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Return the outputs for one array per input."""
         session = self._current()
-        return session.run(dict(zip(self._names, arrays, strict=True)))
+        return session.run(dict(zip(self._names, with_ranks(arrays, self._inputs), strict=True)))
 
     def _current(self) -> Session:
         """The session for the weights as they are now."""
@@ -55,11 +60,40 @@ class Forward:
         newest = max((variable.changed_at for variable in self._variables), default=0)
         if self._session is None or newest > self._built_at:
             op = Emitter()
-            values, results = emit_forward(op, self._inputs, self._outputs, training=False)
-            for tensor, value in zip(self._outputs, results, strict=True):
-                op.output(value, tensor.name)
-            self._names = [str(value.name) for value in values]
+            self._names = _emit(op, self._inputs, self._outputs, training=False)
             self._session = Session(to_bytes(op.graph), self.device, name="forward pass")
             self._built_at = newest
         self._checked_at = change
         return self._session
+
+
+def compile_training_call(
+    inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], device: Device
+) -> Compiled:
+    """Return a model's forward pass in training mode, for calls on arrays.
+
+    Args:
+        inputs: model inputs.
+        outputs: tensors wanted.
+        device: where to run.
+
+    Returns:
+        The compiled pass; every run updates moving statistics.
+    """
+    op = Emitter(weights_as="input")
+    _emit(op, inputs, outputs, training=True)
+    return Compiled(op, device)
+
+
+def _emit(
+    op: Emitter,
+    inputs: Sequence[SymbolicTensor],
+    outputs: Sequence[SymbolicTensor],
+    *,
+    training: bool,
+) -> list[str]:
+    """Emit the pass and declare its outputs; returns the names of the inputs."""
+    values, results = emit_forward(op, inputs, outputs, training=training)
+    for tensor, value in zip(outputs, results, strict=True):
+        op.output(value, tensor.name)
+    return [str(value.name) for value in values]

@@ -14,8 +14,9 @@ from seqonnx.callbacks import CallbackList
 from seqonnx.training.batches import Batch, Batches
 from seqonnx.training.forward import Forward
 from seqonnx.training.prefetch import prefetch
-from seqonnx.training.runner import Staged, StepRunner
+from seqonnx.training.runner import Staged
 from seqonnx.training.trainer import Trainer
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -55,51 +56,60 @@ def fit(
         validation: data to measure on, or None.
         stopped: whether a callback has asked to stop; asked after every batch and epoch.
     """
-    callbacks.on_train_begin()
-    logs: dict[str, float] = {}
-    for epoch in epochs:
-        if not batches.ready():
-            break
-        callbacks.on_epoch_begin(epoch)
-        _train_epoch(trainer, batches, callbacks, stopped)
-        logs = trainer.train_logs()
-        if validation is not None and validation.due(epoch):
-            measured = evaluate(trainer, validation.batches, callbacks)
-            logs.update({f"val_{name}": value for name, value in measured.items()})
-        callbacks.on_epoch_end(epoch, logs)
-        if stopped():
-            break
-    callbacks.on_train_end(logs)
+    with closing(callbacks):
+        callbacks.on_train_begin()
+        logs: dict[str, float] = {}
+        for epoch in epochs:
+            if not batches.ready():
+                break
+            callbacks.on_epoch_begin(epoch)
+            _train_epoch(trainer, batches, callbacks, stopped)
+            logs = trainer.train_logs()
+            if validation is not None and validation.due(epoch):
+                measured = _measure(trainer, validation.batches, callbacks)
+                logs.update({f"val_{name}": value for name, value in measured.items()})
+            callbacks.on_epoch_end(epoch, logs)
+            if stopped():
+                break
+        callbacks.on_train_end(logs)
 
 
 def evaluate(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> dict[str, float]:
     """Return loss and metrics over `batches`, loss first."""
-    callbacks.on_test_begin()
-    trainer.reset_test_measures()
-    source = (trainer.stage_test(batch) for batch in batches.epoch(None))
-    with closing(prefetch(source, batches.depth)) as stream:
-        for index, (runner, staged) in enumerate(stream):
-            callbacks.on_test_batch_begin(index)
-            runner.run(staged)
-            callbacks.batch_done("test", index, trainer.test_logs)
-    logs = trainer.test_logs()
-    callbacks.on_test_end(logs)
-    return logs
+    with closing(callbacks):
+        return _measure(trainer, batches, callbacks)
 
 
 def predict(
     forward: Forward, batches: Batches, callbacks: CallbackList
 ) -> list[list[npt.NDArray[Any]]]:
     """Return the outputs of every batch."""
-    callbacks.on_predict_begin()
     collected: list[list[npt.NDArray[Any]]] = []
-    for index, batch in enumerate(batches.epoch(None)):
-        callbacks.on_predict_batch_begin(index)
-        outputs = forward.run(list(batch.x))
-        collected.append(outputs)
-        callbacks.batch_done("predict", index, dict, outputs=outputs)
-    callbacks.on_predict_end()
+    with closing(callbacks):
+        callbacks.on_predict_begin()
+        with closing(prefetch(batches.epoch(None), batches.depth)) as stream:
+            for index, batch in enumerate(stream):
+                callbacks.on_predict_batch_begin(index)
+                outputs = forward.run(batch.x)
+                collected.append(outputs)
+                callbacks.batch_done("predict", index, dict, outputs=forward.structured(outputs))
+        callbacks.on_predict_end()
     return collected
+
+
+def _measure(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> dict[str, float]:
+    """Run the measuring step over `batches`."""
+    callbacks.on_test_begin()
+    trainer.begin_testing()
+    source = map(trainer.stage_test, batches.epoch(None))
+    with closing(prefetch(source, batches.depth)) as stream:
+        for index, staged in enumerate(stream):
+            callbacks.on_test_batch_begin(index)
+            trainer.test(staged)
+            callbacks.batch_done("test", index, trainer.test_logs)
+    logs = trainer.test_logs()
+    callbacks.on_test_end(logs)
+    return logs
 
 
 def _train_epoch(
@@ -108,18 +118,18 @@ def _train_epoch(
     """Run one epoch, or the part of it until a callback asks to stop."""
     rng = np.random.default_rng([trainer.seed, trainer.epochs])
     trainer.epochs += 1
-    trainer.reset_train_measures()
+    trainer.begin_training()
     source = _staged(trainer, batches.epoch(rng))
     with closing(prefetch(source, batches.depth)) as stream:
-        for index, (runner, staged) in enumerate(stream):
+        for index, staged in enumerate(stream):
             callbacks.on_train_batch_begin(index)
-            trainer.train(runner, staged)
+            trainer.train(staged)
             callbacks.batch_done("train", index, trainer.train_logs)
             if stopped():
                 break
 
 
-def _staged(trainer: Trainer, batches: Iterator[Batch]) -> Iterator[tuple[StepRunner, Staged]]:
+def _staged(trainer: Trainer, batches: Iterator[Batch]) -> Iterator[Staged]:
     """Stage batches for the steps to come; runs in the prefetching thread."""
     for step, batch in enumerate(batches, start=trainer.step):
         yield trainer.stage_train(batch, step)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx.graph import Dim
 from seqonnx.runtime import CPU, Binding, DeviceArray, Session
 from seqonnx.runtime.noise import uniform_noise
 from seqonnx.training.state import DeviceState
@@ -17,10 +18,15 @@ from seqonnx.training.step import StepGraph
 
 @dataclass(frozen=True)
 class Staged:
-    """One batch on the device, ready to run."""
+    """One batch on the device, ready to run.
 
+    Args:
+        kind: what the step graph depends on besides the model; tells which runner takes it.
+        arrays: data and noise by the name of the graph's input.
+    """
+
+    kind: Hashable
     arrays: Mapping[str, DeviceArray]
-    size: int
 
 
 class StepRunner:
@@ -43,30 +49,36 @@ class StepRunner:
             name: DeviceArray.from_numpy(value, CPU) for name, value in self._scalars.items()
         }
         self._bindings: list[Binding] = []
-        state.hold(graph.reads)
+        state.hold(graph.reads, graph.writes)
 
     def stage(
-        self, arrays: Sequence[npt.NDArray[Any]], *, seed: int = 0, step: int = 0
+        self,
+        kind: Hashable,
+        arrays: Sequence[npt.NDArray[Any]],
+        *,
+        seed: int = 0,
+        step: int = 0,
     ) -> Staged:
         """Put a batch and its noise on the device; may run in another thread than `run`.
 
         Args:
+            kind: kind of the batch, for `Staged`.
             arrays: model inputs, targets, sample weights, in the order of the graph's inputs.
             seed: seed of the noise.
             step: counter of the noise.
         """
         device = self._state.device
-        names = self._graph.batch
         staged = {
             name: DeviceArray.from_numpy(array, device)
-            for name, array in zip(names, arrays, strict=True)
+            for name, array in zip(self._graph.batch, arrays, strict=True)
         }
-        size = arrays[0].shape[0]
-        for name, shape in self._graph.noise.items():
-            actual = [d if isinstance(d, int) else size for d in shape]
-            noise = uniform_noise(seed, step, name, actual)
-            staged[name] = DeviceArray.from_numpy(noise, device)
-        return Staged(staged, size)
+        if len(self._graph.noise) > 0:
+            sizes = _sizes(self._graph.batch.values(), arrays)
+            for name, shape in self._graph.noise.items():
+                actual = [d if isinstance(d, int) else sizes[d] for d in shape]
+                noise = uniform_noise(seed, step, name, actual)
+                staged[name] = DeviceArray.from_numpy(noise, device)
+        return Staged(kind, staged)
 
     def run(self, staged: Staged, **scalars: float) -> None:
         """Run one step on a staged batch; the new state is on the other side afterwards.
@@ -76,17 +88,17 @@ class StepRunner:
             **scalars: value of each scalar input, such as `learning_rate`.
 
         Raises:
-            ExecutionError: if ONNX Runtime fails; names the layer.
+            ExecutionError: if ONNX Runtime fails; names the layer. The state is as before.
         """
         for name, value in scalars.items():
             self._scalars[name][...] = value
-        if not self._bindings:
+        if len(self._bindings) == 0:
             self._bindings = [self._bind(side, staged) for side in (0, 1)]
-        binding = self._bindings[self._state.side]
-        for name, array in staged.arrays.items():
-            binding.set_input(name, array)
-        binding.run()
-        self._state.stepped()
+        with self._state.stepping() as side:
+            binding = self._bindings[side]
+            for name, array in staged.arrays.items():
+                binding.set_input(name, array)
+            binding.run()
 
     def _bind(self, side: int, staged: Staged) -> Binding:
         """Bind the state so that a run reads `side` and writes the other."""
@@ -99,3 +111,12 @@ class StepRunner:
             for variable, name in self._graph.writes.items()
         }
         return self._session.bind(inputs | self._bound | dict(staged.arrays), outputs)
+
+
+def _sizes(shapes: Iterable[tuple[Dim, ...]], arrays: Iterable[npt.NDArray[Any]]) -> dict[Dim, int]:
+    """Actual sizes of the symbolic dimensions of the data."""
+    return {
+        dim: size
+        for shape, array in zip(shapes, arrays, strict=True)
+        for dim, size in zip(shape, array.shape, strict=True)
+    }

@@ -20,6 +20,7 @@ from seqonnx.graph.serde import to_bytes
 from seqonnx.losses import Loss
 from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
+from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import BATCH, SymbolicTensor, emit_forward
 
@@ -83,8 +84,8 @@ class StepGraph:
     """A built step: the model's bytes and what its inputs and outputs are."""
 
     model: bytes
-    batch: tuple[str, ...]
-    """Names of the data inputs: model inputs, then targets, then sample weights."""
+    batch: Mapping[str, tuple[Dim, ...]]
+    """Shapes of the data inputs by name: model inputs, then targets, then sample weights."""
     reads: Mapping[Variable, str]
     """Input name of every variable that the graph takes."""
     writes: Mapping[Variable, str]
@@ -139,7 +140,9 @@ def _emit_objective(
     op: Emitter, objective: Objective, *, training: bool
 ) -> tuple[list[ir.Value], ir.Value]:
     """Emit forward pass, loss and metric updates; returns the data inputs and the loss."""
-    inputs, outputs = emit_forward(op, objective.inputs, [objective.output], training=training)
+    inputs, outputs = emit_forward(
+        op, objective.inputs, [objective.output], training=training, with_losses=True
+    )
     y_pred = outputs[0]
     y_true = op.input(TARGET, objective.target_dtype, objective.target_shape)
     batch = [*inputs, y_true]
@@ -209,6 +212,7 @@ def _finish(
         output.shape = ir.Shape(variable.stored().shape)
         output.type = ir.TensorType(ir_dtype(variable.dtype))
         names[variable] = str(output.name)
+    expand_batch_statistics(op.graph)
     reads = {
         variable: str(value.name)
         for variable, value in op.variables.items()
@@ -216,7 +220,7 @@ def _finish(
     }
     return StepGraph(
         model=to_bytes(op.graph),
-        batch=tuple(str(value.name) for value in batch),
+        batch={str(value.name): static_shape(value) for value in batch},
         reads=reads,
         writes=names,
         noise={name: static_shape(value) for name, value in op.noise.items()},

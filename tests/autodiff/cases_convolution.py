@@ -23,6 +23,7 @@ CONV = [
     conv((2, 3, 6, 6), (4, 3, 4, 4), "same-lower", auto_pad="SAME_LOWER"),
     conv((2, 3, 6, 6), (4, 3, 3, 3), "auto-valid", auto_pad="VALID"),
     conv((2, 10, 5, 5), (4, 10, 3, 3), "many-channels", pads=[1, 1, 1, 1]),
+    conv((2, 10, 5, 4), (3, 10, 2, 3), "many-channels-uneven", pads=[1, 0, 0, 2]),
     conv((2, 10, 7, 6), (3, 10, 3, 2), "many-channels-stride", strides=[2, 1], pads=[1, 0, 0, 1]),
     conv((2, 10, 8, 7), (3, 10, 2, 2), "many-channels-dilation", dilations=[3, 2]),
     conv((2, 3, 8, 8), (2, 3, 5, 5), "wide-kernel", pads=[2, 2, 2, 2]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from gradient_check import Case
-from gradient_inputs import between, normal
+from gradient_inputs import away, between, normal
 
 CHANNELS = (normal(3), normal(3, seed=1))
 STATISTICS = (normal(3, seed=2), between(0.5, 2, 3))
@@ -82,4 +82,19 @@ OTHERS = [
     ),
 ]
 
-CASES = [*BATCH, *OTHERS]
+WEIGHTED = [
+    Case("RMSNormalization", (normal(3, 6), normal(6)), {"epsilon": 0.01}),
+    Case("RMSNormalization", (normal(3, 4, 6), normal(4, 6)), {"axis": 1}, label="two"),
+    Case("MeanVarianceNormalization", (normal(2, 3, 4, 2),)),
+    Case("MeanVarianceNormalization", (normal(2, 3, 4),), {"axes": [1, 2]}, label="axes"),
+    Case(
+        "GroupNormalization",
+        (normal(2, 4, 3, 2), normal(4), normal(4, seed=1)),
+        {"num_groups": 2, "epsilon": 0.01},
+    ),
+    Case("LpNormalization", (normal(3, 4),)),
+    Case("LpNormalization", (away(2, 3, 4),), {"axis": 1, "p": 1}, label="one"),
+    Case("LRN", (normal(2, 5, 3, 2),), {"size": 3, "alpha": 0.5, "bias": 1.5}),
+]
+
+CASES = [*WEIGHTED, *BATCH, *OTHERS]

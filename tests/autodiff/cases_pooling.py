@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from gradient_check import Case
-from gradient_inputs import distinct, normal
+from gradient_inputs import away, distinct, normal
+
+NOT_THERE = "ONNX Runtime 1.31 has no GlobalLpPool of operator set 22"
 
 
 def pool(op_type: str, shape: tuple, label: str, **attributes: object) -> Case:
@@ -52,4 +55,18 @@ GLOBAL = [
     Case("GlobalMaxPool", (distinct(2, 3, 4),), label="1d"),
 ]
 
-CASES = [*SHARED, *AVERAGE, *GLOBAL]
+NORMS = [
+    Case("GlobalLpPool", (away(2, 3, 4, 5),), onnxruntime=False, why=NOT_THERE),
+    Case("GlobalLpPool", (away(2, 3, 4),), {"p": 3}, label="3", onnxruntime=False, why=NOT_THERE),
+    Case("LpPool", (away(2, 3, 5, 6),), {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    Case("LpPool", (away(2, 3, 5, 6),), {"kernel_shape": [3, 2], "p": 1}, label="1"),
+    Case("LpPool", (away(2, 3, 5),), {"kernel_shape": [3], "pads": [1, 1], "p": 3}, label="3"),
+    Case(
+        "MaxUnpool",
+        (normal(1, 1, 2, 2), np.array([[[[5, 7], [13, 15]]]])),
+        {"kernel_shape": [2, 2], "strides": [2, 2]},
+        batch=(),
+    ),
+]
+
+CASES = [*NORMS, *SHARED, *AVERAGE, *GLOBAL]

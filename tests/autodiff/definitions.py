@@ -2,7 +2,9 @@
 
 Found with onnx 1.23: MaxPool with stride 1 mixes up its axes and numbers the maxima of padded pools
 wrongly; ConvTranspose fails for groups and ignores the sizes that `output_shape` and `auto_pad`
-ask for; GlobalMaxPool is wrong in one dimension; Erf rounds to float32.
+ask for; GlobalMaxPool is wrong in one dimension; Erf, GroupNormalization and
+MeanVarianceNormalization compute in float32; LpNormalization with p = 1 sums without absolute
+values; LRN leaves out the last channel; GlobalLpPool is not there.
 """
 
 from __future__ import annotations
@@ -30,6 +32,42 @@ class Erf(OpRun):
 class GlobalMaxPool(OpRun):
     def _run(self, x):
         return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
+
+
+class GlobalLpPool(OpRun):
+    def _run(self, x, p=None):
+        axes = tuple(range(2, x.ndim))
+        return ((np.abs(x) ** p).sum(axis=axes, keepdims=True) ** (1 / p),)
+
+
+class LpNormalization(OpRun):
+    def _run(self, x, axis=None, p=None):
+        return (x / (np.abs(x) ** p).sum(axis=axis, keepdims=True) ** (1 / p),)
+
+
+class MeanVarianceNormalization(OpRun):
+    def _run(self, x, axes=None):
+        axes = tuple(axes or (0, 2, 3))
+        centred = x - x.mean(axis=axes, keepdims=True)
+        return (centred / (np.sqrt((centred**2).mean(axis=axes, keepdims=True)) + 1e-9),)
+
+
+class GroupNormalization(OpRun):
+    def _run(self, x, scale, bias, epsilon=None, num_groups=None, stash_type=None):
+        folded = x.reshape(x.shape[0], num_groups, -1)
+        centred = folded - folded.mean(axis=2, keepdims=True)
+        normal = centred / np.sqrt((centred**2).mean(axis=2, keepdims=True) + epsilon)
+        shape = [-1] + [1] * (x.ndim - 2)
+        return (normal.reshape(x.shape) * scale.reshape(shape) + bias.reshape(shape),)
+
+
+class LRN(OpRun):
+    def _run(self, x, alpha=None, beta=None, bias=None, size=None):
+        total = np.empty_like(x)
+        for c in range(x.shape[1]):
+            near = x[:, max(0, c - (size - 1) // 2) : c + size // 2 + 1]
+            total[:, c] = (near**2).sum(axis=1)
+        return (x / (bias + alpha / size * total) ** beta,)
 
 
 class MaxPool(OpRun):
@@ -128,4 +166,14 @@ class ConvTranspose(OpRun):
         return (y if b is None else y + b.reshape([-1] + [1] * n),)
 
 
-CORRECTED = [Erf, GlobalMaxPool, MaxPool, ConvTranspose]
+CORRECTED = [
+    Erf,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GroupNormalization,
+    LRN,
+    LpNormalization,
+    MaxPool,
+    MeanVarianceNormalization,
+    ConvTranspose,
+]

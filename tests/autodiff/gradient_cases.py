@@ -5,6 +5,7 @@ from __future__ import annotations
 import cases_arithmetic
 import cases_convolution
 import cases_indexing
+import cases_losses
 import cases_normalization
 import cases_pooling
 import cases_reduction
@@ -18,4 +19,5 @@ CASES = [
     *cases_convolution.CASES,
     *cases_pooling.CASES,
     *cases_normalization.CASES,
+    *cases_losses.CASES,
 ]

@@ -46,7 +46,8 @@ class Case:
             where float64 or the reference evaluator will not do (`why` says so).
         forward: NumPy definition, where the reference evaluator's forward pass is not to be
             trusted (`why` says so).
-        why: reason for the two above.
+        onnxruntime: whether ONNX Runtime has the operator (`why` if not).
+        why: reason for the three above.
     """
 
     op_type: str
@@ -61,6 +62,7 @@ class Case:
     tolerance: float = 1e-6
     dtype: str = "float64"
     forward: Callable[..., Any] | None = None
+    onnxruntime: bool = True
     why: str = ""
 
     def __str__(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import re
+from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -203,16 +203,12 @@ def test_second_rule_for_an_operator_is_refused(own_registry):
 
 
 def test_every_module_with_rules_is_listed():
-    rules.load()
-    sources = {rule.__module__.rpartition(".")[2] for rule in registry._rules.values()} & {
-        module.name for module in pkgutil.iter_modules(rules.__path__)
+    registering = {
+        path.stem
+        for path in Path(rules.__file__).parent.glob("*.py")
+        if re.search(r"^(@gradient|nondifferentiable)\(", path.read_text("utf-8"), re.MULTILINE)
     }
-    assert sources == set(rules.FAMILIES)
-    for module in pkgutil.iter_modules(rules.__path__):
-        text = importlib.import_module(f"{rules.__name__}.{module.name}").__file__
-        with open(text, encoding="utf-8") as file:
-            registers = "@gradient(" in file.read()
-        assert registers == (module.name in rules.FAMILIES), module.name
+    assert registering == set(rules.FAMILIES)
 
 
 @pytest.mark.parametrize(

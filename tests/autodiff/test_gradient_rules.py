@@ -45,11 +45,10 @@ def test_symbolic_batch_and_every_mask_give_the_same_gradient(case: Case) -> Non
         assert_close(actual, wanted, 1e-12 if case.reference else 1e-5, f"input {index} alone")
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("symbolic", [False, True], ids=["static", "symbolic"])
-def test_float32_on_onnxruntime_agrees_with_float64(case: Case, symbolic: bool) -> None:
+@pytest.mark.parametrize("case", [case for case in CASES if case.onnxruntime], ids=str)
+def test_float32_on_onnxruntime_agrees_with_float64(case: Case) -> None:
     cotangents, gradients = gradients_of(case)
-    built = differentiate(case, cotangents, case.wanted, "float32", symbolic)
+    built = differentiate(case, cotangents, case.wanted, "float32", True)
     for actual, wanted in zip(built.run(reference=False), gradients, strict=True):
         assert actual.dtype == np.float32
         assert_close(actual, wanted, 1e-4, "float32 on ONNX Runtime")

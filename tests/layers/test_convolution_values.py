@@ -6,8 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
+from emission import runtime
 
 from seqonnx import layers
+from seqonnx.graph import Emitter
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
@@ -146,9 +148,9 @@ def test_average_pooling_leaves_out_the_padding(window, strides, padding, data_f
 @pytest.mark.parametrize("rank", [1, 3])
 def test_poolings_of_other_ranks(rank):
     x = images(2, *(6, 4, 5)[:rank], 3)
-    for name in ("Max", "Average"):
+    for name, short in (("Max", "max"), ("Average", "avg")):
         layer = getattr(layers, f"{name}Pooling{rank}D")(2)
-        pool = getattr(functional, f"{name[:3].lower()}_pool{rank}d")
+        pool = getattr(functional, f"{short}_pool{rank}d")
         expected = pool(torch.tensor(to_first(x).copy()), 2)
         np.testing.assert_allclose(layer(x), to_last(expected), rtol=1e-5, atol=1e-6)
 
@@ -187,10 +189,6 @@ def test_image_size_may_be_unknown(padding, strides):
 
 
 def emitted_with_unknown_size(layer):
-    from emission import runtime
-
-    from seqonnx.graph import Emitter
-
     op = Emitter()
     x = op.input("x", "float32", ("batch", "height", "width", 3))
     op.output(layer.emit(op, x, training=False), "y")

@@ -135,7 +135,7 @@ def test_arrays_functions_and_classes_are_initializers():
 
 @pytest.mark.parametrize("identifier", ["foo", 3, None, {"class_name": "foo", "config": {}}])
 def test_unknown_identifier_is_refused(identifier):
-    with pytest.raises(ValueError, match="^Could not interpret initializer identifier: "):
+    with pytest.raises(ValueError, match=r"^Could not interpret initializer identifier: "):
         initializers.get(identifier)
 
 

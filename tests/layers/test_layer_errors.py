@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from seqonnx import layers
+from seqonnx.graph import Emitter
 from seqonnx.layers import Input
 
 
@@ -204,12 +205,14 @@ def test_average_pooling_has_no_default_size():
 
 @pytest.mark.parametrize("layer", [layers.Dense(3), layers.Conv2D(3, 3)], ids=["dense", "conv"])
 def test_kernel_before_build(layer):
-    with pytest.raises(AttributeError, match="^You must build the layer before accessing `kernel`"):
+    with pytest.raises(
+        AttributeError, match=r"^You must build the layer before accessing `kernel`"
+    ):
         _ = layer.kernel
 
 
 def test_statistics_before_build():
-    with pytest.raises(AttributeError, match="^You must build the layer before .*`moving_mean`"):
+    with pytest.raises(AttributeError, match=r"^You must build the layer before .*`moving_mean`"):
         _ = layers.BatchNormalization().moving_mean
 
 
@@ -229,15 +232,14 @@ def test_built_layer_keeps_its_input_size():
 
 
 def test_noise_needs_a_known_size():
+    op = Emitter()
+    x = op.input("x", "float32", ("batch", None))
     with pytest.raises(ValueError, match="Noise needs an input of known size"):
-        from seqonnx.graph import Emitter
-
-        op = Emitter()
-        layers.Dropout(0.5).emit(op, op.input("x", "float32", ("batch", None)), True)
+        layers.Dropout(0.5).emit(op, x, True)
 
 
 def test_unknown_class_is_refused_with_the_known_ones():
     with pytest.raises(
-        ValueError, match="^Could not locate class 'Foo'.*Known layers: Activation,"
+        ValueError, match=r"^Could not locate class 'Foo'.*Known layers: Activation,"
     ):
         layers.deserialize({"class_name": "Foo", "config": {}})

@@ -10,6 +10,7 @@ from emission import reference, runtime
 
 from seqonnx import layers
 from seqonnx.graph import Emitter
+from seqonnx.passes.batch_statistics import expand_batch_statistics
 
 RNG = np.random.default_rng(3)
 
@@ -22,6 +23,7 @@ def training_graph(layer: layers.Layer, x: np.ndarray) -> Emitter:
     op.output(layer.emit(op, value, training=True), "y")
     for variable, new in op.updates.items():
         op.output(new, f"new/{variable.name}")
+    expand_batch_statistics(op.graph)
     return op
 
 
@@ -152,6 +154,7 @@ def test_batch_normalization_called_twice_moves_on():
     x = op.input("x", "float32", ("batch", 1))
     layer.emit(op, layer.emit(op, x, True), True)
     op.output(op.updates[layer.moving_mean], "mean")
+    expand_batch_statistics(op.graph)
     # The first call sees mean 4, the second mean 0: ((0 + 4) / 2 + 0) / 2.
     assert runtime(op, {"x": np.array([[3.0], [5.0]], np.float32)})[0] == pytest.approx(1.0)
 

@@ -65,11 +65,11 @@ def test_regularizer_survives_json(regularizer):
 def test_illegal_regularizers_are_refused():
     assert regularizers.get(None) is None
     assert regularizers.serialize(None) is None
-    with pytest.raises(ValueError, match="^Could not interpret regularizer identifier: foo$"):
+    with pytest.raises(ValueError, match=r"^Could not interpret regularizer identifier: foo$"):
         regularizers.get("foo")
-    with pytest.raises(ValueError, match="argument l2: expected a non-negative float.*nan"):
+    with pytest.raises(ValueError, match=r"argument l2: expected a non-negative float.*nan"):
         regularizers.L2(float("nan"))
-    with pytest.raises(ValueError, match="Invalid value for argument `mode`"):
+    with pytest.raises(ValueError, match=r"Invalid value for argument `mode`"):
         regularizers.OrthogonalRegularizer(mode="x")
     with pytest.raises(ValueError, match="must have rank 2"):
         evaluate(regularizers.OrthogonalRegularizer().emit, np.ones((2, 2, 2)))
@@ -137,5 +137,5 @@ def test_constraint_survives_json(constraint):
 def test_illegal_constraints_are_refused():
     assert constraints.get(None) is None
     assert constraints.serialize(None) is None
-    with pytest.raises(ValueError, match="^Could not interpret constraint identifier: foo$"):
+    with pytest.raises(ValueError, match=r"^Could not interpret constraint identifier: foo$"):
         constraints.get("foo")

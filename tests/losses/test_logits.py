@@ -79,7 +79,8 @@ def test_sigmoid_is_not_taken_for_a_softmax():
     assert "LogSoftmax" not in found
 
 
-def test_zero_logits_have_the_gradient_of_the_definition():
+@pytest.mark.parametrize("outputs", [1, 100])
+def test_zero_logits_have_the_gradient_of_the_definition(outputs):
     """sigmoid(0) - y: a network that starts at zero must learn from negatives, too."""
 
     def emit(op, values):
@@ -88,6 +89,14 @@ def test_zero_logits_have_the_gradient_of_the_definition():
         one = op.constant(np.ones((), np.float32))
         return [grad for grad in backward(op, [(loss, one)], [x]) if grad is not None]
 
-    arrays = [np.array([[0.0], [1.0]], np.float32), np.zeros((2, 1), np.float32)]
-    grad = run_emission(emit, arrays, key="gradient at zero")[0]
-    np.testing.assert_allclose(grad, [[0.5], [-0.5]], rtol=1e-6)
+    logits = np.zeros((2, outputs), np.float32)
+    y_true = np.array([[0.0], [1.0]], np.float32) * np.ones_like(logits)
+    grad = run_emission(emit, [y_true, logits], key="gradient at zero")[0]
+    np.testing.assert_allclose(grad, (0.5 - y_true) / outputs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [1, 100])
+def test_large_logits_stay_exact(outputs):
+    x = np.linspace(-300, 300, 3 * outputs).reshape(3, outputs)
+    loss = losses.BinaryCrossentropy(from_logits=True)
+    assert loss(np.zeros_like(x), x) == pytest.approx(np.logaddexp(0, x).mean(), rel=1e-6)

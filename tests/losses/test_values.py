@@ -78,6 +78,12 @@ CASES = {
     ),
     "bce": (losses.BinaryCrossentropy(), BITS, S, bce(BITS, S)),
     "bce from logits": (losses.BinaryCrossentropy(from_logits=True), BITS, X, bce(BITS, S)),
+    "bce of many logits": (
+        losses.BinaryCrossentropy(from_logits=True),
+        np.tile(BITS, 3),
+        np.tile(X, 3),
+        bce(BITS, S),
+    ),
     "bce smoothed": (
         losses.BinaryCrossentropy(label_smoothing=0.2),
         BITS,

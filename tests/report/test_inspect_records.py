@@ -63,8 +63,8 @@ def bottleneck_macs(stride_on_3x3=True):
 def vgg19_macs():
     """MACs of VGG-19 at 224x224 from the table of the paper (Simonyan and Zisserman, 2014)."""
     total, channels, side = 0, 3, 224
-    for width, layers in ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)):
-        for _ in range(layers):
+    for width, depth in ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)):
+        for _ in range(depth):
             total += side * side * 9 * channels * width
             channels = width
         side //= 2

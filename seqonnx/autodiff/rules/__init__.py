@@ -15,6 +15,7 @@ FAMILIES = (
     "indexing",
     "scattering",
     "softmax",
+    "losses",
     "convolution",
     "max_pooling",
     "average_pooling",

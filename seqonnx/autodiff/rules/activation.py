@@ -11,14 +11,15 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import STEEP, positive
+from seqonnx.autodiff.rules.masks import STEEP, is_masked, positive
 from seqonnx.autodiff.rules.reading import float_attribute, given
 
 
 @gradient("", "Relu")
 def relu(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """Passes where the output is positive; 0 at 0."""
-    return op.Mul(dy, positive(op, node.outputs[0]))
+    y = node.outputs[0]
+    return dy if is_masked(dy, y) else op.Mul(dy, positive(op, y))
 
 
 @gradient("", "LeakyRelu")

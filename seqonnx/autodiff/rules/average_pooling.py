@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.masks import sign, zero_where
 from seqonnx.autodiff.rules.reading import given, rank, static_sizes
 from seqonnx.autodiff.rules.sizes import shaped, spread
 from seqonnx.autodiff.rules.window import Window, enlarge, window_of
@@ -81,3 +82,34 @@ def global_average_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradien
         return spread(op, dy, x, 1.0 / math.prod(sizes))
     count = op.ReduceProd(op.Shape(x, start=2), keepdims=0)
     return spread(op, op.Div(dy, op.Cast(count, to=dy.dtype)), x)
+
+
+@gradient("", "GlobalLpPool")
+def global_lp_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """The p-norm over space."""
+    return op.Mul(_power_slope(op, node), _shared_norm(op, node, dy))
+
+
+@gradient("", "LpPool")
+def lp_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """The p-norm over each window."""
+    x = given(node, 0)
+    window = window_of(
+        node, tuple(node.attributes.get_ints("kernel_shape", ())), x, node.outputs[0]
+    )
+    large = static_sizes(node, x, window.axes)
+    small = static_sizes(node, node.outputs[0], window.axes)
+    share = _multiply(op, _shared_norm(op, node, dy), window, large, small)
+    return shaped(op.Mul(_power_slope(op, node), share), x.shape)
+
+
+def _shared_norm(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
+    """dy / y^(p - 1), 0 where the norm is 0."""
+    y, p = node.outputs[0], node.attributes.get_int("p", 2)
+    return zero_where(op, op.Equal(y, 0.0), op.Div(dy, op.Pow(y, float(p - 1))))
+
+
+def _power_slope(op: RuleEmitter, node: ir.Node) -> ir.Value:
+    """sign(x) |x|^(p - 1)."""
+    x, p = given(node, 0), node.attributes.get_int("p", 2)
+    return x if p == 2 else op.Mul(sign(op, x), op.Pow(op.Abs(x), float(p - 1)))

@@ -11,9 +11,9 @@ from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.channels import channel_sum
 from seqonnx.autodiff.rules.reading import given, rank, static_sizes
 from seqonnx.autodiff.rules.sizes import shaped
-from seqonnx.autodiff.rules.weight_gradient import weight_gradient
+from seqonnx.autodiff.rules.weight_gradient import FEW_CHANNELS, weight_gradient
 from seqonnx.autodiff.rules.window import Window, window_of
-from seqonnx.graph import static_shape
+from seqonnx.graph import Dim, static_shape
 
 _WIDE = 5
 """From this kernel size on ConvTranspose is faster than a convolution with flipped weights."""
@@ -27,7 +27,7 @@ def conv(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     window = window_of(node, _kernel(node, w), x, node.outputs[0])
     dx = dw = None
     if op.needs(0):
-        flipped = op.device == "cpu" and _prefers_flipped(window, group)
+        flipped = op.device == "cpu" and _prefers_flipped(window, group, static_shape(x)[1])
         how = _flipped_convolution if flipped else _transposed_convolution
         dx = shaped(how(op, dy, w, window, group, x), x.shape)
     if op.needs(1):
@@ -79,14 +79,15 @@ def _transposed_window(
     return replace(window, before=before, after=after)
 
 
-def _prefers_flipped(window: Window, group: int) -> bool:
+def _prefers_flipped(window: Window, group: int, channels: Dim) -> bool:
     """Whether a convolution with flipped weights is faster than ConvTranspose (measured)."""
     reach = list(zip(window.extent, window.before, window.after, strict=True))
     if set(window.strides) != {1} or any(e - 1 < max(b, a) for e, b, a in reach):
         return False
     if max(window.kernel) == 1 or max(window.dilations) > 1 or group > 1:
         return True
-    return max(window.kernel) < _WIDE and any(window.before + window.after)
+    few = isinstance(channels, int) and channels <= FEW_CHANNELS
+    return not few and max(window.kernel) < _WIDE and any(window.before + window.after)
 
 
 def _flipped_convolution(
@@ -129,8 +130,8 @@ def _transposed_convolution(
     if rest is not None:
         return made
     missing = op.Sub(op.Shape(x, start=2), op.Shape(made, start=2))
-    zeros = [0] * len(window.kernel)
-    return op.Pad(made, op.Concat(zeros, missing, axis=0), None, window.axes)
+    zeros = [0] * (len(window.kernel) + 4)
+    return op.Pad(made, op.Concat(zeros, missing, axis=0))
 
 
 def _convolution(op: RuleEmitter, x: ir.Value, w: ir.Value, window: Window, group: int) -> ir.Value:

@@ -36,3 +36,22 @@ def equal(op: RuleEmitter, a: ir.Value, b: ir.Value) -> ir.Value:
 def zero_where(op: RuleEmitter, condition: ir.Value, value: ir.Value) -> ir.Value:
     """`value`, but 0 where `condition` holds, whatever stands there (infinity, NaN)."""
     return op.Where(condition, 0.0, value)
+
+
+def is_relu(x: ir.Value) -> bool:
+    """Whether a value comes out of a Relu."""
+    node = x.producer()
+    return node is not None and node.op_type == "Relu" and node.domain in {"", "ai.onnx"}
+
+
+def note_masked(grad: ir.Value, output: ir.Value) -> None:
+    """Remember that `grad` is 0 wherever `output` of a Relu is."""
+    grad.meta[_MASKED] = output
+
+
+def is_masked(grad: ir.Value, output: ir.Value) -> bool:
+    """Whether `grad` is known to be 0 wherever `output` of a Relu is."""
+    return grad.meta.get(_MASKED) is output
+
+
+_MASKED = "seqonnx.masked_by"

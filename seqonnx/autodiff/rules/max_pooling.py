@@ -10,9 +10,9 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import equal
+from seqonnx.autodiff.rules.masks import equal, is_relu, note_masked, positive
 from seqonnx.autodiff.rules.reading import given
-from seqonnx.autodiff.rules.sizes import fill_like, reshape_like, shaped
+from seqonnx.autodiff.rules.sizes import fill_like, reshape_like, shaped, zero_pad
 from seqonnx.autodiff.rules.window import Window, enlarge, window_of
 from seqonnx.graph import static_shape
 
@@ -20,6 +20,9 @@ _CONTINUOUS = frozenset(
     {"Conv", "ConvTranspose", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu"}
 )
 """Operators whose results tie only in flat regions, or at 0 where Relu has no gradient."""
+
+_NARROW = 64
+"""Width up to which a matrix product sums windows faster than a convolution."""
 
 _ATTRIBUTES = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
 
@@ -54,7 +57,7 @@ def _padded(op: RuleEmitter, made: ir.Value, window: Window, x: ir.Value) -> ir.
     """Zeros for what lies behind the last window."""
     rest = list(window.rest or ())
     if any(rest):
-        made = op.Pad(made, [0] * len(rest) + rest, None, window.axes)
+        made = zero_pad(op, made, [0] * len(rest), rest, window.axes)
     return shaped(made, x.shape)
 
 
@@ -67,13 +70,35 @@ def _by_comparison(
     a flat region, where it does not matter which element is taken, but the sum does: giving each
     its full gradient would multiply the gradient of the bias below.
     """
-    x = given(node, 0)
-    hits = equal(op, _cropped(op, x, window), _repeated(op, node.outputs[0], window))
+    x, y = given(node, 0), node.outputs[0]
+    hits = equal(op, _cropped(op, x, window), _repeated(op, y, window))
+    if is_relu(x):
+        # Here the map is smaller than where Relu's own rule would mask it.
+        dy = op.Mul(dy, positive(op, y))
+    share = op.Div(dy, _window_sums(op, hits, window, channels))
+    made = _padded(op, op.Mul(hits, _repeated(op, share, window)), window, x)
+    if is_relu(x):
+        note_masked(made, x)
+    return made
+
+
+def _window_sums(op: RuleEmitter, x: ir.Value, window: Window, channels: int) -> ir.Value:
+    """Sum of each window of a map that windows tile, shape as the pooled map.
+
+    The rows of a window lie one after another in memory, so that a matrix product sums them; on
+    narrow maps this is faster than a convolution for each channel.
+    """
     dtype = np.float32 if x.dtype is None else x.dtype.numpy()
-    ones = np.ones((channels, 1, *window.kernel), dtype)
-    ties = op.Conv(hits, ones, kernel_shape=window.kernel, strides=window.strides, group=channels)
-    made = op.Mul(hits, _repeated(op, op.Div(dy, ties), window))
-    return _padded(op, made, window, x)
+    sizes, kernel = window.small_sizes or (), window.kernel
+    if len(sizes) == 2 and sizes[1] * kernel[1] <= _NARROW:
+        row = np.kron(np.eye(sizes[1]), np.ones((kernel[1], 1)))
+        block = np.tile(row, (kernel[0], 1)).astype(dtype)
+        sums = op.MatMul(op.Reshape(x, [-1, len(block)]), block)
+        return shaped(
+            op.Reshape(sums, [-1, channels, *sizes]), [static_shape(x)[0], channels, *sizes]
+        )
+    ones = np.ones((channels, 1, *kernel), dtype)
+    return op.Conv(x, ones, kernel_shape=kernel, strides=kernel, group=channels)
 
 
 def _by_rank(op: RuleEmitter, node: ir.Node, dy: ir.Value, window: Window) -> ir.Value:

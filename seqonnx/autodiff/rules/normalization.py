@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_over
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.channels import channel_sum, per_channel
-from seqonnx.autodiff.rules.reading import float_attribute, given, rank
-from seqonnx.autodiff.rules.sizes import spread
+from seqonnx.autodiff.rules.masks import sign, zero_where
+from seqonnx.autodiff.rules.reading import float_attribute, given, rank, static_sizes
+from seqonnx.autodiff.rules.sizes import reshape_like, shaped, spread
 from seqonnx.graph import static_shape
 
 
@@ -105,6 +107,90 @@ def _sum_rows(op: RuleEmitter, value: ir.Value, like: ir.Value, axis: int) -> ir
         return value
     rows = op.Reshape(value, [-1, *sizes])
     return sum_over(op.emitter, rows, [0], keepdims=False)
+
+
+@gradient("", "RMSNormalization")
+def rms_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Like layer normalization, but nothing is subtracted from x."""
+    x, scale = given(node, 0), given(node, 1)
+    axis = node.attributes.get_int("axis", -1) % rank(x)
+    axes = list(range(axis, rank(x)))
+    inv = _inverse_deviation(op, node, x, axes)
+    normal = op.Mul(x, inv)
+    dx = None
+    if op.needs(0):
+        g = op.Mul(dy, scale)
+        slope = op.Mul(normal, op.ReduceMean(op.Mul(g, normal), axes))
+        dx = op.Mul(op.Sub(g, slope), inv)
+    return dx, _sum_rows(op, op.Mul(dy, normal), scale, axis) if op.needs(1) else None
+
+
+@gradient("", "MeanVarianceNormalization")
+def mean_variance_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Without parameters; the deviation has 1e-9 added to it."""
+    x, y = given(node, 0), node.outputs[0]
+    axes = list(node.attributes.get_ints("axes", (0, 2, 3)))
+    centred = op.Sub(x, op.ReduceMean(x, axes))
+    deviation = op.Sqrt(op.ReduceMean(op.Mul(centred, centred), axes))
+    slope = op.Mul(y, op.ReduceMean(op.Mul(dy, y), axes))
+    g = op.Sub(op.Sub(dy, op.ReduceMean(dy, axes)), slope)
+    return shaped(op.Div(g, op.Add(deviation, 1e-9)), x.shape)
+
+
+@gradient("", "GroupNormalization")
+def group_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Statistics over space and the channels of a group."""
+    x = given(node, 0)
+    groups = node.attributes.get_int("num_groups", 1)
+    folded = op.Reshape(x, [0, groups, -1])
+    centred = op.Sub(folded, op.ReduceMean(folded, [2]))
+    inv = _inverse_deviation(op, node, centred, [2])
+    normal = op.Mul(centred, inv)
+    dx = None
+    if op.needs(0):
+        g = op.Mul(dy, per_channel(op, given(node, 1), x))
+        g = op.Reshape(g, [0, groups, -1])
+        slope = op.Mul(normal, op.ReduceMean(op.Mul(g, normal), [2]))
+        g = op.Sub(op.Sub(g, op.ReduceMean(g, [2])), slope)
+        dx = reshape_like(op, op.Mul(g, inv), x)
+    if op.needs(1):
+        dscale = channel_sum(op, op.Mul(dy, reshape_like(op, normal, x)))
+        return dx, dscale, channel_sum(op, dy) if op.needs(2) else None
+    return dx, None, channel_sum(op, dy) if op.needs(2) else None
+
+
+@gradient("", "LpNormalization")
+def lp_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """y = x / n: (dy - n' sum(dy y)) / n with n' = y or, for p = 1, sign(x); 0 where n is 0."""
+    x, y = given(node, 0), node.outputs[0]
+    axes = [node.attributes.get_int("axis", -1)]
+    one = node.attributes.get_int("p", 2) == 1
+    norm = op.ReduceL1(x, axes) if one else op.ReduceL2(x, axes)
+    slope = op.Mul(sign(op, x) if one else y, op.ReduceSum(op.Mul(dy, y), axes))
+    return zero_where(op, op.Equal(norm, 0.0), op.Div(op.Sub(dy, slope), norm))
+
+
+@gradient("", "LRN")
+def local_response(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """y = x s^-beta with s = bias + alpha / size * (sum of squares over nearby channels)."""
+    x, y = given(node, 0), node.outputs[0]
+    (channels,) = static_sizes(node, x, [1])
+    size = node.attributes.get_int("size", 1)
+    alpha = float_attribute(node, "alpha", 1e-4) / size
+    beta = float_attribute(node, "beta", 0.75)
+    distance = np.subtract.outer(np.arange(channels), np.arange(channels))
+    near = ((distance <= (size - 1) // 2) & (-distance <= size // 2)).astype(_dtype(x))
+    squares = op.MatMul(near, op.Reshape(op.Mul(x, x), [0, 0, -1]))
+    s = op.Add(op.Mul(squares, alpha), float_attribute(node, "bias", 1.0))
+    s = reshape_like(op, s, x)
+    pulled = op.Reshape(op.Div(op.Mul(dy, y), s), [0, 0, -1])
+    pulled = reshape_like(op, op.MatMul(np.ascontiguousarray(near.T), pulled), x)
+    direct = op.Mul(dy, op.Pow(s, -beta))
+    return op.Sub(direct, op.Mul(op.Mul(x, pulled), 2.0 * alpha * beta))
+
+
+def _dtype(value: ir.Value) -> np.dtype[np.generic]:
+    return np.dtype(np.float32 if value.dtype is None else value.dtype.numpy())
 
 
 @gradient("", "InstanceNormalization")

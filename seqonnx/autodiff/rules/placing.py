@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.reading import rank
+from seqonnx.autodiff.rules.sizes import zero_pad
 
 
 def place(
@@ -29,11 +30,10 @@ def place(
     if np.array_equal(taken, np.arange(first, first + taken.size)):
         if taken.size == size:
             return dy
-        padded: ir.Value = op.Pad(dy, [first, size - first - taken.size], None, [axis])
-        return padded
+        return zero_pad(op, dy, [first], [size - first - int(taken.size)], [axis])
     source = np.full(size, taken.size, np.int64)
     source[taken] = np.arange(taken.size)
-    spare = dy if taken.size == size else op.Pad(dy, [0, 1], None, [axis])
+    spare = dy if taken.size == size else zero_pad(op, dy, [0], [1], [axis])
     placed: ir.Value = op.Gather(spare, source, axis=axis)
     return placed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +60,25 @@ def spread(op: RuleEmitter, value: ir.Value, like: ir.Value, scale: float = 1.0)
         return shaped(op.Mul(value, ones), like.shape)
     scaled = value if scale == 1.0 else op.Mul(value, scale)
     return shaped(op.Expand(scaled, op.Shape(like)), like.shape)
+
+
+def zero_pad(
+    op: RuleEmitter,
+    value: ir.Value,
+    before: Sequence[int],
+    after: Sequence[int],
+    axes: Sequence[int],
+) -> ir.Value:
+    """Put zeros before and after along `axes`.
+
+    Spelled out for every axis: with the operator's own input `axes`, ONNX Runtime 1.31 moves a
+    Transpose past it wrongly and fails.
+    """
+    rank = len(static_shape(value))
+    pads = [0] * (2 * rank)
+    for axis, first, last in zip(axes, before, after, strict=True):
+        pads[axis % rank], pads[axis % rank + rank] = first, last
+    return op.Pad(value, pads)
 
 
 def size_at(op: RuleEmitter, value: ir.Value, axis: int) -> ir.Value:

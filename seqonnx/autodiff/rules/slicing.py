@@ -18,7 +18,7 @@ from seqonnx.autodiff.rules.reading import (
     required_ints,
     static_sizes,
 )
-from seqonnx.autodiff.rules.sizes import positions, shaped, size_at
+from seqonnx.autodiff.rules.sizes import positions, shaped, size_at, zero_pad
 from seqonnx.graph import static_shape
 
 _END = 2**31 - 1
@@ -69,7 +69,7 @@ def _place_dynamically(
     taken = op.Slice(positions(op, size), starts, ends, [0], steps)
     nothing = op.Expand(count, size)
     source = op.ScatterElements(nothing, taken, positions(op, count), axis=0)
-    return op.Gather(op.Pad(dy, [0, 1], None, [axis]), source, axis=axis)
+    return op.Gather(zero_pad(op, dy, [0], [1], [axis]), source, axis=axis)
 
 
 @gradient("", "Pad")
@@ -108,7 +108,8 @@ def _cut(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
         ends = [-after[i] if after[i] > 0 else sys.maxsize for i in cut]
         dy = op.Slice(dy, starts, ends, [axes[i] for i in cut])
     if any(number < 0 for number in pads):
-        dy = op.Pad(dy, [max(-number, 0) for number in pads], None, axes)
+        spare = [max(-number, 0) for number in pads]
+        dy = zero_pad(op, dy, spare[:count], spare[count:], axes)
     return shaped(dy, x.shape)
 
 

@@ -15,11 +15,13 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_over
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.sizes import zero_pad
 from seqonnx.autodiff.rules.window import Window
 from seqonnx.graph import static_shape
 
-_FEW_CHANNELS = 8
-"""Up to this many channels a gather of rows beats a gather of pixels."""
+FEW_CHANNELS = 8
+"""Up to this many channels a gather of rows beats a gather of pixels, and for the gradient of the
+input ConvTranspose beats a convolution, which would have as few filters."""
 
 
 def weight_gradient(
@@ -48,7 +50,7 @@ def weight_gradient(
     if len(window.kernel) == 1:
         lifted = weight_gradient(op, _unsqueeze(op, x), _unsqueeze(op, dy), window.lift(), group)
         return op.Squeeze(lifted, [2])
-    if group == 1 and (channels > _FEW_CHANNELS or len(window.kernel) > 2):
+    if group == 1 and (channels > FEW_CHANNELS or len(window.kernel) > 2):
         return _by_pixels(op, x, dy, window)
     if len(window.kernel) == 2:
         return _by_rows(op, x, dy, window, group)
@@ -73,7 +75,7 @@ def _padded(op: RuleEmitter, value: ir.Value, window: Window, axes: list[int]) -
     """Apply the window's padding; `axes` are the spatial axes of `value`."""
     if not any(window.before + window.after):
         return value
-    return op.Pad(value, [*window.before, *window.after], None, axes)
+    return zero_pad(op, value, window.before, window.after, axes)
 
 
 def _by_images(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir.Value:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.sizes import zero_pad
 from seqonnx.errors import GradientError
 from seqonnx.graph import Dim, static_shape
 
@@ -166,4 +167,4 @@ def enlarge(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:
         nearest_mode="floor",
     )
     rest = list(window.rest or ())
-    return op.Pad(made, [0] * len(rest) + rest, None, window.axes) if any(rest) else made
+    return zero_pad(op, made, [0] * len(rest), rest, window.axes) if any(rest) else made

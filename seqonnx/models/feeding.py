@@ -1,0 +1,138 @@
+"""From user data to what a model takes: batches for the loops, arrays for one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqonnx import dtypes
+from seqonnx.losses import Loss
+from seqonnx.training.batches import Batch, Batches
+from seqonnx.training.columns import is_array, separate_inputs
+from seqonnx.training.data import make_batches
+from seqonnx.training.inputs import with_ranks
+
+if TYPE_CHECKING:
+    from seqonnx.models.model import Model
+
+
+def input_arrays(model: Model, x: Any) -> list[npt.NDArray[Any]]:
+    """Return data for every input of a model, checked and cast; builds the model if needed."""
+    if not model.built:
+        model.build_for(dtypes.to_array(x, "float32", "inputs").shape)
+    types = [tensor.dtype for tensor in model.inputs]
+    given = separate_inputs(_ordered(model, x), types)
+    arrays = with_ranks([dtypes.to_array(data, t, "inputs") for data, t in given], model.inputs)
+    for index, array in enumerate(arrays):
+        model.check_input(array.shape, index)
+    return arrays
+
+
+def batches_for(
+    model: Model,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    training: bool = False,
+    **options: Any,
+) -> Batches:
+    """Turn user data into batches, build the model if it is not, and check that they fit.
+
+    Args:
+        model: the model.
+        x: arrays, or what yields batches.
+        y: targets, with arrays.
+        sample_weight: weights of the samples, with arrays.
+        training: whether there must be samples, targets and a loss.
+        **options: see `make_batches`.
+
+    Raises:
+        ValueError: if the data does not fit the model or its loss.
+    """
+    loss = _loss_of(model) if training else None
+    types = [tensor.dtype for tensor in model.inputs] if model.built else ["float32"]
+    batches = make_batches(
+        _ordered(model, x),
+        y,
+        sample_weight,
+        input_dtype=types[0] if len(types) == 1 else types,
+        target_dtype=None if loss is None else loss.target_dtype,
+        allow_empty=not training,
+        **options,
+    )
+    first = batches.peek()
+    _build_and_check(model, [np.shape(x)] if first is None else [a.shape for a in first.x], first)
+    if loss is not None:
+        _check_targets(model, first, y, loss)
+    return batches
+
+
+def single_batch(model: Model, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Batch:
+    """Return the one batch that was given to `train_on_batch` or `test_on_batch`."""
+    batches = batches_for(
+        model, x, y, sample_weight, training=True, class_weight=class_weight, batch_size=1 << 62
+    )
+    return next(batches.epoch(None))
+
+
+def validation_parts(data: Any) -> tuple[Any, Any, Any]:
+    """Return `(x, y, sample_weight)` of `validation_data`.
+
+    Raises:
+        ValueError: if it is a tuple of some other length.
+    """
+    if not isinstance(data, tuple | list):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ValueError(
+            "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, sample_weight)`, "
+            f"found: {len(data)} parts in `validation_data`."
+        )
+    x, y, weight = (*data, None, None)[:3]
+    return x, y, weight
+
+
+def _loss_of(model: Model) -> Loss:
+    if model.loss is None:
+        raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
+    loss: Loss = model.loss
+    return loss
+
+
+def _ordered(model: Model, x: Any) -> Any:
+    """Data given by the names of the inputs, in their order; other data as it is."""
+    if not isinstance(x, Mapping) or not model.built:
+        return x
+    names = [tensor.name for tensor in model.inputs]
+    if sorted(names) != sorted(x):
+        raise ValueError(
+            f"Data given as a dict must name the inputs of model '{model.name}', which are "
+            f"{names}. Received keys: {sorted(x)}"
+        )
+    return [x[name] for name in names]
+
+
+def _build_and_check(model: Model, shapes: list[tuple[int, ...]], first: Batch | None) -> None:
+    """Build a model for data of these shapes, or check that it takes them."""
+    if not model.built:
+        model.build_for((None, *shapes[0][1:]))
+    arrays = shapes if first is None else [a.shape for a in with_ranks(first.x, model.inputs)]
+    for index, shape in enumerate(arrays):
+        model.check_input(shape, index)
+
+
+def _check_targets(model: Model, first: Batch | None, y: Any, loss: Loss) -> None:
+    """Check all targets where they are an array, else those of the first batch."""
+    if first is None:
+        return
+    if first.y is None:
+        raise ValueError(
+            f"Training and evaluation of '{model.name}' need targets. Received: y=None"
+        )
+    whole = y is not None and is_array(y)
+    targets = dtypes.to_array(y, None, "y") if whole else first.y
+    loss.check_targets(targets, model.outputs[0].shape)

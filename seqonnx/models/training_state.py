@@ -1,0 +1,128 @@
+"""What a compiled model remembers besides its weights, as plain values and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqonnx import losses, metrics, optimizers
+from seqonnx.errors import ModelFileError
+from seqonnx.export.checkpoint import TrainingState
+from seqonnx.graph import Variable
+from seqonnx.training.measures import MetricSpec
+
+if TYPE_CHECKING:
+    from seqonnx.models.model import Model
+
+_FUNCTION = "function"
+_WRAPPERS = {
+    "LossFunctionWrapper": losses.LossFunctionWrapper,
+    "MeanMetricWrapper": metrics.MeanMetricWrapper,
+}
+"""Classes that hold a function, which a configuration can only name."""
+
+
+def capture(model: Model) -> TrainingState | None:
+    """Return compile arguments, counters and optimizer slots; None if the model is not compiled.
+
+    Raises:
+        ValueError: if a function without a name is among the compile arguments.
+    """
+    compilation = model.compilation
+    if compilation is None:
+        return None
+    trainer = model.trainer()
+    values = {
+        "optimizer": optimizers.serialize(compilation.optimizer),
+        "loss": None if compilation.loss is None else losses.serialize(compilation.loss),
+        "metrics": [_metric_config(m) for m in compilation.metrics],
+        "weighted_metrics": [_metric_config(m) for m in compilation.weighted_metrics],
+        "step": trainer.step,
+        "epochs": trainer.epochs,
+        "seed": trainer.seed,
+    }
+    slots = dict(zip(_keys(trainer.optimizer_variables), trainer.optimizer_variables, strict=True))
+    plain = {key: _plain(value) for key, value in values.items()}
+    return TrainingState(plain, {key: slot.stored() for key, slot in slots.items()})
+
+
+def restore(model: Model, state: TrainingState, path: Path, custom: Mapping[str, Any]) -> None:
+    """Compile a model as it was and take over slots and counters.
+
+    Args:
+        model: the model, with its weights.
+        state: what `capture` gave.
+        path: the file, for errors.
+        custom: classes and functions of the user's own, by name.
+
+    Raises:
+        ModelFileError: if a slot is missing or has another shape.
+        ValueError: if a class or function is not known.
+    """
+    values = state.values
+    model.compile(
+        optimizer=_revived(values["optimizer"], custom),
+        loss=_revived(values["loss"], custom),
+        metrics=[_revived(m, custom) for m in values["metrics"]],
+        weighted_metrics=[_revived(m, custom) for m in values["weighted_metrics"]],
+    )
+    trainer = model.trainer()
+    trainer.epochs = int(values["epochs"])
+    trainer.seed = int(values["seed"])
+    model.optimizer.iterations = int(values["step"])
+    variables = trainer.optimizer_variables
+    for key, slot in zip(_keys(variables), variables, strict=True):
+        array = state.slots.get(key)
+        if array is None or array.shape != slot.stored().shape:
+            raise ModelFileError(f"{path} is damaged: it lacks the optimizer slot {slot.path}.")
+        slot.assign_stored(array)
+
+
+def _keys(slots: Sequence[Variable]) -> list[str]:
+    """Names of slots in a file; paths alone may be shared by layers of two nested models."""
+    return [f"slots/{number}/{slot.path}" for number, slot in enumerate(slots)]
+
+
+def _metric_config(metric: MetricSpec) -> Any:
+    return metric if isinstance(metric, str) else metrics.serialize(metric)
+
+
+def _plain(value: Any) -> Any:
+    """A configuration with functions replaced by their names."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if not callable(value):
+        return value
+    name = getattr(value, "__name__", "<lambda>")
+    if name == "<lambda>":
+        raise ValueError(
+            f"{value!r}, given to `compile`, cannot be written to a file: it has no name to find "
+            "it by. Use a function made with `def`, and pass it to `load_model` in "
+            "`custom_objects`."
+        )
+    return {_FUNCTION: name}
+
+
+def _revived(value: Any, custom: Mapping[str, Any]) -> Any:
+    """The object or configuration that a plain value stands for."""
+    if isinstance(value, list):
+        return [_revived(item, custom) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if set(value) == {_FUNCTION}:
+        name = value[_FUNCTION]
+        if name not in custom:
+            raise ValueError(
+                f"The model was compiled with the function '{name}': pass it in `custom_objects`, "
+                f"as {{'{name}': {name}}}. Passed: {sorted(custom)}."
+            )
+        return custom[name]
+    inner = {key: _revived(item, custom) for key, item in value.items()}
+    if "class_name" in inner:
+        cls: Any = custom.get(inner["class_name"], _WRAPPERS.get(inner["class_name"]))
+        if isinstance(cls, type):
+            return cls.from_config(inner.get("config", {}))  # type: ignore[attr-defined]
+    return inner

@@ -1,0 +1,86 @@
+"""Measures: the accumulators of the loss and the metrics, and what they amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+
+from seqonnx.graph import Variable
+from seqonnx.metrics import Metric, resolve
+from seqonnx.symbolic import Shape
+from seqonnx.training.state import DeviceState
+from seqonnx.training.step import Tracked
+
+MetricSpec = str | Metric
+"""A metric, or `"accuracy"`, whose kind the shapes of the data decide."""
+
+
+class Measures:
+    """Accumulators of the loss and the metrics.
+
+    Args:
+        metrics: metrics that sample weights do not touch.
+        weighted_metrics: metrics that they do.
+        target: shape of the targets, batch first.
+        output: shape of the model's output.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[MetricSpec],
+        weighted_metrics: Sequence[MetricSpec],
+        target: Shape,
+        output: Shape,
+    ) -> None:
+        self.tracked = [
+            Tracked.of(name, resolve(spec, target, output), weighted=weighted)
+            for name, spec, weighted in named_metrics(metrics, weighted_metrics)
+        ]
+        zero = np.zeros((), np.float32)
+        self.loss_total = Variable(zero, "total", trainable=False, path="loss/total")
+        self.loss_count = Variable(zero, "count", trainable=False, path="loss/count")
+
+    def reset(self, state: DeviceState) -> None:
+        """Start anew."""
+        zero = np.zeros((), np.float32)
+        state.overwrite(self.loss_total, zero)
+        state.overwrite(self.loss_count, zero)
+        for tracked in self.tracked:
+            for key, start in tracked.metric.variables().items():
+                state.overwrite(tracked.state[key], np.asarray(start))
+
+    def logs(self, state: DeviceState) -> dict[str, float]:
+        """Loss and metrics since the last reset, loss first."""
+        count = float(state.read(self.loss_count))
+        logs = {"loss": float(state.read(self.loss_total)) / max(count, 1.0)}
+        for tracked in self.tracked:
+            values = {key: state.read(variable) for key, variable in tracked.state.items()}
+            logs[tracked.name] = float(tracked.metric.compute(values))
+        return logs
+
+
+def named_metrics(
+    metrics: Sequence[MetricSpec], weighted_metrics: Sequence[MetricSpec]
+) -> Iterator[tuple[str, MetricSpec, bool]]:
+    """Yield the name in logs, the metric, and whether sample weights touch it.
+
+    A name that is taken becomes `weighted_NAME` for a weighted metric, else `NAME_1`.
+    """
+    taken: set[str] = {"loss"}
+    for weighted, given in ((False, metrics), (True, weighted_metrics)):
+        for spec in given:
+            name = _free_name(spec if isinstance(spec, str) else spec.name, taken, weighted)
+            taken.add(name)
+            yield name, spec, weighted
+
+
+def _free_name(name: str, taken: Collection[str], weighted: bool) -> str:
+    """The name, changed where it is taken."""
+    if name in taken and weighted:
+        name = f"weighted_{name}"
+    candidate, number = name, 0
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
