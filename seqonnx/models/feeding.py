@@ -129,6 +129,11 @@ def _check_targets(model: Model, first: Batch | None, y: Any, loss: Loss) -> Non
     """Check all targets where they are an array, else those of the first batch."""
     if first is None:
         return
+    if len(model.outputs) != 1:
+        raise ValueError(
+            "Training takes a model with one output. "
+            f"Received: '{model.name}' with {len(model.outputs)} outputs."
+        )
     if first.y is None:
         raise ValueError(
             f"Training and evaluation of '{model.name}' need targets. Received: y=None"

@@ -25,11 +25,33 @@ def fold(graph: ir.Graph) -> None:
     """
     model = ir.Model(graph, ir_version=IR_VERSION)
     before = set(graph)
+    _give_products_a_bias(graph)
     RewritePass(_RULES)(model)
     optimizer.fold_constants(model, onnx_shape_inference=False)
     _drop_identities(graph)
     common_passes.RemoveUnusedNodesPass()(model)
     _name_new(graph, before)
+
+
+def _give_products_a_bias(graph: ir.Graph) -> None:
+    """Turn a MatMul of rank 2 before a batch normalization into the Gemm that the rule takes."""
+    for node in list(graph):
+        if node.op_type != "BatchNormalization" or node.inputs[0] is None:
+            continue
+        product = node.inputs[0].producer()
+        if product is None or product.op_type != "MatMul" or len(product.outputs[0].uses()) > 1:
+            continue
+        data, weight = product.inputs
+        if data is None or data.shape is None or len(data.shape) != 2:
+            continue
+        if weight is None or weight.const_value is None:
+            continue
+        gemm = ir.Node("", "Gemm", [data, weight], name=product.name)
+        gemm.outputs[0].shape, gemm.outputs[0].dtype = product.outputs[0].shape, data.dtype
+        gemm.outputs[0].name = product.outputs[0].name
+        graph.insert_before(product, gemm)
+        product.outputs[0].replace_all_uses_with(gemm.outputs[0])
+        graph.remove(product, safe=True)
 
 
 def _drop_identities(graph: ir.Graph) -> None:

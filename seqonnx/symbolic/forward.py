@@ -9,6 +9,7 @@ import onnx_ir.passes.common as common_passes
 
 from seqonnx.graph import Emitter, Variable
 from seqonnx.graph.versions import IR_VERSION
+from seqonnx.passes.cropping import crop_dead_borders
 from seqonnx.passes.layout import move_transposes
 from seqonnx.symbolic.network import emit_network, graph_input
 from seqonnx.symbolic.tensor import SymbolicTensor
@@ -44,16 +45,19 @@ def emit_forward(
     unwanted = len(op.losses) > 0 and not with_losses
     if unwanted:
         op.losses.clear()
-    return values, _settle(op, results, prune=unwanted)
+    return values, _settle(op, results, prune=unwanted, crop=training)
 
 
-def _settle(op: Emitter, results: list[ir.Value], *, prune: bool) -> list[ir.Value]:
+def _settle(
+    op: Emitter, results: list[ir.Value], *, prune: bool, crop: bool
+) -> list[ir.Value]:
     """Move Transposes out of the way; what the emitter remembers follows the rewritten graph.
 
     Args:
         op: emitter of the graph.
         results: values of the outputs.
         prune: whether there are nodes that nothing needs.
+        crop: whether to leave out what poolings drop, which changes shapes inside.
 
     Returns:
         The values of the outputs afterwards.
@@ -64,9 +68,11 @@ def _settle(op: Emitter, results: list[ir.Value], *, prune: bool) -> list[ir.Val
     if prune:
         common_passes.RemoveUnusedNodesPass()(ir.Model(op.graph, ir_version=IR_VERSION))
     move_transposes(op.graph, any_order=list(op.noise.values()))
+    op.refresh_names()
+    if crop:
+        crop_dead_borders(op)
     moved = list(op.graph.outputs)
     op.graph.outputs.clear()
-    op.refresh_names()
     first, second = len(results), len(results) + len(updated)
     op.updates = dict(zip(updated, moved[first:second], strict=True))
     op.losses = moved[second:]

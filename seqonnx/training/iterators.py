@@ -202,11 +202,11 @@ class IteratorBatches(Batches):
             )
         data, target, weight = (*parts, None, None)[:3]
         x = tuple(
-            cast(_dense(part, "x"), dtype)
+            _own(_dense(part, "x"), dtype)
             for part, dtype in separate_inputs(data, self._input_dtype)
         )
-        y = None if target is None else _dense(unwrap(target), "y")
-        weights = None if weight is None else cast(_dense(weight, "sample_weight"), "float32")
+        y = None if target is None else _own(_dense(unwrap(target), "y"), None)
+        weights = None if weight is None else _own(_dense(weight, "sample_weight"), "float32")
         size = check_cardinality(x, y, weights)
         if size == 0:
             raise ValueError("A batch must hold at least one sample. Received a batch of none.")
@@ -251,6 +251,11 @@ def check_iterable(data: Any) -> None:
 def _dense(data: Any, what: str) -> npt.NDArray[Any]:
     """One part of an item as an array with samples along its first axis."""
     return dtypes.to_array(make_column(data, what).rows(slice(None)), None, what)
+
+
+def _own(array: npt.NDArray[Any], dtype: str | None) -> npt.NDArray[Any]:
+    """A copy: the source may fill its buffer anew before this batch is used."""
+    return np.array(array, dtype=dtype, order="C")
 
 
 def _length(data: Any, by_index: bool) -> int | None:

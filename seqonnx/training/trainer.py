@@ -118,15 +118,10 @@ class Trainer:
         """The loss.
 
         Raises:
-            ValueError: if `compile` was given none, or the model has several outputs.
+            ValueError: if `compile` was given none.
         """
         if self.compilation.loss is None:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-        if len(self.subject.outputs) != 1:
-            raise ValueError(
-                "Training takes a model with one output. "
-                f"Received a model with {len(self.subject.outputs)} outputs."
-            )
         return self.compilation.loss
 
     # Training.

@@ -84,9 +84,7 @@ def test_layers_of_one_name_in_two_nested_models_survive_files(tmp_path):
     other = make()
     other.load_weights(tmp_path / "w.npz")
     loaded = keras.load_model(tmp_path / "m.onnx")
-    for a, b, c in zip(
-        model.get_weights(), other.get_weights(), loaded.get_weights(), strict=True
-    ):
+    for a, b, c in zip(model.get_weights(), other.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
     slots = zip(model.optimizer_variables, loaded.optimizer_variables, strict=True)

@@ -147,8 +147,9 @@ def test_sample_weight_touches_weighted_metrics_only():
     x, y = make_data()
     weight = np.where(y == 1, 0.0, 1.0)
     model = make_model("sgd")
-    model.compile("sgd", "sparse_categorical_crossentropy", ["accuracy"],
-                  weighted_metrics=["accuracy"])
+    model.compile(
+        "sgd", "sparse_categorical_crossentropy", ["accuracy"], weighted_metrics=["accuracy"]
+    )
     hits = model.predict(x, verbose=0).argmax(axis=1) == y
     logs = model.evaluate(x, y, sample_weight=weight, verbose=0, return_dict=True)
     assert logs["accuracy"] == pytest.approx(hits.mean())
