@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,11 @@ def read_weights(
 ) -> None:
     """Read weights; nothing changes if one of them does not fit.
 
+    Weights are matched by their path. A model with other layer names, such as one that the same
+    code has built a second time, takes them in their order if all shapes fit.
+
     Args:
-        variables: weights in the model's order; matched by their path.
+        variables: weights in the model's order.
         path: a file that `write_weights` wrote.
         model: name of the model, for errors.
         skip_mismatch: leave weights that are absent or of another shape as they are, and warn.
@@ -53,28 +57,40 @@ def read_weights(
     """
     _check_suffix(path)
     found = _read(path)
-    problems: list[str] = []
+    keys = _keys(variables)
+    shapes = [array.shape for array in found.values()]
+    if not set(keys) <= set(found) and shapes == [variable.shape for variable in variables]:
+        found = dict(zip(keys, found.values(), strict=True))
     matched: list[tuple[Variable, npt.NDArray[Any]]] = []
-    for name, variable in zip(_keys(variables), variables, strict=True):
-        if name not in found:
-            problems.append(f"'{name}' is not in the file, which holds {sorted(found)}")
-        elif found[name].shape != variable.shape:
-            problems.append(
-                f"'{name}' has shape {found[name].shape} in the file and {variable.shape} "
-                "in the model"
-            )
-        else:
+    problems: list[str] = []
+    for name, variable in zip(keys, variables, strict=True):
+        problem = _misfit(name, variable, found)
+        if problem is None:
             matched.append((variable, found[name]))
-    if problems:
+        else:
+            problems.append(problem)
+    if len(problems) > 0:
         text = (
             f"A total of {len(problems)} weights of model '{model}' could not be loaded from "
             f"{path}. Example: {problems[0]}."
         )
         if not skip_mismatch:
             raise ValueError(text)
-        warnings.warn(text, stacklevel=3)
+        warnings.warn(text, stacklevel=5)
     for variable, array in matched:
         variable.assign(array)
+
+
+def _misfit(name: str, variable: Variable, found: Mapping[str, npt.NDArray[Any]]) -> str | None:
+    """Why a weight cannot be taken from a file, or None."""
+    array = found.get(name)
+    if array is None:
+        return f"'{name}' is not in the file, which holds {sorted(found)}"
+    if array.shape != variable.shape:
+        return f"'{name}' has shape {array.shape} in the file and {variable.shape} in the model"
+    if array.dtype.kind not in "biuf":
+        return f"'{name}' holds no numbers in the file but {array.dtype}"
+    return None
 
 
 def _keys(variables: Sequence[Variable]) -> list[str]:
@@ -92,9 +108,12 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
     if not path.is_file():
         raise ModelFileError(f"File not found: {path}. Expected an `.npz` file of weights.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise ValueError("it holds a single array")
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelFileError(f"{path} is not an `.npz` file of weights: {error}") from error
 
 

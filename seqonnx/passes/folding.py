@@ -44,7 +44,7 @@ def _give_products_a_bias(graph: ir.Graph) -> None:
         data, weight = product.inputs
         if data is None or data.shape is None or len(data.shape) != 2:
             continue
-        if weight is None or weight.const_value is None:
+        if weight is None or weight.const_value is None or len(weight.const_value.shape) != 2:
             continue
         gemm = ir.Node("", "Gemm", [data, weight], name=product.name)
         gemm.outputs[0].shape, gemm.outputs[0].dtype = product.outputs[0].shape, data.dtype

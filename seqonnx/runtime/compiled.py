@@ -63,9 +63,9 @@ class Compiled:
         feeds.update({str(name): variable.stored() for name, variable in self._fed.items()})
         if self._noise:
             sizes = self._sizes(feeds)
-            for name, shape in self._noise.items():
+            for stream, (name, shape) in enumerate(self._noise.items()):
                 actual = [d if isinstance(d, int) else sizes[str(d)] for d in shape]
-                feeds[name] = uniform_noise(seed, step, name, actual)
+                feeds[name] = uniform_noise(seed, step, stream, actual)
         results = self._session.run(feeds)
         for variable, new in zip(self._updated, results[self._count :], strict=True):
             variable.assign_stored(new)

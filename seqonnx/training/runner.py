@@ -74,9 +74,9 @@ class StepRunner:
         }
         if len(self._graph.noise) > 0:
             sizes = _sizes(self._graph.batch.values(), arrays)
-            for name, shape in self._graph.noise.items():
+            for stream, (name, shape) in enumerate(self._graph.noise.items()):
                 actual = [d if isinstance(d, int) else sizes[d] for d in shape]
-                noise = uniform_noise(seed, step, name, actual)
+                noise = uniform_noise(seed, step, stream, actual)
                 staged[name] = DeviceArray.from_numpy(noise, device)
         return Staged(kind, staged)
 
