@@ -1,9 +1,9 @@
 """Cropping: what a pooling drops need not be computed.
 
-A pooling without padding ignores the rows and columns behind its last window. Where a convolution
-without padding at that end comes before it, the input of the convolution is sliced instead, so
-that those outputs, and their gradients, are never computed. Nothing that remains changes
-(measured on a MNIST convnet: 18 % of a training step).
+A pooling without padding ignores the rows and columns behind its last window. Where convolutions
+and poolings without padding at that end come before it, the input of the first of them is sliced
+instead, so that those outputs, and their gradients, are never computed. Nothing that remains
+changes (measured on a MNIST convnet: 18 % of a training step).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph import Dim, Emitter, static_shape
 
 _POOLS = frozenset({"MaxPool", "AveragePool"})
+_WINDOWED = _POOLS | {"Conv"}
 _ELEMENTWISE = frozenset({"Relu", "LeakyRelu", "Sigmoid", "Tanh", "Elu", "Selu", "Clip"})
 
 
@@ -25,36 +26,46 @@ def crop_dead_borders(op: Emitter) -> None:
         op: emitter of a graph in the layout of the operators, outputs declared.
     """
     for pool in [node for node in op.graph if node.op_type in _POOLS and not node.domain]:
-        chain = _chain_to_conv(pool)
         sizes = _sizes_used(pool)
-        if chain is None or sizes is None:
-            continue
-        conv = chain[-1]
-        x = conv.inputs[0]
-        needed = _input_needed(conv, sizes)
-        if x is None or needed is None or needed == list(static_shape(x)[2:]):
-            continue
-        _slice_input(op, conv, x, needed)
-        for node in chain:
-            value = node.outputs[0]
-            value.shape = ir.Shape([*list(static_shape(value))[:2], *sizes])
+        if sizes is not None and pool.inputs[0] is not None:
+            _crop_above(op, pool, sizes)
 
 
-def _chain_to_conv(pool: ir.Node) -> list[ir.Node] | None:
-    """The nodes from the pooling's input up to a convolution, if nobody else uses them."""
-    chain: list[ir.Node] = []
-    value = pool.inputs[0]
-    while value is not None:
-        node = value.producer()
-        if node is None or len(value.uses()) != 1 or value.is_graph_output():
-            return None
-        chain.append(node)
-        if node.op_type == "Conv":
-            return chain
-        if node.op_type not in _ELEMENTWISE:
-            return None
-        value = node.inputs[0]
-    return None
+def _crop_above(op: Emitter, user: ir.Node, sizes: list[int]) -> None:
+    """Let `user` read only `sizes` of its input, as far up as that saves work."""
+    passed: list[tuple[ir.Node, list[int]]] = []
+    while True:
+        value = user.inputs[0]
+        node = None if value is None else value.producer()
+        if value is None or node is None or len(value.uses()) > 1 or value.is_graph_output():
+            break
+        needed = _needed(node, sizes)
+        if needed is None:
+            break
+        passed.append((node, sizes))
+        user, sizes = node, needed
+    if not any(node.op_type in _WINDOWED for node, _ in passed):
+        return
+    if value is not None and list(static_shape(value)[2:]) != sizes:
+        _slice_input(op, user, value, sizes)
+    for node, made in passed:
+        output = node.outputs[0]
+        output.shape = ir.Shape([*list(static_shape(output))[:2], *made])
+
+
+def _needed(node: ir.Node, sizes: list[int]) -> list[int] | None:
+    """Rows and columns of its input that a node needs for `sizes` outputs; None: stop here."""
+    if node.domain not in {"", "ai.onnx"}:
+        return None
+    if node.op_type in _ELEMENTWISE:
+        return sizes
+    if node.op_type == "Conv" and node.inputs[1] is not None:
+        kernel = static_shape(node.inputs[1])[2:]
+    elif node.op_type in _POOLS and len(node.outputs) == 1:
+        kernel = tuple(node.attributes.get_ints("kernel_shape", ()))
+    else:
+        return None
+    return _input_needed(node, kernel, sizes)
 
 
 def _sizes_used(pool: ir.Node) -> list[int] | None:
@@ -77,20 +88,17 @@ def _sizes_used(pool: ir.Node) -> list[int] | None:
     return used if fits else None
 
 
-def _input_needed(conv: ir.Node, sizes: Sequence[int]) -> list[int] | None:
-    """Rows and columns of its input that a convolution needs for `sizes` outputs."""
-    x, weight = conv.inputs[0], conv.inputs[1]
-    pads = _pads(conv)
-    if x is None or weight is None or pads is None:
+def _input_needed(node: ir.Node, kernel: Sequence[Dim], sizes: Sequence[int]) -> list[int] | None:
+    """Rows and columns that `sizes` windows without padding at the end cover."""
+    pads, x = _pads(node), node.inputs[0]
+    if pads is None or x is None or node.attributes.get_int("ceil_mode", 0) != 0:
         return None
     rank = len(sizes)
-    kernel = static_shape(weight)[2:]
-    strides = conv.attributes.get_ints("strides", [1] * rank)
-    dilations = conv.attributes.get_ints("dilations", [1] * rank)
-    have = static_shape(x)[2:]
+    strides = node.attributes.get_ints("strides", [1] * rank)
+    dilations = node.attributes.get_ints("dilations", [1] * rank)
     needed: list[int] = []
     for axis, size in enumerate(sizes):
-        width, k = have[axis], kernel[axis]
+        width, k = static_shape(x)[2 + axis], kernel[axis]
         if not isinstance(width, int) or not isinstance(k, int) or pads[rank + axis]:
             return None
         needed.append((size - 1) * strides[axis] + (k - 1) * dilations[axis] + 1 - pads[axis])
@@ -104,12 +112,12 @@ def _pads(node: ir.Node) -> list[int] | None:
     return list(node.attributes.get_ints("pads", [0] * 8))
 
 
-def _slice_input(op: Emitter, conv: ir.Node, x: ir.Value, needed: Sequence[int]) -> None:
-    """Let the convolution read only the part of its input that matters."""
+def _slice_input(op: Emitter, user: ir.Node, x: ir.Value, needed: Sequence[int]) -> None:
+    """Let a node read only the part of its input that matters."""
     axes = list(range(2, 2 + len(needed)))
-    with op.scope((conv.name or "").rpartition("/")[0]):
+    with op.scope((user.name or "").rpartition("/")[0]):
         sliced = op.Slice(x, [0] * len(needed), list(needed), axes)
     node = op.graph[-1]
     op.graph.remove(node)
-    op.graph.insert_before(conv, node)
-    conv.replace_input_with(0, sliced)
+    op.graph.insert_before(user, node)
+    user.replace_input_with(0, sliced)

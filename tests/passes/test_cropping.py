@@ -56,6 +56,34 @@ def test_dropped_borders_are_not_computed_and_results_stay(case):
     np.testing.assert_allclose(run(op, shape), before, rtol=1e-6)
 
 
+def test_cropping_goes_on_through_poolings_and_convolutions_to_the_image():
+    rng = np.random.default_rng(0)
+
+    def chain() -> Emitter:
+        op = Emitter()
+        value = op.input("x", "float32", ("batch", 2, 28, 28))
+        for channels in (2, 3):
+            weight = rng.standard_normal((3, channels, 3, 3)).astype(np.float32)
+            value = op.Relu(op.Conv(value, weight))
+            value = op.MaxPool(value, kernel_shape=[2, 2], strides=[2, 2])
+        op.output(value, "y")
+        return op
+
+    rng = np.random.default_rng(0)
+    before = run(chain(), (1, 2, 28, 28))
+    rng = np.random.default_rng(0)
+    op = chain()
+    crop_dead_borders(op)
+    # 5 windows of 2 need 10 of the second convolution, so 12 of the first pooling, so 24 of the
+    # first convolution, so 26 of the image.
+    assert [node.op_type for node in op.graph].count("Slice") == 1
+    assert static_shape(next(n for n in op.graph if n.op_type == "Slice").outputs[0])[2:] == (
+        26,
+        26,
+    )
+    np.testing.assert_allclose(run(op, (1, 2, 28, 28)), before, rtol=1e-6)
+
+
 def test_a_second_user_of_the_feature_map_keeps_its_borders():
     op = stack("odd size", second_user=True)
     crop_dead_borders(op)
