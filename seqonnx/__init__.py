@@ -38,6 +38,7 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     "activations",
+    "applications",
     "autodiff",
     "callbacks",
     "config",
@@ -70,6 +71,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "applications",
     "autodiff",
     "callbacks",
     "clear_session",

@@ -26,3 +26,7 @@ class ExecutionError(RuntimeError):
 
 class ModelFileError(ValueError):
     """A file is absent, truncated, corrupt or not the kind of file that was asked for."""
+
+
+class ForeignFileError(ModelFileError):
+    """A model file is whole, but another program wrote it."""

@@ -14,8 +14,7 @@ How the numbers come about:
 * A round in which other programs took the cores away is discarded, and the count is shown.
 * The table gives the median over the rounds, the quartiles and the minimum. The ratio is the
   median of seqonnx over that of the fastest peer: below 1, seqonnx is faster.
-* `loss` is the mean loss of the last block; where there is no dropout, all of one batch size that
-  did the same number of steps agree in it.
+* `loss` is the mean loss of the last block, after the same number of steps of each contestant.
 """
 
 from __future__ import annotations
@@ -171,10 +170,8 @@ def losses_without_dropout(
 
 
 def same_work(losses: dict[str, tuple[float, float]]) -> bool:
-    """Whether all losses agree to within `LOSS_LIMIT`."""
-    return all(
-        max(values) - min(values) <= LOSS_LIMIT for values in zip(*losses.values(), strict=True)
-    )
+    """Whether all losses agree to within `LOSS_LIMIT`; NaN agrees with nothing."""
+    return bool(np.all(np.ptp(list(losses.values()), axis=0) <= LOSS_LIMIT))
 
 
 def check(names: list[str], contestants: list[str], options: argparse.Namespace) -> int:

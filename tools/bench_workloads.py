@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -239,27 +239,31 @@ def initial_model(workload: Workload) -> Any:
 
 
 def copy_weights(model: Any, module: Any) -> None:
-    """Give a PyTorch module the weights of a seqonnx model with the same layers.
-
-    PyTorch wants (out, in, height, width) for (height, width, in, out), and (out, in) for
-    (in, out), where `in` counts the values of an image with its channels first, not last.
-    """
+    """Give a PyTorch module the weights of a seqonnx model with the same layers."""
     import torch
 
-    parameters = list(module.parameters())
-    weights = model.get_weights()
-    channels = None
     with torch.no_grad():
-        for parameter, weight in zip(parameters, weights, strict=True):
-            if weight.ndim == 4:
-                channels = weight.shape[-1]
-                weight = weight.transpose(3, 2, 0, 1)
-            elif weight.ndim == 2:
-                if channels is not None:
-                    weight = channels_first(weight, channels)
-                    channels = None
-                weight = weight.T
-            parameter.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+        arrays = torch_layout(model.get_weights())
+        for parameter, array in zip(module.parameters(), arrays, strict=True):
+            parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+
+
+def torch_layout(weights: Iterable[Array]) -> Iterator[Array]:
+    """Reorder the weights of a stack of layers for PyTorch.
+
+    A kernel (height, width, in, out) becomes (out, in, height, width), and (in, out) becomes
+    (out, in), where `in` counts the values of a flattened image with its channels first, not last.
+    """
+    channels = None
+    for weight in weights:
+        if weight.ndim == 4:
+            channels = weight.shape[-1]
+            yield weight.transpose(3, 2, 0, 1)
+        elif weight.ndim == 2:
+            yield (weight if channels is None else channels_first(weight, channels)).T
+            channels = None
+        else:
+            yield weight
 
 
 def channels_first(weight: Array, channels: int) -> Array:

@@ -1,30 +1,47 @@
-"""Export every model of `models/`, the same bytes each time.
+"""Export every model of `models/`, untrained, the same bytes each time.
 
     python tools/build_models.py [FOLDER]
 
-A file that would exceed 1 MB is left out: only small ones are kept with the code.
+Beside the models it writes `versions.json`: the packages that decide about the bytes. A file that
+would exceed 1 MB is left out: only small ones are kept with the code.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import runpy
 import sys
 from pathlib import Path
 
-import seqonnx as keras
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
+import seqonnx as keras  # noqa: E402
+
+MODELS = ROOT / "models"
 NAMES = ("guide_dense", "guide_convnet", "digits_cnn", "mnist_cnn")
 LIMIT = 1_000_000
+PACKAGES = ("numpy", "onnx", "onnx_ir", "onnxscript")
 
 
-def build(name: str, folder: Path) -> Path | None:
-    """Export one model with weights of seed 0; returns the file, or None if it is too large."""
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide about the bytes."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def build(name: str) -> keras.Sequential:
+    """Build one model with weights of seed 0."""
     keras.clear_session()
     keras.set_random_seed(0)
-    model = runpy.run_path(str(MODELS / f"{name}.py"))["build"]()
+    model: keras.Sequential = runpy.run_path(str(MODELS / f"{name}.py"))["build"]()
+    return model
+
+
+def export(name: str, folder: Path) -> Path | None:
+    """Export one model; returns the file, or None if it is too large."""
     path = folder / f"{name}.onnx"
-    model.export(path)
+    build(name).export(path)
     if path.stat().st_size > LIMIT:
         path.unlink()
         return None
@@ -34,8 +51,10 @@ def build(name: str, folder: Path) -> Path | None:
 def main(folder: Path) -> None:
     """Export all models to `folder`."""
     for name in NAMES:
-        path = build(name, folder)
+        path = export(name, folder)
         print(f"{name}: {'too large, left out' if path is None else path.stat().st_size}")
+    text = json.dumps(versions(), indent=2) + "\n"
+    (folder / "versions.json").write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 #
 # Left out by default: the gradient checks, because their judge is the reference evaluator of onnx,
 # which before onnx 1.23 computes some operators wrongly (automatic padding of Conv, reductions in
-# ScatterElements); and what compares with the bytes that the newest versions write.
+# ScatterElements); the conformance cases, which the newest onnx brings; and the house rules, which
+# need the linters.
 # Set PYTHON to choose the interpreter (3.11 or newer).
 set -euo pipefail
 

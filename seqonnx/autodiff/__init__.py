@@ -1,8 +1,18 @@
 """Automatic differentiation of ONNX graphs."""
 
 from seqonnx.autodiff.api import gradients
+from seqonnx.autodiff.blockers import Blocker, find_blockers, refuse_blockers
 from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.registry import gradient, nondifferentiable
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 
-__all__ = ["RuleEmitter", "backward", "gradient", "gradients", "nondifferentiable"]
+__all__ = [
+    "Blocker",
+    "RuleEmitter",
+    "backward",
+    "find_blockers",
+    "gradient",
+    "gradients",
+    "nondifferentiable",
+    "refuse_blockers",
+]

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from seqonnx.errors import ModelFileError
+from seqonnx.errors import ForeignFileError, ModelFileError
 from seqonnx.export.inference import CONFIG, Source, emit_inference
 from seqonnx.graph.files import read_model, write_model
+from seqonnx.graph.serde import PRODUCER
 
 WEIGHTS = "seqonnx.weights"
 _STATE_GRAPH = "seqonnx.training_state"
@@ -64,7 +65,12 @@ def write_checkpoint(
         training: what training remembers, or None.
         path: where to write; an earlier file is replaced only when the new one is whole.
         external_from: bytes of weights from which they go to a data file.
+
+    Raises:
+        ValueError: if the configuration of the model holds what a file cannot hold.
+        OSError: if the file cannot be written.
     """
+    _check_plain(source.config)
     model, named = emit_inference(source, folded=False)
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     names = {variable: name for name, variable in named.items()}
@@ -89,21 +95,41 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read what `write_checkpoint` wrote.
 
     Raises:
+        ForeignFileError: if another program wrote the file.
         ModelFileError: if the file is absent or broken, or was not written by `save`.
     """
     model = read_model(path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
+    if CONFIG not in metadata and WEIGHTS not in metadata and model.producer_name != PRODUCER:
+        raise ForeignFileError(f"{path} does not hold a model saved by seqonnx.")
     for key in (CONFIG, WEIGHTS):
         if key not in metadata:
             raise ModelFileError(
                 f"{path} does not hold a model saved by seqonnx: its metadata lacks '{key}'. "
-                "`load_model` reads what `model.save` wrote; a file from `model.export` or from "
-                "another program holds an inference graph alone."
+                "`load_model` goes on from what `model.save` wrote; a file from `model.export` "
+                "holds an inference graph alone, which `layers.ONNXModel` takes as a layer."
             )
     try:
         return _read(model, metadata)
     except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise ModelFileError(f"{path} is damaged: {error!r} while reading its weights.") from error
+
+
+def _check_plain(config: Mapping[str, Any]) -> None:
+    """Raise a ValueError for a value in a configuration that JSON does not hold."""
+    stack: list[tuple[str, Any]] = [("config", config)]
+    while len(stack) > 0:
+        where, value = stack.pop()
+        if isinstance(value, Mapping):
+            named = value.get("name", value.get("class_name", where))
+            stack.extend((f"`{key}` of '{named}'", item) for key, item in value.items())
+        elif isinstance(value, list | tuple):
+            stack.extend((where, item) for item in value)
+        elif not isinstance(value, str | int | float | np.generic | np.ndarray | None):
+            raise ValueError(
+                f"The model cannot be saved: {where} in its configuration is {value!r}. "
+                "`get_config` of a layer must return numbers, strings, lists and dicts."
+            )
 
 
 def _read(model: onnx.ModelProto, metadata: Mapping[str, str]) -> Checkpoint:

@@ -9,11 +9,10 @@ from typing import Protocol
 import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
-from onnxscript import version_converter
 
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.files import read_model
-from seqonnx.graph.versions import OPSET
+from seqonnx.graph.versions import IR_VERSION, OPSET
 
 
 class HasOnnx(Protocol):
@@ -38,23 +37,65 @@ def import_graph(model: ModelLike) -> ir.Graph:
     Raises:
         ModelFileError: if the file cannot be read, or its operator set cannot be converted.
     """
+    name, opened = open_model(model)
+    return convert(opened.graph, name)
+
+
+def open_model(model: ModelLike) -> tuple[str, ir.Model]:
+    """Read a model and expand its functions; initializers are no longer inputs.
+
+    Args:
+        model: path of a file, a message, or an object with `to_onnx()`.
+
+    Returns:
+        What errors call the model, and the model in its own operator set.
+
+    Raises:
+        ModelFileError: if the file cannot be read.
+    """
     if isinstance(model, str | os.PathLike):
         name, proto = str(model), read_model(Path(model))
     elif isinstance(model, onnx.ModelProto):
         name, proto = "the model", model
     else:
         name, proto = "the model", model.to_onnx()
-    inner = ir.from_proto(proto)
-    inner = common_passes.RemoveInitializersFromInputsPass()(inner).model
-    inner = common_passes.InlinePass()(inner).model
-    if inner.opset_imports.get("", OPSET) != OPSET:
+    opened = ir.from_proto(proto)
+    opened = common_passes.RemoveInitializersFromInputsPass()(opened).model
+    opened = common_passes.InlinePass()(opened).model
+    return name, common_passes.LiftSubgraphInitializersToMainGraphPass()(opened).model
+
+
+def convert(graph: ir.Graph, name: str) -> ir.Graph:
+    """Return a copy of a graph in the pinned operator set, with shapes inferred.
+
+    Args:
+        graph: graph without functions.
+        name: what errors call the model.
+
+    Raises:
+        ModelFileError: if an operator cannot be converted, or its inputs do not fit it.
+    """
+    version = graph.opset_imports.get("", OPSET)
+    proto = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION))
+    if version != OPSET:
         try:
-            version_converter.convert_version(inner, OPSET)
+            # onnxscript's converter leaves operators of sets before 18 as they are.
+            proto = onnx.version_converter.convert_version(proto, OPSET)
         except Exception as error:
             raise ModelFileError(
-                f"{name} uses operator set {inner.opset_imports['']}, which cannot be converted "
-                f"to {OPSET}: {error}"
+                f"{name} uses operator set {version}, which cannot be converted to {OPSET}: {error}"
             ) from error
+        _forget_shapes(proto.graph)
     # Without data propagation: onnx 1.23 takes slice bounds that it does not know for 0.
-    inferred = onnx.shape_inference.infer_shapes(ir.to_proto(inner))
+    try:
+        inferred = onnx.shape_inference.infer_shapes(proto)
+    except onnx.shape_inference.InferenceError as error:
+        raise ModelFileError(f"{name} breaks the ONNX standard: {error}") from error
     return ir.from_proto(inferred).graph
+
+
+def _forget_shapes(graph: onnx.GraphProto) -> None:
+    """Drop inner shapes: the converter writes a rank of 0 where it knows none."""
+    del graph.value_info[:]
+    for output in graph.output:
+        output.type.tensor_type.ClearField("shape")

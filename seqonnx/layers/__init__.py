@@ -6,6 +6,7 @@ from seqonnx.layers.batch_normalization import BatchNormalization
 from seqonnx.layers.conv import Conv1D, Conv2D, Conv3D
 from seqonnx.layers.dense import Dense
 from seqonnx.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
+from seqonnx.layers.dot import Dot
 from seqonnx.layers.dropout import Dropout
 from seqonnx.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -17,6 +18,17 @@ from seqonnx.layers.global_pooling import (
 )
 from seqonnx.layers.identity import Identity
 from seqonnx.layers.input import Input, InputLayer
+from seqonnx.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Merge,
+    Minimum,
+    Multiply,
+    Subtract,
+)
+from seqonnx.layers.onnx_model import ONNXModel
 from seqonnx.layers.padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from seqonnx.layers.pooling import (
     AveragePooling1D,
@@ -28,6 +40,7 @@ from seqonnx.layers.pooling import (
 )
 from seqonnx.layers.rescaling import Rescaling
 from seqonnx.layers.reshaping import Flatten, Reshape
+from seqonnx.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from seqonnx.layers.serialization import deserialize, serialize
 
 # Second names that Keras has for these classes.
@@ -46,10 +59,14 @@ GlobalMaxPool3D = GlobalMaxPooling3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "ELU",
     "Activation",
+    "Add",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -57,6 +74,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Concatenate",
     "Conv1D",
     "Conv2D",
     "Conv3D",
@@ -66,6 +84,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling1D",
@@ -92,11 +111,21 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
+    "Merge",
+    "Minimum",
+    "Multiply",
+    "ONNXModel",
     "PReLU",
     "ReLU",
     "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
+    "Subtract",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",

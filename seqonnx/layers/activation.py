@@ -283,9 +283,9 @@ def emit_activation(
     op: Emitter, activation: ActivationLike, x: ir.Value, training: bool
 ) -> ir.Value:
     """Emit an activation function, or a layer used as one."""
-    if isinstance(activation, Layer):
-        return activation.call(op, x, training)
-    y: ir.Value = activation(op, x)
+    y: ir.Value = (
+        activation.call(op, x, training) if isinstance(activation, Layer) else activation(op, x)
+    )
     return y
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -14,49 +12,12 @@ import onnx_ir as ir
 from seqonnx import config, dtypes, initializers, regularizers
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable, auto_name, check_name
+from seqonnx.layers.spec import InputSpec, declared_shape
 from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.symbolic import LayerCall, Shape, SymbolicTensor, infer_call, symbolic_shape
 
-_INPUT_SHAPE_WARNING = (
-    "Do not pass an `input_shape`/`input_dim` argument to a layer. When using Sequential models, "
-    "prefer using an `Input(shape)` object as the first layer in the model instead."
-)
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """What a layer requires of its input.
-
-    Args:
-        ndim: exact rank, or None.
-        min_ndim: least rank, or None.
-        axes: sizes that single axes must have, such as `{-1: 3}`.
-    """
-
-    ndim: int | None = None
-    min_ndim: int | None = None
-    axes: dict[int, int] = field(default_factory=dict)
-
-    def check(self, shape: Shape, layer: str) -> None:
-        """Raise a ValueError if an input of this shape does not fit."""
-        head = f"Input 0 with name 'None' of layer '{layer}' is incompatible with the layer: "
-        if self.ndim is not None and len(shape) != self.ndim:
-            raise ValueError(
-                f"{head}expected ndim={self.ndim}, found ndim={len(shape)}. "
-                f"Full shape received: {shape}"
-            )
-        if self.min_ndim is not None and len(shape) < self.min_ndim:
-            raise ValueError(
-                f"{head}expected min_ndim={self.min_ndim}, found ndim={len(shape)}. "
-                f"Full shape received: {shape}"
-            )
-        for axis, size in self.axes.items():
-            if shape[axis] not in {size, None}:
-                raise ValueError(
-                    f"{head}expected axis {axis} of input shape to have value {size}, "
-                    f"but received input with shape {shape}"
-                )
+__all__ = ["InputSpec", "Layer"]
 
 
 class Layer:
@@ -64,7 +25,7 @@ class Layer:
 
     A subclass defines `build(input_shape)`, which declares weights with `add_weight`, and
     `call(op, x, training)`, which emits ONNX operators and returns one value. Its gradient,
-    export and summary follow from the graph.
+    export and summary follow from the graph. A layer of several inputs is a `Merge`.
 
     Args:
         name: name, unique in a model; default: the class name in snake case, numbered.
@@ -106,26 +67,30 @@ class Layer:
         self.dtype = dtypes.standardize(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.input_spec: InputSpec | None = None
-        self.declared_input_shape = _declared_shape(input_shape, input_dim)
+        self.declared_input_shape = declared_shape(input_shape, input_dim)
         self._trainable = bool(trainable)
         self._built = False
         self._variables: list[Variable] = []
         self._regularized: list[tuple[Variable, regularizers.Regularizer]] = []
         self._constrained: list[tuple[Variable, Constraint]] = []
-        self._calls: list[tuple[LayerCall, SymbolicTensor]] = []
+        self._calls: list[tuple[LayerCall, list[SymbolicTensor]]] = []
         self._compiled: dict[tuple[Any, ...], Compiled] = {}
 
     # What a layer defines.
 
-    def build(self, input_shape: Shape) -> None:
-        """Declare the weights for inputs of this shape (batch first, None where not fixed)."""
+    def build(self, input_shape: Any) -> None:
+        """Declare the weights for inputs of this shape (batch first, None where not fixed).
 
-    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        Args:
+            input_shape: shape of the input; a list of shapes for a layer that takes a list.
+        """
+
+    def call(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit the layer's nodes.
 
         Args:
             op: emitter; every ONNX operator is a method.
-            x: input value, batch first.
+            x: input value, batch first; a list of them for a layer that takes a list.
             training: whether the graph is for a training step.
 
         Returns:
@@ -276,32 +241,75 @@ class Layer:
 
     # Calls.
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Apply the layer to a symbolic tensor (extends the model) or to data (computes).
 
         Args:
-            x: symbolic tensor, or an array with the batch first.
-            training: whether dropout drops and batch statistics are used.
+            x: symbolic tensor, or an array with the batch first; a list of either for a layer
+                that takes a list.
+            training: for data: whether dropout drops and batch statistics are used, default not.
+                For a symbolic tensor: False keeps this call in inference mode in training, too.
 
         Returns:
             A symbolic tensor, or an array.
+
+        Raises:
+            ValueError: if the inputs do not fit the layer.
         """
-        if isinstance(x, SymbolicTensor):
-            return self._call_symbolic(x)
-        return self._call_eagerly(dtypes.to_array(x, self.dtype, "inputs"), training)
+        parts = self.separate(x)
+        symbolic = [part for part in parts if isinstance(part, SymbolicTensor)]
+        if len(symbolic) == len(parts):
+            return self.arrange(self._call_symbolic(symbolic, training))
+        if len(symbolic) > 0:
+            raise ValueError(
+                f"Layer '{self.name}' was called on symbolic tensors and on data at once; all "
+                f"inputs must be of one kind. Received: inputs={x}"
+            )
+        arrays = [dtypes.to_array(part, self.dtype, "inputs") for part in parts]
+        return self.arrange(self._call_eagerly(arrays, training is True))
 
     @property
-    def input(self) -> SymbolicTensor:
-        """The symbolic tensor that the layer was first called on."""
-        return self._first_call("input")[0].inputs[0]
+    def takes_list(self) -> bool:
+        """Whether the layer is called on a list of inputs."""
+        return False
+
+    def separate(self, x: Any) -> list[Any]:
+        """Return what the layer is called on as a list with one entry per input.
+
+        Raises:
+            ValueError: if there are not as many as the layer takes.
+        """
+        listed = isinstance(x, list | tuple) and any(isinstance(t, SymbolicTensor) for t in x)
+        if not listed:
+            return [x]
+        if len(x) != 1:
+            raise ValueError(
+                f"Layer '{self.name}' expects 1 input(s), but it received {len(x)} input tensors. "
+                f"Join them with a merging layer such as Concatenate. Inputs received: {x}"
+            )
+        return list(x)
+
+    def arrange(self, values: Sequence[Any]) -> Any:
+        """Return what a call gives: its one value, or a list of several."""
+        return values[0] if len(values) == 1 else list(values)
 
     @property
-    def output(self) -> SymbolicTensor:
-        """The symbolic tensor that the layer's first call gave."""
-        return self._first_call("output")[1]
+    def input(self) -> Any:
+        """The symbolic tensor that the layer was first called on; a list of several."""
+        inputs = self._first_call("input")[0].inputs
+        return inputs[0] if len(inputs) == 1 else list(inputs)
 
-    def build_for(self, shape: Shape) -> None:
-        """Check an input shape and build the layer if it is not built."""
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor that the layer's first call gave; a list of several."""
+        return self.arrange(self._first_call("output")[1])
+
+    def build_for(self, shape: Any) -> None:
+        """Check an input shape and build the layer if it is not built.
+
+        Args:
+            shape: shape of the input; a list of shapes for a layer that takes a list.
+        """
         if self.input_spec is not None:
             self.input_spec.check(shape, self.name)
         if not self.built:
@@ -310,36 +318,59 @@ class Layer:
             if self.input_spec is not None:
                 self.input_spec.check(shape, self.name)
 
-    def emit(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
-        """Emit the layer with its activity regularizer."""
+    def emit(self, op: Emitter, x: Any, training: bool) -> Any:
+        """Emit the layer with its activity regularizer; see `call`."""
         y = self.call(op, x, training)
         if self.activity_regularizer is not None:
             op.add_loss(self.activity_regularizer.emit(op, y))
         return y
 
-    def _call_symbolic(self, x: SymbolicTensor) -> SymbolicTensor:
-        self.build_for(x.shape)
-        shape, dtype = infer_call(self, [x])
-        call = LayerCall(self, (x,), len(self._calls))
-        output = SymbolicTensor(shape, dtype, self.name, call)
-        self._calls.append((call, output))
-        return output
+    def _call_symbolic(
+        self, inputs: list[SymbolicTensor], training: bool | None
+    ) -> list[SymbolicTensor]:
+        if training:
+            raise ValueError(
+                f"Layer '{self.name}' cannot be called on symbolic tensors with `training=True`: "
+                "`fit` runs in training mode, `predict` does not. Leave the argument out, or pass "
+                "False to keep this call in inference mode."
+            )
+        shapes = [tensor.shape for tensor in inputs]
+        self.build_for(shapes if self.takes_list else shapes[0])
+        call = LayerCall(self, tuple(inputs), len(self._calls), training)
+        outputs = [
+            SymbolicTensor(shape, dtype, self.name, call, index=index)
+            for index, (shape, dtype) in enumerate(infer_call(self, inputs))
+        ]
+        self._calls.append((call, outputs))
+        return outputs
 
-    def _call_eagerly(self, x: npt.NDArray[Any], training: bool) -> npt.NDArray[Any]:
-        self.build_for(x.shape)
-        key = (x.shape[1:], x.dtype, training, self.trainable)
+    def _call_eagerly(
+        self, arrays: list[npt.NDArray[Any]], training: bool
+    ) -> list[npt.NDArray[Any]]:
+        shapes = [array.shape for array in arrays]
+        self.build_for(shapes if self.takes_list else shapes[0])
+        key = (tuple((a.shape[1:], a.dtype) for a in arrays), training, self.trainable)
         compiled = self._compiled.get(key)
         if compiled is None:
-            op = Emitter(weights_as="input")
-            value = op.input("input", self.dtype, symbolic_shape(x.shape, "input"))
-            with op.scope(self.name):
-                y = self.emit(op, value, training)
-            op.output(y, self.name)
-            expand_batch_statistics(op.graph)
-            compiled = self._compiled[key] = Compiled(op)
-        return compiled.run([x], seed=config.next_seed() if training else 0)[0]
+            compiled = self._compiled[key] = Compiled(self._emit_alone(shapes, training))
+        return compiled.run(arrays, seed=config.next_seed() if training else 0)
 
-    def _first_call(self, what: str) -> tuple[LayerCall, SymbolicTensor]:
+    def _emit_alone(self, shapes: Sequence[Shape], training: bool) -> Emitter:
+        """A graph of this layer and nothing else."""
+        op = Emitter(weights_as="input")
+        names = ["input"] if len(shapes) == 1 else [f"input_{i}" for i in range(len(shapes))]
+        values = [
+            op.input(name, self.dtype, symbolic_shape(shape, name))
+            for name, shape in zip(names, shapes, strict=True)
+        ]
+        with op.scope(self.name):
+            result = self.emit(op, values if self.takes_list else values[0], training)
+        for value in [result] if isinstance(result, ir.Value) else result:
+            op.output(value, self.name)
+        expand_batch_statistics(op.graph)
+        return op
+
+    def _first_call(self, what: str) -> tuple[LayerCall, list[SymbolicTensor]]:
         if not self._calls:
             raise AttributeError(
                 f"The layer {self.name} has never been called and thus has no defined {what}."
@@ -348,13 +379,3 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _declared_shape(shape: Sequence[int | None] | int | None, dim: int | None) -> Shape | None:
-    """Shape given by the old `input_shape=` or `input_dim=`, without the batch."""
-    if shape is None and dim is None:
-        return None
-    warnings.warn(_INPUT_SHAPE_WARNING, UserWarning, stacklevel=5)
-    if shape is None:
-        return (dim,)
-    return (shape,) if isinstance(shape, int) else tuple(shape)

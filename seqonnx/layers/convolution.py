@@ -82,7 +82,13 @@ class Convolution(KernelLayer):
         return channels
 
     def convolve(
-        self, op: Emitter, x: ir.Value, kernel: Any, groups: int, training: bool
+        self,
+        op: Emitter,
+        x: ir.Value,
+        kernel: Any,
+        groups: int,
+        training: bool,
+        pointwise: Any = None,
     ) -> ir.Value:
         """Emit the convolution, the bias and the activation.
 
@@ -92,6 +98,7 @@ class Convolution(KernelLayer):
             kernel: kernel in the ONNX layout (out, in / groups, …).
             groups: number of groups.
             training: see `Layer.call`.
+            pointwise: kernel of a second convolution of window 1 that mixes the channels.
 
         Returns:
             The output, in the layer's data format.
@@ -104,9 +111,10 @@ class Convolution(KernelLayer):
         self._check_output(shown_shape(shape), sizes)
         if self.data_format == LAST:
             x = to_channels_first(op, x)
-        operands = [x, kernel] if self.bias is None else [x, kernel, self.bias]
+        bias = [] if self.bias is None else [self.bias]
         y = op.Conv(
-            *operands,
+            *(x, kernel),
+            *(bias if pointwise is None else []),
             kernel_shape=list(self.kernel_size),
             strides=list(self.strides),
             dilations=list(self.dilation_rate),
@@ -115,6 +123,8 @@ class Convolution(KernelLayer):
                 self.padding, sizes, self.kernel_size, self.strides, self.dilation_rate
             ),
         )
+        if pointwise is not None:
+            y = op.Conv(y, pointwise, *bias, kernel_shape=[1] * self.rank)
         if self.data_format == LAST:
             y = from_channels_first(op, y)
         return emit_activation(op, self.activation, y, training)

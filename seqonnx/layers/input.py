@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqonnx import dtypes
-from seqonnx.graph import auto_name, check_name
+from seqonnx.layers.base import Layer
 from seqonnx.symbolic import SymbolicTensor
 
+UNNAMED = "keras_tensor"
+"""Name of the tensor of an input that the user gave no name."""
 
-class InputLayer:
-    """The place in a stack where data enters; it has no weights and computes nothing.
+
+class InputLayer(Layer):
+    """The place in a model where data enters; it has no weights and computes nothing.
 
     Args:
         shape: shape without the batch; None where a size is not fixed.
@@ -47,22 +49,44 @@ class InputLayer:
                     f"Cannot convert '{full}' to a shape. Found invalid entry '{size}' of type "
                     f"'{type(size)}'."
                 )
-        self.name = auto_name("InputLayer") if name is None else check_name(name)
-        self.dtype = dtypes.standardize(dtype)
-        tensor_name = "keras_tensor" if name is None else self.name
-        self.output = SymbolicTensor(full, self.dtype, tensor_name)
+        super().__init__(name=name, dtype=dtype)
+        self._built = True
+        tensor_name = UNNAMED if name is None else self.name
+        self._tensor = SymbolicTensor(full, self.dtype, tensor_name, source=self)
+
+    @classmethod
+    def standing_for(cls, tensor: SymbolicTensor) -> InputLayer:
+        """Return the input layer of a tensor that a model starts from.
+
+        Args:
+            tensor: what `Input` gave, or a tensor inside another model.
+        """
+        if isinstance(tensor.source, InputLayer):
+            return tensor.source
+        numbers = [0 if tensor.call is None else tensor.call.index, tensor.index]
+        name = "_".join([tensor.name, "input", *(str(n) for n in numbers if n > 0)])
+        layer = cls(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+        layer._tensor = tensor
+        return layer
+
+    @property
+    def input(self) -> SymbolicTensor:
+        """The tensor that stands for the data."""
+        return self._tensor
+
+    @property
+    def output(self) -> SymbolicTensor:
+        """The tensor that stands for the data."""
+        return self._tensor
 
     @property
     def batch_shape(self) -> tuple[int | None, ...]:
         """Shape with the batch first."""
-        return self.output.shape
+        return self._tensor.shape
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {"batch_shape": list(self.batch_shape), "dtype": self.dtype, "name": self.name}
-
-    def __repr__(self) -> str:
-        return f"<InputLayer name={self.name}, built=True>"
 
 
 def Input(  # noqa: N802 - Keras's name

@@ -62,7 +62,11 @@ class KernelLayer(Layer):
         return self._kernel
 
     def add_kernel_and_bias(
-        self, shape: Sequence[int | None], units: int, layout: Sequence[int] | None = None
+        self,
+        shape: Sequence[int | None],
+        units: int,
+        layout: Sequence[int] | None = None,
+        name: str = "kernel",
     ) -> None:
         """Declare the kernel, and the bias if there is one.
 
@@ -70,11 +74,12 @@ class KernelLayer(Layer):
             shape: shape of the kernel in the Keras layout.
             units: size of the bias.
             layout: see `Layer.add_weight`.
+            name: name of the kernel.
         """
         self._kernel = self.add_weight(
             shape,
             self.kernel_initializer,
-            name="kernel",
+            name=name,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
             layout=layout,

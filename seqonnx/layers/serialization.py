@@ -11,6 +11,7 @@ from seqonnx.layers.batch_normalization import BatchNormalization
 from seqonnx.layers.conv import Conv1D, Conv2D, Conv3D
 from seqonnx.layers.dense import Dense
 from seqonnx.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
+from seqonnx.layers.dot import Dot
 from seqonnx.layers.dropout import Dropout
 from seqonnx.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -21,6 +22,16 @@ from seqonnx.layers.global_pooling import (
     GlobalMaxPooling3D,
 )
 from seqonnx.layers.identity import Identity
+from seqonnx.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
+from seqonnx.layers.onnx_model import ONNXModel
 from seqonnx.layers.padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from seqonnx.layers.pooling import (
     AveragePooling1D,
@@ -32,13 +43,16 @@ from seqonnx.layers.pooling import (
 )
 from seqonnx.layers.rescaling import Rescaling
 from seqonnx.layers.reshaping import Flatten, Reshape
+from seqonnx.layers.separable_conv import SeparableConv1D, SeparableConv2D
 
 _CLASSES: Final[tuple[type[Layer], ...]] = (
+    *(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract),
     *(Activation, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNormalization),
     *(Conv1D, Conv2D, Conv3D, Dense, DepthwiseConv1D, DepthwiseConv2D, Dropout, ELU, Flatten),
     *(GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D),
     *(GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, Identity, LeakyReLU),
-    *(MaxPooling1D, MaxPooling2D, MaxPooling3D, PReLU, ReLU, Rescaling, Reshape, Softmax),
+    *(MaxPooling1D, MaxPooling2D, MaxPooling3D, ONNXModel, PReLU, ReLU, Rescaling, Reshape),
+    *(SeparableConv1D, SeparableConv2D, Softmax),
     *(ZeroPadding1D, ZeroPadding2D, ZeroPadding3D),
 )
 

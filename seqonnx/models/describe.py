@@ -10,8 +10,12 @@ from rich.console import Console
 from seqonnx.export.inference import LayerInfo
 from seqonnx.graph import Variable
 from seqonnx.layers.base import Layer
-from seqonnx.models.network import Network, unwrap
+from seqonnx.layers.input import InputLayer
+from seqonnx.models.architecture import class_name_of
+from seqonnx.models.network import Network
+from seqonnx.models.structure import unwrap
 from seqonnx.report import LayerRow, SummaryTotals, render_summary
+from seqonnx.symbolic import Shape
 
 if TYPE_CHECKING:
     from seqonnx.models.exportable import Exportable
@@ -45,7 +49,7 @@ def layer_infos(model: Network) -> list[LayerInfo]:
     return [
         LayerInfo(path, row.class_name, bool(layer.trainable), _only_shape(row.output_shape))
         for (row, layer), path in zip(_rows(model), _paths(model), strict=True)
-        if not isinstance(layer, Network)
+        if not isinstance(layer, Network | InputLayer)
     ]
 
 
@@ -53,12 +57,12 @@ def _rows(model: Network) -> Iterator[tuple[LayerRow, Layer]]:
     """A row for each layer, nested ones after their model."""
     chain = _is_chain(model)
     for owner, layer, depth in _walk(model):
-        shapes = [tensor.shape for tensor in owner.outputs_of(layer)]
+        shapes = _shapes(owner, layer)
         connected = () if chain or depth > 0 else _sources(owner, layer)
         yield (
             LayerRow(
                 name=layer.name,
-                class_name=type(layer).__name__,
+                class_name=class_name_of(layer),
                 output_shape=unwrap(shapes),
                 params=layer.count_params(),
                 built=layer.built,
@@ -103,20 +107,30 @@ def _totals(model: Exportable) -> SummaryTotals:
 
 
 def _is_chain(model: Network) -> bool:
-    """Whether every layer takes the output of the one before."""
-    calls = [tensor.call for layer in model.layers for tensor in model.outputs_of(layer)]
-    return all(call is not None and len(call.inputs) == 1 for call in calls) and len(calls) == len(
-        {id(c.inputs[0]) for c in calls if c is not None}
-    )
+    """Whether every layer takes the output of the one before, and nothing else."""
+    calls = [call for call, _ in model.calls]
+    sources = {id(call.inputs[0]) for call in calls}
+    layers = {id(call.layer) for call in calls}
+    single = all(len(call.inputs) == 1 for call in calls) and len(model.inputs) == 1
+    return single and len(sources) == len(layers) == len(calls)
+
+
+def _shapes(owner: Network, layer: Layer) -> list[Shape]:
+    """Shapes that a layer gives: those of its last call, as Keras shows them."""
+    tensors = owner.outputs_of(layer)
+    return [tensor.shape for tensor in tensors if tensor.call is tensors[-1].call]
 
 
 def _sources(owner: Network, layer: Layer) -> tuple[str, ...]:
     """Names of what a layer is called on, as Keras writes them: `dense[0][0]`."""
+    entries = {id(x.output): x.name for x in owner.layers if isinstance(x, InputLayer)}
+    calls = dict.fromkeys(call for call, _ in owner.calls if call.layer is layer)
     return tuple(
-        f"{t.call.layer.name}[{t.call.index}][0]" if t.call else f"{t.name}[0][0]"
-        for output in owner.outputs_of(layer)
-        if output.call is not None
-        for t in output.call.inputs
+        f"{t.call.layer.name}[{t.call.index}][{t.index}]"
+        if t.call is not None and id(t) not in entries
+        else f"{entries[id(t)]}[0][0]"
+        for call in calls
+        for t in call.inputs
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import onnx
 
 from seqonnx.graph import Variable
 from seqonnx.models import describe, files
+from seqonnx.models.architecture import connect_config, graph_config
 from seqonnx.models.network import Network
 
 PathLike = str | os.PathLike[str]
@@ -18,6 +19,30 @@ PathLike = str | os.PathLike[str]
 
 class Exportable(Network):
     """A network with files and a summary; `Model` adds training."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return name and layers, with what they are called on, as plain values.
+
+        Raises:
+            AttributeError: if inputs and outputs are not known.
+        """
+        return {"name": self.name, "trainable": self._trainable, **graph_config(self)}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Make a model, with new weights, from what `get_config` gave.
+
+        Args:
+            config: name and layers.
+            custom_objects: the user's own classes and functions, by name.
+
+        Raises:
+            ValueError: if a class is not known.
+        """
+        inputs, outputs = connect_config(config, custom_objects or {})
+        return cls(inputs, outputs, name=config["name"], trainable=config.get("trainable", True))
 
     def export(self, filepath: PathLike, outputs: str | Sequence[str] | None = None) -> None:
         """Write the inference graph: dynamic batch, normalization folded, dropout gone.
@@ -37,17 +62,27 @@ class Exportable(Network):
         return files.to_onnx(self)
 
     def save_weights(self, filepath: PathLike) -> None:
-        """Write the weights as `.npz`."""
-        files.save_weights(self, Path(filepath))
-
-    def load_weights(self, filepath: PathLike, skip_mismatch: bool = False) -> None:
-        """Read weights that `save_weights` wrote; with an error nothing has changed.
+        """Write the weights.
 
         Args:
-            filepath: an `.npz` file.
-            skip_mismatch: leave weights that do not fit as they are, and warn.
+            filepath: an `.npz` file; or a `.weights.h5` file, which Keras 3 reads into the same
+                layers and which needs `seqonnx[keras]`.
         """
-        files.load_weights(self, Path(filepath), skip_mismatch)
+        files.save_weights(self, Path(filepath))
+
+    def load_weights(
+        self, filepath: PathLike, skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
+        """Read weights that `save_weights` or Keras wrote; with an error nothing has changed.
+
+        Args:
+            filepath: an `.npz` file; or a file of Keras's: `.weights.h5`, `.keras`, or a legacy
+                `.h5`.
+            skip_mismatch: leave weights that do not fit as they are, and warn.
+            by_name: for legacy `.h5` files: match layers by name, not by order; layers that the
+                file does not name stay as they are.
+        """
+        files.load_weights(self, Path(filepath), skip_mismatch, by_name)
 
     def summary(
         self,

@@ -107,13 +107,7 @@ def _ordered(model: Model, x: Any) -> Any:
     """Data given by the names of the inputs, in their order; other data as it is."""
     if not isinstance(x, Mapping) or not model.built:
         return x
-    names = [tensor.name for tensor in model.inputs]
-    if sorted(names) != sorted(x):
-        raise ValueError(
-            f"Data given as a dict must name the inputs of model '{model.name}', which are "
-            f"{names}. Received keys: {sorted(x)}"
-        )
-    return [x[name] for name in names]
+    return model.named(x)
 
 
 def _build_and_check(model: Model, shapes: list[tuple[int, ...]], first: Batch | None) -> None:

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import onnx
 
-from seqonnx.errors import ModelFileError
+from seqonnx.errors import ForeignFileError, ModelFileError
 from seqonnx.export.checkpoint import read_checkpoint, write_checkpoint
 from seqonnx.export.inference import Source, emit_inference
 from seqonnx.export.weights import read_weights, write_weights
 from seqonnx.graph.files import EXTERNAL_FROM, write_model
-from seqonnx.models import training_state
+from seqonnx.layers.input import InputLayer
+from seqonnx.models import keras_files, training_state
+from seqonnx.models.architecture import class_name_of, network_class
 from seqonnx.models.describe import layer_infos
 from seqonnx.symbolic import SymbolicTensor
 
 if TYPE_CHECKING:
     from seqonnx.models.exportable import Exportable
     from seqonnx.models.model import Model
-    from seqonnx.models.sequential import Sequential
 
 
 def export(model: Exportable, path: Path, outputs: str | Sequence[str] | None) -> None:
@@ -54,11 +55,15 @@ def save(model: Model, path: Path, *, external_from: int = EXTERNAL_FROM) -> Non
 
 def load_model(
     filepath: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None
-) -> Sequential:
+) -> Model:
     """Load a model that `save` wrote; it goes on as if it had not stopped.
 
+    A file that another program wrote gives a model of one layer (see `layers.ONNXModel`), which
+    is not compiled.
+
     Args:
-        filepath: an `.onnx` file.
+        filepath: an `.onnx` file; or a `.keras` file of Keras's, which gives a model with its
+            weights, not compiled, and needs `seqonnx[keras]`.
         custom_objects: classes and functions of one's own (layers, losses, metrics, optimizers,
             schedules), by name.
 
@@ -66,25 +71,31 @@ def load_model(
         The model, compiled if it was.
 
     Raises:
-        ModelFileError: if the file is absent, broken, or not written by `save`.
+        ModelFileError: if the file is absent, broken, or was written by `export`.
         ValueError: if it needs a class or a function that is not known.
 
     Example:
         >>> model = load_model("digits.onnx")  # doctest: +SKIP
     """
-    from seqonnx.models.sequential import Sequential
+    from seqonnx.models import foreign, keras_graph
+    from seqonnx.models.model import Model
 
     path = Path(filepath)
     custom = {} if custom_objects is None else dict(custom_objects)
-    checkpoint = read_checkpoint(path)
-    class_name = checkpoint.config["class_name"]
-    cls = Sequential if class_name == "Sequential" else custom.get(class_name)
-    if not (isinstance(cls, type) and issubclass(cls, Sequential)):
+    if path.suffix == keras_files.ARCHIVE:
+        return keras_graph.load_model(path, custom)
+    try:
+        checkpoint = read_checkpoint(path)
+    except ForeignFileError:
+        return foreign.load_foreign_model(path)
+    class_name = str(checkpoint.config["class_name"])
+    cls = network_class(class_name, custom)
+    if cls is None or not issubclass(cls, Model):
         raise ModelFileError(
-            f"{path} holds a model of class {class_name}; only Sequential, and subclasses given "
-            "in `custom_objects`, can be loaded."
+            f"{path} holds a model of class {class_name}, which is not known. Pass the class in "
+            f"`custom_objects`, as {{'{class_name}': {class_name}}}."
         )
-    model = cls.from_config(checkpoint.config["config"], custom)
+    model = cls.from_config(dict(checkpoint.config["config"]), custom)
     weights = model.weights
     have = [(array.shape, array.dtype.name) for array in checkpoint.weights]
     if [(weight.stored().shape, weight.dtype) for weight in weights] != have:
@@ -100,17 +111,23 @@ def load_model(
 
 def save_weights(model: Exportable, path: Path) -> None:
     """Write the weights (see `Model.save_weights`)."""
-    write_weights(model.weights, path)
+    if keras_files.is_keras_file(path):
+        keras_files.save_weights(model, path)
+    else:
+        write_weights(model.weights, path)
 
 
-def load_weights(model: Exportable, path: Path, skip_mismatch: bool) -> None:
+def load_weights(model: Exportable, path: Path, skip_mismatch: bool, by_name: bool) -> None:
     """Read weights (see `Model.load_weights`)."""
     if not model.built:
         raise ValueError(
             "You are loading weights into a model that has not yet been built. Try building the "
             "model first by calling it on some data or by using `build()`."
         )
-    read_weights(model.weights, path, model.name, skip_mismatch=skip_mismatch)
+    if keras_files.is_keras_file(path):
+        keras_files.load_weights(model, path, skip_mismatch=skip_mismatch, by_name=by_name)
+    else:
+        read_weights(model.weights, path, model.name, skip_mismatch=skip_mismatch)
 
 
 def _source(model: Exportable, outputs: str | Sequence[str] | None) -> Source:
@@ -119,7 +136,7 @@ def _source(model: Exportable, outputs: str | Sequence[str] | None) -> Source:
         inputs=model.inputs,
         outputs=_chosen_outputs(model, outputs),
         layers=layer_infos(model),
-        config={"class_name": type(model).__name__, "config": model.get_config()},
+        config={"class_name": class_name_of(model), "config": model.get_config()},
         weights=model.weights,
     )
 
@@ -129,8 +146,8 @@ def _chosen_outputs(
 ) -> list[tuple[str, SymbolicTensor]]:
     """Names and tensors of the graph's outputs."""
     if outputs is None:
-        return [(tensor.name, tensor) for tensor in model.outputs]
-    names = [layer.name for layer in model.layers]
+        return list(zip(model.output_names, model.outputs, strict=True))
+    names = [layer.name for layer in model.layers if not isinstance(layer, InputLayer)]
     if isinstance(outputs, str) and outputs != "all":
         raise ValueError(
             "`outputs` must be 'all' or a list of layer names. "

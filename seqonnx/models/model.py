@@ -14,11 +14,12 @@ from seqonnx.callbacks import Callback, History
 from seqonnx.graph import Variable, auto_name
 from seqonnx.layers.base import Layer
 from seqonnx.models import feeding, files, running
+from seqonnx.models.architecture import saved_as
 from seqonnx.models.exportable import Exportable, PathLike
+from seqonnx.models.structure import holds_symbolic
 from seqonnx.optimizers import Optimizer
 from seqonnx.runtime import select_device
 from seqonnx.runtime.compiled import Compiled
-from seqonnx.symbolic import SymbolicTensor
 from seqonnx.training.forward import Forward, compile_training_call
 from seqonnx.training.measures import named_metrics
 from seqonnx.training.trainer import Compilation, Subject, Trainer
@@ -29,6 +30,7 @@ _TRAINABLE_CHANGED = (
 )
 
 
+@saved_as("Functional")
 class Model(Exportable):
     """Layers between input and output tensors, with training, files and reports.
 
@@ -69,20 +71,21 @@ class Model(Exportable):
 
     # Using the model.
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
-        """Apply the model to a symbolic tensor, or compute it on data.
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
+        """Apply the model to symbolic tensors, or compute it on data.
 
         Args:
-            x: symbolic tensor, or array with the batch first (a list of them for several inputs).
-            training: whether dropout drops and batch statistics are used.
+            x: symbolic tensor, or array with the batch first; for several inputs a list of them,
+                or a dict by the names of the inputs.
+            training: see `Layer`.
 
         Returns:
-            A symbolic tensor; or an array, list or dict, as the outputs were given.
+            Symbolic tensors or arrays: one, a list or a dict, as the outputs were given.
         """
-        if isinstance(x, SymbolicTensor):
+        if holds_symbolic(x):
             return super().__call__(x, training)
         arrays = feeding.input_arrays(self, x)
-        return self.structured(self._run_training(arrays) if training else self._run(arrays))
+        return self.arrange(self._run_training(arrays) if training else self._run(arrays))
 
     def predict(
         self,
@@ -305,9 +308,7 @@ class Model(Exportable):
         """The forward pass with baked weights, on the model's device."""
         device = select_device(self._device_request)
         if self._forward is None or self._forward.device != device:
-            self._forward = Forward(
-                self.inputs, self._outputs, self.weights, device, self.structured
-            )
+            self._forward = Forward(self.inputs, self._outputs, self.weights, device, self.arrange)
         return self._forward
 
     def trainer(self) -> Trainer:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import onnx_ir as ir
 
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import Layer
+from seqonnx.layers.input import InputLayer
+from seqonnx.models.structure import Structure, flatten, unwrap
 from seqonnx.regularizers import Regularizer
-from seqonnx.symbolic import Shape, SymbolicTensor, calls_between, emit_network
-
-Structure = SymbolicTensor | Sequence[SymbolicTensor] | Mapping[str, SymbolicTensor]
-_T = TypeVar("_T")
+from seqonnx.symbolic import (
+    LayerCall,
+    Shape,
+    SymbolicTensor,
+    calls_between,
+    emit_network,
+    layer_order,
+)
 
 
 class Network(Layer):
@@ -38,25 +44,100 @@ class Network(Layer):
         super().__init__(name=name, trainable=trainable)
         self._inputs: list[SymbolicTensor] | None = None
         self._outputs: list[SymbolicTensor] = []
+        self._input_structure: Structure | None = None
         self._output_structure: Structure | None = None
+        self._calls_inside: list[tuple[LayerCall, SymbolicTensor]] = []
+        self._layers: list[Layer] = []
         if inputs is not None and outputs is not None:
             self._connect(inputs, outputs)
 
     def _connect(self, inputs: Structure, outputs: Structure) -> None:
         """Make this network the part of the layer graph between these tensors."""
-        self._inputs = flatten(inputs, "inputs")
-        self._outputs = flatten(outputs, "outputs")
-        self._output_structure = outputs
-        calls_between(self._inputs, self._outputs)
-        _check_unique_names(self.layers)
+        entries, exits = flatten(inputs, "inputs"), flatten(outputs, "outputs")
+        if len({id(tensor) for tensor in entries}) < len(entries):
+            raise ValueError(
+                "The list of inputs passed to the model contains the same input multiple times. "
+                f"All inputs should only appear once. Received inputs={inputs}"
+            )
+        calls = calls_between(entries, exits)
+        layers = [_as_layer(owner) for owner in layer_order(entries, exits)]
+        _check_unique_names(layers)
+        for layer in layers:
+            self.check_apart(layer)
+        self._inputs, self._outputs = entries, exits
+        self._input_structure, self._output_structure = inputs, outputs
+        self._calls_inside, self._layers = calls, layers
 
     def _disconnect(self) -> None:
         """Make this network one without a graph."""
-        self._inputs, self._outputs, self._output_structure = None, [], None
+        self._inputs, self._outputs, self._calls_inside, self._layers = None, [], [], []
+        self._input_structure = self._output_structure = None
 
-    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+    def check_apart(self, layer: Layer) -> None:
+        """Raise a ValueError if a layer is this network, or a model that holds it."""
+        stack = [layer]
+        while stack:
+            inner = stack.pop()
+            if inner is self:
+                raise ValueError(
+                    f"Model '{self.name}' cannot contain itself: the layers would be a cycle. "
+                    f"Received: layer={layer}"
+                )
+            stack.extend(inner.layers if isinstance(inner, Network) else ())
+
+    def call(self, op: Emitter, x: list[ir.Value], training: bool) -> list[ir.Value]:
         """Emit every layer of the network."""
-        return emit_network(op, self.inputs, self._outputs, [x], training)[0]
+        return emit_network(op, self.inputs, self._outputs, x, training)
+
+    @property
+    def takes_list(self) -> bool:
+        """Yes: inside, there is a list even of one input."""
+        return True
+
+    def separate(self, x: Any) -> list[Any]:
+        """Return one entry per input of what the model is called on.
+
+        Args:
+            x: for one input a tensor or an array, or a list of just one; for several a list, or
+                a dict with the names of the inputs as its keys.
+
+        Raises:
+            ValueError: if there is not one entry for each input.
+        """
+        if self._inputs is None:
+            return [x]
+        if isinstance(x, Mapping):
+            return self.named(x)
+        if not isinstance(x, list | tuple) or not any(isinstance(t, SymbolicTensor) for t in x):
+            x = [x] if len(self._inputs) == 1 or isinstance(x, SymbolicTensor) else list(x)
+        if len(x) != len(self._inputs):
+            raise ValueError(
+                f"Model '{self.name}' expects {len(self._inputs)} input(s), but it received "
+                f"{len(x)}. Pass a list of {len(self._inputs)}, or a dict with the keys "
+                f"{self.input_names}. Inputs received: {x}"
+            )
+        return list(x)
+
+    def named(self, x: Mapping[str, Any]) -> list[Any]:
+        """Return the values of a dict in the order of the inputs.
+
+        Raises:
+            ValueError: if its keys are not the names of the inputs.
+        """
+        names = self.input_names
+        if sorted(names) != sorted(x):
+            raise ValueError(
+                f"Data given as a dict must name the inputs of model '{self.name}', which are "
+                f"{names}. Received keys: {sorted(x)}"
+            )
+        return [x[name] for name in names]
+
+    def arrange(self, values: Sequence[Any]) -> Any:
+        """Arrange one value per output as the model's outputs were given."""
+        structure = self._output_structure
+        if isinstance(structure, Mapping):
+            return dict(zip(structure, values, strict=True))
+        return values[0] if isinstance(structure, SymbolicTensor) else list(values)
 
     @property
     def built(self) -> bool:
@@ -65,19 +146,47 @@ class Network(Layer):
 
     @property
     def layers(self) -> list[Layer]:
-        """Layers in the order of computation, without inputs."""
-        if self._inputs is None:
-            return []
-        found: dict[int, Layer] = {}
-        for call, _ in calls_between(self._inputs, self._outputs):
-            if isinstance(call.layer, Layer):
-                found.setdefault(id(call.layer), call.layer)
-        return list(found.values())
+        """Layers in the order of Keras, from the inputs to the outputs, input layers included."""
+        return list(self._layers)
+
+    @property
+    def calls(self) -> list[tuple[LayerCall, SymbolicTensor]]:
+        """Calls of layers and what they give, each after those it depends on."""
+        return list(self._calls_inside)
 
     def outputs_of(self, layer: Layer) -> list[SymbolicTensor]:
         """Tensors that a layer gives inside this network."""
-        pairs = calls_between(self.inputs, self._outputs)
-        return [tensor for call, tensor in pairs if call.layer is layer]
+        if isinstance(layer, InputLayer):
+            return [layer.output]
+        return [tensor for call, tensor in self._calls_inside if call.layer is layer]
+
+    @property
+    def input_structure(self) -> Structure:
+        """The inputs as they were given: one tensor, a list or a dict."""
+        self._known_inputs("inputs")
+        assert self._input_structure is not None
+        return self._input_structure
+
+    @property
+    def output_structure(self) -> Structure:
+        """The outputs as they were given: one tensor, a list or a dict."""
+        self._known_inputs("outputs")
+        assert self._output_structure is not None
+        return self._output_structure
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs: the keys of the dict that was given, else those of the tensors."""
+        if isinstance(self._input_structure, Mapping):
+            return list(self._input_structure)
+        return [tensor.name for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs: the keys of the dict that was given, else those of the tensors."""
+        if isinstance(self._output_structure, Mapping):
+            return list(self._output_structure)
+        return [tensor.name for tensor in self.outputs]
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -156,24 +265,31 @@ class Network(Layer):
     @property
     def regularized_weights(self) -> list[tuple[Variable, Regularizer]]:
         """Weights with their regularizers, each once."""
-        return [pair for layer in self.layers for pair in layer.regularized_weights]
+        return [pair for layer in self.leaf_layers() for pair in layer.regularized_weights]
 
     @property
     def constrained_weights(self) -> list[tuple[Variable, Constraint]]:
         """Weights with their constraints, each once."""
-        return [pair for layer in self.layers for pair in layer.constrained_weights]
+        return [pair for layer in self.leaf_layers() for pair in layer.constrained_weights]
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Make a network from what `get_config` gave; each class of models defines it."""
+        raise NotImplementedError(f"{cls.__name__} does not define `from_config`.")
 
     def leaf_layers(self) -> list[Layer]:
-        """Layers with nested models replaced by their own layers."""
-        found: list[Layer] = []
+        """Layers with nested models replaced by their own layers, each once; no input layers."""
+        found: dict[int, Layer] = {}
         stack: list[Layer] = list(reversed(self.layers))
         while stack:
             layer = stack.pop()
             if isinstance(layer, Network):
                 stack.extend(reversed(layer.layers))
-            else:
-                found.append(layer)
-        return found
+            elif not isinstance(layer, InputLayer):
+                found.setdefault(id(layer), layer)
+        return list(found.values())
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by name or by index.
@@ -206,9 +322,14 @@ class Network(Layer):
             f"No such layer: {name}. Existing layers are: {[layer.name for layer in layers]}."
         )
 
-    def build_for(self, shape: Shape) -> None:
-        """Check that an input of this shape fits the network."""
-        self.check_input(shape, 0)
+    def build_for(self, shape: Any) -> None:
+        """Check that inputs of these shapes fit the network.
+
+        Args:
+            shape: list of the shapes of all inputs, or the shape of the only one.
+        """
+        for index, one in enumerate(shape if isinstance(shape, list) else [shape]):
+            self.check_input(one, index)
 
     def check_input(self, shape: Shape, index: int) -> None:
         """Raise a ValueError if data of this shape does not fit input number `index`."""
@@ -220,7 +341,7 @@ class Network(Layer):
         if fits:
             return
         if len(shape) == tensor.ndim:
-            for call, _ in calls_between(self.inputs, self._outputs):
+            for call, _ in self._calls_inside:
                 spec = call.layer.input_spec if isinstance(call.layer, Layer) else None
                 if spec is not None and tensor in call.inputs:
                     spec.check(shape, call.layer.name)
@@ -229,13 +350,6 @@ class Network(Layer):
             f"Invalid input shape for input {tensor} with name '{tensor.name}' and path ''. "
             f"Expected shape {expected}, but input has incompatible shape {shape}"
         )
-
-    def structured(self, values: Sequence[_T]) -> Any:
-        """Arrange one value per output as the model's outputs were given."""
-        structure = self._output_structure
-        if isinstance(structure, Mapping):
-            return dict(zip(structure, values, strict=True))
-        return values[0] if isinstance(structure, SymbolicTensor) else list(values)
 
     def _known_inputs(self, what: str) -> list[SymbolicTensor]:
         if self._inputs is None:
@@ -253,31 +367,16 @@ class Network(Layer):
             )
 
 
-def flatten(structure: Structure, what: str) -> list[SymbolicTensor]:
-    """Return the tensors of a structure as a list.
-
-    Raises:
-        ValueError: if something in it is not a symbolic tensor.
-    """
-    if isinstance(structure, SymbolicTensor):
-        return [structure]
-    items = list(structure.values()) if isinstance(structure, Mapping) else list(structure)
-    for item in items:
-        if not isinstance(item, SymbolicTensor):
-            raise ValueError(
-                f"All `{what}` values must be symbolic tensors, as `Input` and layers give. "
-                f"Received: {what}={structure} including invalid value {item} of type {type(item)}"
-            )
-    return items
-
-
-def unwrap(items: Sequence[_T]) -> _T | list[_T]:
-    """Return the only item, or a list of them."""
-    return items[0] if len(items) == 1 else list(items)
-
-
 def _unique(variables: list[Variable]) -> list[Variable]:
     return list(dict.fromkeys(variables))
+
+
+def _as_layer(owner: Any) -> Layer:
+    """The layer that a place in a model belongs to."""
+    if isinstance(owner, SymbolicTensor):
+        return InputLayer.standing_for(owner)
+    assert isinstance(owner, Layer)
+    return owner
 
 
 def _check_unique_names(layers: Sequence[Layer]) -> None:

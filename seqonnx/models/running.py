@@ -129,8 +129,8 @@ def predict(
     collected = loop.predict(model.forward(), batches, told)
     if len(collected) == 0:
         empty = [np.zeros((0, *(d or 0 for d in t.shape[1:])), t.dtype) for t in model.outputs]
-        return model.structured(empty)
-    return model.structured([np.concatenate(parts) for parts in zip(*collected, strict=True)])
+        return model.arrange(empty)
+    return model.arrange([np.concatenate(parts) for parts in zip(*collected, strict=True)])
 
 
 def fit(model: Model, request: FitRequest) -> History:

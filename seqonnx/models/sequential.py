@@ -9,12 +9,13 @@ from typing import Any, Self
 from seqonnx import dtypes
 from seqonnx.layers.base import Layer
 from seqonnx.layers.input import InputLayer
-from seqonnx.layers.serialization import deserialize, serialize
+from seqonnx.models.architecture import deserialize_part, saved_as, serialize_part
 from seqonnx.models.model import Model
 from seqonnx.models.network import Network
-from seqonnx.symbolic import Shape, SymbolicTensor
+from seqonnx.symbolic import SymbolicTensor
 
 
+@saved_as("Sequential")
 class Sequential(Model):
     """A plain stack of layers. Its graph is an ONNX graph from the first layer to the last.
 
@@ -62,7 +63,7 @@ class Sequential(Model):
             self._entry = _entry_of(layer)
         if self._entry is not None:
             below = self._outputs[0] if self.built else self._entry
-            self._connect(self._entry, layer(below))
+            self._connect(self._entry, _only_output(layer, layer(below)))
         self._stack.append(layer)
 
     def pop(self) -> Layer:
@@ -111,14 +112,14 @@ class Sequential(Model):
             return
         tensor = entry = InputLayer(batch_shape=shape).output
         for layer in self._stack:
-            tensor = layer(tensor)
+            tensor = _only_output(layer, layer(tensor))
         self._entry = entry
         self._connect(entry, tensor)
 
-    def build_for(self, shape: Shape) -> None:
+    def build_for(self, shape: Any) -> None:
         """Build on first data; a built model checks that the data fits."""
         if not self.built:
-            self.build(shape)
+            self.build(shape[0] if isinstance(shape, list) else shape)
         super().build_for(shape)
 
     @property
@@ -152,6 +153,7 @@ class Sequential(Model):
                 "Only instances of `keras.Layer` can be added to a Sequential model. "
                 f"Received: {layer} (of type {type(layer)})"
             )
+        self.check_apart(layer)
         if any(other is not layer and other.name == layer.name for other in self._stack):
             raise ValueError(
                 "All layers added to a Sequential model should have unique names. Name "
@@ -178,7 +180,7 @@ class Sequential(Model):
         return {
             "name": self.name,
             "trainable": self._trainable,
-            "layers": layers + [serialize(layer) for layer in self._stack],
+            "layers": layers + [serialize_part(layer) for layer in self._stack],
         }
 
     @classmethod
@@ -191,19 +193,8 @@ class Sequential(Model):
             config: name, input and layers.
             custom_objects: classes of one's own layers, by name.
         """
-        parts = [_part(part, custom_objects or {}) for part in config["layers"]]
+        parts = [deserialize_part(part, custom_objects or {}) for part in config["layers"]]
         return cls(parts, name=config["name"], trainable=config.get("trainable", True))
-
-
-def _part(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Layer | InputLayer:
-    """What one entry of a configuration stands for."""
-    name = config["class_name"]
-    if name == "InputLayer":
-        return InputLayer(**config["config"])
-    cls = Sequential if name == "Sequential" else custom.get(name)
-    if isinstance(cls, type) and issubclass(cls, Sequential):
-        return cls.from_config(config["config"], custom)
-    return deserialize(config, custom)
 
 
 def _entry_of(layer: Layer) -> SymbolicTensor | None:
@@ -214,6 +205,16 @@ def _entry_of(layer: Layer) -> SymbolicTensor | None:
         tensor = layer.inputs[0]
         return InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype).output
     return None
+
+
+def _only_output(layer: Layer, output: Any) -> SymbolicTensor:
+    """What a layer in a stack gives, which must be one tensor."""
+    if not isinstance(output, SymbolicTensor):
+        raise ValueError(
+            "All layers in a Sequential model should have a single output tensor. For multi-output "
+            f"layers, use `Model(inputs, outputs)`. Layer '{layer.name}' gives {output}"
+        )
+    return output
 
 
 def _entry_config(entry: SymbolicTensor) -> dict[str, Any]:

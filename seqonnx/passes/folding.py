@@ -47,7 +47,7 @@ def _give_products_a_bias(graph: ir.Graph) -> None:
         if weight is None or weight.const_value is None or len(weight.const_value.shape) != 2:
             continue
         gemm = ir.Node("", "Gemm", [data, weight], name=product.name)
-        gemm.outputs[0].shape, gemm.outputs[0].dtype = product.outputs[0].shape, data.dtype
+        gemm.outputs[0].shape, gemm.outputs[0].type = product.outputs[0].shape, data.type
         gemm.outputs[0].name = product.outputs[0].name
         graph.insert_before(product, gemm)
         product.outputs[0].replace_all_uses_with(gemm.outputs[0])

@@ -9,6 +9,7 @@ from seqonnx.symbolic.network import (
     infer_call,
     symbolic_shape,
 )
+from seqonnx.symbolic.order import layer_order
 from seqonnx.symbolic.tensor import Emits, LayerCall, Shape, SymbolicTensor
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "emit_network",
     "graph_input",
     "infer_call",
+    "layer_order",
     "symbolic_shape",
 ]

@@ -26,9 +26,10 @@ def calls_between(
         Pairs of a call and the tensor it gives, in the order of emission.
 
     Raises:
-        ValueError: if an output depends on a model input that is not in `inputs`.
+        ValueError: if an output depends on a model input that is not in `inputs`, or on itself.
     """
     done = {id(tensor) for tensor in inputs}
+    opened: set[int] = set()
     ordered: list[tuple[LayerCall, SymbolicTensor]] = []
     stack = list(reversed(outputs))
     while stack:
@@ -42,6 +43,13 @@ def calls_between(
             )
         else:
             waiting = [t for t in tensor.call.inputs if id(t) not in done]
+            opened.add(id(tensor))
+            if any(id(t) in opened for t in waiting):
+                raise ValueError(
+                    f"Graph has a cycle: {tensor} depends on itself, through a call of the layer "
+                    f"'{tensor.call.layer.name}'. A layer can only be called on tensors that are "
+                    "there before."
+                )
             if waiting:
                 stack.extend(reversed(waiting))
             else:
@@ -71,10 +79,12 @@ def emit_network(
         The graph values of `outputs`.
     """
     known = {id(tensor): value for tensor, value in zip(inputs, values, strict=True)}
+    emitted: dict[LayerCall, list[ir.Value]] = {}
     for call, tensor in calls_between(inputs, outputs):
-        arguments = [known[id(t)] for t in call.inputs]
-        with op.scope(call.layer.name):
-            known[id(tensor)] = call.layer.emit(op, arguments[0], training)
+        if call not in emitted:
+            arguments = [known[id(t)] for t in call.inputs]
+            emitted[call] = _emit_call(op, call, arguments, training)
+        known[id(tensor)] = emitted[call][tensor.index]
     return [known[id(tensor)] for tensor in outputs]
 
 
@@ -89,21 +99,36 @@ def symbolic_shape(shape: Shape, name: str) -> tuple[Dim, ...]:
     return (BATCH, *named[1:]) if named else ()
 
 
-def infer_call(layer: Emits, inputs: Sequence[SymbolicTensor]) -> tuple[Shape, str]:
-    """Return the shape and element type that `layer` gives for `inputs`.
+def infer_call(layer: Emits, inputs: Sequence[SymbolicTensor]) -> list[tuple[Shape, str]]:
+    """Return the shape and element type of everything that `layer` gives for `inputs`.
 
     The layer is emitted into a scratch graph and ONNX's shape inference is read: there is no
     second statement of what a layer's output looks like.
     """
     op = Emitter(weights_as="input")
-    tensor = inputs[0]
-    value = op.input("x", tensor.dtype, symbolic_shape(tensor.shape, "x"))
-    with op.scope(layer.name):
-        output = layer.emit(op, value, training=False)
-    sizes = static_shape(output)
-    batch = tensor.shape[0] if tensor.shape else None
-    shape = tuple(
+    names = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(len(inputs))]
+    values = [
+        op.input(name, tensor.dtype, symbolic_shape(tensor.shape, name))
+        for name, tensor in zip(names, inputs, strict=True)
+    ]
+    outputs = _emit_call(op, LayerCall(layer, tuple(inputs), 0), values, training=False)
+    batch = next((t.shape[0] for t in inputs if t.shape and t.shape[0] is not None), None)
+    return [(_seen_shape(output, batch), dtype_name(output)) for output in outputs]
+
+
+def _emit_call(
+    op: Emitter, call: LayerCall, values: list[ir.Value], training: bool
+) -> list[ir.Value]:
+    """Emit one call in the scope of its layer; returns all outputs."""
+    x = values if call.layer.takes_list else values[0]
+    with op.scope(call.layer.name):
+        result = call.layer.emit(op, x, training and call.training is not False)
+    return [result] if isinstance(result, ir.Value) else list(result)
+
+
+def _seen_shape(value: ir.Value, batch: int | None) -> Shape:
+    """Shape as users see it: None where a size is not fixed."""
+    return tuple(
         batch if i == 0 and not isinstance(d, int) else d if isinstance(d, int) else None
-        for i, d in enumerate(sizes)
+        for i, d in enumerate(static_shape(value))
     )
-    return shape, dtype_name(output)

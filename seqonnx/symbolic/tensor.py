@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import onnx_ir as ir
 
@@ -18,8 +18,18 @@ class Emits(Protocol):
 
     name: str
 
-    def emit(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
-        """Emit the layer's nodes and return its output."""
+    @property
+    def takes_list(self) -> bool:
+        """Whether the layer is called on a list of tensors."""
+
+    def emit(self, op: Emitter, x: Any, training: bool) -> ir.Value | list[ir.Value]:
+        """Emit the layer's nodes and return its output, or a list of several.
+
+        Args:
+            op: the emitter.
+            x: input value; a list of them for a layer that takes a list.
+            training: whether dropout drops and batch statistics are used.
+        """
 
 
 class SymbolicTensor:
@@ -30,6 +40,8 @@ class SymbolicTensor:
         dtype: name of the element type.
         name: name shown to the user; also the name of a graph input.
         call: the layer call that gives this tensor; None for a model input.
+        index: its number among the outputs of that call.
+        source: the input layer that this tensor stands for; None for what a call gives.
 
     Example:
         >>> SymbolicTensor((None, 4), "float32", "x")
@@ -37,12 +49,21 @@ class SymbolicTensor:
     """
 
     def __init__(
-        self, shape: Sequence[int | None], dtype: str, name: str, call: LayerCall | None = None
+        self,
+        shape: Sequence[int | None],
+        dtype: str,
+        name: str,
+        call: LayerCall | None = None,
+        *,
+        index: int = 0,
+        source: Emits | None = None,
     ) -> None:
         self.shape: Shape = tuple(shape)
         self.dtype = dtype
         self.name = name
         self.call = call
+        self.index = index
+        self.source = source
 
     @property
     def ndim(self) -> int:
@@ -64,3 +85,5 @@ class LayerCall:
     inputs: tuple[SymbolicTensor, ...]
     index: int
     """How many times the layer had been called before."""
+    training: bool | None = None
+    """False where the call asked for inference mode in training, too; None for no wish."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from seqonnx.graph import Emitter, Variable, last_change
 from seqonnx.graph.serde import to_bytes
+from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.symbolic import SymbolicTensor, emit_forward
@@ -82,6 +83,7 @@ def compile_training_call(
     """
     op = Emitter(weights_as="input")
     _emit(op, inputs, outputs, training=True)
+    expand_batch_statistics(op.graph)
     return Compiled(op, device)
 
 

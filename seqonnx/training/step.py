@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.autodiff import backward
+from seqonnx.autodiff import backward, refuse_blockers
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Dim, Emitter, Variable, ir_dtype, static_shape
 from seqonnx.graph.serde import to_bytes
@@ -115,6 +115,7 @@ def build_train_step(objective: Objective, update: Update, *, device: str) -> St
     step = op.input(STEP, "float32", ())
     used = [w for w in update.weights if w in op.variables]
     seed = op.constant(np.ones((), np.float32), "grad/seed")
+    refuse_blockers(op.graph, [loss], {op.read(w): w.path for w in used})
     grads = backward(op, [(loss, seed)], [op.read(w) for w in used], device=device)
     trained = [(w, g) for w, g in zip(used, grads, strict=True) if g is not None]
     writes.update(_emit_update(op, update, trained, lr, step))

@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 from onnx.reference.op_run import OpRun
+from onnx.reference.ops import op_scan
 
 Ints = tuple[int, ...]
 
@@ -166,7 +167,29 @@ class ConvTranspose(OpRun):
         return (y if b is None else y + b.reshape([-1] + [1] * n),)
 
 
+
+class Scan(op_scan.Scan):
+    """With directions; the evaluator's own refuses a Scan that starts at the end."""
+
+    def __init__(self, onnx_node, run_params):
+        OpRun.__init__(self, onnx_node, run_params)
+        count = len(self.body.output_names) - (len(onnx_node.input) - self.num_scan_inputs)
+        self.ways_in = list(self.scan_input_directions or [0] * self.num_scan_inputs)
+        self.ways_out = list(self.scan_output_directions or [0] * count)
+        self.scan_input_directions = self.scan_output_directions = None
+        self.input_axes_ = [0] * self.num_scan_inputs
+        self.input_names, self.output_names = self.body.input_names, self.body.output_names
+
+    def _run(self, *args, **kwargs):
+        start = len(args) - len(self.ways_in)
+        turned = [a[::-1] if way else a for a, way in zip(args[start:], self.ways_in, strict=True)]
+        made = list(super()._run(*args[:start], *turned, **kwargs))
+        results = zip(made[start:], self.ways_out, strict=True)
+        return (*made[:start], *(a[::-1] if way else a for a, way in results))
+
+
 CORRECTED = [
+    Scan,
     Erf,
     GlobalLpPool,
     GlobalMaxPool,

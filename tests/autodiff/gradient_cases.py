@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import cases_arithmetic
+import cases_attention
 import cases_convolution
 import cases_indexing
 import cases_losses
 import cases_normalization
 import cases_pooling
+import cases_recurrent
 import cases_reduction
+import cases_resampling
 import cases_shape
 
 CASES = [
@@ -20,4 +23,7 @@ CASES = [
     *cases_pooling.CASES,
     *cases_normalization.CASES,
     *cases_losses.CASES,
+    *cases_recurrent.CASES,
+    *cases_attention.CASES,
+    *cases_resampling.CASES,
 ]

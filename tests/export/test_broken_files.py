@@ -19,8 +19,6 @@ from seqonnx.errors import ModelFileError
 from seqonnx.graph import files as graph_files
 from seqonnx.models import files as model_files
 
-MNIST = Path(__file__).resolve().parents[3] / "shared" / "data" / "onnx" / "mnist.onnx"
-
 
 def make_model(units: int = 40) -> keras.Sequential:
     model = keras.Sequential([keras.Input((30,)), layers.Dense(units), layers.Dense(3)])
@@ -62,10 +60,6 @@ def test_file_that_save_did_not_write_is_refused(tmp_path):
     make_model().export(path)
     with pytest.raises(ModelFileError, match=r"m\.onnx does not hold a model saved by seqonnx"):
         keras.load_model(path)
-    if not MNIST.is_file():
-        pytest.skip("the shared model mnist.onnx is not here")
-    with pytest.raises(ModelFileError, match=r"mnist\.onnx does not hold a model saved by"):
-        keras.load_model(MNIST)
 
 
 WRITERS = {

@@ -193,7 +193,7 @@ def test_what_is_ones_own_comes_back_through_custom_objects(tmp_path):
         ("Scale", "Could not locate class 'Scale'. A layer of one's own must be passed in"),
         ("squared", "The model was compiled with the function 'squared': pass it in"),
         ("Half", "Could not interpret optimizer identifier"),
-        ("Net", "holds a model of class Net; only Sequential"),
+        ("Net", "holds a model of class Net, which is not known. Pass the class in"),
     ):
         fewer = {key: value for key, value in objects.items() if key != name}
         with pytest.raises((ValueError, ModelFileError), match=text):
@@ -249,7 +249,7 @@ def test_load_weights_refuses_what_it_cannot_read(tmp_path):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
     with pytest.raises(ModelFileError, match="File not found"):
         model.load_weights(tmp_path / "absent.npz")
-    with pytest.raises(ValueError, match="The filename must end in `.npz`"):
+    with pytest.raises(ValueError, match=r"The filename must end in `.npz`"):
         model.save_weights(tmp_path / "w.h5")
     with pytest.raises(ValueError, match="loading weights into a model that has not yet been"):
         keras.Sequential([layers.Dense(2)]).load_weights(tmp_path / "w.npz")
@@ -268,3 +268,23 @@ def test_load_weights_refuses_what_it_cannot_read(tmp_path):
     with pytest.raises(ValueError, match="'dense/kernel'"):
         model.load_weights(tmp_path / "w.npz")
     assert_same(before, model.get_weights())
+
+
+def test_what_could_not_be_loaded_is_not_saved(tmp_path):
+    class Odd(keras.Layer):
+        def call(self, op, x, training):
+            return op.Neg(x)
+
+        def get_config(self):
+            return super().get_config() | {"kind": type(self)}
+
+    model = keras.Sequential([keras.Input((2,)), Odd(name="odd")])
+    with pytest.raises(ValueError, match=r"`kind` of 'odd' in its configuration is <class"):
+        model.save(tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_ending_is_refused(tmp_path):
+    model = make_model()
+    with pytest.raises(ValueError, match="Invalid filepath extension: models are written as"):
+        model.save(tmp_path / "m.keras")

@@ -30,10 +30,11 @@ def by_add() -> keras.Sequential:
 
 
 def by_input_shape() -> keras.Sequential:
-    model = keras.Sequential(name="m")
     with pytest.warns(UserWarning, match="Do not pass an `input_shape`"):
-        for layer in dense_layers(input_shape=(4,)):
-            model.add(layer)
+        first, *others = dense_layers(input_shape=(4,))
+    model = keras.Sequential(name="m")
+    for layer in (first, *others):
+        model.add(layer)
     return model
 
 

@@ -16,14 +16,14 @@ class Case:
 
     Args:
         make: makes the layer; takes further arguments.
-        input: shape of the input without the batch.
+        input: shape of the input without the batch; a list of shapes for a merging layer.
         output: shape of the output without the batch.
         weights: Keras shapes of the weights, in order.
         label: tells cases of one layer apart.
     """
 
     make: Callable[..., Layer]
-    input: tuple[int, ...]
+    input: tuple[int, ...] | list[tuple[int, ...]]
     output: tuple[int, ...]
     weights: list[tuple[int, ...]] = field(default_factory=list)
     label: str = ""
@@ -37,7 +37,7 @@ class Case:
 def case(
     cls: type[Layer],
     *args: Any,
-    i: tuple[int, ...],
+    i: tuple[int, ...] | list[tuple[int, ...]],
     o: tuple[int, ...],
     w: list[tuple[int, ...]] | None = None,
     label: str = "",
@@ -48,6 +48,7 @@ def case(
 
 IMAGE = (7, 6, 4)
 BN = [(4,)] * 4
+ELEMENTWISE = (layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply)
 
 CASES = [
     case(layers.Dense, 3, i=(4,), o=(3,), w=[(4, 3), (3,)]),
@@ -147,6 +148,25 @@ CASES = [
         w=[(3, 3, 4, 2), (8,)],
         depthwise_regularizer="l2",
     ),
+    case(layers.SeparableConv1D, 3, 2, i=(6, 4), o=(5, 3), w=[(2, 4, 1), (1, 4, 3), (3,)]),
+    case(
+        *(layers.SeparableConv2D, 5, 3),
+        i=IMAGE,
+        o=(5, 4, 5),
+        w=[(3, 3, 4, 1), (1, 1, 4, 5), (5,)],
+    ),
+    case(
+        *(layers.SeparableConv2D, 5, 3, 2, "same"),
+        depth_multiplier=2,
+        use_bias=False,
+        depthwise_regularizer="l2",
+        pointwise_regularizer="l1",
+        depthwise_constraint="max_norm",
+        i=IMAGE,
+        o=(4, 3, 5),
+        w=[(3, 3, 4, 2), (1, 1, 8, 5)],
+        label="same",
+    ),
     case(layers.MaxPooling1D, i=(6, 4), o=(3, 4)),
     case(layers.MaxPooling2D, i=IMAGE, o=(3, 3, 4)),
     case(layers.MaxPooling2D, 3, 2, "same", i=IMAGE, o=(4, 3, 4), label="same"),
@@ -183,4 +203,18 @@ CASES = [
         w=BN[:2],
         label="bare",
     ),
+    *(case(cls, i=[(3, 4)] * 3, o=(3, 4)) for cls in ELEMENTWISE),
+    *(case(cls, i=[(3, 1), (2, 1, 4)], o=(2, 3, 4), label="mixed") for cls in ELEMENTWISE),
+    case(layers.Add, i=[(3, 4)], o=(3, 4), label="alone"),
+    case(layers.Subtract, i=[(3, 4)] * 2, o=(3, 4)),
+    case(layers.Subtract, i=[(4,), (3, 4)], o=(3, 4), label="mixed"),
+    case(layers.Concatenate, i=[(3, 4), (3, 1), (3, 2)], o=(3, 7)),
+    case(layers.Concatenate, 1, i=[(3, 4), (2, 4)], o=(5, 4), label="axis-1"),
+    case(layers.Dot, 1, i=[(4,), (4,)], o=(1,)),
+    case(layers.Dot, (2, 1), i=[(3, 4), (4, 2)], o=(3, 2), label="matrices"),
+    case(layers.Dot, -1, i=[(3, 4), (2, 4)], o=(3, 2), label="last"),
+    case(layers.Dot, (1, 2), i=[(4,), (3, 4)], o=(3,), label="vector-first"),
+    case(layers.Dot, (2, 1), i=[(3, 4), (4,)], o=(3,), label="vector-last"),
+    case(layers.Dot, (1, 3), i=[(4, 3, 2), (2, 3, 4)], o=(3, 2, 2, 3), label="4d"),
+    case(layers.Dot, 1, True, i=[(4, 2), (4, 3)], o=(2, 3), label="cosine"),
 ]

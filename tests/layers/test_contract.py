@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,26 +19,49 @@ from seqonnx.layers.serialization import KNOWN, deserialize, serialize
 every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 
-def data(case: Case, batch: int = 3) -> np.ndarray:
-    return np.random.default_rng(batch).normal(size=(batch, *case.input)).astype(np.float32)
+def data(case: Case, batch: int = 3) -> Any:
+    """An array, or a list of arrays for a layer that takes a list."""
+    rng = np.random.default_rng(batch)
+    arrays = [rng.normal(size=(batch, *shape)).astype(np.float32) for shape in inputs(case)]
+    return arrays if isinstance(case.input, list) else arrays[0]
+
+
+def inputs(case: Case) -> list[tuple[int, ...]]:
+    """Shapes of all inputs without the batch."""
+    return case.input if isinstance(case.input, list) else [case.input]
 
 
 def built(case: Case) -> layers.Layer:
     """The layer, built, with weights that are neither zeros nor ones."""
     layer = case.make()
-    layer.build_for((None, *case.input))
+    build(layer, case)
     rng = np.random.default_rng(1)
     layer.set_weights([rng.uniform(0.2, 1.5, v.shape) for v in layer.weights])
     return layer
 
 
+def build(layer: layers.Layer, case: Case) -> None:
+    shapes = [(None, *shape) for shape in inputs(case)]
+    layer.build_for(shapes if isinstance(case.input, list) else shapes[0])
+
+
+def symbolic(case: Case) -> Any:
+    tensors = [layers.Input(shape) for shape in inputs(case)]
+    return tensors if isinstance(case.input, list) else tensors[0]
+
+
 def emitted(layer: layers.Layer, case: Case, training: bool = False, dtype="float32") -> Emitter:
     op = Emitter()
-    x = op.input("x", dtype, ("batch", *case.input))
+    x = [op.input(f"x{i}", dtype, ("batch", *shape)) for i, shape in enumerate(inputs(case))]
     with op.scope(layer.name):
-        y = layer.emit(op, x, training)
+        y = layer.emit(op, x if isinstance(case.input, list) else x[0], training)
     op.output(y, "y")
     return op
+
+
+def feeds(case: Case, batch: int = 3) -> dict[str, np.ndarray]:
+    x = data(case, batch)
+    return {f"x{i}": a for i, a in enumerate(x if isinstance(case.input, list) else [x])}
 
 
 def test_every_known_layer_has_a_case():
@@ -47,7 +71,7 @@ def test_every_known_layer_has_a_case():
 @every_layer
 def test_symbolic_and_eager_calls_give_the_same_shape(case):
     layer = case.make()
-    output = layer(layers.Input(case.input))
+    output = layer(symbolic(case))
     assert output.shape == (None, *case.output)
     assert output.dtype == "float32"
     for batch in (1, 3):
@@ -57,7 +81,7 @@ def test_symbolic_and_eager_calls_give_the_same_shape(case):
 @every_layer
 def test_weights_have_keras_shapes(case):
     layer = case.make()
-    layer(layers.Input(case.input))
+    layer(symbolic(case))
     assert [v.shape for v in layer.weights] == case.weights
     assert layer.count_params() == sum(int(np.prod(shape)) for shape in case.weights)
     assert {v.path.split("/")[0] for v in layer.weights} <= {layer.name}
@@ -78,25 +102,21 @@ def test_runtime_equals_the_reference(case):
         pytest.skip("the reference evaluator's GlobalMaxPool is right for images only")
     op = emitted(built(case), case)
     for batch in (1, 3):
-        feeds = {"x": data(case, batch)}
-        np.testing.assert_allclose(
-            runtime(op, feeds)[0], reference(op, feeds)[0], rtol=1e-4, atol=1e-5
-        )
+        x = feeds(case, batch)
+        np.testing.assert_allclose(runtime(op, x)[0], reference(op, x)[0], rtol=1e-4, atol=1e-5)
 
 
 @every_layer
 def test_eager_call_equals_the_exported_graph(case):
     layer = built(case)
-    x = data(case)
-    np.testing.assert_allclose(
-        layer(x), runtime(emitted(layer, case), {"x": x})[0], rtol=1e-5, atol=1e-6
-    )
+    expected = runtime(emitted(layer, case), feeds(case))[0]
+    np.testing.assert_allclose(layer(data(case)), expected, rtol=1e-5, atol=1e-6)
 
 
 @every_layer
 def test_graph_follows_the_element_type(case):
     layer = case.make(dtype="float64")
-    layer.build_for((None, *case.input))
+    build(layer, case)
     op = emitted(layer, case, training=True, dtype="float64")
     assert op.graph.outputs[0].dtype.numpy() == np.float64
 
@@ -108,7 +128,7 @@ def test_config_survives_json(case):
     assert type(again) is type(layer)
     assert again.name == layer.name
     assert again.get_config() == layer.get_config()
-    again.build_for((None, *case.input))
+    build(again, case)
     again.set_weights(layer.get_weights())
     np.testing.assert_array_equal(again(data(case)), layer(data(case)))
 

@@ -112,6 +112,25 @@ def test_depthwise_convolution(multiplier, padding, strides):
     np.testing.assert_allclose(y, to_last(expected), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("multiplier", [1, 3])
+@pytest.mark.parametrize(("padding", "strides", "dilations"), [("same", 2, 1), ("valid", 1, 2)])
+def test_separable_convolution(multiplier, padding, strides, dilations):
+    x = images(2, 8, 7, 4)
+    layer = layers.SeparableConv2D(
+        5, 3, strides, padding, None, dilations, multiplier, bias_initializer="normal"
+    )
+    y = layer(x)
+    depthwise, pointwise, bias = layer.get_weights()
+    weight = torch.tensor(depthwise.transpose(2, 3, 0, 1).reshape(4 * multiplier, 1, 3, 3))
+    mix = torch.tensor(pointwise.transpose(3, 2, 0, 1).copy())
+    pads = pads_of(padding, (8, 7), (3, 3), (strides, strides), (dilations, dilations))
+    channels = functional.conv2d(
+        padded(to_first(x), pads), weight, None, strides, 0, dilations, groups=4
+    )
+    expected = functional.conv2d(channels, mix, torch.tensor(bias))
+    np.testing.assert_allclose(y, to_last(expected), rtol=1e-4, atol=1e-5)
+
+
 POOLINGS = list(itertools.product([(2, 2), (3, 2)], [None, (1, 1), (3, 2)], ["same", "valid"]))
 
 

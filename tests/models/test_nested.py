@@ -27,6 +27,17 @@ def test_nested_model_computes_what_its_parts_compute():
     np.testing.assert_allclose(whole(x), whole.layers[1](base(x)), rtol=1e-6)
 
 
+def test_dropout_inside_a_nested_model_drops_in_training_only():
+    base = keras.Sequential([keras.Input((50,)), layers.Dropout(0.5)])
+    whole = keras.Sequential([keras.Input((50,)), base])
+    ones = np.ones((4, 50), np.float32)
+    np.testing.assert_array_equal(whole(ones), ones)
+    assert set(np.unique(whole(ones, training=True))) == {0.0, 2.0}
+    whole.compile("sgd", "mae")
+    assert whole.train_on_batch(ones, ones) == 1.0  # each 1 became 0 or 2
+    assert whole.test_on_batch(ones, ones) == 0.0
+
+
 def test_unbuilt_nested_models_are_built_by_the_first_data():
     inner = keras.Sequential([layers.Dense(4), layers.Dense(5)])
     whole = keras.Sequential([inner, layers.Dense(2)])

@@ -44,7 +44,7 @@ def test_weights_appear_with_the_first_data_and_the_batch_size_seen_stays_visibl
             getattr(model, attribute)
     with pytest.raises(ValueError, match=exactly(text)):
         model.get_weights()
-    with pytest.raises(ValueError, match="This model has not yet been built. Build the model"):
+    with pytest.raises(ValueError, match=r"This model has not yet been built. Build the model"):
         model.summary()
     assert model(np.ones((1, 4), np.float32)).shape == (1, 3)
     assert model.input_shape == (1, 4)
@@ -130,11 +130,11 @@ def test_pop_returns_the_layer_with_its_weights_and_empties_cleanly():
 
 def test_what_cannot_be_added():
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="d")], name="seq")
-    with pytest.raises(ValueError, match="Only instances of `keras.Layer` can be added"):
+    with pytest.raises(ValueError, match=r"Only instances of `keras.Layer` can be added"):
         model.add("dense")
     with pytest.raises(
         ValueError,
-        match="All layers added to a Sequential model should have unique names. Name 'd' is",
+        match=r"All layers added to a Sequential model should have unique names. Name 'd' is",
     ):
         model.add(layers.Dense(2, name="d"))
     with pytest.raises(
@@ -173,7 +173,7 @@ def test_names_count_up_and_a_given_name_does_not_move_the_counter():
     assert keras.Sequential(name="mine").name == "mine"
     keras.clear_session()
     assert keras.Sequential().name == "sequential"
-    with pytest.raises(ValueError, match="cannot contain character `/`. Received: name=a/b"):
+    with pytest.raises(ValueError, match=r"cannot contain character `/`. Received: name=a/b"):
         keras.Sequential(name="a/b")
 
 
@@ -268,7 +268,7 @@ def test_count_params_needs_a_built_model():
 
 def test_layers_cannot_be_set_and_a_model_is_no_list():
     model = keras.Sequential([layers.Dense(2)])
-    with pytest.raises(AttributeError, match="`Sequential.layers` attribute is reserved"):
+    with pytest.raises(AttributeError, match=r"`Sequential.layers` attribute is reserved"):
         model.layers = []
     for use in (len, iter, lambda m: m[0]):
         with pytest.raises(TypeError):
@@ -278,7 +278,7 @@ def test_layers_cannot_be_set_and_a_model_is_no_list():
 
 def test_input_takes_an_int_and_refuses_nothing_and_both():
     assert keras.Input(shape=(784)).shape == (None, 784)
-    with pytest.raises(ValueError, match="You must pass a `shape` argument."):
+    with pytest.raises(ValueError, match=r"You must pass a `shape` argument."):
         keras.Input()
     with pytest.raises(ValueError, match="You cannot pass both `shape` and `batch_shape`"):
         keras.Input(shape=(2,), batch_shape=(1, 2))

@@ -11,9 +11,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from seqonnx import cli, config
+from seqonnx import cli
+from seqonnx.autodiff.ledger import ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -60,15 +59,6 @@ def without_trailing_blanks(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
-@pytest.fixture
-def settings():
-    """Leave the device and the seeds of the process as they were."""
-    before = dict(vars(config._settings))
-    yield
-    vars(config._settings).update(before)
-
-
-@pytest.mark.usefixtures("settings")
 def test_code_runs_in_order_and_prints_what_is_shown(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
@@ -120,6 +110,14 @@ def test_layout_lists_every_room():
     rooms = {path.parent.name for path in package.glob("*/__init__.py")}
     rooms |= {path.stem for path in package.glob("*.py") if not path.stem.startswith("__")}
     assert rooms - listed == set()
+
+
+def test_operators_said_to_have_no_gradient_have_none():
+    row = next(row for row in README.splitlines() if row.startswith("| Gradients |"))
+    named = set(re.findall(r"`(\w+)`", row))
+    states = {entry.op_type: entry.state for entry in ledger()}
+    assert named
+    assert {states[op_type] for op_type in named} == {"missing"}
 
 
 def test_readme_names_no_place_of_one_machine():

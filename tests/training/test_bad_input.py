@@ -129,7 +129,7 @@ def test_uncompiled_model_predicts_but_does_not_train():
 def test_compile_without_a_loss_says_so(model):
     model.compile("sgd")
     for call in (model.fit, model.evaluate):
-        with pytest.raises(ValueError, match="No loss to compute. Provide a `loss` argument in"):
+        with pytest.raises(ValueError, match=r"No loss to compute. Provide a `loss` argument in"):
             call(X, Y, verbose=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import numpy as np
@@ -9,8 +10,13 @@ import pytest
 
 import seqonnx as keras
 from seqonnx import layers
-from seqonnx.callbacks import Callback, EarlyStopping, LambdaCallback, ModelCheckpoint
-from seqonnx.callbacks import TerminateOnNaN
+from seqonnx.callbacks import (
+    Callback,
+    EarlyStopping,
+    LambdaCallback,
+    ModelCheckpoint,
+    TerminateOnNaN,
+)
 
 
 def make_model(**compile_options: object) -> keras.Sequential:
@@ -382,7 +388,7 @@ def test_get_weights_in_a_callback_gives_the_newest(x, y):
         ],
     )
     assert len(seen) == 4
-    for earlier, later in zip(seen, seen[1:], strict=False):
+    for earlier, later in itertools.pairwise(seen):
         assert not same(earlier, later)
     assert same(seen[-1], model.get_weights())
 

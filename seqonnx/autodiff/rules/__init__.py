@@ -9,6 +9,7 @@ FAMILIES = (
     "elementary",
     "activation",
     "linear",
+    "einsum",
     "reduction",
     "shape",
     "slicing",
@@ -22,6 +23,9 @@ FAMILIES = (
     "normalization",
     "batch_normalization",
     "noise",
+    "recurrent",
+    "resize",
+    "attention",
     "discrete",
 )
 

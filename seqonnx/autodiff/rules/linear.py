@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.reading import float_attribute, given, rank
 from seqonnx.autodiff.rules.sizes import reshape_like
-from seqonnx.errors import GradientError
 from seqonnx.graph import static_shape
 
 
@@ -83,46 +81,3 @@ def gemm(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     if op.needs(2):
         dc = dy if beta == 1.0 else op.Mul(dy, beta)
     return [da, db, dc][: len(node.inputs)]
-
-
-@gradient("", "Einsum")
-def einsum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
-    """Swap an operand's letters with the result's; letters that only it has are expanded."""
-    left, right = _letters(node)
-    grads: list[ir.Value | None] = []
-    for i, mine in enumerate(left):
-        if not op.needs(i):
-            grads.append(None)
-            continue
-        others = [(left[j], given(node, j)) for j in range(len(left)) if j != i]
-        seen = set(right).union(*(letters for letters, _ in others))
-        lonely = [letter for letter in mine if letter not in seen]
-        if lonely:
-            others.append(("".join(lonely), _ones(op, given(node, i), mine, lonely)))
-        terms = [right, *(letters for letters, _ in others)]
-        values = [dy, *(value for _, value in others)]
-        grads.append(op.Einsum(*values, equation=f"{','.join(terms)}->{mine}"))
-    return grads
-
-
-def _letters(node: ir.Node) -> tuple[list[str], str]:
-    """Split the equation into the operands' letters and the result's."""
-    equation = node.attributes.get_string("equation", "") or ""
-    left, arrow, right = equation.replace(" ", "").partition("->")
-    operands = left.split(",")
-    if not arrow:
-        joined = "".join(operands)
-        right = "".join(sorted(letter for letter in set(joined) if joined.count(letter) == 1))
-    if "." in equation or any(len(set(term)) < len(term) for term in operands):
-        raise GradientError(
-            f"The gradient of Einsum (node '{node.name}') takes equations without '...' and "
-            f"without a letter twice in one operand. Received: equation='{equation}'."
-        )
-    return operands, right
-
-
-def _ones(op: RuleEmitter, value: ir.Value, letters: str, wanted: list[str]) -> ir.Value:
-    """A tensor of ones with the sizes that the wanted letters have in `value`."""
-    axes = np.array([letters.index(letter) for letter in wanted], np.int64)
-    shape = op.Gather(op.Shape(value), axes)
-    return op.ConstantOfShape(shape, value=ir.tensor([1.0], dtype=value.dtype))

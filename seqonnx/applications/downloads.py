@@ -1,0 +1,175 @@
+"""Files from the network: fetched once into a cache, with their checksum verified."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from seqonnx.errors import ModelFileError
+from seqonnx.graph.files import replacing
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+_CACHE_VARIABLE: Final = "SEQONNX_CACHE"
+_TIMEOUT = 30.0
+_CHUNK = 1 << 18
+_TRANSIENT = (urllib.error.URLError, http.client.HTTPException, OSError)
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A published file.
+
+    Args:
+        url: where it lies.
+        md5: its published checksum in hexadecimal; None where none is published: then what the
+            server says of the transfer is verified.
+    """
+
+    url: str
+    md5: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        return self.url.rpartition("/")[2]
+
+
+def cache_folder() -> Path:
+    """Return where downloads are kept.
+
+    `SEQONNX_CACHE` if it is set; else `seqonnx` in `XDG_CACHE_HOME` or `~/.cache`.
+    """
+    chosen = os.environ.get(_CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqonnx"
+
+
+def fetch(
+    file: RemoteFile, *, attempts: int = 3, pause: float = 1.0, console: Console | None = None
+) -> Path:
+    """Return a local copy of a file; it is downloaded if there is none yet.
+
+    A copy among Keras's downloads (`~/.keras/models`) with the right checksum is taken, too.
+
+    Args:
+        file: what to fetch.
+        attempts: how often to try.
+        pause: seconds to wait after the first failure; doubled after each.
+        console: where to show the progress; default: standard error, if it is a terminal.
+
+    Returns:
+        Path of the copy in the cache.
+
+    Raises:
+        ConnectionError: if it cannot be fetched.
+        ModelFileError: if what comes does not have the checksum.
+    """
+    target = cache_folder() / "models" / file.name
+    for place in (target, _keras_folder() / file.name):
+        if place.is_file() and (place == target or file.md5 is not None) and _is_whole(place, file):
+            return place
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failure: Exception | None = None
+    for attempt in range(attempts):
+        if attempt > 0:
+            time.sleep(pause * 2 ** (attempt - 1))
+        try:
+            _download(file, target, console)
+        except urllib.error.HTTPError as error:
+            failure = error
+            if error.code < 500:
+                break
+        except (*_TRANSIENT, ModelFileError) as error:
+            failure = error
+        else:
+            return target
+    if isinstance(failure, ModelFileError):
+        raise failure
+    raise ConnectionError(
+        f"{file.url} could not be downloaded ({failure}). With a network it is fetched once and "
+        f"kept. Without, fetch it elsewhere and put it at {target}, or pass the path of a local "
+        "file."
+    ) from failure
+
+
+def _download(file: RemoteFile, target: Path, console: Console | None) -> None:
+    """Write a file aside, verify it and put it in its place."""
+    with (
+        urllib.request.urlopen(file.url, timeout=_TIMEOUT) as response,
+        replacing(target) as out,
+        _progress(console) as progress,
+    ):
+        length = response.headers.get("Content-Length")
+        total = int(length) if length is not None and length.isdigit() else None
+        task = progress.add_task(file.name, total=total)
+        digest = hashlib.md5(usedforsecurity=False)
+        received = 0
+        while chunk := response.read(_CHUNK):
+            out.write(chunk)
+            digest.update(chunk)
+            received += len(chunk)
+            progress.update(task, completed=received)
+        if total is not None and received != total:
+            raise http.client.IncompleteRead(b"", total - received)
+        expected = file.md5 or _announced(response.headers)
+        if expected is not None and digest.hexdigest() != expected:
+            raise ModelFileError(
+                f"{file.url} came with the checksum {digest.hexdigest()} (MD5), but {expected} is "
+                "published; nothing was kept."
+            )
+
+
+def _announced(headers: Message | Any) -> str | None:
+    """MD5 that the server gives for the file, as Google's storage does."""
+    for header in headers.get_all("x-goog-hash") or ():
+        for item in str(header).split(","):
+            kind, _, value = item.strip().partition("=")
+            if kind == "md5":
+                return base64.b64decode(value).hex()
+    return None
+
+
+def _progress(console: Console | None) -> Progress:
+    """A bar, where someone can see it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    shown = Console(stderr=True) if console is None else console
+    return Progress(
+        *(TextColumn("Downloading {task.description}"), BarColumn()),
+        *(DownloadColumn(), TransferSpeedColumn()),
+        console=shown,
+        disable=not shown.is_terminal,
+    )
+
+
+def _is_whole(path: Path, file: RemoteFile) -> bool:
+    """Whether a local file has the published checksum; without one it was verified on arrival."""
+    if file.md5 is None:
+        return True
+    with path.open("rb") as content:
+        return _md5(content) == file.md5
+
+
+def _md5(content: IO[bytes]) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    while chunk := content.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _keras_folder() -> Path:
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"

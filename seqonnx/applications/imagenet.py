@@ -1,0 +1,112 @@
+"""What networks for ImageNet share: how images are prepared, and what the classes are called."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from seqonnx import dtypes
+from seqonnx.applications.downloads import RemoteFile, fetch
+from seqonnx.errors import ModelFileError
+from seqonnx.symbolic import SymbolicTensor
+
+Prediction = tuple[str, str, float]
+"""WordNet id, name and score of a class."""
+
+CLASSES: Final = 1000
+CLASS_INDEX: Final = RemoteFile(
+    "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
+    "c2c37ea517e94d9795004a39431a14cb",
+)
+
+# Mean of the training images of Simonyan and Zisserman (2014): blue, green, red.
+_MEAN_BGR = (103.939, 116.779, 123.68)
+
+
+def preprocess(
+    x: Any, mode: Literal["tf", "caffe"], data_format: str | None = None
+) -> npt.NDArray[Any]:
+    """Return images as a network expects them; the images given stay as they are.
+
+    Args:
+        x: images with values from 0 to 255: (height, width, 3) or (batch, height, width, 3).
+        mode: `"tf"` scales to -1 … 1; `"caffe"` turns RGB into BGR and takes the mean image away.
+        data_format: `"channels_last"` (default) or `"channels_first"`.
+
+    Returns:
+        An array of floats of the same shape.
+
+    Raises:
+        ValueError: if it is not an array of images.
+    """
+    if isinstance(x, SymbolicTensor):
+        raise ValueError(
+            "`preprocess_input` works on arrays of images. Inside a model, use a layer such as "
+            "Rescaling(1 / 127.5, offset=-1)."
+        )
+    if data_format not in {None, "channels_last", "channels_first"}:
+        raise ValueError(
+            "Expected data_format to be one of `channels_first` or `channels_last`. "
+            f"Received: data_format={data_format}"
+        )
+    array = dtypes.to_array(x, None, "x")
+    floats = array if array.dtype.kind == "f" else array.astype(np.float32)
+    if mode == "tf":
+        return floats / floats.dtype.type(127.5) - floats.dtype.type(1.0)
+    axis = -3 if data_format == "channels_first" else -1
+    if floats.ndim not in {3, 4} or floats.shape[axis] != 3:
+        raise ValueError(
+            "Expected images with 3 channels, (height, width, 3) or (batch, height, width, 3). "
+            f"Received: shape={floats.shape}"
+        )
+    mean = np.asarray(_MEAN_BGR, floats.dtype)
+    return np.flip(floats, axis) - (mean[:, None, None] if axis == -3 else mean)
+
+
+def decode_predictions(
+    preds: Any, top: int = 5, *, class_index: str | os.PathLike[str] | None = None
+) -> list[list[Prediction]]:
+    """Return the best classes of every sample.
+
+    Args:
+        preds: scores of shape (samples, 1000).
+        top: how many classes to give.
+        class_index: a local `imagenet_class_index.json`; default: it is downloaded once.
+
+    Returns:
+        For every sample a list of (WordNet id, name, score), best first.
+
+    Raises:
+        ValueError: if the scores have another shape.
+        ConnectionError: if the names cannot be fetched.
+    """
+    scores = np.asarray(preds)
+    if scores.ndim != 2 or scores.shape[1] != CLASSES:
+        raise ValueError(
+            "`decode_predictions` expects a batch of predictions (i.e. a 2D array of shape "
+            f"(samples, 1000)). Received array with shape: {scores.shape}"
+        )
+    path = fetch(CLASS_INDEX) if class_index is None else Path(class_index)
+    names = _read_index(path)
+    best = np.argsort(-scores, axis=1, kind="stable")[:, : max(0, top)]
+    return [
+        [(*names[int(i)], float(row[i])) for i in order]
+        for row, order in zip(scores, best, strict=True)
+    ]
+
+
+def _read_index(path: Path) -> list[tuple[str, str]]:
+    """WordNet id and name of every class."""
+    try:
+        entries = json.loads(path.read_text("utf-8"))
+        return [(str(entries[str(i)][0]), str(entries[str(i)][1])) for i in range(CLASSES)]
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise ModelFileError(
+            f"{path} does not name the 1000 classes of ImageNet, as "
+            f'{{"0": ["n01440764", "tench"], …}} does: {error!r}'
+        ) from error

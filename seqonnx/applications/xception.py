@@ -1,0 +1,138 @@
+"""Xception: F. Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2017."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy.typing as npt
+
+from seqonnx.applications import imagenet
+from seqonnx.applications.assembly import IMAGENET, Options
+from seqonnx.applications.downloads import RemoteFile
+from seqonnx.applications.imagenet import decode_predictions
+from seqonnx.layers import (
+    Activation,
+    Add,
+    BatchNormalization,
+    Conv2D,
+    GlobalAveragePooling2D,
+    MaxPooling2D,
+    SeparableConv2D,
+)
+from seqonnx.models import Model
+from seqonnx.symbolic import SymbolicTensor
+
+__all__ = ["Xception", "decode_predictions", "preprocess_input"]
+
+_URL: Final = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/xception/"
+    "xception_weights_tf_dim_ordering_tf_kernels"
+)
+_FULL: Final = RemoteFile(f"{_URL}.h5", "0a58e3b7378bc2990ea3b43d5981f1f6")
+_HEADLESS: Final = RemoteFile(f"{_URL}_notop.h5", "b0042744bf5b25fce3cb969f33bebb97")
+
+
+def Xception(  # noqa: N802 - Keras's name
+    include_top: bool = True,
+    weights: str | os.PathLike[str] | None = IMAGENET,
+    input_tensor: SymbolicTensor | None = None,
+    input_shape: Sequence[int | None] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str | None = "xception",
+) -> Model:
+    """Return the Xception network: 22,910,480 parameters, 299 x 299 images.
+
+    Args:
+        include_top: whether the classifier is there.
+        weights: `"imagenet"` (downloaded once), None for new weights, or the path of a file.
+        input_tensor: symbolic tensor to start from; default: a new `Input`.
+        input_shape: (height, width, channels), each side at least 71; without the classifier,
+            sides may be None.
+        pooling: without the classifier: `"avg"`, `"max"`, or None for the last feature map.
+        classes: number of classes.
+        classifier_activation: activation of the classifier; None gives logits.
+        name: name of the model.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: if an argument is not legal.
+        ConnectionError: if weights cannot be downloaded.
+
+    Example:
+        >>> Xception(weights=None, include_top=False, pooling="avg").output_shape
+        (None, 2048)
+    """
+    options = Options(
+        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
+    )
+    entry = options.entry(default_size=299, min_size=71)
+    x = _stem(entry)
+    for block, filters in ((2, 128), (3, 256), (4, 728)):
+        x = _shrinking_block(x, block, filters, filters, relu_first=block > 2)
+    for block in range(5, 13):
+        x = _middle_block(x, block)
+    x = _shrinking_block(x, 13, 728, 1024, relu_first=True)
+    x = _exit(x)
+    if include_top:
+        x = options.classify(GlobalAveragePooling2D(name="avg_pool")(x))
+    else:
+        x = options.pool(x)
+    return options.model(x, entry, name, _FULL if include_top else _HEADLESS)
+
+
+def preprocess_input(x: Any, data_format: str | None = None) -> npt.NDArray[Any]:
+    """Return images of 0 … 255 scaled to -1 … 1.
+
+    Example:
+        >>> float(preprocess_input([[[255, 0, 127.5]]]).max())
+        1.0
+    """
+    return imagenet.preprocess(x, "tf", data_format)
+
+
+def _stem(x: Any) -> Any:
+    for index, (filters, strides) in enumerate(((32, 2), (64, 1)), start=1):
+        name = f"block1_conv{index}"
+        x = Conv2D(filters, 3, strides, use_bias=False, name=name)(x)
+        x = BatchNormalization(name=f"{name}_bn")(x)
+        x = Activation("relu", name=f"{name}_act")(x)
+    return x
+
+
+def _shrinking_block(x: Any, block: int, first: int, second: int, *, relu_first: bool) -> Any:
+    """Two separable convolutions and a pooling, beside a strided convolution."""
+    residual = Conv2D(second, 1, 2, "same", use_bias=False)(x)
+    residual = BatchNormalization()(residual)
+    if relu_first:
+        x = Activation("relu", name=f"block{block}_sepconv1_act")(x)
+    x = _separable(x, first, f"block{block}_sepconv1")
+    x = Activation("relu", name=f"block{block}_sepconv2_act")(x)
+    x = _separable(x, second, f"block{block}_sepconv2")
+    x = MaxPooling2D(3, 2, "same", name=f"block{block}_pool")(x)
+    return Add()([x, residual])
+
+
+def _middle_block(x: Any, block: int) -> Any:
+    residual = x
+    for index in (1, 2, 3):
+        x = Activation("relu", name=f"block{block}_sepconv{index}_act")(x)
+        x = _separable(x, 728, f"block{block}_sepconv{index}")
+    return Add()([x, residual])
+
+
+def _exit(x: Any) -> Any:
+    for index, filters in ((1, 1536), (2, 2048)):
+        x = _separable(x, filters, f"block14_sepconv{index}")
+        x = Activation("relu", name=f"block14_sepconv{index}_act")(x)
+    return x
+
+
+def _separable(x: Any, filters: int, name: str) -> Any:
+    x = SeparableConv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
+    return BatchNormalization(name=f"{name}_bn")(x)

@@ -1,0 +1,165 @@
+"""What stands in the way of a gradient: every operator, before any gradient is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+from onnx_ir.analysis import analyze_implicit_usage
+
+import seqonnx.autodiff.rules as _rules
+from seqonnx.autodiff.registry import find_rule, why_nondifferentiable
+from seqonnx.errors import GradientError
+
+_FLOATS = frozenset(
+    {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE, None}
+)
+"""Types that a gradient can pass; None is a type that nobody knows."""
+
+_SHOWN = 5
+
+_Sourced = tuple[ir.Node, list[ir.Value], set[ir.Value]]
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """A node that a gradient cannot pass.
+
+    Args:
+        op_type: its operator.
+        domain: the operator's domain; empty for the standard.
+        node: its name.
+        blocked: names of what is behind it: the values that would need the gradient.
+        reason: why the operator has no gradient; None if it only has no rule yet.
+    """
+
+    op_type: str
+    domain: str
+    node: str
+    blocked: tuple[str, ...]
+    reason: str | None
+
+    def __str__(self) -> str:
+        blocked = list(self.blocked[:_SHOWN])
+        more = "" if len(self.blocked) <= _SHOWN else f" and {len(self.blocked) - _SHOWN} more"
+        why = "no gradient rule" if self.reason is None else f"no gradient: {self.reason}"
+        return (
+            f"operator {self.op_type} (domain '{self.domain or 'ai.onnx'}'), node '{self.node}', "
+            f"layer '{self.node.rpartition('/')[0] or '(none)'}': {why}. It blocks the gradient "
+            f"of {blocked}{more}"
+        )
+
+
+def find_blockers(
+    graph: ir.Graph, targets: Iterable[ir.Value], wrt: Mapping[ir.Value, str]
+) -> list[Blocker]:
+    """Find every node that keeps a gradient from what it is wanted for.
+
+    A node without a rule blocks. So does one that is declared to have no gradient, where a value
+    has no other way to the targets. What a node's subgraphs take from outside counts as its input.
+
+    Args:
+        graph: graph whose nodes stand in the order of execution.
+        targets: values to differentiate.
+        wrt: values whose gradients are wanted, with the names to call them by.
+
+    Returns:
+        The blockers in the order of the graph; none if all can be differentiated.
+    """
+    _rules.load()
+    names = list(wrt.values())
+    nodes = _with_sources(graph)
+    behind = _behind(nodes, wrt)
+    needed, arrived = set(targets), set(targets)
+    blockers: list[tuple[ir.Node, int]] = []
+    cuts: list[tuple[ir.Node, int]] = []
+    for node, sources, inner in reversed(nodes):
+        if not any(value in needed for value in node.outputs):
+            continue
+        needed.update(sources)
+        moving = [v for v in sources if behind.get(v, 0) and v.dtype in _FLOATS]
+        mask = _union(behind, moving)
+        if mask == 0:
+            continue
+        if why_nondifferentiable(node.domain, node.op_type) is not None:
+            cuts.append((node, mask))
+        elif any(value in arrived for value in node.outputs):
+            arrived.update(moving)
+            if find_rule(node.domain, node.op_type) is None or not inner.isdisjoint(moving):
+                blockers.append((node, mask))
+    reached = sum(1 << i for i, value in enumerate(wrt) if value in arrived)
+    found = [
+        *((node, mask, None) for node, mask in blockers),
+        *((n, mask & ~reached, why_nondifferentiable(n.domain, n.op_type)) for n, mask in cuts),
+    ]
+    place = {node: i for i, (node, _, _) in enumerate(nodes)}
+    return [
+        Blocker(node.op_type, node.domain, node.name or "", _names(names, mask), reason)
+        for node, mask, reason in sorted(found, key=lambda entry: place[entry[0]])
+        if mask != 0
+    ]
+
+
+def refuse_blockers(
+    graph: ir.Graph, targets: Iterable[ir.Value], wrt: Mapping[ir.Value, str]
+) -> None:
+    """Raise an error that names every blocker (see `find_blockers`).
+
+    Raises:
+        GradientError: if there are any; names operators, nodes, layers, what is behind them and
+            the ways out.
+    """
+    blockers = find_blockers(graph, targets, wrt)
+    if len(blockers) == 0:
+        return
+    lines = "".join(f"\n  {blocker}." for blocker in blockers)
+    ways = "Either leave what is blocked out of training (`layer.trainable = False`)"
+    kinds = dict.fromkeys((b.domain, b.op_type) for b in blockers if b.reason is None)
+    rules = ", ".join(f'`@seqonnx.autodiff.gradient("{d}", "{o}")`' for d, o in kinds)
+    other = f", or register a rule with {rules}." if len(kinds) > 0 else "."
+    raise GradientError(f"This cannot be differentiated:{lines}\n{ways}{other}")
+
+
+def _with_sources(graph: ir.Graph) -> list[_Sourced]:
+    """Nodes, all that each takes in, and what of it only its subgraphs take."""
+    captured = analyze_implicit_usage(graph)
+    found = []
+    for node in graph:
+        inner = {v for sub in _subgraphs(node) for v in captured.get(sub, ())}
+        given = [value for value in node.inputs if value is not None]
+        found.append((node, [*given, *inner], inner))
+    return found
+
+
+def _subgraphs(node: ir.Node) -> list[ir.Graph]:
+    """The graphs among the attributes of a node."""
+    found: list[ir.Graph] = []
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            found.append(attribute.as_graph())
+        elif attribute.type == ir.AttributeType.GRAPHS:
+            found.extend(attribute.as_graphs())
+    return found
+
+
+def _behind(nodes: Sequence[_Sourced], wrt: Iterable[ir.Value]) -> dict[ir.Value, int]:
+    """For each value the set of `wrt` that it depends on differentiably, one bit for each."""
+    behind = {value: 1 << i for i, value in enumerate(wrt)}
+    for node, sources, _ in nodes:
+        mask = _union(behind, sources)
+        if mask != 0 and why_nondifferentiable(node.domain, node.op_type) is None:
+            for value in node.outputs:
+                behind[value] = behind.get(value, 0) | mask
+    return behind
+
+
+def _union(behind: Mapping[ir.Value, int], values: Iterable[ir.Value]) -> int:
+    mask = 0
+    for value in values:
+        mask |= behind.get(value, 0)
+    return mask
+
+
+def _names(names: Sequence[str], mask: int) -> tuple[str, ...]:
+    return tuple(name for i, name in enumerate(names) if mask >> i & 1)

@@ -1,0 +1,102 @@
+"""Building a Scan: a body graph whose values are the slices of one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.graph import Dim, Emitter, dtype_name, static_shape
+
+
+class ScanBody:
+    """A Scan in the making.
+
+    Declare the states, then the sequences; emit the step with `body`; close with `run`. The step
+    may use values of the graph around it.
+
+    Args:
+        op: the rule's emitter.
+        name: what the Scan does.
+        backwards: whether it starts at the end; its results keep the order of the sequences.
+
+    Example:
+        >>> scan = ScanBody(op, "sums")  # doctest: +SKIP
+        >>> total = scan.state(zero)  # doctest: +SKIP
+        >>> x = scan.element(sequence)  # doctest: +SKIP
+        >>> [last], [sums] = scan.run([new := scan.body.Add(total, x)], [new])  # doctest: +SKIP
+    """
+
+    def __init__(self, op: RuleEmitter, name: str, *, backwards: bool = False) -> None:
+        self.body = Emitter()
+        self._outer = op.emitter
+        self._prefix = op.emitter.unique_name(name)
+        self._backwards = backwards
+        self._initial: list[ir.Value] = []
+        self._sequences: list[ir.Value] = []
+        self.body.graph.name = self._prefix
+
+    def state(self, initial: ir.Value) -> ir.Value:
+        """Declare a state; returns its value at the start of a step."""
+        self._initial.append(initial)
+        return self._input("state", initial, static_shape(initial))
+
+    def element(self, sequence: ir.Value) -> ir.Value:
+        """Declare a sequence (time first); returns its element of a step."""
+        self._sequences.append(sequence)
+        return self._input("element", sequence, static_shape(sequence)[1:])
+
+    def run(
+        self, states: Sequence[ir.Value], results: Sequence[ir.Value]
+    ) -> tuple[list[ir.Value], list[ir.Value]]:
+        """Close the step and append the Scan.
+
+        Args:
+            states: the new value of each state.
+            results: what to collect at each step.
+
+        Returns:
+            The last states, and the results with the time as their first axis.
+        """
+        made = [*states, *results]
+        kinds = [(dtype_name(value), static_shape(value)) for value in made]
+        for value in made:
+            self.body.output(value, f"{self._prefix}/result")
+        self._qualify_constants()
+        way, inputs = int(self._backwards), len(self._sequences)
+        outputs = self._outer.emit(
+            "Scan",
+            [*self._initial, *self._sequences],
+            {
+                "body": self.body.graph,
+                "num_scan_inputs": inputs,
+                "scan_input_directions": [way] * inputs,
+                "scan_output_directions": [way] * len(results),
+                "_outputs": len(made),
+            },
+        )
+        values = [outputs] if isinstance(outputs, ir.Value) else list(outputs)
+        time = static_shape(self._sequences[0])[0]
+        for i, (value, (_, shape)) in enumerate(zip(values, kinds, strict=True)):
+            leading: list[Dim] = [] if i < len(states) else [time]
+            known = static_shape(self._initial[i]) if i < len(states) else shape
+            value.shape = ir.Shape([*leading, *known])
+            value.type = ir.TensorType(made[i].dtype or ir.DataType.FLOAT)
+        return values[: len(states)], values[len(states) :]
+
+    def _input(self, name: str, like: ir.Value, shape: Sequence[Dim]) -> ir.Value:
+        return self.body.input(f"{self._prefix}/{name}", dtype_name(like), shape)
+
+    def _qualify_constants(self) -> None:
+        """Give the body's nodes and constants names that the graph around it does not have."""
+        outputs = set(self.body.graph.outputs)
+        for value in list(self.body.graph.initializers.values()):
+            self.body.graph.initializers.pop(str(value.name))
+            value.name = f"{self._prefix}/{value.name}"
+            self.body.graph.register_initializer(value)
+        for node in self.body.graph:
+            node.name = f"{self._prefix}/{node.name}"
+            for value in node.outputs:
+                if value not in outputs:
+                    value.name = f"{self._prefix}/{value.name}"

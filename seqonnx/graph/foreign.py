@@ -1,0 +1,181 @@
+"""A model from elsewhere as a graph and its weights, so that the weights can be trained."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy.typing as npt
+import onnx
+import onnx_ir as ir
+import onnx_ir.passes.common as common_passes
+
+from seqonnx.errors import ModelFileError
+from seqonnx.graph.importing import ModelLike, convert, open_model
+from seqonnx.graph.serde import to_bytes
+from seqonnx.graph.versions import IR_VERSION
+
+_FLOATS: Final = frozenset(
+    {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE}
+)
+
+_SETTINGS: Final[Mapping[str, frozenset[int]]] = {
+    "Clip": frozenset({1, 2}),
+    "DequantizeLinear": frozenset({1, 2}),
+    "Dropout": frozenset({1}),
+    "Pad": frozenset({2}),
+    "Pow": frozenset({1}),
+    "QuantizeLinear": frozenset({1, 2}),
+    "Resize": frozenset({1, 2}),
+    "Upsample": frozenset({1}),
+}
+"""Inputs that say how an operator works; numbers there are not weights."""
+
+_STATISTICS: Final[Mapping[str, frozenset[int]]] = {"BatchNormalization": frozenset({3, 4})}
+"""Inputs that were measured, not learned."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A model in the pinned operator set, its weights taken out.
+
+    Args:
+        graph: its inputs are the data inputs, then the weights.
+        inputs: names of the data inputs.
+        statistics: names of the weights that were measured, not learned.
+    """
+
+    graph: ir.Graph
+    inputs: Sequence[str]
+    statistics: Sequence[str]
+
+    @property
+    def data(self) -> list[ir.Value]:
+        """The data inputs."""
+        return list(self.graph.inputs)[: len(self.inputs)]
+
+    @property
+    def weights(self) -> list[ir.Value]:
+        """The inputs that stand for weights."""
+        return list(self.graph.inputs)[len(self.inputs) :]
+
+    def dump(self) -> dict[str, Any]:
+        """Return it as plain values that JSON can hold; see `load_foreign`."""
+        packed = zlib.compress(to_bytes(self.graph), 9)
+        return {
+            "graph": base64.b64encode(packed).decode("ascii"),
+            "inputs": list(self.inputs),
+            "statistics": list(self.statistics),
+        }
+
+
+def import_foreign(
+    model: ModelLike, outputs: Sequence[str] | None = None
+) -> tuple[Foreign, dict[str, npt.NDArray[Any]]]:
+    """Read a model and take its weights out.
+
+    A weight is a floating-point initializer of at least one dimension. Single numbers, and what
+    only tells an operator how to work (the bounds of Clip, the scales of Resize), stay constants.
+
+    Args:
+        model: path of a file, a message, or an object with `to_onnx()`.
+        outputs: names of the tensors to compute instead of the model's outputs.
+
+    Returns:
+        The model, and its weights by name in the order of the file.
+
+    Raises:
+        ModelFileError: if the file cannot be read or converted.
+        ValueError: if a name in `outputs` is not a tensor of the model.
+    """
+    name, opened = open_model(model)
+    graph = opened.graph
+    data = _data_inputs(graph, name)
+    weights: dict[str, npt.NDArray[Any]] = {}
+    for key, value in list(graph.initializers.items()):
+        if value.const_value is not None and _is_weight(value):
+            weights[key] = value.const_value.numpy()
+            del graph.initializers[key]
+            value.const_value = None
+            graph.inputs.append(value)
+    graph = convert(graph, name)
+    if outputs is not None:
+        _cut(graph, outputs, name)
+    common_passes.RemoveUnusedNodesPass()(wrap(graph))
+    for value in list(graph.inputs):
+        unused = len(value.uses()) == 0 and not value.is_graph_output()
+        if unused and (outputs is not None or value.name in weights):
+            graph.inputs.remove(value)
+    left = {str(value.name): value for value in graph.inputs}
+    weights = {key: array for key, array in weights.items() if key in left}
+    statistics = [key for key in weights if _is_statistic(left[key])]
+    return Foreign(graph, [key for key in data if key in left], statistics), weights
+
+
+def load_foreign(values: Mapping[str, Any]) -> Foreign:
+    """Return what `Foreign.dump` gave.
+
+    Raises:
+        ModelFileError: if it is damaged.
+    """
+    try:
+        content = zlib.decompress(base64.b64decode(values["graph"], validate=True))
+        graph = ir.from_proto(onnx.load_model_from_string(content)).graph
+        return Foreign(graph, list(values["inputs"]), list(values["statistics"]))
+    except Exception as error:
+        raise ModelFileError(f"The graph of an imported model is damaged: {error!r}") from error
+
+
+def tensors_of(graph: ir.Graph) -> dict[str, ir.Value]:
+    """Every tensor that a node of a graph computes, by name, in the order of the nodes."""
+    return {str(value.name): value for node in graph for value in node.outputs if value.name}
+
+
+def _cut(graph: ir.Graph, outputs: Sequence[str], name: str) -> None:
+    """Make other tensors the outputs of a graph."""
+    known = tensors_of(graph)
+    for output in outputs:
+        if output not in known:
+            near = difflib.get_close_matches(output, known, n=3, cutoff=0.4)
+            hint = f"The nearest names are {near}" if near else f"Its last are {list(known)[-5:]}"
+            raise ValueError(
+                f"`outputs` names a tensor that {name} does not compute: {output!r}. {hint}, of "
+                f"{len(known)} tensors."
+            )
+    graph.outputs.clear()
+    graph.outputs.extend(known[output] for output in outputs)
+
+
+def _data_inputs(graph: ir.Graph, name: str) -> list[str]:
+    """Names of the inputs."""
+    for value in graph.inputs:
+        if not isinstance(value.type, ir.TensorType):
+            raise ModelFileError(
+                f"The input '{value.name}' of {name} is no tensor: {value.type}. A layer takes "
+                "tensors."
+            )
+    return [str(value.name) for value in graph.inputs]
+
+
+def _is_weight(value: ir.Value) -> bool:
+    """Whether an initializer is something that can be trained."""
+    tensor = value.const_value
+    if tensor is None or tensor.dtype not in _FLOATS or len(tensor.shape) == 0 or tensor.size == 0:
+        return False
+    uses = [(node.op_type, index) for node, index in value.uses()]
+    settings = any(index in _SETTINGS.get(op_type, ()) for op_type, index in uses)
+    return len(uses) > 0 and not settings and not value.is_graph_output()
+
+
+def _is_statistic(value: ir.Value) -> bool:
+    """Whether a weight was measured, not learned."""
+    return all(i in _STATISTICS.get(node.op_type, ()) for node, i in value.uses())
+
+
+def wrap(graph: ir.Graph) -> ir.Model:
+    """Return a graph as a model, as the passes of onnx_ir want it."""
+    return ir.Model(graph, ir_version=IR_VERSION)

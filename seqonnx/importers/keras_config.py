@@ -1,0 +1,218 @@
+"""Keras's JSON for layers, turned into what `seqonnx.layers.deserialize` takes.
+
+Nothing is imported and nothing is run: a class is one that seqonnx has, or one that the caller
+passed in `custom_objects`. Python code inside a file (a Lambda layer, a pickled function) is
+refused.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from seqonnx.errors import ModelFileError
+
+MODELS: Final = ("Sequential", "Functional", "Model")
+"""Classes of Keras models that hold layers."""
+
+_CODE: Final = ("__lambda__", "Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
+_WITHOUT_EFFECT: Final = ("seed", "autocast", "input_axes", "output_axes", "optional", "ragged")
+_ONLY_IN_USE: Final = {"renorm_momentum": "renorm", "renorm_clipping": "renorm"}
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What a file may name.
+
+    Args:
+        known: classes of seqonnx by their Keras names.
+        custom: the caller's own objects, by name.
+    """
+
+    known: Mapping[str, type]
+    custom: Mapping[str, Any]
+
+    def find(self, entry: Mapping[str, Any]) -> Any:
+        """Return the class that an entry names, or None."""
+        for name in (entry.get("registered_name"), entry.get("class_name")):
+            if name in self.custom:
+                return self.custom[str(name)]
+        module = str(entry.get("module") or "keras")
+        if module.partition(".")[0] not in {"keras", "tf_keras", "tensorflow"}:
+            return None
+        return self.known.get(str(entry.get("class_name")))
+
+
+def missing_layers(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, list[str]]:
+    """Return the classes that a model needs and seqonnx lacks, each with the layers of it.
+
+    Args:
+        config: configuration of a model.
+        catalogue: what there is.
+
+    Returns:
+        Names of layers by class; empty if everything is there.
+
+    Raises:
+        ModelFileError: if a layer holds Python code.
+    """
+    missing: dict[str, list[str]] = {}
+    stack = [config]
+    while stack:
+        entry = stack.pop()
+        name = str(entry.get("class_name"))
+        inner = entry.get("config") or {}
+        label = str(inner.get("name", entry.get("name", name)))
+        if name in _CODE and name not in catalogue.custom:
+            raise ModelFileError(
+                f"Layer '{label}' ({name}) holds Python code, which is never run from a file. "
+                f"Pass a class of your own in `custom_objects`, as {{'{name}': ...}}, or save the "
+                "model without it."
+            )
+        if name in MODELS and catalogue.find(entry) is None:
+            stack.extend(reversed(layer_entries(inner)))
+        elif name != "InputLayer" and catalogue.find(entry) is None:
+            missing.setdefault(name, []).append(label)
+    return missing
+
+
+def layer_entries(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the entries of a model's layers.
+
+    Raises:
+        ModelFileError: if there are none.
+    """
+    layers = config.get("layers") if isinstance(config, Mapping) else None
+    if not isinstance(layers, Sequence) or not all(isinstance(entry, Mapping) for entry in layers):
+        raise ModelFileError("The configuration of a model is damaged: it lists no layers.")
+    return list(layers)
+
+
+def translate(entry: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """Return a layer as `seqonnx.layers.deserialize` takes it.
+
+    Args:
+        entry: Keras's entry of a layer.
+        catalogue: what there is.
+
+    Returns:
+        Class and arguments; arguments that change nothing are left out.
+
+    Raises:
+        ModelFileError: if an argument asks for something that seqonnx's layer does not have.
+    """
+    name = str(entry["class_name"])
+    cls = catalogue.find(entry)
+    accepted = _accepted(cls)
+    arguments: dict[str, Any] = {}
+    config = entry.get("config") or {}
+    for key, value in config.items():
+        plain = _plain(key, value, catalogue)
+        if key in accepted:
+            arguments[key] = plain
+        elif not _changes_nothing(key, plain, config):
+            raise ModelFileError(
+                f"Layer '{config.get('name')}' ({name}) has {key}={value!r}, which seqonnx's "
+                f"{name} does not have. It takes: {', '.join(sorted(accepted))}."
+            )
+    return {"class_name": cls.__name__, "config": arguments}
+
+
+def translate_input(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of an InputLayer.
+
+    Raises:
+        ModelFileError: if it asks for sparse or ragged data.
+    """
+    for key in ("sparse", "ragged"):
+        if config.get(key):
+            raise ModelFileError(f"Input '{config.get('name')}' is {key}, which seqonnx lacks.")
+    shape = config.get("batch_shape", config.get("batch_input_shape"))
+    if not isinstance(shape, Sequence):
+        raise ModelFileError(f"Input '{config.get('name')}' has no shape.")
+    return {
+        "batch_shape": list(shape),
+        "dtype": _dtype(config.get("dtype")),
+        "name": config.get("name"),
+    }
+
+
+def _accepted(cls: type) -> set[str]:
+    """Arguments that a class and those it derives from take."""
+    names: set[str] = set()
+    for base in cls.__mro__[:-1]:
+        parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
+        names |= {p.name for p in parameters if p.kind not in {p.VAR_KEYWORD, p.VAR_POSITIONAL}}
+    return names - {"self"}
+
+
+def _changes_nothing(key: str, value: Any, config: Mapping[str, Any]) -> bool:
+    if key in _ONLY_IN_USE:
+        return not config.get(_ONLY_IN_USE[key])
+    return value is None or value is False or key in _WITHOUT_EFFECT
+
+
+def _plain(key: str, value: Any, catalogue: Catalogue) -> Any:
+    """An argument without Keras's wrapping."""
+    if key == "dtype":
+        return _dtype(value)
+    if key == "axis" and isinstance(value, list) and len(value) == 1:
+        return value[0]
+    if isinstance(value, list):
+        return [_plain("", item, catalogue) for item in value]
+    if not isinstance(value, Mapping) or "class_name" not in value:
+        return value
+    name, inner = str(value["class_name"]), value.get("config")
+    if name == "__tuple__":
+        return [_plain("", item, catalogue) for item in value.get("items", ())]
+    if name in {"__numpy__", "__tensor__"} and isinstance(inner, Mapping):
+        return inner.get("value")
+    if name in catalogue.custom:
+        return {"class_name": name, "config": inner}
+    if name == "function":
+        return _function(value, catalogue)
+    if name in _CODE or name.startswith("__"):
+        raise ModelFileError(
+            f"Argument `{key}` holds Python code ({name}), which is never run from a file."
+        )
+    return _wrapped(key, name, value, catalogue)
+
+
+def _wrapped(key: str, name: str, value: Mapping[str, Any], catalogue: Catalogue) -> Any:
+    """An initializer, regularizer or constraint, or a layer given as an argument."""
+    if name in catalogue.known:
+        return translate(value, catalogue)
+    config = value.get("config") or {}
+    if not isinstance(config, Mapping):
+        raise ModelFileError(f"Argument `{key}` is damaged: {value!r}.")
+    arguments = {
+        inner: _plain(inner, item, catalogue)
+        for inner, item in config.items()
+        if item is not None and inner not in {"input_axes", "output_axes"}
+    }
+    return {"class_name": name, "config": arguments}
+
+
+def _function(value: Mapping[str, Any], catalogue: Catalogue) -> Any:
+    """A function that the file knows by its name."""
+    name = str(value.get("config"))
+    for known in (value.get("registered_name"), name):
+        if known in catalogue.custom:
+            return catalogue.custom[str(known)]
+    if str(value.get("module", "")).partition(".")[0] == "keras":
+        return name
+    raise ModelFileError(
+        f"The file names a function '{name}' of its author's. Pass it in `custom_objects`, as "
+        f"{{'{name}': {name}}}."
+    )
+
+
+def _dtype(value: Any) -> str:
+    """Element type of the weights behind a name or a policy."""
+    if isinstance(value, Mapping):
+        value = (value.get("config") or {}).get("name")
+    name = "float32" if value is None else str(value)
+    # A mixed policy keeps its weights in float32; computing in it, too, is only more exact.
+    return "float32" if name.startswith("mixed_") else name

@@ -1,0 +1,121 @@
+"""Legacy Keras `.h5` files: layers in the order of the model, each with its named weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from seqonnx.errors import ModelFileError
+from seqonnx.importers.hdf5 import Group, find_dataset, find_group, read_dataset, read_names
+from seqonnx.importers.parts import Matched, Part
+
+
+def legacy_group(file: Group) -> Group | None:
+    """Return the group with the layers of a legacy file, or None for another file."""
+    if any(name in file.attrs for name in ("layer_names", "layer_names0")):
+        return file
+    return find_group(file, "model_weights")
+
+
+def match_in_order(group: Group, layers: Sequence[Part], *, skip: bool) -> Matched:
+    """Find the weights by position: the first layer with weights takes the first ones, and so on.
+
+    Args:
+        group: what `legacy_group` gave.
+        layers: layers of the model in Keras's order, each with its weights in the legacy order.
+        skip: whether weights of another shape are left out with a warning.
+
+    Returns:
+        Variables and their values; nothing is changed.
+
+    Raises:
+        ValueError: if the numbers of layers or weights, or a shape, differ.
+    """
+    wanted = [layer for layer in layers if len(layer.variables) > 0]
+    stored = [(name, _weight_names(group, name)) for name in read_names(group, "layer_names")]
+    stored = [(name, weights) for name, weights in stored if len(weights) > 0]
+    if len(stored) != len(wanted):
+        raise ValueError(
+            "Layer count mismatch when loading weights from file. Model expected "
+            f"{len(wanted)} layers, found {len(stored)} saved layers."
+        )
+    matched: Matched = []
+    for index, (layer, (name, weights)) in enumerate(zip(wanted, stored, strict=True)):
+        if len(weights) != len(layer.variables):
+            raise ValueError(
+                f"Weight count mismatch for layer #{index} (named {layer.name} in the current "
+                f"model, {name} in the save file). Layer expects {len(layer.variables)} weight(s). "
+                f"Received {len(weights)} saved weight(s)"
+            )
+        matched += _match(group, name, weights, layer, index, skip)
+    return matched
+
+
+def match_by_name(group: Group, layers: Sequence[Part], *, skip: bool) -> Matched:
+    """Find the weights by the names of the layers; layers that the file does not name stay.
+
+    Args:
+        group: what `legacy_group` gave.
+        layers: layers of the model, each with its weights in the legacy order.
+        skip: whether layers and weights that do not fit are left out with a warning.
+
+    Returns:
+        Variables and their values; nothing is changed.
+
+    Raises:
+        ValueError: if a layer has another number of weights, or a weight another shape.
+    """
+    by_name = {layer.name: layer for layer in layers}
+    matched: Matched = []
+    for index, name in enumerate(read_names(group, "layer_names")):
+        layer = by_name.get(name)
+        if layer is None:
+            continue
+        weights = _weight_names(group, name)
+        if len(weights) != len(layer.variables):
+            text = (
+                f"Weight count mismatch for layer #{index} (named {name}). Layer expects "
+                f"{len(layer.variables)} weight(s). Received {len(weights)} saved weight(s)"
+            )
+            if not skip:
+                raise ValueError(text)
+            warnings.warn(f"Skipping a layer: {text}", stacklevel=2)
+            continue
+        matched += _match(group, name, weights, layer, index, skip)
+    return matched
+
+
+def _match(
+    group: Group, stored: str, weights: Sequence[str], layer: Part, index: int, skip: bool
+) -> Matched:
+    """What the file has for the weights of one layer."""
+    matched: Matched = []
+    for variable, name in zip(layer.variables, weights, strict=True):
+        dataset = find_dataset(group, f"{stored}/{name}")
+        if dataset is None:
+            raise ModelFileError(
+                f"{group.file.filename} is damaged: layer '{stored}' names a weight '{name}' that "
+                "the file does not hold."
+            )
+        if dataset.shape == variable.shape:
+            matched.append((variable, read_dataset(dataset)))
+            continue
+        text = (
+            f"Shape mismatch in layer #{index} (named {layer.name}) for weight {variable.path}. "
+            f"Weight expects shape {variable.shape}. Received saved weight with shape "
+            f"{dataset.shape}"
+        )
+        if not skip:
+            raise ValueError(text)
+        warnings.warn(f"Skipping a weight: {text}", stacklevel=2)
+    return matched
+
+
+def _weight_names(group: Group, layer: str) -> list[str]:
+    """Names of the weights of a layer of the file."""
+    found = find_group(group, layer)
+    if found is None:
+        raise ModelFileError(
+            f"{group.file.filename} is damaged: it names a layer '{layer}' that it does not hold."
+        )
+    return read_names(found, "weight_names")

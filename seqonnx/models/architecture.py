@@ -1,0 +1,192 @@
+"""The architecture of a model as plain values, and back: what is called on what, no weights.
+
+The configuration of a graph of layers holds each layer with its calls (`inbound_nodes`); a tensor
+is written `[name of the layer, number of its call in this model, number of the output]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from seqonnx.layers.base import Layer
+from seqonnx.layers.input import UNNAMED, InputLayer
+from seqonnx.layers.serialization import deserialize, serialize
+from seqonnx.models.network import Network
+from seqonnx.models.structure import Structure
+from seqonnx.symbolic import LayerCall, SymbolicTensor
+
+_SAVED: dict[str, type[Network]] = {}
+_NetworkType = TypeVar("_NetworkType", bound=type[Network])
+Reference = tuple[str, int, int]
+
+
+def saved_as(class_name: str) -> Callable[[_NetworkType], _NetworkType]:
+    """Decorate a class of models whose configurations are marked with this name.
+
+    Args:
+        class_name: the name in files and tables.
+
+    Raises:
+        ValueError: if the name is taken.
+    """
+
+    def register(cls: _NetworkType) -> _NetworkType:
+        if class_name in _SAVED:
+            raise ValueError(f"The name '{class_name}' is taken by {_SAVED[class_name]}.")
+        _SAVED[class_name] = cls
+        return cls
+
+    return register
+
+
+def class_name_of(layer: Layer) -> str:
+    """Return the name of a layer's class in files and tables: `Functional` for a plain Model."""
+    names = [name for name, cls in _SAVED.items() if cls is type(layer)]
+    return names[0] if len(names) > 0 else type(layer).__name__
+
+
+def serialize_part(layer: Layer) -> dict[str, Any]:
+    """Return a layer, a model or an input layer as plain values."""
+    config = serialize(layer) | {"class_name": class_name_of(layer)}
+    if isinstance(layer, InputLayer) and layer.output.name == UNNAMED:
+        del config["config"]["name"]
+    return config
+
+
+def network_class(class_name: str, custom: Mapping[str, Any]) -> type[Network] | None:
+    """Return the class of models that a configuration names; None if it names none.
+
+    Args:
+        class_name: name in the configuration.
+        custom: the user's own classes, by name; they come first.
+    """
+    found = custom.get(class_name, _SAVED.get(class_name))
+    return found if isinstance(found, type) and issubclass(found, Network) else None
+
+
+def deserialize_part(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Layer:
+    """Make what `serialize_part` was given.
+
+    Raises:
+        ValueError: if a class is not known.
+    """
+    name = str(config["class_name"])
+    if name == "InputLayer":
+        return InputLayer(**config["config"])
+    cls = network_class(name, custom)
+    if cls is None:
+        return deserialize(config, custom)
+    return cls.from_config(dict(config["config"]), custom)
+
+
+def graph_config(model: Network) -> dict[str, Any]:
+    """Return the graph of a model's layers as plain values.
+
+    Returns:
+        Entries `layers`, `input_layers` and `output_layers`.
+    """
+    calls = _numbered_calls(model)
+    inputs = {id(x.output): [x.name, 0, 0] for x in model.layers if isinstance(x, InputLayer)}
+
+    def refer(tensor: SymbolicTensor) -> list[Any]:
+        if id(tensor) in inputs:
+            return inputs[id(tensor)]
+        assert tensor.call is not None
+        return [tensor.call.layer.name, calls[tensor.call], tensor.index]
+
+    entries = []
+    for layer in model.layers:
+        nodes = [
+            {"inputs": [refer(t) for t in call.inputs]}
+            | ({} if call.training is None else {"training": call.training})
+            for call in calls
+            if call.layer is layer
+        ]
+        entries.append(serialize_part(layer) | {"name": layer.name, "inbound_nodes": nodes})
+    return {
+        "layers": entries,
+        "input_layers": _mapped(model.input_structure, refer),
+        "output_layers": _mapped(model.output_structure, refer),
+    }
+
+
+def connect_config(
+    config: Mapping[str, Any], custom: Mapping[str, Any]
+) -> tuple[Structure, Structure]:
+    """Make the layers of a configuration and call them on each other.
+
+    Args:
+        config: what `graph_config` gave.
+        custom: the user's own classes and functions, by name.
+
+    Returns:
+        Inputs and outputs of the model.
+
+    Raises:
+        ValueError: if a class is not known, or layers wait for each other.
+    """
+    tensors: dict[Reference, SymbolicTensor] = {}
+    waiting: list[tuple[Layer, int, Mapping[str, Any]]] = []
+    for entry in config["layers"]:
+        layer = deserialize_part(entry, custom)
+        layer.name = entry["name"]
+        if isinstance(layer, InputLayer):
+            tensors[layer.name, 0, 0] = layer.output
+        waiting += [(layer, number, node) for number, node in enumerate(entry["inbound_nodes"])]
+    while len(waiting) > 0:
+        later = [item for item in waiting if not _call(*item, tensors)]
+        if len(later) == len(waiting):
+            raise ValueError(
+                "The layers of the configuration are a cycle, or inputs are missing: "
+                f"{sorted({layer.name for layer, _, _ in later})} wait for what nothing gives."
+            )
+        waiting = later
+
+    def find(reference: Any) -> SymbolicTensor:
+        return tensors[_key(reference)]
+
+    return _mapped(config["input_layers"], find), _mapped(config["output_layers"], find)
+
+
+def _call(
+    layer: Layer,
+    number: int,
+    node: Mapping[str, Any],
+    tensors: dict[Reference, SymbolicTensor],
+) -> bool:
+    """Call a layer if its inputs are there and earlier calls are made; returns whether it was."""
+    keys = [_key(reference) for reference in node["inputs"]]
+    earlier = number == 0 or (layer.name, number - 1, 0) in tensors
+    if not earlier or not all(key in tensors for key in keys):
+        return False
+    inputs = [tensors[key] for key in keys]
+    result = layer(inputs if layer.takes_list else inputs[0], training=node.get("training"))
+    outputs = list(result.values()) if isinstance(result, Mapping) else result
+    for index, tensor in enumerate(outputs if isinstance(outputs, list) else [outputs]):
+        tensors[layer.name, number, index] = tensor
+    return True
+
+
+def _numbered_calls(model: Network) -> dict[LayerCall, int]:
+    """Calls inside a model with their numbers among those of their layer, in order."""
+    calls = list(dict.fromkeys(call for call, _ in model.calls))
+    counts: dict[int, int] = {}
+    numbered: dict[LayerCall, int] = {}
+    for call in sorted(calls, key=lambda c: c.index):
+        numbered[call] = counts.get(id(call.layer), 0)
+        counts[id(call.layer)] = numbered[call] + 1
+    return numbered
+
+
+def _key(reference: Any) -> Reference:
+    name, number, index = reference
+    return str(name), int(number), int(index)
+
+
+def _mapped(structure: Any, function: Callable[[Any], Any]) -> Any:
+    """A structure with each tensor or reference in it replaced."""
+    if isinstance(structure, Mapping):
+        return {key: function(item) for key, item in structure.items()}
+    single = isinstance(structure, SymbolicTensor) or isinstance(structure[0], str)
+    return function(structure) if single else [function(item) for item in structure]

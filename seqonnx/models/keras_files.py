@@ -1,0 +1,120 @@
+"""Weight files of Keras, both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from seqonnx.importers.hdf5 import open_hdf5
+from seqonnx.importers.keras_archive import open_archive
+from seqonnx.importers.keras_legacy import legacy_group, match_by_name, match_in_order
+from seqonnx.importers.keras_weights import match_weights, write_weights
+from seqonnx.importers.parts import Failure, Matched, Part, assign, numbered_names
+from seqonnx.layers.base import Layer
+from seqonnx.models.network import Network
+
+ARCHIVE: Final = ".keras"
+WEIGHTS: Final = ".weights.h5"
+READABLE: Final = (".h5", ".hdf5", ARCHIVE)
+
+_CELLS: Final = ("GRU", "LSTM", "SimpleRNN")
+
+
+def is_keras_file(path: Path) -> bool:
+    """Whether a file name is one that Keras gives to weights or models."""
+    return path.suffix in READABLE
+
+
+def save_weights(model: Network, path: Path) -> None:
+    """Write the weights as `.weights.h5`; Keras reads them into the same layers.
+
+    Raises:
+        ValueError: if the model is not built or the name does not end in `.weights.h5`.
+        ImportError: if h5py is not installed.
+    """
+    if not path.name.endswith(WEIGHTS):
+        raise ValueError(f"The filename must end in `{WEIGHTS}`. Received: filepath={path}")
+    if not model.built:
+        raise ValueError(
+            f"Model '{model.name}' has not yet been built, so it has no weights to save. Call it "
+            "on data or call `build()` first."
+        )
+    write_weights(part_of(model), path)
+
+
+def load_weights(model: Network, path: Path, *, skip_mismatch: bool, by_name: bool) -> None:
+    """Read the weights of a `.weights.h5`, `.keras` or legacy `.h5` file into a built model.
+
+    Args:
+        model: the model.
+        path: the file.
+        skip_mismatch: go on with what fits, and warn.
+        by_name: match layers by name, not by order; for legacy files.
+
+    Raises:
+        ModelFileError: if the file is absent, broken or hostile.
+        ValueError: if it does not fit; then nothing has changed.
+        ImportError: if h5py is not installed.
+    """
+    matched: Matched
+    failures: list[Failure] = []
+    if path.suffix == ARCHIVE:
+        _refuse_by_name(by_name, path)
+        with open_archive(path) as archive, open_hdf5(path, archive.weights) as file:
+            matched, failures = match_weights(file, part_of(model))
+    else:
+        with open_hdf5(path) as file:
+            group = legacy_group(file)
+            if group is not None:
+                match = match_by_name if by_name else match_in_order
+                matched = match(group, _legacy_parts(model), skip=skip_mismatch)
+            else:
+                _refuse_by_name(by_name, path)
+                matched, failures = match_weights(file, part_of(model))
+    assign(matched, failures, path, skip=skip_mismatch)
+
+
+def part_of(model: Network) -> Part:
+    """Return a model as a weight file sees it."""
+    return _part(model, set())
+
+
+def _refuse_by_name(by_name: bool, path: Path) -> None:
+    if by_name:
+        raise ValueError(
+            "`by_name` only supports loading legacy '.h5' or '.hdf5' files. "
+            f"Received: filepath={path}"
+        )
+
+
+def _part(layer: Layer, visited: set[int]) -> Part:
+    """A layer as a weight file sees it; a layer that is used again counts once."""
+    visited.add(id(layer))
+    label = repr(layer)
+    if isinstance(layer, Network):
+        inner = layer.layers
+        names = numbered_names([_class_name(child) for child in inner])
+        parts = [
+            (f"layers/{name}", _part(child, visited))
+            for name, child in zip(names, inner, strict=True)
+            if id(child) not in visited
+        ]
+        return Part(layer.name, label, [], parts)
+    weights = layer.weights
+    own = [v for v in weights if v.trainable] + [v for v in weights if not v.trainable]
+    if type(layer).__name__ in _CELLS:
+        return Part(layer.name, label, [], [("cell", Part(layer.name, label, own))])
+    return Part(layer.name, label, own)
+
+
+def _class_name(layer: Layer) -> str:
+    """Class name that Keras has for a layer."""
+    return "Functional" if type(layer).__name__ == "Model" else type(layer).__name__
+
+
+def _legacy_parts(model: Network) -> list[Part]:
+    """Layers with their weights in the order of legacy files: those that train come first."""
+    return [
+        Part(layer.name, repr(layer), [*layer.trainable_weights, *layer.non_trainable_weights])
+        for layer in model.layers
+    ]

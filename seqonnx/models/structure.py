@@ -1,0 +1,42 @@
+"""Structures: one tensor, a list of them, or a dict of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from seqonnx.symbolic import SymbolicTensor
+
+Structure = SymbolicTensor | Sequence[SymbolicTensor] | Mapping[str, SymbolicTensor]
+_T = TypeVar("_T")
+
+
+def holds_symbolic(x: Any) -> bool:
+    """Whether something given to a model is a symbolic tensor, or a list or dict with one."""
+    if isinstance(x, Mapping):
+        x = list(x.values())
+    parts = x if isinstance(x, list | tuple) else [x]
+    return any(isinstance(part, SymbolicTensor) for part in parts)
+
+
+def flatten(structure: Structure, what: str) -> list[SymbolicTensor]:
+    """Return the tensors of a structure as a list.
+
+    Raises:
+        ValueError: if something in it is not a symbolic tensor.
+    """
+    if isinstance(structure, SymbolicTensor):
+        return [structure]
+    items = list(structure.values()) if isinstance(structure, Mapping) else list(structure)
+    for item in items:
+        if not isinstance(item, SymbolicTensor):
+            raise ValueError(
+                f"All `{what}` values must be symbolic tensors, as `Input` and layers give. "
+                f"Received: {what}={structure} including invalid value {item} of type {type(item)}"
+            )
+    return items
+
+
+def unwrap(items: Sequence[_T]) -> _T | list[_T]:
+    """Return the only item, or a list of them."""
+    return items[0] if len(items) == 1 else list(items)

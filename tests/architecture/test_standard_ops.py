@@ -1,0 +1,152 @@
+"""Every graph that seqonnx emits holds standard `ai.onnx` operators only."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import seqonnx as keras
+from seqonnx import layers, losses, metrics, optimizers
+from seqonnx.graph.versions import OPSET
+from seqonnx.losses.lookup import NAMES as LOSSES
+from seqonnx.metrics.lookup import NAMES as METRICS
+from seqonnx.optimizers.lookup import NAMES as OPTIMIZERS
+from seqonnx.runtime import session as sessions
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = runpy.run_path(str(ROOT / "tests" / "layers" / "layer_cases.py"))["CASES"]
+MODELS = sorted((ROOT / "models").glob("*.py"))
+
+
+def nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Nodes of a graph and of the graphs inside its nodes."""
+    graphs = [graph]
+    while len(graphs) > 0:
+        for node in graphs.pop().node:
+            yield node
+            for attribute in node.attribute:
+                graphs.extend([*attribute.graphs, *([attribute.g] * attribute.HasField("g"))])
+
+
+def assert_standard(model: onnx.ModelProto) -> None:
+    """Raise unless a model is made of named nodes of the pinned standard operators."""
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", OPSET)]
+    assert len(model.functions) == 0
+    for node in nodes_of(model.graph):
+        assert node.domain == "", f"{node.name}: {node.domain}.{node.op_type}"
+        assert onnx.defs.has(node.op_type, OPSET, ""), f"{node.name}: {node.op_type}"
+        assert node.name != ""
+
+
+class Recorded(Exception):
+    """Raised in place of loading a graph."""
+
+
+@pytest.fixture
+def graphs(monkeypatch) -> dict[str, onnx.ModelProto]:
+    """The graphs that would have been loaded, by what they are for."""
+    monkeypatch.setenv("SEQONNX_DEVICE", "cpu")
+    keras.clear_session()
+    keras.set_random_seed(0)
+    found: dict[str, onnx.ModelProto] = {}
+
+    def record(model: bytes, device: Any, options: Any, name: str) -> None:
+        found[name] = onnx.load_from_string(model)
+        raise Recorded
+
+    monkeypatch.setattr(sessions, "create_session", record)
+    return found
+
+
+def record_all(model: keras.Sequential, y: np.ndarray, graphs: dict[str, onnx.ModelProto]) -> None:
+    """Emit every graph of a compiled model and check it."""
+    x = np.ones((2, *(d or 8 for d in model.input_shape[1:])), np.float32)
+    calls: list[Callable[[], Any]] = [
+        lambda: model.train_on_batch(x, y),
+        lambda: model.test_on_batch(x, y),
+        lambda: model.predict_on_batch(x),
+        lambda: model(x, training=True),
+        lambda: model.layers[0](x),
+    ]
+    for call in calls:
+        with pytest.raises(Recorded):
+            call()
+    assert {"graph 'step'", "graph 'test step'", "graph 'forward pass'"} <= set(graphs)
+    for graph in graphs.values():
+        assert_standard(graph)
+    assert_standard(model.to_onnx())
+
+
+def test_assertion_notices_what_is_not_standard():
+    good = onnx.helper.make_node("Relu", ["x"], ["y"], name="r")
+    bad = onnx.helper.make_node("Gelu", ["x"], ["y"], name="g", domain="com.microsoft")
+    unknown = onnx.helper.make_node("NoSuchOp", ["x"], ["y"], name="n")
+    opset = [onnx.helper.make_opsetid("", OPSET)]
+    inner = onnx.helper.make_graph([bad], "inner", [], [])
+    nested = onnx.helper.make_node("If", ["c"], ["y"], name="i", then_branch=inner,
+                                   else_branch=inner)  # fmt: skip
+    for nodes, standard in (([good], True), ([bad], False), ([unknown], False), ([nested], False)):
+        graph = onnx.helper.make_graph(nodes, "g", [], [])
+        model = onnx.helper.make_model(graph, opset_imports=opset)
+        if standard:
+            assert_standard(model)
+        else:
+            with pytest.raises(AssertionError):
+                assert_standard(model)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_graphs_of_every_layer(case, graphs, tmp_path):
+    model = keras.Sequential([keras.Input(case.input), case.make()])
+    model.compile("adam", "mse")
+    record_all(model, np.ones((2, *case.output), np.float32), graphs)
+    model.export(tmp_path / "m.onnx")
+    assert_standard(onnx.load(tmp_path / "m.onnx"))
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_graphs_of_every_model_file(path, graphs, tmp_path):
+    model = runpy.run_path(str(path))["build"]()
+    model.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    record_all(model, np.zeros(2, np.int64), graphs)
+    model.save(tmp_path / "s.onnx")
+    model.export(tmp_path / "m.onnx")
+    for name in ("s.onnx", "m.onnx"):
+        assert_standard(onnx.load(tmp_path / name))
+
+
+def classifier() -> keras.Sequential:
+    return keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
+
+
+@pytest.mark.parametrize("loss", sorted({c.__name__ for c in LOSSES.values()}))
+def test_graphs_of_every_loss(loss, graphs):
+    model = classifier()
+    model.compile("sgd", getattr(losses, loss)())
+    record_all(model, np.zeros(2) if loss.startswith("Sparse") else np.eye(3)[:2], graphs)
+
+
+@pytest.mark.parametrize("metric", sorted({c.__name__ for c in METRICS.values()}))
+def test_graphs_of_every_metric(metric, graphs):
+    model = classifier()
+    sparse = metric.startswith("Sparse")
+    model.compile(
+        "sgd",
+        "sparse_categorical_crossentropy" if sparse else "mse",
+        [getattr(metrics, metric)()],
+    )
+    record_all(model, np.zeros(2) if sparse else np.eye(3)[:2], graphs)
+
+
+@pytest.mark.parametrize("optimizer", sorted({c.__name__ for c in OPTIMIZERS.values()}))
+@pytest.mark.parametrize("option", ["clipnorm", "clipvalue", "global_clipnorm", "weight_decay"])
+def test_graphs_of_every_optimizer(optimizer, option, graphs):
+    model = classifier()
+    model.compile(getattr(optimizers, optimizer)(**{option: 0.5}), "mse")
+    record_all(model, np.eye(3)[:2], graphs)
