@@ -1,7 +1,7 @@
 """Noise from a counter: the same seed, step and stream always give the same numbers.
 
-Nothing is remembered between steps, so a run can stop anywhere and be repeated exactly. Seed, stream
-and step are hashed (NumPy's SeedSequence) into the state of a fresh PCG64DXSM generator, which
+Nothing is remembered between steps, so a run can stop anywhere and be repeated exactly. Seed,
+stream and step are hashed (NumPy's SeedSequence) into a fresh PCG64DXSM generator, which
 gives uniform numbers in a third of the time of Philox.
 """
 

@@ -48,9 +48,7 @@ def emit_forward(
     return values, _settle(op, results, prune=unwanted, crop=training)
 
 
-def _settle(
-    op: Emitter, results: list[ir.Value], *, prune: bool, crop: bool
-) -> list[ir.Value]:
+def _settle(op: Emitter, results: list[ir.Value], *, prune: bool, crop: bool) -> list[ir.Value]:
     """Move Transposes out of the way; what the emitter remembers follows the rewritten graph.
 
     Args:
