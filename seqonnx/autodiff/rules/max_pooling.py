@@ -24,6 +24,9 @@ _CONTINUOUS = frozenset(
 _NARROW = 64
 """Width up to which a matrix product sums windows faster than a convolution."""
 
+_TINY = 16
+"""Width up to which a matrix product repeats elements faster than a Resize."""
+
 _ATTRIBUTES = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
 
 
@@ -90,9 +93,8 @@ def _window_sums(op: RuleEmitter, x: ir.Value, window: Window, channels: int) ->
     """
     dtype = np.float32 if x.dtype is None else x.dtype.numpy()
     sizes, kernel = window.small_sizes or (), window.kernel
-    if len(sizes) == 2 and sizes[1] * kernel[1] <= _NARROW:
-        row = np.kron(np.eye(sizes[1]), np.ones((kernel[1], 1)))
-        block = np.tile(row, (kernel[0], 1)).astype(dtype)
+    if _width(window) <= _NARROW:
+        block = _window_block(window).astype(dtype)
         sums = op.MatMul(op.Reshape(x, [-1, len(block)]), block)
         return shaped(
             op.Reshape(sums, [-1, channels, *sizes]), [static_shape(x)[0], channels, *sizes]
@@ -113,7 +115,27 @@ def _by_rank(op: RuleEmitter, node: ir.Node, dy: ir.Value, window: Window) -> ir
 
 def _repeated(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:
     """Every element over its window."""
-    return enlarge(op, value, window.without_rest())
+    batch, channels = static_shape(value)[:2]
+    if _width(window) > _TINY or not isinstance(channels, int):
+        return enlarge(op, value, window.without_rest())
+    dtype = np.float32 if value.dtype is None else value.dtype.numpy()
+    block = np.ascontiguousarray(_window_block(window).T.astype(dtype))
+    sizes = [n * k for n, k in zip(window.small_sizes or (), window.kernel, strict=True)]
+    rows = op.MatMul(op.Reshape(value, [-1, len(block)]), block)
+    return shaped(op.Reshape(rows, [-1, channels, *sizes]), [batch, channels, *sizes])
+
+
+def _width(window: Window) -> float:
+    """Width of a two-dimensional map of known size; infinite for others."""
+    sizes = window.small_sizes
+    return sizes[1] * window.kernel[1] if sizes is not None and len(sizes) == 2 else math.inf
+
+
+def _window_block(window: Window) -> npt.NDArray[np.float64]:
+    """Which elements of the rows under one row of windows belong to which window, as 0 and 1."""
+    height, width = window.kernel
+    row = np.kron(np.eye((window.small_sizes or ())[1]), np.ones((width, 1)))
+    return np.tile(row, (height, 1))
 
 
 def _ranks(window: Window, like: ir.Value) -> npt.NDArray[np.generic]:
