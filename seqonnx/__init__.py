@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqonnx import (
         activations,
+        applications,
         autodiff,
         callbacks,
         config,

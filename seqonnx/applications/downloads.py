@@ -89,6 +89,7 @@ def fetch(
         try:
             _download(file, target, console)
         except urllib.error.HTTPError as error:
+            error.close()
             failure = error
             if error.code < 500:
                 break

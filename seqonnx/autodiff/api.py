@@ -8,6 +8,7 @@ import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
+from seqonnx.autodiff.blockers import refuse_blockers
 from seqonnx.autodiff.engine import backward
 from seqonnx.graph import Emitter
 from seqonnx.graph.importing import ModelLike, import_graph
@@ -42,6 +43,7 @@ def gradients(model: ModelLike, output: str, wrt: Sequence[str]) -> onnx.ModelPr
     values = _values(graph)
     target = _find(values, output, "output")
     sources = [_find(values, name, "wrt") for name in wrt]
+    refuse_blockers(graph, [target], dict(zip(sources, wrt, strict=True)), zero_counts=True)
     op = Emitter(graph)
     with op.scope("grad"):
         seed = _filled(op, target, 1.0)

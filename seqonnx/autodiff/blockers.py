@@ -6,20 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
-from onnx_ir.analysis import analyze_implicit_usage
 
 import seqonnx.autodiff.rules as _rules
 from seqonnx.autodiff.registry import find_rule, why_nondifferentiable
+from seqonnx.autodiff.sources import carries_gradient, sources_of
 from seqonnx.errors import GradientError
 
-_FLOATS = frozenset(
-    {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE, None}
-)
-"""Types that a gradient can pass; None is a type that nobody knows."""
-
 _SHOWN = 5
-
-_Sourced = tuple[ir.Node, list[ir.Value], set[ir.Value]]
 
 
 @dataclass(frozen=True)
@@ -69,16 +62,16 @@ def find_blockers(
     """
     _rules.load()
     names = list(wrt.values())
-    nodes = _with_sources(graph)
+    nodes = [(node, _sources(node)) for node in graph]
     behind = _behind(nodes, wrt)
     needed, arrived = set(targets), set(targets)
     blockers: list[tuple[ir.Node, int]] = []
     cuts: list[tuple[ir.Node, int]] = []
-    for node, sources, inner in reversed(nodes):
+    for node, sources in reversed(nodes):
         if not any(value in needed for value in node.outputs):
             continue
         needed.update(sources)
-        moving = [v for v in sources if behind.get(v, 0) and v.dtype in _FLOATS]
+        moving = [v for v in sources if behind.get(v, 0) and _may_carry(v)]
         mask = _union(behind, moving)
         if mask == 0:
             continue
@@ -86,14 +79,14 @@ def find_blockers(
             cuts.append((node, mask))
         elif any(value in arrived for value in node.outputs):
             arrived.update(moving)
-            if find_rule(node.domain, node.op_type) is None or not inner.isdisjoint(moving):
+            if find_rule(node.domain, node.op_type) is None:
                 blockers.append((node, mask))
     reached = sum(1 << i for i, value in enumerate(wrt) if value in arrived)
     found = [
         *((node, mask, None) for node, mask in blockers),
         *((n, mask & ~reached, why_nondifferentiable(n.domain, n.op_type)) for n, mask in cuts),
     ]
-    place = {node: i for i, (node, _, _) in enumerate(nodes)}
+    place = {node: i for i, (node, _) in enumerate(nodes)}
     return [
         Blocker(node.op_type, node.domain, node.name or "", _names(names, mask), reason)
         for node, mask, reason in sorted(found, key=lambda entry: place[entry[0]])
@@ -102,15 +95,28 @@ def find_blockers(
 
 
 def refuse_blockers(
-    graph: ir.Graph, targets: Iterable[ir.Value], wrt: Mapping[ir.Value, str]
+    graph: ir.Graph,
+    targets: Iterable[ir.Value],
+    wrt: Mapping[ir.Value, str],
+    *,
+    zero_counts: bool = False,
 ) -> None:
     """Raise an error that names every blocker (see `find_blockers`).
+
+    Args:
+        graph: graph whose nodes stand in the order of execution.
+        targets: values to differentiate.
+        wrt: values whose gradients are wanted, with the names to call them by.
+        zero_counts: whether zero is a fair gradient behind an operator that is declared to have
+            none; for training it is not, since nothing would be learned.
 
     Raises:
         GradientError: if there are any; names operators, nodes, layers, what is behind them and
             the ways out.
     """
     blockers = find_blockers(graph, targets, wrt)
+    if zero_counts:
+        blockers = [blocker for blocker in blockers if blocker.reason is None]
     if len(blockers) == 0:
         return
     lines = "".join(f"\n  {blocker}." for blocker in blockers)
@@ -121,32 +127,22 @@ def refuse_blockers(
     raise GradientError(f"This cannot be differentiated:{lines}\n{ways}{other}")
 
 
-def _with_sources(graph: ir.Graph) -> list[_Sourced]:
-    """Nodes, all that each takes in, and what of it only its subgraphs take."""
-    captured = analyze_implicit_usage(graph)
-    found = []
-    for node in graph:
-        inner = {v for sub in _subgraphs(node) for v in captured.get(sub, ())}
-        given = [value for value in node.inputs if value is not None]
-        found.append((node, [*given, *inner], inner))
-    return found
+def _sources(node: ir.Node) -> list[ir.Value]:
+    """What a node reads."""
+    return [value for value in sources_of(node) if value is not None]
 
 
-def _subgraphs(node: ir.Node) -> list[ir.Graph]:
-    """The graphs among the attributes of a node."""
-    found: list[ir.Graph] = []
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            found.append(attribute.as_graph())
-        elif attribute.type == ir.AttributeType.GRAPHS:
-            found.extend(attribute.as_graphs())
-    return found
+def _may_carry(value: ir.Value) -> bool:
+    """Whether a gradient can pass a value, as far as its type is known."""
+    return value.dtype is None or carries_gradient(value)
 
 
-def _behind(nodes: Sequence[_Sourced], wrt: Iterable[ir.Value]) -> dict[ir.Value, int]:
+def _behind(
+    nodes: Sequence[tuple[ir.Node, list[ir.Value]]], wrt: Iterable[ir.Value]
+) -> dict[ir.Value, int]:
     """For each value the set of `wrt` that it depends on differentiably, one bit for each."""
     behind = {value: 1 << i for i, value in enumerate(wrt)}
-    for node, sources, _ in nodes:
+    for node, sources in nodes:
         mask = _union(behind, sources)
         if mask != 0 and why_nondifferentiable(node.domain, node.op_type) is None:
             for value in node.outputs:

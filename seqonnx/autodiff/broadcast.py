@@ -73,4 +73,6 @@ def _sum_dynamically(op: Emitter, grad: ir.Value, target: ir.Value, offset: int)
     padded = op.Concat([1] * offset, shape, axis=0) if offset else shape
     differs = op.Not(op.Equal(padded, op.Shape(grad)))
     axes = op.Squeeze(op.NonZero(differs), [0])
-    return op.Reshape(op.ReduceSum(grad, axes, keepdims=1, noop_with_empty_axes=1), shape)
+    total = op.ReduceSum(grad, axes, keepdims=1, noop_with_empty_axes=1)
+    total.shape = ir.Shape([None] * len(static_shape(grad)))  # inference cannot tell the rank
+    return op.Reshape(total, shape)

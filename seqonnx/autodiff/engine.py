@@ -14,12 +14,9 @@ import seqonnx.autodiff.rules as _rules
 from seqonnx.autodiff.broadcast import sum_to_shape_of
 from seqonnx.autodiff.registry import Rule, find_rule, why_nondifferentiable
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.sources import FLOATS, carries_gradient, sources_of
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
-
-_FLOATS = frozenset(
-    {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE}
-)
 
 
 def backward(
@@ -54,9 +51,10 @@ def backward(
         grads = [_total(op, node, pending, value) for value in node.outputs]
         if all(grad is None for grad in grads):
             continue
-        wanted = [v is not None and v in reach and v.dtype in _FLOATS for v in node.inputs]
+        sources = sources_of(node)
+        wanted = [v is not None and v in reach and carries_gradient(v) for v in sources]
         results = _apply(op, node, grads, wanted, device, wrt)
-        for source, result in zip(node.inputs, results, strict=True):
+        for source, result in zip(sources, results, strict=True):
             if source is not None and result is not None:
                 _arrive(pending, source, result)
     return [_total(op, value.producer(), pending, value) for value in wrt]
@@ -85,7 +83,7 @@ def _nodes_between(wrt: Iterable[ir.Value], targets: Iterable[ir.Value]) -> list
             stack.pop()
         else:
             state[node] = False
-            stack.extend(v.producer() for v in node.inputs if v is not None and v not in start)
+            stack.extend(v.producer() for v in sources_of(node) if v is not None and v not in start)
     reach = _reachable(order, start)
     return [node for node in order if any(v in reach for v in node.outputs)]
 
@@ -95,7 +93,7 @@ def _reachable(nodes: Sequence[ir.Node], wrt: Iterable[ir.Value]) -> set[ir.Valu
     reach = set(wrt)
     for node in nodes:
         if why_nondifferentiable(node.domain, node.op_type) is None and any(
-            v in reach for v in node.inputs
+            v in reach for v in sources_of(node)
         ):
             reach.update(node.outputs)
     return reach
@@ -135,7 +133,7 @@ def _apply(
             sum_to_shape_of(op, grad, value)
             if want and value is not None and grad is not None
             else None
-            for value, grad, want in zip(node.inputs, results, wanted, strict=True)
+            for value, grad, want in zip(sources_of(node), results, wanted, strict=True)
         ]
 
 
@@ -144,14 +142,17 @@ def _call(
 ) -> list[ir.Value | None]:
     returned = rule(op, node, *grads)
     results = list(returned) if isinstance(returned, tuple | list) else [returned]
-    if len(results) > len(node.inputs):
+    sources = sources_of(node)
+    if len(results) > len(sources):
         raise GradientError(
             f"The gradient rule of {node.op_type} returned {len(results)} gradients for the "
-            f"{len(node.inputs)} inputs of node '{node.name}'."
+            f"{len(sources)} inputs of node '{node.name}'."
         )
-    results += [None] * (len(node.inputs) - len(results))
-    for value, grad in zip(node.inputs, results, strict=True):
-        if value is not None and grad is not None and grad.dtype != value.dtype:
+    results += [None] * (len(sources) - len(results))
+    for value, grad in zip(sources, results, strict=True):
+        if value is None or grad is None or value.dtype not in FLOATS:
+            continue
+        if grad.dtype != value.dtype:
             raise GradientError(
                 f"The gradient rule of {node.op_type} returned {grad.dtype} for input "
                 f"'{value.name}' of node '{node.name}', which is {value.dtype}."
@@ -181,12 +182,12 @@ def _missing(node: ir.Node, wanted: Sequence[bool], wrt: Sequence[ir.Value]) -> 
 def _ancestors(node: ir.Node) -> set[ir.Value]:
     """Every value that a node depends on."""
     found: set[ir.Value] = set()
-    stack = [v for v in node.inputs if v is not None]
+    stack = [v for v in sources_of(node) if v is not None]
     while stack:
         value = stack.pop()
         if value not in found:
             found.add(value)
             producer = value.producer()
             if producer is not None:
-                stack.extend(v for v in producer.inputs if v is not None)
+                stack.extend(v for v in sources_of(producer) if v is not None)
     return found

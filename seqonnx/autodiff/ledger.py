@@ -13,6 +13,23 @@ from seqonnx.graph import OPSET
 
 State = Literal["rule", "no gradient", "missing"]
 
+_SEQUENCE = (
+    "works on a sequence or an optional, whose gradient would be one of the same kind: the engine "
+    "adds and types tensors only. Where the parts are known, Split, Concat, Slice and If say the "
+    "same."
+)
+_WHY_MISSING = {
+    "MaxRoiPool": "bins of whole pixels that differ with each region; use RoiAlign",
+    **dict.fromkeys(
+        [
+            *("ConcatFromSequence", "SequenceAt", "SequenceConstruct", "SequenceErase"),
+            *("SequenceInsert", "SequenceMap", "SplitToSequence", "Optional"),
+            "OptionalGetElement",
+        ],
+        _SEQUENCE,
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -21,7 +38,7 @@ class Entry:
     Args:
         op_type: name of the operator.
         state: `"rule"`, `"no gradient"` (zero everywhere or none by its nature) or `"missing"`.
-        note: the family that holds the rule, or the reason why there is no gradient.
+        note: the family that holds the rule, or the reason why there is no gradient or no rule.
     """
 
     op_type: str
@@ -57,6 +74,6 @@ def _entry(op_type: str) -> Entry:
     if rule is not None:
         return Entry(op_type, "rule", rule.__module__.rpartition(".")[2])
     reason = why_nondifferentiable("", op_type)
-    return (
-        Entry(op_type, "missing", "") if reason is None else Entry(op_type, "no gradient", reason)
-    )
+    if reason is not None:
+        return Entry(op_type, "no gradient", reason)
+    return Entry(op_type, "missing", _WHY_MISSING.get(op_type, ""))

@@ -119,4 +119,6 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 def _check_suffix(path: Path) -> None:
     if path.suffix != ".npz":
-        raise ValueError(f"The filename must end in `.npz`. Received: filepath={path}")
+        raise ValueError(
+            f"The filename must end in `.npz` or `.weights.h5`. Received: filepath={path}"
+        )

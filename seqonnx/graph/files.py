@@ -130,11 +130,32 @@ def read_model(path: Path, *, weights: bool = True) -> onnx.ModelProto:
     return model
 
 
+def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor that a model holds: weights, training state, constants, also in subgraphs."""
+    yield from _tensors(model)
+    graphs = [model.graph]
+    nodes = [node for function in model.functions for node in function.node]
+    while len(graphs) > 0 or len(nodes) > 0:
+        if len(nodes) == 0:
+            graph = graphs.pop()
+            nodes.extend(graph.node)
+            if graph is not model.graph:
+                yield from graph.initializer
+            continue
+        for attribute in nodes.pop().attribute:
+            yield from attribute.tensors
+            if attribute.HasField("t"):
+                yield attribute.t
+            graphs.extend(attribute.graphs)
+            if attribute.HasField("g"):
+                graphs.append(attribute.g)
+
+
 def _load_data(model: onnx.ModelProto, path: Path) -> None:
     """Load the tensors that lie in data files beside a model file."""
     folder = os.path.realpath(path.parent)
     try:
-        for tensor in _tensors(model):
+        for tensor in all_tensors(model):
             if tensor.data_location == onnx.TensorProto.EXTERNAL:
                 expected = {entry.key: entry.value for entry in tensor.external_data}.get("length")
                 onnx.external_data_helper.load_external_data_for_tensor(tensor, folder)

@@ -15,6 +15,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.files import all_tensors
 from seqonnx.graph.importing import ModelLike, convert, open_model
 from seqonnx.graph.serde import to_bytes
 from seqonnx.graph.versions import IR_VERSION
@@ -124,7 +125,10 @@ def load_foreign(values: Mapping[str, Any]) -> Foreign:
     """
     try:
         content = zlib.decompress(base64.b64decode(values["graph"], validate=True))
-        graph = ir.from_proto(onnx.load_model_from_string(content)).graph
+        proto = onnx.load_model_from_string(content)
+        if any(t.data_location == onnx.TensorProto.EXTERNAL for t in all_tensors(proto)):
+            raise ValueError("it refers to other files")
+        graph = ir.from_proto(proto).graph
         return Foreign(graph, list(values["inputs"]), list(values["statistics"]))
     except Exception as error:
         raise ModelFileError(f"The graph of an imported model is damaged: {error!r}") from error

@@ -10,18 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.errors import ExecutionError
 from seqonnx.graph import Dim, Emitter, Variable, dtype_name, static_shape
 from seqonnx.graph.foreign import Foreign, import_foreign, load_foreign, tensors_of
 from seqonnx.graph.importing import ModelLike
 from seqonnx.graph.splice import splice
 from seqonnx.layers.base import Layer
+from seqonnx.layers.onnx_probe import Probe, can_probe, measure_outputs
 from seqonnx.layers.spec import InputSpec
 from seqonnx.passes.free_batch import fixed_batch, free_batch
 from seqonnx.passes.specialize import specialize
 from seqonnx.symbolic import Shape
-
-_ROWS = 3
 
 
 class ONNXModel(Layer):
@@ -153,7 +151,7 @@ class ONNXModel(Layer):
             key = str(value.name)
             array = arrays.get(key)
             if array is None:
-                array = np.zeros(_sizes(static_shape(value)), dtype_name(value))
+                array = np.zeros([d or 0 for d in _seen(value)], dtype_name(value))
             name = key.strip("/")
             learned = key not in self._foreign.statistics
             found[key] = Variable(array, name, trainable=learned, path=f"{self.name}/{name}")
@@ -165,46 +163,27 @@ class ONNXModel(Layer):
         key = tuple(shapes.values())
         if key not in self._specialized:
             try:
-                self._specialized[key] = specialize(self._foreign.graph, shapes)
+                graph = specialize(self._foreign.graph, shapes)
             except ValueError as error:
                 raise ValueError(f"Layer '{self.name}' ({self._title}): {error}") from error
+            if can_probe(list(shapes.values())) and any(_unclear(v) for v in graph.outputs):
+                measure_outputs(graph, self._foreign.inputs, self._by_name)
+            self._specialized[key] = graph
         return self._specialized[key]
 
     def _check_rows(self, suspects: Sequence[str]) -> None:
-        """Compare rows computed together with rows computed one by one, on random data."""
-        shapes = [static_shape(value)[1:] for value in self._foreign.data]
-        sizes = [_sizes(shape) for shape in shapes]
-        if any(len(known) < len(shape) for known, shape in zip(sizes, shapes, strict=True)):
+        """Raise a ValueError unless rows are computed together as they are alone."""
+        shapes = {str(value.name): static_shape(value) for value in self._foreign.data}
+        if not can_probe(list(shapes.values())):
             return
-        rng = np.random.default_rng(0)
-        rows = [rng.random((_ROWS, *known)) for known in sizes]
-        try:
-            together = self._run(rows)
-            alone = [self._run([x[i : i + 1] for x in rows]) for i in range(_ROWS)]
-        except ExecutionError as error:
-            raise ValueError(self._batch_refusal(suspects, str(error))) from error
-        finally:
-            self._compiled.clear()
-        for index, whole in enumerate(together):
-            parts = np.concatenate([results[index] for results in alone])
-            same = whole.shape == parts.shape and np.allclose(
-                whole, parts, rtol=1e-3, atol=1e-4 * _largest(parts), equal_nan=True
+        why = Probe(self._graph_for(shapes), self._foreign.inputs, self._by_name).disagreement()
+        if why is not None:
+            lost = f" The batch is lost at: {'; '.join(suspects[:3])}." if suspects else ""
+            raise ValueError(
+                f"{self._title} was made for one batch size, and the batch cannot be made free: "
+                f"{why}.{lost} Cut the network before that (`outputs=`), or export it with a free "
+                "batch."
             )
-            if not same:
-                raise ValueError(
-                    self._batch_refusal(suspects, "rows computed together differ from single rows")
-                )
-
-    def _run(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        result = self(list(arrays) if self.takes_list else arrays[0])
-        return result if isinstance(result, list) else [result]
-
-    def _batch_refusal(self, suspects: Sequence[str], why: str) -> str:
-        lost = f" The batch is lost at: {'; '.join(suspects[:3])}." if len(suspects) > 0 else ""
-        return (
-            f"{self._title} was made for one batch size, and the batch cannot be made free: {why}."
-            f"{lost} Cut the network before that (`outputs=`), or export it with a free batch."
-        )
 
 
 def _with_free_batch(foreign: Foreign) -> tuple[Foreign, list[str] | None]:
@@ -227,16 +206,11 @@ def _check_inputs(data: Sequence[ir.Value], title: str) -> None:
             )
 
 
+def _unclear(value: ir.Value) -> bool:
+    """Whether a size besides the batch is not known."""
+    return value.shape is None or any(not isinstance(d, int) for d in list(value.shape)[1:])
+
+
 def _seen(value: ir.Value) -> Shape:
     """A shape as users see it: None where a size is not fixed."""
     return tuple(d if isinstance(d, int) else None for d in static_shape(value))
-
-
-def _sizes(shape: Sequence[Dim]) -> list[int]:
-    """The sizes that are known."""
-    return [d for d in shape if isinstance(d, int)]
-
-
-def _largest(array: npt.NDArray[Any]) -> float:
-    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
-    return float(np.abs(finite).max(initial=0.0))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from seqonnx import dtypes
 from seqonnx.losses import Loss
 from seqonnx.training.batches import Batch, Batches
-from seqonnx.training.columns import is_array, separate_inputs
+from seqonnx.training.columns import InputDtype, is_array, separate_inputs
 from seqonnx.training.data import make_batches
 from seqonnx.training.inputs import with_ranks
 
@@ -24,7 +24,7 @@ def input_arrays(model: Model, x: Any) -> list[npt.NDArray[Any]]:
     if not model.built:
         model.build_for(dtypes.to_array(x, "float32", "inputs").shape)
     types = [tensor.dtype for tensor in model.inputs]
-    given = separate_inputs(_ordered(model, x), types)
+    given = separate_inputs(ordered(model, x), types)
     arrays = with_ranks([dtypes.to_array(data, t, "inputs") for data, t in given], model.inputs)
     for index, array in enumerate(arrays):
         model.check_input(array.shape, index)
@@ -54,12 +54,11 @@ def batches_for(
         ValueError: if the data does not fit the model or its loss.
     """
     loss = _loss_of(model) if training else None
-    types = [tensor.dtype for tensor in model.inputs] if model.built else ["float32"]
     batches = make_batches(
-        _ordered(model, x),
+        ordered(model, x),
         y,
         sample_weight,
-        input_dtype=types[0] if len(types) == 1 else types,
+        input_dtype=_input_types(model),
         target_dtype=None if loss is None else loss.target_dtype,
         allow_empty=not training,
         **options,
@@ -103,11 +102,20 @@ def _loss_of(model: Model) -> Loss:
     return loss
 
 
-def _ordered(model: Model, x: Any) -> Any:
-    """Data given by the names of the inputs, in their order; other data as it is."""
+def ordered(model: Model, x: Any) -> Any:
+    """Return data given by the names of the inputs in their order; other data as it is."""
     if not isinstance(x, Mapping) or not model.built:
         return x
     return model.named(x)
+
+
+def _input_types(model: Model) -> InputDtype:
+    """Element type of each input, by its name where the names differ."""
+    if not model.built:
+        return "float32"
+    types = [tensor.dtype for tensor in model.inputs]
+    named = dict(zip(model.input_names, types, strict=True))
+    return named if len(named) == len(types) else types
 
 
 def _build_and_check(model: Model, shapes: list[tuple[int, ...]], first: Batch | None) -> None:

@@ -33,7 +33,9 @@ def save_weights(model: Network, path: Path) -> None:
         ImportError: if h5py is not installed.
     """
     if not path.name.endswith(WEIGHTS):
-        raise ValueError(f"The filename must end in `{WEIGHTS}`. Received: filepath={path}")
+        raise ValueError(
+            f"The filename must end in `.npz` or `{WEIGHTS}`. Received: filepath={path}"
+        )
     if not model.built:
         raise ValueError(
             f"Model '{model.name}' has not yet been built, so it has no weights to save. Call it "

@@ -28,6 +28,7 @@ from seqonnx.models.model import Model
 from seqonnx.models.sequential import Sequential
 
 _AUTOMATIC = re.compile(r"input_layer(_\d+)?|input_\d+")
+_NOT_OF_KERAS = ("ONNXModel",)
 _DAMAGED = (KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 Reference = tuple[str, int, int]
@@ -64,7 +65,8 @@ def build_model(config: Mapping[str, Any], custom: Mapping[str, Any], path: Path
     Raises:
         ModelFileError: if the configuration is damaged or needs what seqonnx lacks.
     """
-    catalogue = Catalogue(KNOWN, custom)
+    known = {name: cls for name, cls in KNOWN.items() if name not in _NOT_OF_KERAS}
+    catalogue = Catalogue(known, custom)
     try:
         missing = missing_layers(config, catalogue)
         if len(missing) > 0:
@@ -99,7 +101,8 @@ def _layer(entry: Mapping[str, Any], catalogue: Catalogue) -> Layer:
     """A layer, or a model used as one."""
     if entry["class_name"] in MODELS and catalogue.find(entry) is None:
         return _model(entry, catalogue)
-    return deserialize(translate(entry, catalogue), catalogue.custom)
+    cls = catalogue.find(entry)
+    return deserialize(translate(entry, catalogue), {**catalogue.custom, cls.__name__: cls})
 
 
 def _sequential(config: Mapping[str, Any], catalogue: Catalogue) -> Sequential:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqonnx import metrics as metric_room
 from seqonnx.callbacks import Callback, CallbackList, History
-from seqonnx.models.feeding import batches_for, single_batch, validation_parts
+from seqonnx.models.feeding import batches_for, ordered, single_batch, validation_parts
 from seqonnx.models.network import Network
 from seqonnx.training import loop
 from seqonnx.training.batches import Batches
@@ -139,7 +139,7 @@ def fit(model: Model, request: FitRequest) -> History:
     x, y, weight, held_out = request.x, request.y, request.sample_weight, request.validation_data
     if request.validation_split and held_out is None:
         (x, y, weight), held_out = split_validation(
-            x,
+            ordered(model, x),
             y,
             weight,
             request.validation_split,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +12,8 @@ from seqonnx import dtypes
 
 Array = npt.NDArray[Any]
 Rows = slice | npt.NDArray[np.intp]
-InputDtype = str | Sequence[str | None] | None
+InputDtype = str | Sequence[str | None] | Mapping[str, str] | None
+"""Element type of the one model input; or that of each, in a sequence or by the input's name."""
 
 
 class Column(Protocol):
@@ -126,8 +127,8 @@ def separate_inputs(x: Any, dtype: InputDtype) -> list[tuple[Any, str | None]]:
 
     Args:
         x: data of all inputs: for one input an array, or a list or tuple of just one array; for
-            several a list or tuple with an array for each.
-        dtype: type of the one input, or a sequence with the type of each.
+            several a list or tuple with an array for each, or a dict by the names of the inputs.
+        dtype: type of the one input, or the type of each; by name, if `x` may be a dict.
 
     Returns:
         Data and type per input.
@@ -135,6 +136,8 @@ def separate_inputs(x: Any, dtype: InputDtype) -> list[tuple[Any, str | None]]:
     Raises:
         ValueError: if there is not one array for each input.
     """
+    if isinstance(dtype, Mapping):
+        x, dtype = _in_order(x, dtype), list(dtype.values())
     types = [dtype] if dtype is None or isinstance(dtype, str) else list(dtype)
     if isinstance(x, dict):
         raise ValueError(
@@ -150,6 +153,18 @@ def separate_inputs(x: Any, dtype: InputDtype) -> list[tuple[Any, str | None]]:
             f"arrays. Received: {received}"
         )
     return list(zip(x, types, strict=True))
+
+
+def _in_order(x: Any, types: Mapping[str, str]) -> Any:
+    """Arrays given by name in the order of the inputs; other data as it is."""
+    if not isinstance(x, Mapping):
+        return x
+    if sorted(x) != sorted(types):
+        raise ValueError(
+            f"Data given as a dict must name the inputs of the model, which are {list(types)}. "
+            f"Received keys: {sorted(x)}"
+        )
+    return [x[name] for name in types]
 
 
 def unwrap(data: Any) -> Any:

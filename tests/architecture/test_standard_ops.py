@@ -65,15 +65,17 @@ def graphs(monkeypatch) -> dict[str, onnx.ModelProto]:
     return found
 
 
-def record_all(model: keras.Sequential, y: np.ndarray, graphs: dict[str, onnx.ModelProto]) -> None:
+def record_all(model: keras.Model, y: np.ndarray, graphs: dict[str, onnx.ModelProto]) -> None:
     """Emit every graph of a compiled model and check it."""
-    x = np.ones((2, *(d or 8 for d in model.input_shape[1:])), np.float32)
+    arrays = [np.ones((2, *(d or 8 for d in t.shape[1:])), np.float32) for t in model.inputs]
+    x = arrays[0] if len(arrays) == 1 else arrays
+    first = next(layer for layer in model.layers if not isinstance(layer, layers.InputLayer))
     calls: list[Callable[[], Any]] = [
         lambda: model.train_on_batch(x, y),
         lambda: model.test_on_batch(x, y),
         lambda: model.predict_on_batch(x),
         lambda: model(x, training=True),
-        lambda: model.layers[0](x),
+        lambda: first(arrays if first.takes_list else x),
     ]
     for call in calls:
         with pytest.raises(Recorded):
@@ -104,7 +106,11 @@ def test_assertion_notices_what_is_not_standard():
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_graphs_of_every_layer(case, graphs, tmp_path):
-    model = keras.Sequential([keras.Input(case.input), case.make()])
+    if isinstance(case.input, list):
+        inputs = [keras.Input(shape) for shape in case.input]
+        model = keras.Model(inputs, case.make()(inputs))
+    else:
+        model = keras.Sequential([keras.Input(case.input), case.make()])
     model.compile("adam", "mse")
     record_all(model, np.ones((2, *case.output), np.float32), graphs)
     model.export(tmp_path / "m.onnx")

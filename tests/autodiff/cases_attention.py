@@ -81,7 +81,11 @@ CASES = [
     attention("past", past=PAST, is_causal=1, outputs=3),
     *(
         attention(
-            f"scores-{mode}", outputs=4, targets=(0, 3), qk_matmul_output_mode=mode, softcap=2.0 if mode else 0.0
+            f"scores-{mode}",
+            outputs=4,
+            targets=(0, 3),
+            qk_matmul_output_mode=mode,
+            softcap=2.0 * (mode > 0),
         )
         for mode in range(4)
     ),

@@ -92,4 +92,26 @@ SCATTER = [
     ]
 ]
 
-CASES = [*GATHER, *SCATTER]
+ZEROS = [
+    Case(
+        "ScatterElements",
+        (np.array([[1.5, 0.0, 2.0, -1.0]]), np.array([[0, 0, 1, 2, 2, 3]]), updates),
+        {"axis": 1, "reduction": "mul"},
+        label=f"mul-{label}",
+        batch=(),
+    )
+    for label, updates in [
+        ("zero", np.array([[0.0, 2.0, 3.0, 0.5, 4.0, 0.0]])),
+        ("zeros", np.array([[0.0, 0.0, 0.0, 0.0, 4.0, 1.0]])),
+    ]
+] + [
+    Case(
+        "ScatterND",
+        (np.array([1.5, 0.0, 2.0]), np.array([[0], [0], [1], [2]]), np.array([0.0, 2.0, 3.0, 0.0])),
+        {"reduction": "mul"},
+        label="mul-zero",
+        batch=(),
+    )
+]
+
+CASES = [*GATHER, *SCATTER, *ZEROS]

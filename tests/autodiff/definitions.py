@@ -4,7 +4,8 @@ Found with onnx 1.23: MaxPool with stride 1 mixes up its axes and numbers the ma
 wrongly; ConvTranspose fails for groups and ignores the sizes that `output_shape` and `auto_pad`
 ask for; GlobalMaxPool is wrong in one dimension; Erf, GroupNormalization and
 MeanVarianceNormalization compute in float32; LpNormalization with p = 1 sums without absolute
-values; LRN leaves out the last channel; GlobalLpPool is not there.
+values; LRN leaves out the last channel; GlobalLpPool is not there; Scan takes no directions;
+GridSample rounds coordinates to float32.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 
 import numpy as np
 from onnx.reference.op_run import OpRun
-from onnx.reference.ops import op_scan
+from onnx.reference.ops import op_grid_sample, op_scan
 
 Ints = tuple[int, ...]
 
@@ -167,7 +168,6 @@ class ConvTranspose(OpRun):
         return (y if b is None else y + b.reshape([-1] + [1] * n),)
 
 
-
 class Scan(op_scan.Scan):
     """With directions; the evaluator's own refuses a Scan that starts at the end."""
 
@@ -188,7 +188,16 @@ class Scan(op_scan.Scan):
         return (*made[:start], *(a[::-1] if way else a for a, way in results))
 
 
+class GridSample(op_grid_sample.GridSample):
+    """With coordinates as precise as the grid."""
+
+    def _gs_denormalize_coordinates(self, n, dims, align_corners):
+        pairs = zip(n, dims, strict=True)
+        return np.array([self._gs_denormalize(v, d, align_corners) for v, d in pairs], n.dtype)
+
+
 CORRECTED = [
+    GridSample,
     Scan,
     Erf,
     GlobalLpPool,

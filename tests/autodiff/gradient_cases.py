@@ -13,6 +13,7 @@ import cases_recurrent
 import cases_reduction
 import cases_resampling
 import cases_shape
+import cases_signal
 
 CASES = [
     *cases_arithmetic.CASES,
@@ -24,6 +25,7 @@ CASES = [
     *cases_normalization.CASES,
     *cases_losses.CASES,
     *cases_recurrent.CASES,
+    *cases_signal.CASES,
     *cases_attention.CASES,
     *cases_resampling.CASES,
 ]

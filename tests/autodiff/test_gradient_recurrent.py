@@ -65,3 +65,20 @@ def test_rows_with_a_symbolic_batch_and_time() -> None:
     for other in grads[1:]:
         for a, b in zip(grads[0], other, strict=True):
             assert_close(b, a, 1e-6, "symbolic")
+
+
+def test_nothing_is_computed_that_no_gradient_needs() -> None:
+    """What a rule emits only to walk it backwards goes; the operator itself stays."""
+    op = Emitter()
+    x = op.input("x", "float32", (5, "batch", 3))
+    w, r = op.input("w", "float32", (1, 16, 3)), op.input("r", "float32", (1, 16, 4))
+    y, _, _ = op.LSTM(x, w, r, hidden_size=4, _outputs=3)
+    dy = op.input("dy", "float32", (5, 1, "batch", 4))
+    kept = {y, *(grad for grad in backward(op, [(y, dy)], [x, w, r]) if grad is not None)}
+    unused = [
+        node.name
+        for node in op.graph
+        if not any(value in kept or list(value.uses()) for value in node.outputs)
+    ]
+    assert unused == []
+    assert [node.op_type for node in op.graph].count("LSTM") == 1

@@ -171,8 +171,21 @@ def test_dropout_without_its_mask_is_refused():
     assert "gradient of Dropout in training mode (node 'layer/Dropout') needs the mask" in text
 
 
-@pytest.mark.parametrize("equation", ["ii->i", "...i->i"])
-def test_einsum_beyond_the_rule_is_refused(equation):
-    text = refusal(lambda op, x: op.Einsum(x, equation=equation), 3, 3)
-    assert "gradient of Einsum (node 'layer/Einsum')" in text
-    assert f"equation='{equation}'" in text
+@pytest.mark.parametrize("equation", ["...ij->...ji", "bii->bi", "bi...->b..."])
+def test_einsum_with_sizes_read_in_the_graph(equation):
+    gradients(
+        lambda op, x: op.Einsum(x, equation=equation), [("batch", "n", "n")], [normal(2, 3, 3)]
+    )
+
+
+@pytest.mark.parametrize(
+    "emit",
+    [
+        lambda op, x: op.Resize(x, None, np.array([1, 1, 2], np.float32), mode="linear"),
+        lambda op, x: op.DFT(op.Unsqueeze(x, [3])),
+    ],
+)
+def test_resampling_needs_sizes(emit):
+    text = refusal(emit, "batch", 3, "time")
+    assert "needs to know the sizes of the axes" in text
+    assert "Give the model an input shape" in text

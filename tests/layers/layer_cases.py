@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import onnx
+
 from seqonnx import layers
 from seqonnx.layers import Layer
 
@@ -46,11 +48,20 @@ def case(
     return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label)
 
 
+NETWORK = onnx.parser.parse_model("""
+    <ir_version: 8, opset_import: ["": 13]>
+    network (float[N, 2] x) => (float[N, 3] y)
+    <float[2, 3] w = {1, -2, 3, -4, 5, -6}, float[3] b = {1, 0, -1}> {
+        product = MatMul(x, w)
+        y = Add(product, b)
+    }
+""")
 IMAGE = (7, 6, 4)
 BN = [(4,)] * 4
 ELEMENTWISE = (layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply)
 
 CASES = [
+    case(layers.ONNXModel, NETWORK, i=(2,), o=(3,), w=[(2, 3), (3,)]),
     case(layers.Dense, 3, i=(4,), o=(3,), w=[(4, 3), (3,)]),
     case(layers.Dense, 3, "relu", i=(2, 5, 4), o=(2, 5, 3), w=[(4, 3), (3,)], label="3d"),
     case(layers.Dense, 3, use_bias=False, i=(4,), o=(3,), w=[(4, 3)], label="plain"),

@@ -115,6 +115,8 @@ def test_eager_call_equals_the_exported_graph(case):
 
 @every_layer
 def test_graph_follows_the_element_type(case):
+    if case.id == "ONNXModel":
+        pytest.skip("a file has element types of its own")
     layer = case.make(dtype="float64")
     build(layer, case)
     op = emitted(layer, case, training=True, dtype="float64")

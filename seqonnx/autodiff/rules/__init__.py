@@ -26,6 +26,11 @@ FAMILIES = (
     "recurrent",
     "resize",
     "attention",
+    "fourier",
+    "image",
+    "sampled",
+    "quantization",
+    "control_flow",
     "discrete",
 )
 

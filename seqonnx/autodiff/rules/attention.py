@@ -103,14 +103,8 @@ def _masked(
         return scores, None
     open_to = both[0] if len(both) == 1 else op.And(*both)
     # The lowest number rather than minus infinity: a row of these has gradients, of zero.
-    lowest = float(np.finfo(np.float32 if scores.dtype is None else _finite(scores)).min)
+    lowest = -65504.0 if scores.dtype == ir.DataType.FLOAT16 else -3.4e38
     return op.Where(open_to, scores, lowest), None if allowed is None else open_to
-
-
-def _finite(value: ir.Value) -> np.dtype[np.generic]:
-    """The NumPy type whose lowest number the type of `value` can hold."""
-    halves = (ir.DataType.FLOAT16,)
-    return np.dtype(np.float16 if value.dtype in halves else np.float32)
 
 
 def _causal(op: RuleEmitter, scores: ir.Value, keys: ir.Value, inputs: Values) -> ir.Value:

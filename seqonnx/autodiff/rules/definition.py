@@ -37,7 +37,7 @@ def by_definition(
         for made, dy in zip(outputs, grads, strict=False)
         if made is not None and dy is not None
     ]
-    return gradients_of(op, targets, copies)
+    return gradients_of(op, node, targets, copies)
 
 
 def copies_of(op: RuleEmitter, node: ir.Node) -> list[ir.Value | None]:
@@ -50,6 +50,7 @@ def copies_of(op: RuleEmitter, node: ir.Node) -> list[ir.Value | None]:
 
 def gradients_of(
     op: RuleEmitter,
+    node: ir.Node,
     targets: Sequence[tuple[ir.Value, ir.Value]],
     copies: Sequence[ir.Value | None],
 ) -> list[ir.Value | None]:
@@ -59,4 +60,24 @@ def gradients_of(
     results: list[ir.Value | None] = [None] * len(copies)
     for (i, _), grad in zip(wanted, found, strict=True):
         results[i] = grad
+    kept = {value for value in [*node.inputs, *node.outputs, *found] if value is not None}
+    _discard(op, [made for made, _ in targets], kept | {dy for _, dy in targets})
     return results
+
+
+def _discard(op: RuleEmitter, values: Sequence[ir.Value], kept: set[ir.Value]) -> None:
+    """Remove what was emitted only to be walked backwards: ONNX Runtime would compute it."""
+    stack = list(values)
+    while stack:
+        value = stack.pop()
+        node = value.producer()
+        if node is None or value in kept or node.graph is not op.emitter.graph:
+            continue
+        unused = all(
+            len(list(output.uses())) == 0 and output not in kept and not output.is_graph_output()
+            for output in node.outputs
+        )
+        if unused:
+            sources = [source for source in node.inputs if source is not None]
+            op.emitter.graph.remove(node, safe=True)
+            stack.extend(sources)

@@ -6,7 +6,7 @@ from seqonnx.autodiff.registry import nondifferentiable
 
 nondifferentiable(
     "",
-    *("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
+    *("DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
     *("ConvInteger", "MatMulInteger"),
     reason="rounds to integers",
 )

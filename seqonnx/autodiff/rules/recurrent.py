@@ -60,7 +60,7 @@ def recurrent(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradie
         found, dinitial = _through_time(op, it, x, mask, x_copy, _weights(op, copies, d))
         targets += found
         first.append(dinitial)
-    results = gradients_of(op, targets, copies)
+    results = gradients_of(op, node, targets, copies)
     for i in range(len(first[0])):
         if op.needs(_INITIAL + i):
             results[_INITIAL + i] = _joined(op, [states[i] for states in first], by_batch=by_batch)
@@ -257,14 +257,16 @@ def _back_in_time(
     after = it.cell.step(body, xw, hr, tuple(before), inner)
     targets = list(zip(after, arrived, strict=True))
     found = backward(body, targets, [xw, hr, *before], device=op.device)
-    dxw, dhr, *dbefore = [
-        _or_zeros(body, grad, like) for grad, like in zip(found, [xw, hr, *before], strict=True)
-    ]
+    dxw, dhr = (_or_zeros(body, found[i], like) for i, like in enumerate((xw, hr)))
     through = body.MatMul(dhr, r)
-    dbefore[0] = through if found[2] is None else body.Add(through, dbefore[0])
+    dbefore = [through if found[2] is None else body.Add(through, found[2])]
+    dbefore += [
+        _or_zeros(body, grad, like) for grad, like in zip(found[3:], before[1:], strict=True)
+    ]
     if going is not None:
         dbefore = [body.Where(going, new, old) for new, old in zip(dbefore, later, strict=True)]
-    first, stacked = scan.run(dbefore, [dxw, dhr, *arrived])
+    # Only what the step itself uses (peepholes, a GRU's candidate) asks for the states' gradients.
+    first, stacked = scan.run(dbefore, [dxw, dhr, *(arrived if inner else [])])
     return stacked, first
 
 

@@ -60,8 +60,10 @@ def _resized(node: ir.Node) -> list[_Axis]:
             continue
         (size,) = static_sizes(node, x, [axis])
         new, scale = wanted
+        if scale is None:
+            scale = 1.0 if new is None else new / size
         new = math.floor(size * scale) if new is None else new
-        found.append(_Axis(axis, size, new, new / size if scale is None else scale, start, end))
+        found.append(_Axis(axis, size, new, scale, start, end))
     return found
 
 

@@ -63,7 +63,7 @@ class ScanBody:
         kinds = [(dtype_name(value), static_shape(value)) for value in made]
         for value in made:
             self.body.output(value, f"{self._prefix}/result")
-        self._qualify_constants()
+        qualify(self.body.graph, self._prefix)
         way, inputs = int(self._backwards), len(self._sequences)
         outputs = self._outer.emit(
             "Scan",
@@ -88,15 +88,30 @@ class ScanBody:
     def _input(self, name: str, like: ir.Value, shape: Sequence[Dim]) -> ir.Value:
         return self.body.input(f"{self._prefix}/{name}", dtype_name(like), shape)
 
-    def _qualify_constants(self) -> None:
-        """Give the body's nodes and constants names that the graph around it does not have."""
-        outputs = set(self.body.graph.outputs)
-        for value in list(self.body.graph.initializers.values()):
-            self.body.graph.initializers.pop(str(value.name))
-            value.name = f"{self._prefix}/{value.name}"
-            self.body.graph.register_initializer(value)
-        for node in self.body.graph:
-            node.name = f"{self._prefix}/{node.name}"
-            for value in node.outputs:
-                if value not in outputs:
-                    value.name = f"{self._prefix}/{value.name}"
+
+def qualify(graph: ir.Graph, prefix: str) -> None:
+    """Give what a body holds names that the graph around it does not have."""
+    taken: set[str] = set()
+    nodes: set[str] = set()
+    for value in list(graph.initializers.values()):
+        graph.initializers.pop(str(value.name))
+        value.name = _under(prefix, value.name, taken)
+        graph.register_initializer(value)
+    for value in graph.inputs:
+        value.name = _under(prefix, value.name, taken)
+    for node in graph:
+        if node.name:
+            node.name = _under(prefix, node.name, nodes)
+        for value in node.outputs:
+            value.name = _under(prefix, value.name, taken)
+
+
+def _under(prefix: str, name: str | None, taken: set[str]) -> str:
+    """A name that begins with the prefix and is not taken yet."""
+    base = name if name is not None and name.startswith(f"{prefix}/") else f"{prefix}/{name}"
+    made, number = base, 0
+    while made in taken:
+        number += 1
+        made = f"{base}_{number}"
+    taken.add(made)
+    return made

@@ -58,15 +58,19 @@ def _scatter(op: RuleEmitter, node: ir.Node, dy: ir.Value, places: _Places) -> G
 
 
 def _scatter_mul(op: RuleEmitter, node: ir.Node, dy: ir.Value, places: _Places) -> Gradients:
-    """Products: the others' product, by division; 0 for an update that is 0 itself."""
-    updates = given(node, 2)
+    """Products: dy times the product of the others, right where some of them are 0."""
+    data, updates = given(node, 0), given(node, 2)
     ddata = dupdates = None
     if op.needs(0):
-        factor = places.write(fill_like(op, given(node, 0), 1.0), updates, "mul")
+        factor = places.write(fill_like(op, data, 1.0), updates, "mul")
         ddata = op.Mul(dy, factor)
     if op.needs(2):
-        share = op.Div(places.read(op.Mul(dy, node.outputs[0])), updates)
-        dupdates = zero_where(op, op.Equal(updates, 0.0), share)
+        zero = equal(op, updates, fill_like(op, updates))
+        safe = op.Add(updates, zero)
+        product = places.read(places.write(fill_like(op, data, 1.0), safe, "mul"))
+        zeros = places.read(places.write(fill_like(op, data), zero, "add"))
+        others = zero_where(op, op.Greater(op.Sub(zeros, zero), 0.5), op.Div(product, safe))
+        dupdates = op.Mul(places.read(op.Mul(dy, data)), others)
     return ddata, None, dupdates
 
 

@@ -1,0 +1,120 @@
+"""Gradients of operators on pictures and grids that move or combine elements linearly."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from seqonnx.autodiff.registry import Gradients, gradient
+from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.reading import constant_ints, given, rank, required_ints, static_sizes
+from seqonnx.autodiff.rules.sizes import shaped, zero_pad
+from seqonnx.graph import static_shape
+
+
+@gradient("", "CenterCropPad")
+def center_crop_pad(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Cropping undoes padding and padding cropping, both with the odd element at the end."""
+    x = given(node, 0)
+    axes = [a % rank(x) for a in node.attributes.get_ints("axes", range(rank(x)))]
+    sizes = static_shape(x)
+    for axis, target in zip(axes, _targets(node, axes), strict=True):
+        if target is not None and target == sizes[axis]:
+            continue
+        (size,) = static_sizes(node, x, [axis])
+        new = target if isinstance(target, int) else static_sizes(node, node.outputs[0], [axis])[0]
+        first = abs(size - new) // 2
+        if size > new:
+            dy = zero_pad(op, dy, [first], [size - new - first], [axis])
+        else:
+            dy = op.Slice(dy, [first], [first + size], [axis])
+    return [shaped(dy, x.shape)]
+
+
+def _targets(node: ir.Node, axes: list[int]) -> list[int | str | None]:
+    """The sizes that the axes got."""
+    fixed = constant_ints(given(node, 1))
+    if fixed is not None:
+        return list(fixed)
+    shape = static_shape(node.outputs[0])
+    return [shape[axis] for axis in axes]
+
+
+@gradient("", "Col2Im")
+def col2im(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Every block reads again the pixels that it was added to."""
+    image = required_ints(node, 1, "image_shape")
+    block = required_ints(node, 2, "block_shape")
+    count = len(image)
+    strides = node.attributes.get_ints("strides", [1] * count)
+    dilations = node.attributes.get_ints("dilations", [1] * count)
+    pads = node.attributes.get_ints("pads", [0] * (2 * count))
+    axes = list(range(2, 2 + count))
+    padded = zero_pad(op, dy, pads[:count], pads[count:], axes) if any(pads) else dy
+    sizes = [image[i] + pads[i] + pads[count + i] for i in range(count)]
+    place = np.zeros((1,) * (2 * count), np.int64)
+    for i in range(count):
+        blocks = (sizes[i] - dilations[i] * (block[i] - 1) - 1) // strides[i] + 1
+        taps = np.arange(block[i])[:, None] * dilations[i] + np.arange(blocks) * strides[i]
+        shape = [1] * (2 * count)
+        shape[i], shape[count + i] = taps.shape
+        place = place * sizes[i] + taps.reshape(shape)
+    taken = math.prod(block)
+    pixels = op.Reshape(padded, [0, 0, math.prod(sizes)])
+    windows = op.Gather(pixels, place.reshape(taken, -1), axis=2)
+    channels = static_sizes(node, given(node, 0), [1])[0]
+    columns = op.Reshape(windows, [0, channels, place.size // taken])
+    return shaped(columns, given(node, 0).shape), None, None
+
+
+@gradient("", "AffineGrid")
+def affine_grid(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """grid = theta (x, y, 1): the sum of dgrid (x, y, 1)^T over the points."""
+    count = static_sizes(node, given(node, 0), [1])[0]
+    size = constant_ints(given(node, 1))
+    spatial = (
+        static_sizes(node, node.outputs[0], list(range(1, 1 + count))) if size is None else size[2:]
+    )
+    corners = node.attributes.get_int("align_corners", 0) == 1
+    points = _points(spatial, corners=corners)
+    dtype = np.float32 if dy.dtype is None else dy.dtype.numpy()
+    flat = op.Reshape(dy, [0, points.shape[0], count])
+    theta = op.MatMul(op.Transpose(flat, perm=[0, 2, 1]), points.astype(dtype))
+    return shaped(theta, given(node, 0).shape), None
+
+
+def _points(sizes: list[int], *, corners: bool) -> npt.NDArray[np.float64]:
+    """Homogeneous coordinates of all points, the last axis of the picture first."""
+    along = []
+    for size in sizes:
+        if corners:
+            along.append(np.linspace(-1, 1, size) if size > 1 else np.zeros(1))
+        else:
+            along.append((2 * np.arange(size) + 1) / size - 1)
+    grid = np.meshgrid(*along, indexing="ij")
+    return np.stack([g.reshape(-1) for g in grid[::-1]] + [np.ones(math.prod(sizes))], axis=1)
+
+
+@gradient("", "Det")
+def det(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
+    """Cofactors, as determinants of what is left without a row and a column: right when singular.
+
+    Of order n^5 for a matrix of n rows.
+    """
+    x = given(node, 0)
+    lead = rank(x) - 2
+    (size,) = static_sizes(node, x, [lead])
+    dy = op.Unsqueeze(dy, [lead, lead + 1])
+    if size == 1:
+        return dy
+    others = np.array([[j for j in range(size) if j != i] for i in range(size)])
+    rows = op.Gather(x, others, axis=lead)
+    both = op.Gather(rows, others, axis=lead + 2)
+    axes = list(range(lead))
+    minors = op.Transpose(both, perm=[*axes, lead, lead + 2, lead + 1, lead + 3])
+    dtype = np.float32 if x.dtype is None else x.dtype.numpy()
+    signs = (-1.0) ** np.add.outer(np.arange(size), np.arange(size))
+    return shaped(op.Mul(op.Mul(op.Det(minors), signs.astype(dtype)), dy), x.shape)

@@ -1,0 +1,55 @@
+"""What a node reads, and which values a gradient can pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+FLOATS = frozenset(
+    {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE}
+)
+
+
+def sources_of(node: ir.Node) -> Sequence[ir.Value | None]:
+    """Return a node's inputs, then what its subgraphs take from outside, each value once."""
+    bodies = subgraphs_of(node)
+    return node.inputs if len(bodies) == 0 else [*node.inputs, *captures_of(bodies)]
+
+
+def subgraphs_of(node: ir.Node) -> list[ir.Graph]:
+    """Return the graphs among a node's attributes."""
+    return [
+        attribute.as_graph()
+        for attribute in node.attributes.values()
+        if attribute.type == ir.AttributeType.GRAPH
+    ]
+
+
+def captures_of(bodies: Sequence[ir.Graph]) -> list[ir.Value]:
+    """Return the values that graphs use and do not define, in order of use."""
+    used: dict[ir.Value, None] = {}
+    defined: set[ir.Value] = set()
+    stack = list(bodies)
+    while stack:
+        body = stack.pop()
+        defined.update(body.inputs)
+        defined.update(body.initializers.values())
+        used.update(dict.fromkeys(body.outputs))
+        for node in body:
+            used.update(dict.fromkeys(value for value in node.inputs if value is not None))
+            defined.update(node.outputs)
+            stack.extend(subgraphs_of(node))
+    return [value for value in used if value not in defined]
+
+
+def carries_gradient(value: ir.Value) -> bool:
+    """Whether a gradient can pass a value: a float, or what QuantizeLinear made of one."""
+    if value.dtype in FLOATS:
+        return True
+    producer = value.producer()
+    return (
+        producer is not None
+        and producer.op_type == "QuantizeLinear"
+        and producer.domain in {"", "ai.onnx"}
+    )

@@ -1,0 +1,117 @@
+"""Questions about an imported network that only running it on random rows can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from seqonnx.errors import ExecutionError
+from seqonnx.graph import Dim, Emitter, Variable, dtype_name, static_shape
+from seqonnx.graph.splice import splice
+from seqonnx.runtime.compiled import Compiled
+from seqonnx.symbolic import BATCH
+
+_DATA_DEPENDENT: Final = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
+"""Operators whose output sizes depend on the values of their inputs."""
+
+Arrays = list[npt.NDArray[Any]]
+
+
+class Probe:
+    """Runs a network on random rows.
+
+    Args:
+        graph: the network, for inputs with a free batch, its weights among its inputs.
+        inputs: names of its data inputs.
+        weights: its weights by name.
+    """
+
+    def __init__(
+        self, graph: ir.Graph, inputs: Sequence[str], weights: Mapping[str, Variable]
+    ) -> None:
+        op = Emitter(weights_as="input")
+        data = {
+            str(v.name): op.input("x", dtype_name(v), (BATCH, *static_shape(v)[1:]))
+            for v in graph.inputs
+            if v.name in inputs
+        }
+        with op.scope("probe"):
+            values = {name: op.read(variable) for name, variable in weights.items()}
+            for value in splice(op, graph, data | values):
+                op.output(value, "y")
+        self._specs = [(dtype_name(v), _sizes(static_shape(v)[1:])) for v in data.values()]
+        self._compiled = Compiled(op)
+
+    def rows(self, count: int) -> Arrays:
+        """Random data for every input; the same for the same count."""
+        rng = np.random.default_rng(count)
+        return [
+            rng.random((count, *sizes)).astype(dtype)
+            if np.dtype(dtype).kind in "fV"
+            else rng.integers(0, 2, (count, *sizes)).astype(dtype)
+            for dtype, sizes in self._specs
+        ]
+
+    def run(self, arrays: Arrays) -> Arrays:
+        """Outputs for these inputs."""
+        return self._compiled.run(arrays)
+
+    def disagreement(self) -> str | None:
+        """Say how rows computed together differ from rows computed alone; None if not at all."""
+        rows = self.rows(3)
+        try:
+            together = self.run(rows)
+            alone = [self.run([array[i : i + 1] for array in rows]) for i in range(3)]
+        except ExecutionError as error:
+            return str(error)
+        for index, whole in enumerate(together):
+            if not _same(whole, np.concatenate([outputs[index] for outputs in alone])):
+                return "rows computed together differ from the same rows computed alone"
+        return None
+
+
+def can_probe(shapes: Sequence[Sequence[Dim]]) -> bool:
+    """Whether every size but the batch is known."""
+    return all(isinstance(d, int) for shape in shapes for d in shape[1:])
+
+
+def measure_outputs(
+    graph: ir.Graph, inputs: Sequence[str], weights: Mapping[str, Variable]
+) -> None:
+    """Give the outputs of a network the shapes that they turn out to have, in place.
+
+    Sizes that two batches of different sizes agree on are taken as fixed.
+    """
+    probe = Probe(graph, inputs, weights)
+    try:
+        pairs = list(zip(*(probe.run(probe.rows(count)) for count in (2, 3)), strict=True))
+    except ExecutionError:
+        return  # whatever is wrong shows when the network runs on real data
+    fixed = all(node.op_type not in _DATA_DEPENDENT for node in graph.all_nodes())
+    for value, (two, three) in zip(graph.outputs, pairs, strict=True):
+        sizes: list[Dim] = [
+            a if a == b and fixed else None for a, b in zip(two.shape, three.shape, strict=True)
+        ]
+        if sizes and (two.shape[0], three.shape[0]) == (2, 3):
+            sizes[0] = BATCH
+        value.shape = ir.Shape(sizes)
+
+
+def _sizes(shape: Sequence[Dim]) -> list[int]:
+    """The sizes that are known."""
+    return [d for d in shape if isinstance(d, int)]
+
+
+def _same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    """Whether two arrays are equal but for rounding."""
+    if a.shape != b.shape:
+        return False
+    if a.dtype.kind not in "fV":
+        return bool(np.array_equal(a, b))
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    largest = float(np.abs(b[np.isfinite(b)]).max(initial=0.0))
+    return bool(np.allclose(a, b, rtol=1e-3, atol=1e-4 * largest, equal_nan=True))
