@@ -24,6 +24,7 @@ MODULES = (
     "seqonnx.autodiff",
     "seqonnx.datasets",
     "seqonnx.datasets.mnist",
+    "seqonnx.applications",
 )
 
 HEADER = (

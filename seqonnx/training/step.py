@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
+import onnx_ir.passes.common as common_passes
 
 from seqonnx.autodiff import backward, refuse_blockers
 from seqonnx.constraints import Constraint
-from seqonnx.graph import Dim, Emitter, Variable, ir_dtype, static_shape
+from seqonnx.graph import IR_VERSION, Dim, Emitter, Variable, ir_dtype, static_shape
 from seqonnx.graph.serde import to_bytes
 from seqonnx.losses import Loss
 from seqonnx.metrics import Metric
@@ -213,6 +214,8 @@ def _finish(
         output.shape = ir.Shape(variable.stored().shape)
         output.type = ir.TensorType(ir_dtype(variable.dtype))
         names[variable] = str(output.name)
+    # ONNX Runtime computes nodes that nothing uses, such as activations that no rule asked for.
+    common_passes.RemoveUnusedNodesPass()(ir.Model(op.graph, ir_version=IR_VERSION))
     expand_batch_statistics(op.graph)
     reads = {
         variable: str(value.name)

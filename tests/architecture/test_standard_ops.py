@@ -21,8 +21,10 @@ from seqonnx.runtime import session as sessions
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = runpy.run_path(str(ROOT / "tests" / "layers" / "layer_cases.py"))["CASES"]
-# The network of onnx_finetune comes from a file that need not be here (tests/importers).
-MODELS = sorted(p for p in (ROOT / "models").glob("*.py") if p.stem != "onnx_finetune")
+# The network of onnx_finetune comes from a file that need not be here (tests/importers), the
+# weights of xception_transfer from the network (tests/applications).
+ELSEWHERE = {"onnx_finetune", "xception_transfer"}
+MODELS = sorted(p for p in (ROOT / "models").glob("*.py") if p.stem not in ELSEWHERE)
 
 
 def nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

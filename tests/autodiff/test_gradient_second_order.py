@@ -12,7 +12,7 @@ from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 
 NAMES = {
-    *("RNN-plain", "GRU-biased", "GRU-reset-after", "LSTM-biased", "LSTM-peepholes", "LSTM-both"),
+    *("RNN-plain", "GRU-biased", "GRU-reset-after", "LSTM-biased", "LSTM-peepholes"),
     *("Attention-grouped", "Attention-bias", "Resize-antialias-linear", "DFT-real", "STFT"),
     *("GridSample-cubic-zeros-0", "GridSample-linear-border-1", "RoiAlign-half"),
     *("DeformConv-groups", "Det-many", "Einsum-bii->b", "Einsum-iij,jk->ik", "Col2Im-strides"),
