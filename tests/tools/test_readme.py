@@ -112,12 +112,22 @@ def test_layout_lists_every_room():
     assert rooms - listed == set()
 
 
-def test_operators_said_to_have_no_gradient_have_none():
+def test_gradients_row_counts_the_rules_and_names_what_is_missing():
     row = next(row for row in README.splitlines() if row.startswith("| Gradients |"))
-    named = set(re.findall(r"`(\w+)`", row))
+    _, _, today, missing, _ = row.split("|")
     states = {entry.op_type: entry.state for entry in ledger()}
-    assert named
-    assert {states[op_type] for op_type in named} == {"missing"}
+    with_rule = {op_type for op_type, state in states.items() if state == "rule"}
+    without = {op_type for op_type, state in states.items() if state == "missing"}
+    count = re.search(r"(\d+) operators", today)
+    assert count is not None
+    assert int(count[1]) == len(with_rule)
+    assert set(re.findall(r"\b[A-Z]\w+", today)) <= with_rule
+
+    named = set(re.findall(r"`(\w+)`", missing))
+    in_words = {op_type for op_type in without if re.search("Sequence|Optional", op_type)}
+    assert in_words
+    assert "operators on sequences and optionals" in missing
+    assert named | in_words == without
 
 
 def test_readme_names_no_place_of_one_machine():
