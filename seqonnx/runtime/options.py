@@ -10,7 +10,9 @@ from seqonnx.runtime.install import load_onnxruntime
 _SEVERITY_ERROR = 3
 
 
-def session_options(*, training: bool = False, profile: Path | None = None) -> Any:
+def session_options(
+    *, training: bool = False, constant_weights: bool = False, profile: Path | None = None
+) -> Any:
     """Make `onnxruntime.SessionOptions`.
 
     Memory arena, memory patterns and the number of threads stay at their defaults: each was
@@ -20,6 +22,7 @@ def session_options(*, training: bool = False, profile: Path | None = None) -> A
     Args:
         training: whether the graph's weights are inputs that change from run to run, and runs
             follow one another closely.
+        constant_weights: whether much of a training graph is frozen, its weights constants.
         profile: where the profile is to be written, None for none.
     """
     runtime = load_onnxruntime()
@@ -29,7 +32,10 @@ def session_options(*, training: bool = False, profile: Path | None = None) -> A
     if training:
         # ORT_ENABLE_ALL adds blocked layouts, which pay where constant weights are packed once.
         # Weights that are inputs only pay for the reorders: 1-9 % slower.
-        options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED
+        blocked = constant_weights
+        options.graph_optimization_level = (
+            levels.ORT_ENABLE_ALL if blocked else levels.ORT_ENABLE_EXTENDED
+        )
     else:
         options.graph_optimization_level = levels.ORT_ENABLE_ALL
         # The threads of a session that has just run spin, and take the cores from the next one: two

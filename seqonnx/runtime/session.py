@@ -27,6 +27,7 @@ class Session:
         device: where to run, from `select_device`.
         training: whether the graph gets its weights as inputs and runs step after step: chooses
             optimizations and threading for that.
+        constant_weights: whether much of a training graph is frozen, its weights constants.
         name: what to call the graph in error messages.
         profile: where `end_profile` leaves the trace; None runs without the profiler's cost.
 
@@ -52,13 +53,16 @@ class Session:
         device: Device,
         *,
         training: bool = False,
+        constant_weights: bool = False,
         name: str = "",
         profile: Path | None = None,
     ) -> None:
         self.device = device
         self._name = f"graph '{name}'" if name else "the graph"
         self._profile = profile
-        options = session_options(training=training, profile=profile)
+        options = session_options(
+            training=training, constant_weights=constant_weights, profile=profile
+        )
         self._session = create_session(model, device, options, self._name)
         self.inputs = tuple(map(TensorSpec.from_runtime, self._session.get_inputs()))
         self.outputs = tuple(map(TensorSpec.from_runtime, self._session.get_outputs()))

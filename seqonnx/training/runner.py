@@ -42,7 +42,11 @@ class StepRunner:
         self._graph = graph
         self._state = state
         self._session = Session(
-            graph.model, state.device, training=training, name="step" if training else "test step"
+            graph.model,
+            state.device,
+            training=training,
+            constant_weights=graph.frozen,
+            name="step" if training else "test step",
         )
         self._scalars = {name: np.zeros((), np.float32) for name in graph.scalars}
         self._bound = {

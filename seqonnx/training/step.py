@@ -93,6 +93,8 @@ class StepGraph:
     """Output name of every variable that the step changes."""
     noise: Mapping[str, tuple[Dim, ...]]
     scalars: tuple[str, ...]
+    frozen: bool
+    """Whether weights that no step changes are constants of the graph."""
 
 
 def build_train_step(objective: Objective, update: Update, *, device: str) -> StepGraph:
@@ -120,7 +122,8 @@ def build_train_step(objective: Objective, update: Update, *, device: str) -> St
     grads = backward(op, [(loss, seed)], [op.read(w) for w in used], device=device)
     trained = [(w, g) for w, g in zip(used, grads, strict=True) if g is not None]
     writes.update(_emit_update(op, update, trained, lr, step))
-    return _finish(op, batch, writes, (LEARNING_RATE, STEP))
+    frozen = len(update.frozen) > 0
+    return _finish(op, batch, writes, (LEARNING_RATE, STEP), frozen=frozen)
 
 
 def build_test_step(objective: Objective) -> StepGraph:
@@ -206,6 +209,8 @@ def _finish(
     batch: Sequence[ir.Value],
     writes: Mapping[Variable, ir.Value],
     scalars: tuple[str, ...],
+    *,
+    frozen: bool = False,
 ) -> StepGraph:
     """Declare the outputs and serialise."""
     names = {}
@@ -229,6 +234,7 @@ def _finish(
         writes=names,
         noise={name: static_shape(value) for name, value in op.noise.items()},
         scalars=scalars,
+        frozen=frozen,
     )
 
 
