@@ -39,6 +39,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
 
+import bench_frozen  # noqa: E402
 from bench_workloads import CONTESTANTS, SUBJECT, WORKLOADS, Trainer, Workload  # noqa: E402
 
 WARM_ROUNDS = 2
@@ -289,6 +290,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of all (default 2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here")
     parser.add_argument("--check", action="store_true", help="compare losses instead of times")
+    parser.add_argument("--frozen", action="store_true", help="time a frozen base instead")
     return parser.parse_args(arguments)
 
 
@@ -310,6 +312,9 @@ def main(arguments: list[str] | None = None) -> int:
     facts = machine(options)
     console = Console()
     console.print(", ".join(f"{key}: {value}" for key, value in facts.items()), highlight=False)
+    if options.frozen:
+        console.print(bench_frozen.table(bench_frozen.measure(options.device, options.rounds)))
+        return 0
     results = []
     for name in workloads:
         result = measure(name, contestants, options)
