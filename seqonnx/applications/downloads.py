@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import io
 import os
 import time
 import urllib.error
@@ -149,6 +150,9 @@ def _progress(console: Console | None) -> Progress:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     shown = Console(stderr=True) if console is None else console
+    if not shown.is_terminal:
+        # Older releases of rich end even a bar that is disabled with an empty line.
+        shown = Console(file=io.StringIO())
     return Progress(
         *(TextColumn("Downloading {task.description}"), BarColumn()),
         *(DownloadColumn(), TransferSpeedColumn()),

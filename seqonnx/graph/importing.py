@@ -84,6 +84,7 @@ def convert(graph: ir.Graph, name: str) -> ir.Graph:
         except Exception as error:
             raise ModelFileError(
                 f"{name} uses operator set {version}, which cannot be converted to {OPSET}: {error}"
+                f"{_unknown_operators(graph, version)}"
             ) from error
         _forget_shapes(proto.graph)
     # Without data propagation: onnx 1.23 takes slice bounds that it does not know for 0.
@@ -92,6 +93,13 @@ def convert(graph: ir.Graph, name: str) -> ir.Graph:
     except onnx.shape_inference.InferenceError as error:
         raise ModelFileError(f"{name} breaks the ONNX standard: {error}") from error
     return ir.from_proto(inferred).graph
+
+
+def _unknown_operators(graph: ir.Graph, version: int) -> str:
+    """Say which operators the standard does not have; onnx tells so only in new releases."""
+    kinds = sorted({node.op_type for node in graph.all_nodes() if node.domain in {"", "ai.onnx"}})
+    unknown = [kind for kind in kinds if not onnx.defs.has(kind, version, "")]
+    return f" No operator set has {', '.join(unknown)}." if unknown else ""
 
 
 def _forget_shapes(graph: onnx.GraphProto) -> None:
