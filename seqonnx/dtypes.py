@@ -30,6 +30,7 @@ def standardize(dtype: object) -> str:
     """
     if dtype is None:
         return "float32"
+    # `np.dtype` is typed for what it accepts; anything may come in here, and it says what is wrong.
     name = dtype if isinstance(dtype, str) else np.dtype(dtype).name  # type: ignore[call-overload]
     if name in {"half", "single", "double"}:
         name = np.dtype(name).name

@@ -143,6 +143,7 @@ def _accepted(cls: type) -> set[str]:
     """Arguments that a class and those it derives from take."""
     names: set[str] = set()
     for base in cls.__mro__[:-1]:
+        # mypy distrusts `__init__` of a class that is a variable; its signature is only read.
         parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
         names |= {p.name for p in parameters if p.kind not in {p.VAR_KEYWORD, p.VAR_POSITIONAL}}
     return names - {"self"}

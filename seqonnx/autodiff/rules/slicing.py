@@ -123,6 +123,7 @@ def _fold(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
         if before == after == 0:
             continue
         (size,) = static_sizes(node, x, [axis])
+        # NumPy types a mode only as a literal: a mode that is a variable needs the ignore.
         origin = np.pad(np.arange(size), (before, after), mode)  # type: ignore[call-overload]
         dy = add_slices(op, dy, op.constant(origin), op.constant(np.array([size])), axis)
     return shaped(dy, x.shape)
