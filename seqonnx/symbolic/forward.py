@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
-from seqonnx.graph import Emitter, Variable
+from seqonnx.graph import Dim, Emitter, Variable
 from seqonnx.graph.versions import IR_VERSION
 from seqonnx.passes.cropping import crop_dead_borders
 from seqonnx.passes.layout import move_transposes
-from seqonnx.symbolic.network import emit_network, graph_input
+from seqonnx.symbolic.network import BATCH, emit_network, graph_input
 from seqonnx.symbolic.tensor import SymbolicTensor
 
 _UNNAMED = "keras_tensor"
@@ -24,6 +24,7 @@ def emit_forward(
     *,
     training: bool,
     with_losses: bool = False,
+    batch: Dim = BATCH,
 ) -> tuple[list[ir.Value], list[ir.Value]]:
     """Emit a model's forward pass into an empty graph.
 
@@ -33,12 +34,13 @@ def emit_forward(
         outputs: tensors wanted.
         training: whether dropout drops and batch statistics are used.
         with_losses: whether what layers add to the loss stays in the graph (`op.losses`).
+        batch: size of the batch; a number for a graph that takes no other.
 
     Returns:
         The graph values of the inputs and of the outputs. They are not declared as graph outputs.
     """
     values = [
-        graph_input(op, tensor, "input" if tensor.name == _UNNAMED else tensor.name)
+        graph_input(op, tensor, "input" if tensor.name == _UNNAMED else tensor.name, batch)
         for tensor in inputs
     ]
     results = emit_network(op, inputs, outputs, values, training)

@@ -88,15 +88,15 @@ def emit_network(
     return [known[id(tensor)] for tensor in outputs]
 
 
-def graph_input(op: Emitter, tensor: SymbolicTensor, name: str) -> ir.Value:
-    """Add the graph input that stands for a model input; its batch is the dimension `batch`."""
-    return op.input(name, tensor.dtype, symbolic_shape(tensor.shape, name))
+def graph_input(op: Emitter, tensor: SymbolicTensor, name: str, batch: Dim = BATCH) -> ir.Value:
+    """Add the graph input that stands for a model input."""
+    return op.input(name, tensor.dtype, symbolic_shape(tensor.shape, name, batch))
 
 
-def symbolic_shape(shape: Shape, name: str) -> tuple[Dim, ...]:
+def symbolic_shape(shape: Shape, name: str, batch: Dim = BATCH) -> tuple[Dim, ...]:
     """Return `shape` with `batch` first and every other unknown size named after the input."""
     named = [d if d is not None else f"{name}_{axis}" for axis, d in enumerate(shape)]
-    return (BATCH, *named[1:]) if named else ()
+    return (batch, *named[1:]) if named else ()
 
 
 def infer_call(layer: Emits, inputs: Sequence[SymbolicTensor]) -> list[tuple[Shape, str]]:

@@ -23,7 +23,7 @@ from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
 from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.regularizers import Regularizer
-from seqonnx.symbolic import BATCH, SymbolicTensor, emit_forward
+from seqonnx.symbolic import SymbolicTensor, emit_forward
 
 LEARNING_RATE = "learning_rate"
 STEP = "step"
@@ -59,11 +59,13 @@ class Objective:
     loss: Loss
     tracked: Sequence[Tracked]
     regularized: Sequence[tuple[Variable, Regularizer]]
+    batch: Dim
+    """Samples in a batch; a number for a graph that takes no other."""
     target_shape: tuple[Dim, ...]
-    """Shape of the targets, batch first."""
+    """Shape of the targets of one sample."""
     target_dtype: str
     weight_shape: tuple[Dim, ...] | None
-    """Shape of the sample weights, or None where there are none."""
+    """Shape of the weights of one sample, or None where there are none."""
     loss_total: Variable
     loss_count: Variable
 
@@ -146,14 +148,19 @@ def _emit_objective(
 ) -> tuple[list[ir.Value], ir.Value]:
     """Emit forward pass, loss and metric updates; returns the data inputs and the loss."""
     inputs, outputs = emit_forward(
-        op, objective.inputs, [objective.output], training=training, with_losses=True
+        op,
+        objective.inputs,
+        [objective.output],
+        training=training,
+        with_losses=True,
+        batch=objective.batch,
     )
     y_pred = outputs[0]
-    y_true = op.input(TARGET, objective.target_dtype, objective.target_shape)
+    y_true = op.input(TARGET, objective.target_dtype, (objective.batch, *objective.target_shape))
     batch = [*inputs, y_true]
     weight = None
     if objective.weight_shape is not None:
-        weight = op.input(SAMPLE_WEIGHT, "float32", objective.weight_shape)
+        weight = op.input(SAMPLE_WEIGHT, "float32", (objective.batch, *objective.weight_shape))
         batch.append(weight)
     with op.scope("loss"):
         loss = objective.loss.emit(op, y_true, y_pred, weight)
@@ -236,11 +243,6 @@ def _finish(
         scalars=scalars,
         frozen=frozen,
     )
-
-
-def batch_shape(trailing: Sequence[int]) -> tuple[Dim, ...]:
-    """Return a data shape with the symbolic batch first."""
-    return (BATCH, *trailing)
 
 
 _FLOAT = 1

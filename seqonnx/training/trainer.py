@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from seqonnx import config
 from seqonnx.constraints import Constraint
-from seqonnx.graph import Variable
+from seqonnx.graph import Dim, Variable
 from seqonnx.losses import Loss
 from seqonnx.optimizers import Optimizer
 from seqonnx.regularizers import Regularizer
 from seqonnx.runtime import Device
-from seqonnx.symbolic import SymbolicTensor
+from seqonnx.symbolic import BATCH, SymbolicTensor
+from seqonnx.training.batch_sizes import BatchSizes
 from seqonnx.training.batches import Batch
 from seqonnx.training.inputs import with_ranks
 from seqonnx.training.measures import Measures, MetricSpec
@@ -25,7 +26,6 @@ from seqonnx.training.state import DeviceState
 from seqonnx.training.step import (
     Objective,
     Update,
-    batch_shape,
     build_test_step,
     build_train_step,
 )
@@ -98,6 +98,7 @@ class Trainer:
         self._test_state = DeviceState(device)
         self._train_steps: dict[Hashable, _Built] = {}
         self._test_steps: dict[Hashable, _Built] = {}
+        self._batch_sizes: dict[Hashable, BatchSizes] = {}
         self._train_measures: Measures | None = None
         self._test_measures: Measures | None = None
         self._frozen_at = 0
@@ -134,12 +135,14 @@ class Trainer:
     def stage_train(self, batch: Batch, step: int) -> Staged:
         """Put a batch on the device for the training step number `step`, counted from 0."""
         arrays = self._arrays(batch)
-        kind = _kind(arrays, len(batch.x))
+        data = _kind(arrays, len(batch.x))
+        size = self._batch_sizes.setdefault(data, BatchSizes()).choose(len(arrays[0]))
+        kind = (data, size)
         built = self._train_steps.get(kind)
         if built is None:
             if self._train_measures is None:
                 self._train_measures = self._measures(batch)
-            built = self._build_train(self._objective(self._train_measures, batch))
+            built = self._build_train(self._objective(self._train_measures, batch, size))
             self._train_steps[kind] = built
         return built.runner.stage(kind, arrays, seed=self.seed, step=step)
 
@@ -177,7 +180,7 @@ class Trainer:
             if self._test_measures is None:
                 self._test_measures = self._measures(batch)
             at = _newest(self.subject.weights)
-            objective = self._objective(self._test_measures, batch)
+            objective = self._objective(self._test_measures, batch, BATCH)
             runner = StepRunner(build_test_step(objective), self._test_state, training=False)
             built = self._test_steps[kind] = _Built(objective, runner, at)
         return built.runner.stage(kind, arrays)
@@ -218,7 +221,7 @@ class Trainer:
         arrays = [*with_ranks(batch.x, self.subject.inputs), batch.y]
         return arrays if batch.sample_weight is None else [*arrays, batch.sample_weight]
 
-    def _objective(self, measures: Measures, batch: Batch) -> Objective:
+    def _objective(self, measures: Measures, batch: Batch, size: Dim) -> Objective:
         assert batch.y is not None
         weight = batch.sample_weight
         return Objective(
@@ -227,9 +230,10 @@ class Trainer:
             loss=self.loss,
             tracked=measures.tracked,
             regularized=self.subject.regularized,
-            target_shape=batch_shape(batch.y.shape[1:]),
+            batch=size,
+            target_shape=batch.y.shape[1:],
             target_dtype=str(batch.y.dtype.name),
-            weight_shape=None if weight is None else batch_shape(weight.shape[1:]),
+            weight_shape=None if weight is None else weight.shape[1:],
             loss_total=measures.loss_total,
             loss_count=measures.loss_count,
         )

@@ -150,14 +150,14 @@ def test_learning_rate_set_between_steps_needs_no_new_session(x, y, monkeypatch)
 
     monkeypatch.setattr(sessions.Session, "__init__", counting)
     model = make_model(optimizer=keras.optimizers.SGD(0.1))
-    model.fit(x, y, epochs=2, batch_size=8, verbose=0)
+    model.fit(x, y, epochs=2, batch_size=20, verbose=0)
     assert built == ["step"]
     before = model.get_weights()
     model.optimizer.learning_rate = 0.0
-    model.fit(x, y, verbose=0)
+    model.fit(x, y, batch_size=20, verbose=0)
     assert same(before, model.get_weights())
     model.optimizer.learning_rate = 0.1
-    model.fit(x, y, verbose=0)
+    model.fit(x, y, batch_size=20, verbose=0)
     assert not same(before, model.get_weights())
     assert built == ["step"]
     # Sessions with baked weights are rebuilt only after the weights have changed.
