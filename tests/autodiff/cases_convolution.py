@@ -47,6 +47,23 @@ CONV = [
 ]
 
 
+def known_batch(x: tuple, w: tuple, label: str, **attributes: object) -> Case:
+    """The batch is known in every run, so that the forms that need it run on ONNX Runtime, too."""
+    return Case("Conv", (normal(*x), normal(*w)), attributes, label=label, batch=())
+
+
+KNOWN_BATCH = [
+    known_batch((8, 16, 33, 33), (12, 16, 3, 3), "chunks"),
+    known_batch((8, 12, 33, 33), (16, 12, 3, 3), "shared-chunks", pads=[1, 1, 1, 1]),
+    known_batch((2, 9, 5, 6), (10, 9, 3, 3), "shared", pads=[1, 1, 1, 1]),
+    known_batch((2, 9, 5, 6), (10, 9, 3, 2), "shared-uneven", pads=[2, 1, 1, 0]),
+    known_batch(
+        (2, 9, 7, 8), (10, 9, 3, 2), "shared-dilation", dilations=[2, 3], pads=[2, 1, 4, 2]
+    ),
+    known_batch((2, 9, 6, 6), (10, 9, 4, 4), "shared-same", auto_pad="SAME_LOWER"),
+]
+
+
 def transposed(x: tuple, w: tuple, label: str, *, group: int = 1, **attributes: object) -> Case:
     inputs = (normal(*x), normal(*w), normal(w[1] * group))
     return Case("ConvTranspose", inputs, {"group": group, **attributes}, label=label)
@@ -66,4 +83,4 @@ CONV_TRANSPOSE = [
     transposed((2, 3, 4, 4), (3, 2, 3, 3), "same-upper", strides=[2, 2], auto_pad="SAME_UPPER"),
 ]
 
-CASES = [*CONV, *CONV_TRANSPOSE]
+CASES = [*CONV, *KNOWN_BATCH, *CONV_TRANSPOSE]

@@ -10,6 +10,7 @@ from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.channels import channel_sum
 from seqonnx.autodiff.rules.reading import given, rank, static_sizes
+from seqonnx.autodiff.rules.shared_windows import both_gradients, shares_windows
 from seqonnx.autodiff.rules.sizes import shaped
 from seqonnx.autodiff.rules.weight_gradient import FEW_CHANNELS, weight_gradient
 from seqonnx.autodiff.rules.window import Window, window_of
@@ -25,6 +26,10 @@ def conv(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     x, w = given(node, 0), given(node, 1)
     group = node.attributes.get_int("group", 1)
     window = window_of(node, _kernel(node, w), x, node.outputs[0])
+    db = channel_sum(op, dy) if op.needs(2) else None
+    if op.needs(0) and op.needs(1) and shares_windows(op, x, dy, window, group):
+        of_input, of_weights = both_gradients(op, x, w, dy, window)
+        return [shaped(of_input, x.shape), shaped(of_weights, w.shape), db][: len(node.inputs)]
     dx = dw = None
     if op.needs(0):
         flipped = op.device == "cpu" and _prefers_flipped(window, group, static_shape(x)[1])
@@ -32,7 +37,7 @@ def conv(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
         dx = shaped(how(op, dy, w, window, group, x), x.shape)
     if op.needs(1):
         dw = shaped(weight_gradient(op, x, dy, window, group), w.shape)
-    return [dx, dw, channel_sum(op, dy) if op.needs(2) else None][: len(node.inputs)]
+    return [dx, dw, db][: len(node.inputs)]
 
 
 @gradient("", "ConvTranspose")

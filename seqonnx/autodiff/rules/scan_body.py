@@ -72,7 +72,7 @@ class ScanBody:
                 "body": self.body.graph,
                 "num_scan_inputs": inputs,
                 "scan_input_directions": [way] * inputs,
-                "scan_output_directions": [way] * len(results),
+                **({"scan_output_directions": [way] * len(results)} if results else {}),
                 "_outputs": len(made),
             },
         )
