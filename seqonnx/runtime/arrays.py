@@ -6,6 +6,7 @@ import ctypes
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -69,9 +70,9 @@ class DeviceArray:
 
     def __init__(self, ort_value: Any, host: np.ndarray | None = None, owner: Any = None) -> None:
         self.ort_value = ort_value
-        self.shape: tuple[int, ...] = tuple(ort_value.shape())
-        self.dtype = host.dtype if host is not None else _dtype_of(ort_value)
-        on_cpu = ort_value.device_name().lower() == "cpu"
+        self.shape: tuple[int, ...] = tuple(ort_value.shape()) if host is None else host.shape
+        self.dtype = _dtype_of(ort_value) if host is None else host.dtype
+        on_cpu = host is not None or ort_value.device_name().lower() == "cpu"
         self.memory: Literal["cpu", "cuda"] = "cpu" if on_cpu else "cuda"
         # ONNX Runtime neither copies nor keeps the NumPy array behind a CPU tensor.
         self._host = host
@@ -108,7 +109,7 @@ class DeviceArray:
             result.update(array)
             return result
         values = load_onnxruntime().OrtValue
-        if array.dtype.name == "bfloat16":
+        if _name_of(array.dtype) == "bfloat16":
             bits = array.view(np.uint16)
             return cls(values.ortvalue_from_numpy_with_onnx_type(bits, _BFLOAT16), array)
         return cls(values.ortvalue_from_numpy(array), array)
@@ -208,6 +209,13 @@ def _resolve_dtype(dtype: Any) -> np.dtype[Any]:
     return resolved
 
 
+@cache
+def _name_of(dtype: np.dtype[Any]) -> str:
+    """The name of a NumPy type; NumPy takes microseconds to spell it, at every batch."""
+    return dtype.name
+
+
+@cache
 def _check_dtype(dtype: np.dtype[Any]) -> None:
     """Refuse element types that have no tensor on a device."""
     legal = tuple(name for name in dtypes.ALL_TYPES if name != "string")

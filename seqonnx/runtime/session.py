@@ -41,6 +41,8 @@ class Session:
         device: where it runs.
         inputs: name, type and shape of each input.
         outputs: name, type and shape of each output.
+        input_names: names of the inputs, in the graph's order.
+        output_names: names of the outputs, in the graph's order.
 
     Example:
         >>> session = Session(Path("model.onnx"), select_device("cpu"))  # doctest: +SKIP
@@ -66,17 +68,9 @@ class Session:
         self._session = create_session(model, device, options, self._name)
         self.inputs = tuple(map(TensorSpec.from_runtime, self._session.get_inputs()))
         self.outputs = tuple(map(TensorSpec.from_runtime, self._session.get_outputs()))
+        self.input_names = [spec.name for spec in self.inputs]
+        self.output_names = [spec.name for spec in self.outputs]
         self._bfloat16_outputs = {s.name for s in self.outputs if s.dtype == "bfloat16"}
-
-    @property
-    def input_names(self) -> list[str]:
-        """Names of the inputs, in the graph's order."""
-        return [spec.name for spec in self.inputs]
-
-    @property
-    def output_names(self) -> list[str]:
-        """Names of the outputs, in the graph's order."""
-        return [spec.name for spec in self.outputs]
 
     def run(
         self,

@@ -249,7 +249,7 @@ class Trainer:
 
 def _kind(arrays: Sequence[npt.NDArray[Any]], inputs: int) -> Hashable:
     """What a step graph depends on besides the model: targets and whether there are weights."""
-    return tuple((array.shape[1:], array.dtype.name) for array in arrays[inputs:])
+    return tuple((array.shape[1:], array.dtype) for array in arrays[inputs:])
 
 
 def _newest(variables: Iterable[Variable]) -> int:
