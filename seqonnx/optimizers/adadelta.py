@@ -29,6 +29,8 @@ class Adadelta(Optimizer):
         True
     """
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -29,6 +29,8 @@ class Adagrad(Optimizer):
         2.0
     """
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -34,6 +34,8 @@ class Adam(Optimizer):
         0.9
     """
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

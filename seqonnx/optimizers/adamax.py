@@ -30,6 +30,8 @@ class Adamax(Optimizer):
         0.5
     """
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.graph import Emitter, Variable, auto_name
-from seqonnx.optimizers import clipping, eager
+from seqonnx.optimizers import clipping, eager, packing
 from seqonnx.optimizers.rate import check_rate, rate_at, read_rate, write_rate
 from seqonnx.runtime.program import value_key
 
@@ -34,7 +34,9 @@ _KERAS_DEFAULTS: Final[dict[str, Any]] = {
 class Optimizer(ABC):
     """Base of all optimizers; also the way to write one's own.
 
-    A subclass defines `slots`, `update` and, for numbers that all variables share, `prepare`.
+    A subclass defines `slots`, `update` and, for numbers that all variables share, `prepare`. Where
+    `update` treats each element by itself, `elementwise = True` says so: then small vectors, such
+    as biases, are given to it laid end to end.
 
     Args:
         learning_rate: step size: a number, a `LearningRateSchedule`, or a function from the
@@ -54,6 +56,7 @@ class Optimizer(ABC):
 
     Attributes:
         iterations: how many steps have been taken.
+        elementwise: whether `update` treats each element of a variable by itself.
 
     Example:
         >>> class SignDescent(Optimizer):
@@ -62,6 +65,8 @@ class Optimizer(ABC):
         >>> SignDescent(0.5).apply([np.array([3.0, -4.0])], [np.array([1.0, 1.0])])[0].tolist()
         [0.5, 1.5]
     """
+
+    elementwise = False
 
     def __init__(
         self,
@@ -222,19 +227,29 @@ class Optimizer(ABC):
         if self.weight_decay is not None:
             scalars["weight_decay"] = op.Mul(lr, self.weight_decay)
         typed: dict[ir.DataType | None, dict[str, ir.Value]] = {}
-        new_params, new_slots = [], []
-        for param, grad, kept, path in zip(
-            params, self._clip(op, grads), slots, paths, strict=True
-        ):
-            if param.dtype not in typed:
-                typed[param.dtype] = {k: _as_type(op, v, param.dtype) for k, v in scalars.items()}
-            shared = typed[param.dtype]
-            decayed = param
-            if self.weight_decay is not None and self._decays(path):
-                decayed = op.Sub(param, op.Mul(param, shared["weight_decay"]))
-            new_param, changed = self.update(op, decayed, grad, kept, shared)
-            new_params.append(new_param)
-            new_slots.append({**kept, **changed})
+        grads = self._clip(op, grads)
+        new_params = list(params)
+        new_slots = [dict(kept) for kept in slots]
+        for group in self._groups(params, paths):
+            members = [params[i] for i in group]
+            if members[0].dtype not in typed:
+                typed[members[0].dtype] = {
+                    k: _as_type(op, v, members[0].dtype) for k, v in scalars.items()
+                }
+            shared = typed[members[0].dtype]
+            param = packing.join(op, members)
+            grad = packing.join(op, [grads[i] for i in group])
+            kept = {
+                key: packing.join(op, [slots[i][key] for i in group]) for key in slots[group[0]]
+            }
+            if self._decays(paths[group[0]]):
+                param = op.Sub(param, op.Mul(param, shared["weight_decay"]))
+            new_param, changed = self.update(op, param, grad, kept, shared)
+            for i, value in zip(group, packing.part(op, new_param, members), strict=True):
+                new_params[i] = value
+            for key, new in changed.items():
+                for i, value in zip(group, packing.part(op, new, members), strict=True):
+                    new_slots[i][key] = value
         return new_params, new_slots
 
     def apply(
@@ -271,7 +286,17 @@ class Optimizer(ABC):
         return values
 
     def _decays(self, path: str) -> bool:
-        return not any(re.search(pattern, path) for pattern in self._undecayed)
+        """Whether weight decay takes from the variable at `path`."""
+        excepted = any(re.search(pattern, path) for pattern in self._undecayed)
+        return self.weight_decay is not None and not excepted
+
+    def _groups(self, params: Sequence[ir.Value], paths: Sequence[str]) -> list[list[int]]:
+        """Variables to update together."""
+        # What a class says of its own `update` does not hold for one that a subclass writes.
+        author = next(c for c in type(self).__mro__ if "update" in vars(c))
+        if not vars(author).get("elementwise", False):
+            return [[i] for i in range(len(params))]
+        return packing.pack(params, lambda i: self._decays(paths[i]))
 
     def _clip(self, op: Emitter, grads: Sequence[ir.Value]) -> Sequence[ir.Value]:
         """Gradients after the one way of clipping that is set."""

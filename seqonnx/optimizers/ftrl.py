@@ -39,6 +39,8 @@ class Ftrl(Optimizer):
         -0.997
     """
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

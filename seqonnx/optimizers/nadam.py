@@ -37,6 +37,8 @@ class Nadam(Optimizer):
         True
     """
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

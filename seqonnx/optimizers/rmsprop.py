@@ -34,6 +34,8 @@ class RMSprop(Optimizer):
         0.8
     """
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -31,6 +31,8 @@ class SGD(Optimizer):
         [2.5]
     """
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.01,

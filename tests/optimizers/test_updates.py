@@ -230,9 +230,9 @@ def test_slots_hold_the_true_moments():
 def test_update_has_few_nodes(optimizer, per_variable):
     def nodes(count):
         op = Emitter()
-        values = [op.input(f"w{i}", "float32", (2,)) for i in range(count)]
-        names = optimizer.slots((2,), "float32")
-        slots = [{name: op.input(name, "float32", (2,)) for name in names} for _ in values]
+        values = [op.input(f"w{i}", "float32", (2, 2)) for i in range(count)]
+        names = optimizer.slots((2, 2), "float32")
+        slots = [{name: op.input(name, "float32", (2, 2)) for name in names} for _ in values]
         lr, step = op.input("lr", "float32", ()), op.input("step", "int64", ())
         optimizer.emit(op, values, values, slots, lr, step)
         return sum(1 for _ in op.graph)
