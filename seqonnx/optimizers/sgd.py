@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.descent import descend
 
 
 class SGD(Optimizer):
@@ -61,13 +62,15 @@ class SGD(Optimizer):
         scalars: Mapping[str, ir.Value],
     ) -> Updated:
         """Emit the update of one variable."""
-        descent = op.Mul(grad, scalars["lr"])
+        rate = scalars["lr"]
         if self.momentum == 0:
-            return op.Sub(param, descent), {}
+            return descend(op, param, grad, rate), {}
+        if not self.nesterov:
+            momentum = descend(op, slots["momentum"], grad, rate, self.momentum)
+            return op.Add(param, momentum), {"momentum": momentum}
+        descent = op.Mul(grad, rate)
         momentum = op.Sub(op.Mul(slots["momentum"], self.momentum), descent)
-        move = momentum
-        if self.nesterov:
-            move = op.Sub(op.Mul(momentum, self.momentum), descent)
+        move = op.Sub(op.Mul(momentum, self.momentum), descent)
         return op.Add(param, move), {"momentum": momentum}
 
     def get_config(self) -> dict[str, Any]:

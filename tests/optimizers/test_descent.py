@@ -1,0 +1,62 @@
+"""Gradient descent inside the product that makes the gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from seqonnx.graph import Emitter
+from seqonnx.graph.serde import to_proto
+from seqonnx.optimizers.descent import descend
+
+RNG = np.random.default_rng(0)
+
+
+def run(batch, *, keep=1.0, trans=(1, 0), used=False, factor=1.0, dtype="float64"):
+    """keep w - 0.5 A' B' for a (6, 5) matrix, with the operators that it took."""
+    op = Emitter()
+    shapes = [(batch, 6) if trans[0] else (6, batch), (5, batch) if trans[1] else (batch, 5)]
+    a, b = (op.input(n, dtype, s) for n, s in zip("ab", shapes, strict=True))
+    w = op.input("w", dtype, (6, 5))
+    grad = op.Gemm(a, b, transA=trans[0], transB=trans[1], alpha=factor)
+    if used:
+        op.output(op.ReduceL2(grad), "norm")
+    new = descend(op, w, grad, op.constant(np.asarray(0.5, dtype)), keep)
+    name = op.output(new, "new").name
+    feeds = {
+        n: RNG.normal(size=s).astype(dtype) for n, s in zip("abw", [*shapes, (6, 5)], strict=True)
+    }
+    left = feeds["a"].T if trans[0] else feeds["a"]
+    right = feeds["b"].T if trans[1] else feeds["b"]
+    wanted = keep * feeds["w"] - 0.5 * factor * (left @ right)
+    (found,) = ReferenceEvaluator(to_proto(op.graph)).run([name], feeds)
+    np.testing.assert_allclose(
+        found,
+        wanted,
+        rtol=1e-12 if dtype == "float64" else 1e-4,
+        atol=1e-12 if dtype == "float64" else 1e-5,
+    )
+    return new.producer().op_type
+
+
+@pytest.mark.parametrize("trans", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_a_product_with_a_small_factor_starts_from_the_matrix(trans):
+    assert run(3, trans=trans) == "Gemm"
+    assert run(3, keep=0.9, trans=trans, dtype="float32") == "Gemm"
+
+
+def test_what_is_kept_of_a_float64_matrix_is_not_rounded_to_float32():
+    assert run(3, keep=0.9) == "Sub"
+
+
+def test_large_factors_are_not_scaled():
+    assert run(200) == "Sub"
+
+
+def test_a_gradient_that_something_else_reads_is_kept():
+    assert run(3, used=True) == "Sub"
+
+
+def test_a_scaled_product_is_left_as_it_is():
+    assert run(3, factor=2.0) == "Sub"
