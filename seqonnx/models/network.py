@@ -135,9 +135,11 @@ class Network(Layer):
     def arrange(self, values: Sequence[Any]) -> Any:
         """Arrange one value per output as the model's outputs were given."""
         structure = self._output_structure
+        if isinstance(structure, SymbolicTensor):
+            return values[0]
         if isinstance(structure, Mapping):
             return dict(zip(structure, values, strict=True))
-        return values[0] if isinstance(structure, SymbolicTensor) else list(values)
+        return list(values)
 
     @property
     def built(self) -> bool:

@@ -14,7 +14,7 @@ from seqonnx.models.feeding import batches_for, ordered, single_batch, validatio
 from seqonnx.models.network import Network
 from seqonnx.training import loop
 from seqonnx.training.batches import Batches
-from seqonnx.training.data import split_validation
+from seqonnx.training.data import BATCH_SIZE, split_validation
 from seqonnx.training.measures import MetricSpec
 from seqonnx.training.trainer import Subject
 
@@ -124,6 +124,10 @@ def predict(
     callbacks: Sequence[Callback] | Callback | None,
 ) -> Any:
     """Compute outputs batch by batch (see `Model.predict`)."""
+    silent = model.built and verbose == 0 and not callbacks and steps is None
+    most = BATCH_SIZE if batch_size is None else batch_size
+    if silent and isinstance(x, np.ndarray) and x.ndim > 0 and 0 < len(x) <= most:
+        return model(x)
     batches = batches_for(model, x, batch_size=batch_size, steps=steps)
     told = _callbacks(model, callbacks, verbose, batches)
     collected = loop.predict(model.forward(), batches, told)

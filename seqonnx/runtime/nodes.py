@@ -1,13 +1,14 @@
 """From the name of a node, as ONNX Runtime reports it, back to the layer that emitted it.
 
-Nodes are named `<layer>/<operator>`, gradient nodes `grad/<layer>/<operator>`.
+Nodes are named `<layer>/<operator>`, gradient nodes `grad/<layer>/<operator>`; what differentiates
+those has the scope `grad2`, and so on.
 """
 
 from __future__ import annotations
 
 import re
 
-_GRADIENT_SCOPE = "grad/"
+_GRADIENT_SCOPE = re.compile(r"^grad\d*/")
 _FUSION_SUFFIX = re.compile(r"/\w*Fusion$")
 
 
@@ -28,9 +29,9 @@ def layer_of(node: str) -> str:
         >>> layer_of("grad/dense/MatMul")
         'dense'
     """
-    return node.removeprefix(_GRADIENT_SCOPE).rpartition("/")[0]
+    return _GRADIENT_SCOPE.sub("", node).rpartition("/")[0]
 
 
 def is_gradient(node: str) -> bool:
     """Whether a node computes a gradient."""
-    return node.startswith(_GRADIENT_SCOPE)
+    return _GRADIENT_SCOPE.match(node) is not None

@@ -11,7 +11,11 @@ _SEVERITY_ERROR = 3
 
 
 def session_options(
-    *, training: bool = False, constant_weights: bool = False, profile: Path | None = None
+    *,
+    training: bool = False,
+    constant_weights: bool = False,
+    yielding: bool = False,
+    profile: Path | None = None,
 ) -> Any:
     """Make `onnxruntime.SessionOptions`.
 
@@ -20,9 +24,9 @@ def session_options(
     times slower.
 
     Args:
-        training: whether the graph's weights are inputs that change from run to run, and runs
-            follow one another closely.
+        training: whether the graph's weights are inputs that change from run to run.
         constant_weights: whether much of a training graph is frozen, its weights constants.
+        yielding: whether another session's run may follow at once.
         profile: where the profile is to be written, None for none.
     """
     runtime = load_onnxruntime()
@@ -38,10 +42,10 @@ def session_options(
         )
     else:
         options.graph_optimization_level = levels.ORT_ENABLE_ALL
+    if yielding:
         # The threads of a session that has just run spin, and take the cores from the next one: two
         # sessions in turns were measured 1.5 to 1.9 times slower than one. This stops them at the
-        # end of a run. It costs a wake-up, about 0.03 ms a run, so training steps, which follow
-        # one another in one session, keep spinning.
+        # end of a run. It costs a wake-up, about 0.03 ms a run.
         options.add_session_config_entry("session.force_spinning_stop", "1")
     if profile is not None:
         options.enable_profiling = True

@@ -25,9 +25,10 @@ class Session:
     Args:
         model: the model file's bytes, or the path of a model file.
         device: where to run, from `select_device`.
-        training: whether the graph gets its weights as inputs and runs step after step: chooses
-            optimizations and threading for that.
+        training: whether the graph gets its weights as inputs: chooses optimizations for that.
         constant_weights: whether much of a training graph is frozen, its weights constants.
+        yielding: whether another session's run may follow at once: the threads then do not wait
+            for more.
         name: what to call the graph in error messages.
         profile: where `end_profile` leaves the trace; None runs without the profiler's cost.
 
@@ -56,6 +57,7 @@ class Session:
         *,
         training: bool = False,
         constant_weights: bool = False,
+        yielding: bool = False,
         name: str = "",
         profile: Path | None = None,
     ) -> None:
@@ -63,7 +65,10 @@ class Session:
         self._name = f"graph '{name}'" if name else "the graph"
         self._profile = profile
         options = session_options(
-            training=training, constant_weights=constant_weights, profile=profile
+            training=training,
+            constant_weights=constant_weights,
+            yielding=yielding,
+            profile=profile,
         )
         self._session = create_session(model, device, options, self._name)
         self.inputs = tuple(map(TensorSpec.from_runtime, self._session.get_inputs()))
@@ -194,7 +199,7 @@ def _feedable(value: np.ndarray | DeviceArray) -> Any:
     if isinstance(value, DeviceArray):
         return value.ort_value
     array = np.asarray(value)
-    if array.dtype.name == "bfloat16":
+    if array.dtype.kind == "V" and array.dtype.name == "bfloat16":
         return DeviceArray.from_numpy(np.ascontiguousarray(array), CPU).ort_value
     return array
 

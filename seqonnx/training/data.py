@@ -18,6 +18,7 @@ from seqonnx.training.columns import (
 from seqonnx.training.iterators import IteratorBatches, PyDataset, check_iterable, describe
 
 __all__ = [
+    "BATCH_SIZE",
     "ArrayBatches",
     "Batch",
     "Batches",
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 Part = tuple[Any, Any, Any]
+
+BATCH_SIZE = 32
+"""Samples per batch where none is given, as in Keras."""
 
 
 def make_batches(
@@ -84,7 +88,7 @@ def make_batches(
             x,
             y,
             sample_weight,
-            batch_size=32 if batch_size is None else batch_size,
+            batch_size=BATCH_SIZE if batch_size is None else batch_size,
             shuffle=shuffle,
             steps=steps,
             input_dtype=input_dtype,

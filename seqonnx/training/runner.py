@@ -46,6 +46,7 @@ class StepRunner:
             state.device,
             training=training,
             constant_weights=graph.frozen,
+            yielding=not training,
             name="step" if training else "test step",
         )
         self._scalars = {name: np.zeros((), np.float32) for name in graph.scalars}

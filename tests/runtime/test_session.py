@@ -124,11 +124,12 @@ print(*Session(pathlib.Path(sys.argv[1]), CPU).input_names)
     assert result.stdout == "x w b\n", result.stderr
 
 
-def test_idle_inference_sessions_do_not_spin():
+def test_threads_of_a_yielding_session_do_not_spin():
     key = "session.force_spinning_stop"
-    assert options.session_options().get_session_config_entry(key) == "1"
-    with pytest.raises(RuntimeError, match="does not have configuration"):
-        options.session_options(training=True).get_session_config_entry(key)
+    assert options.session_options(yielding=True).get_session_config_entry(key) == "1"
+    for training in (True, False):
+        with pytest.raises(RuntimeError, match="does not have configuration"):
+            options.session_options(training=training).get_session_config_entry(key)
 
 
 def test_training_sessions_forgo_the_blocked_layouts():
