@@ -123,6 +123,7 @@ class Model(Exportable):
         *,
         weighted_metrics: Sequence[Any] | Mapping[str, Any] | None = None,
         device: config.DeviceRequest | None = None,
+        steps_per_execution: int = 1,
         **accepted: Any,
     ) -> None:
         """Say how to train. A second call starts with a fresh optimizer.
@@ -134,7 +135,9 @@ class Model(Exportable):
             metrics: names, instances or such functions.
             weighted_metrics: the same, weighted by sample weights.
             device: where to train and predict; default `seqonnx.config.get_device()`.
-            **accepted: `run_eagerly`, `jit_compile`, `steps_per_execution`, `loss_weights` and
+            steps_per_execution: training steps of `fit` in one run of ONNX Runtime, which saves
+                time where steps are short; callbacks hear of the last of them only.
+            **accepted: `run_eagerly`, `jit_compile`, `loss_weights` and
                 `auto_scale_loss` are taken for Keras's sake and change nothing.
 
         Raises:
@@ -147,6 +150,7 @@ class Model(Exportable):
             losses.get(loss),
             running.resolve_metrics(metrics, "metrics"),
             running.resolve_metrics(weighted_metrics, "weighted_metrics"),
+            running.check_steps(steps_per_execution),
         )
         select_device(device)
         self._device_request = device

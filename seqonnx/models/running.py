@@ -26,7 +26,6 @@ Verbose = int | str | bool
 _ACCEPTED = {
     "run_eagerly",
     "jit_compile",
-    "steps_per_execution",
     "loss_weights",
     "auto_scale_loss",
 }
@@ -77,6 +76,20 @@ def check_accepted(accepted: Mapping[str, Any]) -> None:
             f"compile() got unexpected arguments {unknown}. Besides its own it accepts "
             f"{sorted(_ACCEPTED)}."
         )
+
+
+def check_steps(steps: Any) -> int:
+    """Return the number of steps per run.
+
+    Raises:
+        ValueError: if it is not a positive integer.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(
+            "`steps_per_execution` must be a positive integer. Received: "
+            f"steps_per_execution={steps!r}"
+        )
+    return steps
 
 
 def resolve_metrics(given: Any, argument: str) -> tuple[MetricSpec, ...]:
@@ -203,7 +216,7 @@ def train_on_batch(
     batch = single_batch(model, x, y, sample_weight, class_weight)
     model.warn_if_trainable_changed()
     trainer = model.trainer()
-    staged = trainer.stage_train(batch, trainer.step)
+    staged = trainer.stage_train([batch], trainer.step)
     trainer.begin_training()
     trainer.train(staged)
     return trainer.train_logs()

@@ -121,15 +121,38 @@ def _train_epoch(
     trainer.begin_training()
     source = _staged(trainer, batches.epoch(rng))
     with closing(prefetch(source, batches.depth)) as stream:
-        for index, staged in enumerate(stream):
-            callbacks.on_train_batch_begin(index)
+        done = 0
+        for staged in stream:
+            callbacks.on_train_batch_begin(done)
             trainer.train(staged)
-            callbacks.batch_done("train", index, trainer.train_logs)
+            done += staged.steps
+            callbacks.batch_done("train", done - 1, trainer.train_logs)
             if stopped():
                 break
 
 
 def _staged(trainer: Trainer, batches: Iterator[Batch]) -> Iterator[Staged]:
     """Stage batches for the steps to come; runs in the prefetching thread."""
-    for step, batch in enumerate(batches, start=trainer.step):
-        yield trainer.stage_train(batch, step)
+    step = trainer.step
+    for group in _groups(batches, trainer.compilation.steps_per_execution):
+        yield trainer.stage_train(group, step)
+        step += len(group)
+
+
+def _groups(batches: Iterator[Batch], most: int) -> Iterator[list[Batch]]:
+    """Put `most` batches of one shape together; what does not come to that many stays single."""
+    group: list[Batch] = []
+    for batch in batches:
+        if len(group) > 0 and _shapes(batch) != _shapes(group[0]):
+            yield from ([single] for single in group)
+            group = []
+        group.append(batch)
+        if len(group) == most:
+            yield group
+            group = []
+    yield from ([single] for single in group)
+
+
+def _shapes(batch: Batch) -> tuple[tuple[int, ...], ...]:
+    """Shapes of a batch's inputs and targets."""
+    return tuple(array.shape for array in (*batch.x, batch.y) if array is not None)

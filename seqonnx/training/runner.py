@@ -18,15 +18,17 @@ from seqonnx.training.step import StepGraph
 
 @dataclass(frozen=True)
 class Staged:
-    """One batch on the device, ready to run.
+    """A batch on the device, or one for each of several steps, ready to run.
 
     Args:
         kind: what the step graph depends on besides the model; tells which runner takes it.
         arrays: data and noise by the name of the graph's input.
+        steps: steps that it is for.
     """
 
     kind: Hashable
     arrays: Mapping[str, DeviceArray]
+    steps: int
 
 
 class StepRunner:
@@ -49,9 +51,11 @@ class StepRunner:
             yielding=not training,
             name="step" if training else "test step",
         )
-        self._scalars = {name: np.zeros((), np.float32) for name in graph.scalars}
+        shape = () if graph.steps == 1 else (graph.steps,)
+        self._scalars = [np.zeros(shape, np.float32) for _ in graph.scalars]
         self._bound = {
-            name: DeviceArray.from_numpy(value, CPU) for name, value in self._scalars.items()
+            name: DeviceArray.from_numpy(value, CPU)
+            for name, value in zip(graph.scalars, self._scalars, strict=True)
         }
         self._bindings: list[Binding] = []
         state.hold(graph.reads, graph.writes)
@@ -59,7 +63,7 @@ class StepRunner:
     def stage(
         self,
         kind: Hashable,
-        arrays: Sequence[npt.NDArray[Any]],
+        batches: Sequence[Sequence[npt.NDArray[Any]]],
         *,
         seed: int = 0,
         step: int = 0,
@@ -68,35 +72,42 @@ class StepRunner:
 
         Args:
             kind: kind of the batch, for `Staged`.
-            arrays: model inputs, targets, sample weights, in the order of the graph's inputs.
+            batches: for each step model inputs, targets and sample weights, in the order of the
+                graph's inputs.
             seed: seed of the noise.
-            step: counter of the noise.
+            step: counter of the noise, for the first step.
         """
         device = self._state.device
+        arrays = [_stacked(parts) for parts in zip(*batches, strict=True)]
         staged = {
             name: DeviceArray.from_numpy(array, device)
             for name, array in zip(self._graph.batch, arrays, strict=True)
         }
         if len(self._graph.noise) > 0:
             sizes = _sizes(self._graph.batch.values(), arrays)
+            several = self._graph.steps > 1
             for stream, (name, shape) in enumerate(self._graph.noise.items()):
                 actual = [d if isinstance(d, int) else sizes[d] for d in shape]
-                noise = uniform_noise(seed, step, stream, actual)
-                staged[name] = DeviceArray.from_numpy(noise, device)
-        return Staged(kind, staged)
+                each = actual[1:] if several else actual
+                noise = [
+                    uniform_noise(seed, step + i, stream, each) for i in range(self._graph.steps)
+                ]
+                staged[name] = DeviceArray.from_numpy(_stacked(noise), device)
+        return Staged(kind, staged, self._graph.steps)
 
-    def run(self, staged: Staged, **scalars: float) -> None:
-        """Run one step on a staged batch; the new state is on the other side afterwards.
+    def run(self, staged: Staged, *scalars: Sequence[float]) -> None:
+        """Run on what is staged; the new state is on the other side afterwards.
 
         Args:
             staged: from `stage`.
-            **scalars: value of each scalar input, such as `learning_rate`.
+            *scalars: for each scalar of the graph, such as the learning rate, its value at each
+                step.
 
         Raises:
             ExecutionError: if ONNX Runtime fails; names the layer. The state is as before.
         """
-        for name, value in scalars.items():
-            self._scalars[name][...] = value
+        for buffer, values in zip(self._scalars, scalars, strict=True):
+            buffer.flat[:] = values
         if len(self._bindings) == 0:
             self._bindings = [self._bind(side, staged) for side in (0, 1)]
         with self._state.stepping() as side:
@@ -116,6 +127,11 @@ class StepRunner:
             for variable, name in self._graph.writes.items()
         }
         return self._session.bind(inputs | self._bound | dict(staged.arrays), outputs)
+
+
+def _stacked(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """One array as it is; several with a first axis for them."""
+    return parts[0] if len(parts) == 1 else np.stack(parts)
 
 
 def _sizes(shapes: Iterable[tuple[Dim, ...]], arrays: Iterable[npt.NDArray[Any]]) -> dict[Dim, int]:

@@ -97,6 +97,8 @@ class StepGraph:
     scalars: tuple[str, ...]
     frozen: bool
     """Whether weights that no step changes are constants of the graph."""
+    steps: int = 1
+    """Steps in one run; above 1 the data, noise and scalars have them as their first axis."""
 
 
 def build_train_step(objective: Objective, update: Update, *, device: str) -> StepGraph:

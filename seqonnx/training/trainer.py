@@ -22,6 +22,7 @@ from seqonnx.training.batches import Batch
 from seqonnx.training.inputs import with_ranks
 from seqonnx.training.measures import Measures, MetricSpec
 from seqonnx.training.runner import Staged, StepRunner
+from seqonnx.training.several_steps import several_steps
 from seqonnx.training.state import DeviceState
 from seqonnx.training.step import (
     Objective,
@@ -62,6 +63,7 @@ class Compilation:
     loss: Loss | None
     metrics: Sequence[MetricSpec] = ()
     weighted_metrics: Sequence[MetricSpec] = ()
+    steps_per_execution: int = 1
 
 
 @dataclass(frozen=True)
@@ -132,32 +134,40 @@ class Trainer:
         if self._train_measures is not None:
             self._train_measures.reset(self._train_state)
 
-    def stage_train(self, batch: Batch, step: int) -> Staged:
-        """Put a batch on the device for the training step number `step`, counted from 0."""
-        arrays = self._arrays(batch)
-        data = _kind(arrays, len(batch.x))
-        size = self._batch_sizes.setdefault(data, BatchSizes()).choose(len(arrays[0]))
-        kind = (data, size)
+    def stage_train(self, batches: Sequence[Batch], step: int) -> Staged:
+        """Put batches on the device, one for each step of a run.
+
+        Args:
+            batches: one, or several of one size.
+            step: number of the first step, counted from 0.
+        """
+        arrays = [self._arrays(batch) for batch in batches]
+        batch = batches[0]
+        data = _kind(arrays[0], len(batch.x))
+        size = self._batch_sizes.setdefault(data, BatchSizes()).choose(len(arrays[0][0]))
+        kind = (data, size, len(batches))
         built = self._train_steps.get(kind)
         if built is None:
             if self._train_measures is None:
                 self._train_measures = self._measures(batch)
-            built = self._build_train(self._objective(self._train_measures, batch, size))
-            self._train_steps[kind] = built
+            objective = self._objective(self._train_measures, batch, size)
+            built = self._train_steps[kind] = self._build_train(objective, len(batches))
         return built.runner.stage(kind, arrays, seed=self.seed, step=step)
 
     def train(self, staged: Staged) -> None:
-        """Run one training step."""
+        """Run the training steps that something was staged for."""
         if self._train_state.push_changes():
             self._frozen_at = _newest(self.subject.frozen)
         built = self._train_steps[staged.kind]
         if built.built_at < self._frozen_at:
-            built = self._train_steps[staged.kind] = self._build_train(built.objective)
+            built = self._train_steps[staged.kind] = self._build_train(
+                built.objective, staged.steps
+            )
         optimizer = self.compilation.optimizer
-        built.runner.run(
-            staged, learning_rate=optimizer.learning_rate, step=float(optimizer.iterations + 1)
-        )
-        optimizer.iterations += 1
+        taken = range(optimizer.iterations, optimizer.iterations + staged.steps)
+        rates = [optimizer.learning_rate_at(number) for number in taken]
+        built.runner.run(staged, rates, [number + 1 for number in taken])
+        optimizer.iterations += staged.steps
 
     def train_logs(self) -> dict[str, float]:
         """Loss and metrics of training since `begin_training`, loss first."""
@@ -183,7 +193,7 @@ class Trainer:
             objective = self._objective(self._test_measures, batch, BATCH)
             runner = StepRunner(build_test_step(objective), self._test_state, training=False)
             built = self._test_steps[kind] = _Built(objective, runner, at)
-        return built.runner.stage(kind, arrays)
+        return built.runner.stage(kind, [arrays])
 
     def test(self, staged: Staged) -> None:
         """Measure on one batch."""
@@ -200,7 +210,7 @@ class Trainer:
 
     # Building.
 
-    def _build_train(self, objective: Objective) -> _Built:
+    def _build_train(self, objective: Objective, steps: int) -> _Built:
         subject = self.subject
         at = _newest(subject.frozen)
         update = Update(
@@ -211,6 +221,8 @@ class Trainer:
             subject.constrained,
         )
         graph = build_train_step(objective, update, device=self.device.memory)
+        if steps > 1:
+            graph = several_steps(graph, steps)
         return _Built(objective, StepRunner(graph, self._train_state, training=True), at)
 
     def _arrays(self, batch: Batch) -> list[npt.NDArray[Any]]:

@@ -335,9 +335,9 @@ def test_shuffling_draws_a_new_order_in_each_epoch():
 
     original = Trainer.stage_train
 
-    def watching(self, batch, step):
-        orders[-1].extend(batch.x[0][:, 0].astype(int).tolist())
-        return original(self, batch, step)
+    def watching(self, batches, step):
+        orders[-1].extend(batches[0].x[0][:, 0].astype(int).tolist())
+        return original(self, batches, step)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "stage_train", watching)
