@@ -1,331 +1,368 @@
-"""Training speed of seqonnx beside its peers, on this machine, in one process.
+"""Speed of seqonnx beside its peers, on this machine, in one run.
 
-    python tools/bench.py                          # every workload, on the CPU
+    python tools/bench.py                                    # everything, on the CPU
     python tools/bench.py --workload mlp --rounds 30 --json result.json
-    python tools/bench.py --check                  # no timing: do all do the same work?
+    python tools/bench.py --peer keras-tensorflow=/path/to/python --ort-training /path/to/python
+    python tools/bench.py --list                             # what there is, and what is missing
+    python tools/bench.py --check                            # no timing: do all do the same work?
 
 How the numbers come about:
 
-* Every contestant trains the same model from the same initial weights on the same batches with the
-  same number of threads. `--check` trains without dropout and fails if the losses differ.
-* A round times one block of training steps of each contestant, in turn, so slow drifts of the
-  machine hit all alike; every second round goes in the opposite order. Before a block come a
-  pause, in which the threads of the others go to sleep, and two steps that are not timed.
-* A round in which other programs took the cores away is discarded, and the count is shown.
-* The table gives the median over the rounds, the quartiles and the minimum. The ratio is the
-  median of seqonnx over that of the fastest peer: below 1, seqonnx is faster.
-* `loss` is the mean loss of the last block, after the same number of steps of each contestant.
+* Every framework runs in a process of its own, by an interpreter that has it, with the same cores
+  and threads. It builds the same network from one description, starts from the same weights and
+  takes the same batches from memory; `--check` compares the losses.
+* A round times one block of steps of each contestant in turn, every second round in the opposite
+  order, so slow drifts hit all alike. Meanwhile the other processes sleep. Before a block come a
+  pause and untimed steps; before the first round come two untimed blocks.
+* No loss is fetched within a block, unless the settings of a contestant say that it always is.
+* A round counts only if other programs (`/proc/stat`: busy time that was not the worker's, and
+  time stolen by other guests) had next to nothing of the cores, and if the matrix product that
+  is timed between rounds was about as fast as ever in the run. Where too few rounds count, the
+  table says so and there is no ratio.
+* The table gives the median over the rounds that count, the quartiles and the minimum. The ratio
+  is the median of seqonnx over that of the contestant: below 1, seqonnx is faster.
+* "floor" is the time of a step over the time that its products and convolutions would take at the
+  rate of that matrix product. "cold s" is the time from starting a new process to the end of its
+  first step, "graph s" the part of it in which the step graph was built, "MiB" the peak resident
+  memory of that process after some more steps.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.metadata
+import dataclasses
 import json
 import os
-import platform
-import resource
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from bench_pool import FRAMEWORKS, PROBE, Client, Framework, Limits
+from bench_report import contestants_table, machine, number, summary, table, verdict
+from bench_rounds import SUBJECT, Block, Measured, Round, as_json
+from bench_workloads import WORKLOADS, Workload
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
-
-import bench_frozen  # noqa: E402
-from bench_workloads import CONTESTANTS, SUBJECT, WORKLOADS, Trainer, Workload  # noqa: E402
-
-WARM_ROUNDS = 2
-WARM_STEPS = 2
-PAUSE = 0.05  # seconds: threads of the last contestant stop spinning
-# Between contestants. Adam adds its epsilon after the bias correction in PyTorch and before it in
-# Keras: after 16 steps of mnist_cnn that makes 6e-4; without it the losses agree to 1e-6.
-LOSS_LIMIT = 1e-3
+PROBE_FLOPS = 2 * 1024**3
+PROBE_STEPS = 3
+CALIBRATION = 10  # probes before the first round of the run
+WARM_BLOCKS = 2
+PAUSE = 0.1  # seconds: threads of the last contestant stop spinning
 TRIES = 3  # rounds begun at most, in multiples of the rounds wanted
-# One busy neighbour on two cores gives 0.6 and 170 here; a quiet machine stays below 0.03 and 70.
-WAITING_LIMIT = 0.05  # seconds that threads waited for a core, per second (Linux tells it)
-SWITCHES_LIMIT = 100  # involuntary context switches per second
+MEMORY_STEPS = 20  # at most, before the memory is read
+WIDTH = 132  # columns of a table in a file
+CHECK_BATCH, CHECK_STEPS = 8, 2
+# Relative, between contestants. PyTorch and Keras place the epsilon of Adam differently, and
+# normalization over small batches magnifies rounding: up to 4e-4 was seen after two steps.
+LOSS_LIMIT = 2e-3
 
 
-@dataclass(frozen=True)
-class Block:
-    """One timed block: milliseconds per step, and how much other programs disturbed it."""
+@dataclasses.dataclass
+class Bench:
+    """One run of the benchmark.
 
-    ms: float
-    loss: float
-    waiting: float
-    switches: float
-
-    @property
-    def disturbed(self) -> bool:
-        """Whether another program took the cores away."""
-        return self.waiting > WAITING_LIMIT or self.switches > SWITCHES_LIMIT
-
-
-@dataclass
-class Result:
-    """What was measured for one workload: the kept rounds, each a block per contestant."""
-
-    workload: str
-    rounds: list[dict[str, Block]]
-    discarded: int
-    note: str
-    missing: dict[str, str] = field(default_factory=dict)
-
-    def times(self, contestant: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Milliseconds per step of each kept round."""
-        return np.array([blocks[contestant].ms for blocks in self.rounds])
-
-    def medians(self) -> dict[str, float]:
-        """Median milliseconds per step of each contestant."""
-        return {name: float(np.median(self.times(name))) for name in self.rounds[0]}
-
-
-def preemption() -> tuple[float, int]:
-    """Seconds that threads of this process waited for a core, and involuntary context switches.
-
-    The seconds are 0 where the system does not tell them.
+    Attributes:
+        frameworks: what takes part.
+        limits: device, threads and patience.
+        rounds: quiet rounds wanted.
+        cold: cold starts per contestant and workload.
+        most_steps: steps per block at most, for a quick look.
+        absent: frameworks that could not be imported, and why.
+        best_probe: ms of the fastest probe so far.
     """
-    nanoseconds = 0
-    for thread in Path("/proc/self/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):  # the thread has just ended
-            nanoseconds += int(thread.read_text().split()[1])
-    return nanoseconds / 1e9, resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+    frameworks: Mapping[str, Framework]
+    limits: Limits
+    rounds: int
+    cold: int = 1
+    most_steps: int = 10**9
+    absent: dict[str, str] = dataclasses.field(default_factory=dict)
+    best_probe: float = float("inf")
+
+    def greet(self) -> dict[str, dict[str, Any]]:
+        """Start every framework once; returns versions and contestants, or why it is missing."""
+        found = {}
+        for name, framework in self.frameworks.items():
+            with Client(framework, self.limits) as client:
+                found[name] = client.hello()
+            if "missing" in found[name]:
+                self.absent[name] = found[name]["missing"]
+        return found
+
+    def measure(self, name: str) -> Measured:
+        """Time one workload with every contestant that can run it."""
+        workload = WORKLOADS[name]
+        workload = workload.smaller(workload.batch, self.most_steps)
+        result = Measured(
+            name,
+            self.rounds,
+            steps=workload.steps,
+            flops=workload.flops(),
+            probe_flops=PROBE_FLOPS,
+        )
+        with contextlib.ExitStack() as stack:
+            probe = stack.enter_context(Client(PROBE, self.limits))
+            probe.hello()
+            probe.ask("prepare", contestant="probe", workload=name)
+            clients = self._prepared(stack, name, result)
+            for contestant in list(clients):
+                for _ in range(WARM_BLOCKS):
+                    answer = clients[contestant].ask(
+                        "run", contestant=contestant, steps=workload.steps
+                    )
+                    if "missing" in answer:
+                        result.missing[contestant] = answer["missing"]
+                        del clients[contestant]
+                        break
+            self._run_rounds(probe, clients, workload, result)
+        for contestant in result.contestants:
+            self._start_cold(contestant, name, result)
+        return result
+
+    def _prepared(
+        self, stack: contextlib.ExitStack, name: str, result: Measured
+    ) -> dict[str, Client]:
+        """Start the frameworks and have every contestant build its model."""
+        clients: dict[str, Client] = {}
+        for key, framework in self.frameworks.items():
+            if key in self.absent:
+                result.missing[key] = self.absent[key]
+                continue
+            client = stack.enter_context(Client(framework, self.limits))
+            hello = client.hello()
+            if "missing" in hello:
+                result.missing[key] = hello["missing"]
+                continue
+            for contestant in hello["contestants"]:
+                answer = client.ask("prepare", contestant=contestant, workload=name)
+                if "missing" not in answer:
+                    clients[contestant] = client
+                    result.facts[contestant] = {"framework": key, **answer}
+                elif answer["missing"] != "":
+                    result.missing[contestant] = answer["missing"]
+        return clients
+
+    def _probe(self, client: Client, count: int = 1) -> float:
+        """Milliseconds of the matrix product, the fastest of `count` times."""
+        times = []
+        for _ in range(count):
+            time.sleep(PAUSE)
+            times.append(float(client.ask("run", contestant="probe", steps=PROBE_STEPS)["ms"]))
+        self.best_probe = min(self.best_probe, *times)
+        return min(times)
+
+    def _run_rounds(
+        self, probe: Client, clients: dict[str, Client], workload: Workload, result: Measured
+    ) -> None:
+        """Time rounds until enough of them were quiet, or too many were not."""
+        before = self._probe(probe, CALIBRATION)
+        result.best_probe = self.best_probe
+        names = list(clients)
+        while len(names) > 0 and len(result.rounds) < TRIES * self.rounds:
+            names.reverse()
+            answers = {}
+            for contestant in names:
+                time.sleep(PAUSE)
+                answers[contestant] = clients[contestant].ask(
+                    "run", contestant=contestant, steps=workload.steps
+                )
+            after = self._probe(probe)
+            failed = [name for name in names if "missing" in answers[name]]
+            for name in failed:
+                result.missing[name] = answers[name]["missing"]
+                names.remove(name)
+            if len(failed) == 0:
+                blocks = {name: Block(**answers[name]) for name in clients if name in answers}
+                result.rounds.append(Round(max(before, after), blocks))
+            before = after
+            result.best_probe = self.best_probe
+            if len(result.quiet) >= self.rounds:
+                break
+        for one in result.rounds:  # those who failed later are in none
+            for name in set(one.blocks) - set(names):
+                del one.blocks[name]
+
+    def _start_cold(self, contestant: str, name: str, result: Measured) -> None:
+        """Take the first step in a new process, and read its memory after some more."""
+        facts = result.facts[contestant]
+        framework = self.frameworks[facts["framework"]]
+        for _ in range(self.cold):
+            with Client(framework, self.limits) as client:
+                hello = client.hello()
+                prepared = client.ask("prepare", contestant=contestant, workload=name)
+                first = client.ask("first", contestant=contestant)
+                seconds = time.perf_counter() - client.started
+                steps = min(MEMORY_STEPS, self.most_steps, WORKLOADS[name].steps)
+                more = client.ask("run", contestant=contestant, steps=steps)
+                memory = client.ask("memory")
+            if any("missing" in answer for answer in (hello, prepared, first, more, memory)):
+                continue
+            if seconds < facts.get("cold_s", float("inf")):
+                facts |= {"cold_s": seconds, "import_s": hello["import_s"], **prepared, **first}
+            facts["peak_mib"] = max(facts.get("peak_mib", 0.0), memory["peak_mib"])
 
 
-def time_block(trainer: Trainer, steps: int) -> Block:
-    """Pause, warm up, and time `steps` training steps."""
-    time.sleep(PAUSE)
-    trainer(min(WARM_STEPS, steps))
-    waited, switched = preemption()
-    start = time.perf_counter()
-    loss = trainer(steps)
-    seconds = time.perf_counter() - start
-    waited_after, switched_after = preemption()
-    return Block(
-        ms=1e3 * seconds / steps,
-        loss=loss,
-        waiting=(waited_after - waited) / seconds,
-        switches=(switched_after - switched) / seconds,
-    )
-
-
-def run_rounds(
-    trainers: dict[str, Trainer], steps: int, rounds: int
-) -> tuple[list[dict[str, Block]], int, str]:
-    """Time rounds until `rounds` of them were quiet; returns them, the discarded, and a note."""
-    for _ in range(WARM_ROUNDS):
-        for trainer in trainers.values():
-            trainer(steps)
-    quiet: list[dict[str, Block]] = []
-    noisy: list[dict[str, Block]] = []
-    names = list(trainers)
-    while len(quiet) < rounds and len(quiet) + len(noisy) < TRIES * rounds:
-        names.reverse()
-        blocks = {name: time_block(trainers[name], steps) for name in names}
-        kept = not any(block.disturbed for block in blocks.values())
-        (quiet if kept else noisy).append({name: blocks[name] for name in trainers})
-    if 3 * len(quiet) >= rounds:
-        return quiet, len(noisy), ""
-    everything = sorted(quiet + noisy, key=lambda blocks: sum(b.ms for b in blocks.values()))
-    fastest = everything[: max(1, len(everything) // 3)]
-    note = f"only {len(quiet)} quiet rounds: the fastest third of all rounds is shown"
-    return fastest, len(everything) - len(fastest), note
-
-
-def find_trainers(
-    workload: Workload, contestants: list[str], options: argparse.Namespace
-) -> tuple[dict[str, Trainer], dict[str, str]]:
-    """The contestants that can run a workload, ready to train; and why others cannot."""
-    trainers: dict[str, Trainer] = {}
-    missing: dict[str, str] = {}
-    for key in contestants:
-        contestant = CONTESTANTS[key]
-        if contestant.only_images and not workload.images:
-            continue
-        reason = contestant.missing(options.device)
-        if reason is not None:
-            missing[key] = reason
-        else:
-            trainers[key] = contestant.trainer(workload, options.device, options.threads)
-    return trainers, missing
-
-
-def losses_without_dropout(
-    workload: Workload, contestants: list[str], options: argparse.Namespace
-) -> dict[str, tuple[float, float]]:
-    """Mean losses of each contestant's first two passes over the batches of a workload."""
-    workload.dropout = 0.0
-    trainers, _ = find_trainers(workload, contestants, options)
-    return {
-        name: (trainer(workload.steps), trainer(workload.steps))
-        for name, trainer in trainers.items()
-    }
-
-
-def same_work(losses: dict[str, tuple[float, float]]) -> bool:
-    """Whether all losses agree to within `LOSS_LIMIT`; NaN agrees with nothing."""
-    return bool(np.all(np.ptp(list(losses.values()), axis=0) <= LOSS_LIMIT))
-
-
-def check(names: list[str], contestants: list[str], options: argparse.Namespace) -> int:
-    """Print the losses of all contestants; returns 1 if they do not do the same work, else 0."""
-    console = Console()
-    table = Table("workload", "contestant", "first pass", "second pass", "")
+def check(bench: Bench, names: list[str], console: Console) -> int:
+    """Compare the losses of all contestants; returns 1 if they do not do the same work, else 0."""
+    shown = Table("workload", "contestant", "first pass", "second pass", "")
     code = 0
     for name in names:
-        losses = losses_without_dropout(WORKLOADS[name](), contestants, options)
-        same = same_work(losses)
-        code = code if same else 1
-        for contestant, (first, second) in losses.items():
-            verdict = "same" if same else "DIFFERENT"
-            table.add_row(name, contestant, f"{first:.6f}", f"{second:.6f}", verdict)
-    console.print(table)
+        if WORKLOADS[name].task != "train":
+            continue
+        losses, notes = losses_of(bench, name)
+        reference = losses.get(SUBJECT) or next(iter(losses.values()), [])
+        for contestant, passes in losses.items():
+            same = same_work(reference, passes)
+            note = notes.get(contestant, "")
+            verdict_text = note if note != "" else "same" if same else "DIFFERENT"
+            code = code if same or note != "" else 1
+            shown.add_row(name, contestant, *(f"{loss:.6f}" for loss in passes), verdict_text)
+        for contestant in notes.keys() - losses.keys():
+            shown.add_row(name, contestant, "", "", f"missing: {notes[contestant]}")
+    console.print(shown)
     return code
 
 
-def measure(name: str, contestants: list[str], options: argparse.Namespace) -> Result:
-    """Run one workload with every contestant that can."""
-    workload: Workload = WORKLOADS[name]()
-    trainers, missing = find_trainers(workload, contestants, options)
-    if len(trainers) == 0:
-        return Result(name, [], 0, "nothing to run", missing)
-    rounds, discarded, note = run_rounds(trainers, workload.steps, options.rounds)
-    return Result(name, rounds, discarded, note, missing)
-
-
-def ratio_to_best_peer(medians: dict[str, float]) -> tuple[str, float] | None:
-    """The fastest peer, and the median of seqonnx over its median."""
-    peers = {name: ms for name, ms in medians.items() if name != SUBJECT}
-    if SUBJECT not in medians or len(peers) == 0:
-        return None
-    best = min(peers, key=lambda name: peers[name])
-    return best, medians[SUBJECT] / peers[best]
-
-
-def table(result: Result) -> Table:
-    """The measurements of one workload for reading."""
-    workload = WORKLOADS[result.workload]
-    note = f"; {result.note}" if result.note != "" else ""
-    caption = (
-        f"{len(result.rounds)} rounds of {workload.steps} steps; "
-        f"{result.discarded} disturbed rounds discarded{note}"
-    )
-    text = Table(title=f"{result.workload}: {workload.summary}", caption=caption)
-    text.add_column("contestant")
-    for heading in ("ms/step", "quartiles", "min", "loss"):
-        text.add_column(heading, justify="right")
-    for name, median in (result.medians() if len(result.rounds) > 0 else {}).items():
-        times = result.times(name)
-        low, high = np.quantile(times, [0.25, 0.75])
-        loss = result.rounds[-1][name].loss
-        text.add_row(
-            name, f"{median:.3f}", f"{low:.3f} - {high:.3f}", f"{times.min():.3f}", f"{loss:.4f}"
-        )
-    for name, reason in result.missing.items():
-        text.add_row(name, reason, "", "", "")
-    return text
-
-
-def machine(options: argparse.Namespace) -> dict[str, Any]:
-    """What the numbers depend on."""
-    versions = {}
-    for package in ("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "torch"):
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
+def losses_of(bench: Bench, name: str) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Mean losses of two passes over small batches without dropout, and what to say of them."""
+    changes = {"no_dropout": True, "batch": CHECK_BATCH, "steps": CHECK_STEPS}
+    losses: dict[str, list[float]] = {}
+    notes: dict[str, str] = dict(bench.absent)
+    for key, framework in bench.frameworks.items():
+        if key in bench.absent:
             continue
-    return {
-        "processor": processor(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "device": options.device,
-        "threads": options.threads,
-        "versions": versions,
-    }
+        with Client(framework, bench.limits) as client:
+            for contestant in client.hello().get("contestants", {}):
+                answer = client.ask(
+                    "prepare", contestant=contestant, workload=name, changes=changes
+                )
+                differs = answer.get("differs", "")
+                if "missing" not in answer:
+                    answer = client.ask("losses", contestant=contestant, steps=CHECK_STEPS)
+                if "losses" in answer:
+                    losses[contestant] = answer["losses"]
+                reason = answer.get("missing", differs)
+                notes |= {contestant: reason} if reason != "" else {}
+    return losses, notes
 
 
-def processor() -> str:
-    """The name of the CPU."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if len(names) > 0 else platform.machine()
-
-
-def as_json(result: Result) -> dict[str, Any]:
-    """The measurements of one workload for a program."""
-    medians = result.medians() if len(result.rounds) > 0 else {}
-    best = ratio_to_best_peer(medians)
-    return {
-        "workload": result.workload,
-        "batch": WORKLOADS[result.workload].batch,
-        "steps_per_round": WORKLOADS[result.workload].steps,
-        "discarded_rounds": result.discarded,
-        "note": result.note,
-        "missing": result.missing,
-        "median_ms_per_step": medians,
-        "ms_per_step": {name: result.times(name).tolist() for name in medians},
-        "best_peer": None if best is None else best[0],
-        "ratio_to_best_peer": None if best is None else best[1],
-    }
+def same_work(reference: list[float], losses: list[float]) -> bool:
+    """Whether losses agree to within `LOSS_LIMIT`; NaN agrees with nothing."""
+    pairs = zip(reference, losses, strict=True)
+    return all(abs(loss - wanted) <= LOSS_LIMIT * max(1.0, abs(wanted)) for wanted, loss in pairs)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--workload", action="append", choices=WORKLOADS, help="default: all")
-    parser.add_argument("--contestant", action="append", choices=CONTESTANTS, help="default: all")
+    parser.add_argument("--only", action="append", metavar="FRAMEWORK", help="default: all")
+    parser.add_argument("--skip", action="append", default=[], metavar="FRAMEWORK")
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="FRAMEWORK=PYTHON",
+        help="interpreter that has a framework (default: this one)",
+    )
+    parser.add_argument("--ort-training", metavar="PYTHON", help="--peer ort-training=PYTHON")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=20, help="quiet rounds wanted (default 20)")
+    parser.add_argument("--steps", type=int, default=10**9, help="per block at most, for a look")
+    parser.add_argument("--cold", type=int, default=1, help="cold starts of each (default 1)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of all (default 2)")
+    parser.add_argument("--patience", type=float, default=900.0, help="seconds for one request")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here")
+    parser.add_argument("--list", action="store_true", help="show workloads and frameworks")
     parser.add_argument("--check", action="store_true", help="compare losses instead of times")
     parser.add_argument("--frozen", action="store_true", help="time a frozen base instead")
     return parser.parse_args(arguments)
 
 
-def limit_threads(count: int) -> None:
-    """Leave `count` cores to this process, so that no contestant finds more than another."""
-    os.environ["OMP_NUM_THREADS"] = str(count)
+def chosen(options: argparse.Namespace, roster: Mapping[str, Framework]) -> dict[str, Framework]:
+    """The frameworks that take part, each with its interpreter.
+
+    Raises:
+        SystemExit: if an option names a framework that there is not.
+    """
+    pairs = [text.partition("=")[::2] for text in options.peer]
+    if options.ort_training is not None:
+        pairs.append(("ort-training", options.ort_training))
+    for name in [*(name for name, _ in pairs), *(options.only or []), *options.skip]:
+        if name not in roster:
+            raise SystemExit(f"Expected a framework of {', '.join(roster)}. Received: {name}")
+    pythons = {name: str(Path(python).expanduser()) for name, python in pairs}
+    return {
+        name: dataclasses.replace(framework, python=pythons.get(name, framework.python))
+        for name, framework in roster.items()
+        if (options.only is None or name in options.only) and name not in options.skip
+    }
+
+
+def limit_cores(count: int) -> None:
+    """Leave `count` cores to this process and those it starts."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
-def main(arguments: list[str] | None = None) -> int:
+def details(workload: Workload) -> dict[str, Any]:
+    """What the JSON says of a workload."""
+    return {
+        "summary": workload.summary,
+        "task": workload.task,
+        "batch": workload.batch,
+    }
+
+
+def show_list(found: Mapping[str, Mapping[str, Any]], console: Console) -> None:
+    """Print workloads and frameworks."""
+    shown = Table("workload", "", "steps", title="workloads")
+    for name, workload in WORKLOADS.items():
+        shown.add_row(name, workload.summary, str(workload.steps))
+    console.print(shown)
+    console.print(contestants_table(found))
+
+
+def main(arguments: list[str] | None = None, roster: Mapping[str, Framework] = FRAMEWORKS) -> int:
     """Measure, print, and write the numbers; returns the exit code."""
     options = parse(arguments)
-    limit_threads(options.threads)
-    workloads = options.workload or list(WORKLOADS)
-    contestants = options.contestant or list(CONTESTANTS)
-    if options.check:
-        return check(workloads, contestants, options)
-    facts = machine(options)
-    console = Console()
-    console.print(", ".join(f"{key}: {value}" for key, value in facts.items()), highlight=False)
+    limit_cores(options.threads)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    facts = machine(options.device, options.threads)
+    names = options.workload or list(WORKLOADS)
     if options.frozen:
-        console.print(bench_frozen.table(bench_frozen.measure(options.device, options.rounds)))
+        import bench_frozen
+
+        rows = bench_frozen.measure(options.device, options.rounds)
+        console.print(bench_frozen.table(rows))
         return 0
-    results = []
-    for name in workloads:
-        result = measure(name, contestants, options)
-        results.append(as_json(result))
-        console.print(table(result))
-        if results[-1]["best_peer"] is not None:
-            peer, ratio = results[-1]["best_peer"], results[-1]["ratio_to_best_peer"]
-            console.print(f"{SUBJECT} takes {ratio:.2f} of the time of {peer}", highlight=False)
-    if options.json is not None:
-        text = json.dumps({"machine": facts, "workloads": results}, indent=2) + "\n"
-        options.json.write_text(text, "utf-8")
+    limits = Limits(options.device, options.threads, options.patience)
+    bench = Bench(chosen(options, roster), limits, options.rounds, options.cold, options.steps)
+    found = bench.greet()
+    if options.list:
+        show_list(found, console)
+        return 0
+    if options.check:
+        return check(bench, names, console)
+    console.print(", ".join(f"{key}: {value}" for key, value in facts.items()), highlight=False)
+    console.print(contestants_table(found))
+    report: dict[str, Any] = {"machine": facts, "frameworks": found, "workloads": []}
+    for name in names:
+        result = bench.measure(name)
+        report["workloads"].append(as_json(result, details(WORKLOADS[name])))
+        rate = None if result.rounds == [] else PROBE_FLOPS / bench.best_probe / 1e6
+        report["matrix_product_gflops"] = rate
+        console.print(table(result, WORKLOADS[name]))
+        for contestant, reason in result.missing.items():
+            console.print(f"missing: {contestant}: {reason}", highlight=False, markup=False)
+        console.print(verdict(result), f"({number(rate, '.0f')} GFLOP/s)", highlight=False)
+        if options.json is not None:  # after each workload: a long run may be cut short
+            options.json.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    console.print(summary(report["workloads"]), highlight=False)
     return 0
 
 

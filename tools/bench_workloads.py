@@ -1,325 +1,262 @@
-"""What `bench.py` trains: the workloads, and how each contestant trains them.
-
-A workload is a class with its model written once for seqonnx and once for each peer. A contestant
-turns a workload into a trainer: a function that takes a number of batches, trains on that many and
-returns their mean loss. Nothing is imported from a peer before it is asked to train.
-"""
+"""What `bench.py` runs: networks, their data and their optimizers, as data for all frameworks."""
 
 from __future__ import annotations
 
-import importlib.util
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[Any]
-Trainer = Callable[[int], float]
-
-
-class Workload(ABC):
-    """A model, its data and its optimizer.
-
-    Attributes:
-        summary: one line for the heading of the table.
-        batch: samples per training step.
-        steps: training steps per timed block, long enough for a block of some tenths of a second.
-        images: whether the input has channels, so that a memory layout can be chosen.
-        dropout: share of the values that a dropout layer drops, where the model has one.
-    """
-
-    summary: str
-    batch: int
-    steps: int
-    images: bool = False
-    dropout: float = 0.0
-
-    def data(self) -> tuple[Array, Array]:
-        """Samples (float32, Keras layout) and labels (int64) for `steps` batches."""
-        x, y = digits(self.batch * self.steps)
-        return (x if self.images else x.reshape(len(x), -1)), y
-
-    @abstractmethod
-    def seqonnx_model(self) -> Any:
-        """The compiled seqonnx model."""
-
-    @abstractmethod
-    def torch_model(self) -> Any:
-        """The PyTorch module; it returns logits, for the loss that PyTorch computes from them."""
-
-    @abstractmethod
-    def torch_optimizer(self, parameters: Any) -> Any:
-        """The PyTorch optimizer with the settings of the seqonnx one."""
-
-
-class MnistCnn(Workload):
-    """The "simple MNIST convnet" of the Keras examples: 34,826 weights."""
-
-    summary = "convnet on 28 x 28 images, batch 128, Adam"
-    batch = 128
-    steps = 8
-    images = True
-    dropout = 0.5
-
-    def seqonnx_model(self) -> Any:
-        """Two convolutions, dropout, one dense layer."""
-        import seqonnx
-        from seqonnx import layers
-
-        model = seqonnx.Sequential(
-            [
-                seqonnx.Input(shape=(28, 28, 1)),
-                layers.Conv2D(32, 3, activation="relu"),
-                layers.MaxPooling2D(2),
-                layers.Conv2D(64, 3, activation="relu"),
-                layers.MaxPooling2D(2),
-                layers.Flatten(),
-                layers.Dropout(self.dropout),
-                layers.Dense(10, activation="softmax"),
-            ]
-        )
-        model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
-        return model
-
-    def torch_model(self) -> Any:
-        """The same stack, channels first."""
-        from torch import nn
-
-        return nn.Sequential(
-            nn.Conv2d(1, 32, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Dropout(self.dropout),
-            nn.Linear(1600, 10),
-        )
-
-    def torch_optimizer(self, parameters: Any) -> Any:
-        """Adam with the defaults of Keras."""
-        import torch
-
-        return torch.optim.Adam(parameters, lr=1e-3, eps=1e-7, fused=True)
-
-
-class Mlp(Workload):
-    """A perceptron whose time goes into matrix products: 669,706 weights."""
-
-    summary = "perceptron 784-512-512-10, batch 128, SGD"
-    batch = 128
-    steps = 40
-    units: tuple[int, ...] = (512, 512)
-
-    def seqonnx_model(self) -> Any:
-        """Hidden layers with ReLU, then softmax."""
-        import seqonnx
-        from seqonnx import layers, optimizers
-
-        hidden = [layers.Dense(units, activation="relu") for units in self.units]
-        model = seqonnx.Sequential(
-            [seqonnx.Input(shape=(784,)), *hidden, layers.Dense(10, activation="softmax")]
-        )
-        model.compile(
-            optimizer=optimizers.SGD(learning_rate=0.01), loss="sparse_categorical_crossentropy"
-        )
-        return model
-
-    def torch_model(self) -> Any:
-        """The same stack."""
-        from torch import nn
-
-        widths = (784, *self.units)
-        hidden: list[Any] = []
-        for inputs, outputs in pairwise(widths):
-            hidden += [nn.Linear(inputs, outputs), nn.ReLU()]
-        return nn.Sequential(*hidden, nn.Linear(widths[-1], 10))
-
-    def torch_optimizer(self, parameters: Any) -> Any:
-        """Plain stochastic gradient descent."""
-        import torch
-
-        return torch.optim.SGD(parameters, lr=0.01, fused=True)
-
-
-class MlpSmall(Mlp):
-    """A perceptron so small that the cost of a step is mostly overhead: 50,890 weights."""
-
-    summary = "perceptron 784-64-10, batch 32, SGD"
-    batch = 32
-    steps = 400
-    units = (64,)
-
-
-WORKLOADS: dict[str, type[Workload]] = {
-    "mnist_cnn": MnistCnn,
-    "mlp": Mlp,
-    "mlp_small": MlpSmall,
-}
-
-
-def digits(count: int) -> tuple[Array, Array]:
-    """`count` images of shape (28, 28, 1) with values in [0, 1], and their labels.
-
-    The 8 x 8 digits that seqonnx carries, each pixel enlarged to 3 x 3 and framed, repeated as
-    often as needed.
-    """
-    from seqonnx.datasets import load_digits
-
-    (small, labels), _ = load_digits(test_split=0.0)
-    large = np.pad(np.kron(small, np.ones((1, 3, 3), np.uint8)), ((0, 0), (2, 2), (2, 2)))
-    x = (large[..., np.newaxis] / 16).astype(np.float32)
-    chosen = np.arange(count) % len(x)
-    return x[chosen], labels[chosen]
+from bench_specs import (
+    Array,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    GlobalAveragePool,
+    Lstm,
+    MaxPool,
+    Relu,
+    Residual,
+    SeparableConv,
+    Shape,
+    Spec,
+    Weights,
+    forward_flops,
+    initial_weights,
+    output_shape,
+    training_flops,
+)
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """A way to train.
+class Optimizer:
+    """Name and settings of an optimizer, the same in all frameworks."""
+
+    name: Literal["adam", "sgd"]
+    learning_rate: float
+    momentum: float = 0.0
+
+
+SGD = Optimizer("sgd", 0.01)
+MOMENTUM = Optimizer("sgd", 0.01, 0.9)
+ADAM = Optimizer("adam", 0.001)
+"""With the epsilon of Keras, 1e-7."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network, its data and what is done with it.
 
     Attributes:
-        package: what must be importable.
-        trainer: `(workload, device, threads)` to the trainer.
-        only_images: whether it differs from the package's other contestants on images alone.
+        summary: one line for the heading of the table.
+        head: the layers that are trained; they end in logits.
+        base: layers before them that are frozen.
+        given: shape of a sample, Keras's layout.
+        batch: samples per step.
+        steps: steps per timed block: a block should take some tenths of a second.
+        task: a training step, or inference.
+        optimizer: how it trains.
+        classes: number of classes.
+        vocabulary: for integer inputs: how many there are.
+        steps_per_execution: for frameworks that can take several steps per call.
+        floor: whether the table shows the time beside that of its matrix products.
     """
 
-    package: str
-    trainer: Callable[[Workload, str, int], Trainer]
-    only_images: bool = False
+    summary: str
+    head: tuple[Spec, ...]
+    given: Shape
+    batch: int
+    steps: int
+    base: tuple[Spec, ...] = ()
+    task: Literal["train", "predict"] = "train"
+    optimizer: Optimizer = SGD
+    classes: int = 10
+    vocabulary: int = 0
+    steps_per_execution: int = 1
+    floor: bool = False
 
-    def missing(self, device: str) -> str | None:
-        """Why it cannot run, or None if it can."""
-        if importlib.util.find_spec(self.package) is None:
-            return f"{self.package} is not installed"
-        if self.package == "torch" and device == "cuda":
-            import torch
+    @property
+    def stack(self) -> tuple[Spec, ...]:
+        """All layers."""
+        return self.base + self.head
 
-            return None if torch.cuda.is_available() else "PyTorch finds no CUDA device"
-        return None
+    @property
+    def images(self) -> bool:
+        """Whether the input has channels, so that a memory layout can be chosen."""
+        return len(self.given) == 3
 
+    @property
+    def base_shape(self) -> Shape:
+        """Shape behind the frozen layers."""
+        return output_shape(self.base, self.given)
 
-@cache
-def share_onnxruntime_threads(count: int) -> None:
-    """Make the pool that all sessions of seqonnx use; it would take every core of the machine."""
-    import onnxruntime
+    def data(self) -> tuple[Array, Array]:
+        """Samples (Keras layout) and labels (int64) for `steps` batches, always the same."""
+        rng = np.random.default_rng(1)
+        count = self.batch * self.steps
+        labels = rng.integers(0, self.classes, count)
+        if self.vocabulary > 0:
+            return rng.integers(0, self.vocabulary, (count, *self.given), dtype=np.int32), labels
+        samples = rng.random((count, *self.given), dtype=np.float32)
+        return samples, labels
 
-    onnxruntime.set_global_thread_pool_sizes(count, 1)
+    def weights(self) -> list[Weights]:
+        """Initial weights of every layer that has some."""
+        return initial_weights(self.stack, self.given)
 
+    def flops(self) -> int:
+        """Floating-point operations of a step on a batch."""
+        if self.task == "predict":
+            return self.batch * forward_flops(self.stack, self.given)
+        frozen = forward_flops(self.base, self.given)
+        if len(self.base) == 0:
+            return self.batch * training_flops(self.head, self.given)
+        return self.batch * (frozen + training_flops(self.head, self.base_shape))
 
-def seqonnx_trainer(workload: Workload, device: str, threads: int) -> Trainer:
-    """Train through `fit`; its loop over k batches is what is timed."""
-    import seqonnx
+    def without_dropout(self) -> Workload:
+        """The same without dropout, whose random numbers differ between frameworks."""
+        kept = tuple(spec for spec in self.head if not isinstance(spec, Dropout))
+        return replace(self, head=kept)
 
-    share_onnxruntime_threads(threads)
-    seqonnx.set_device(device)
-    model = initial_model(workload)
-    x, y = workload.data()
-    size = workload.batch
-
-    def train(steps: int) -> float:
-        part = slice(0, steps * size)
-        history = model.fit(x[part], y[part], batch_size=size, epochs=1, verbose=0, shuffle=False)
-        return float(history.history["loss"][0])
-
-    return train
-
-
-def initial_model(workload: Workload) -> Any:
-    """The seqonnx model with the weights that every contestant starts from."""
-    import seqonnx
-
-    seqonnx.set_random_seed(0)
-    return workload.seqonnx_model()
-
-
-def copy_weights(model: Any, module: Any) -> None:
-    """Give a PyTorch module the weights of a seqonnx model with the same layers."""
-    import torch
-
-    with torch.no_grad():
-        arrays = torch_layout(model.get_weights())
-        for parameter, array in zip(module.parameters(), arrays, strict=True):
-            parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
-
-
-def torch_layout(weights: Iterable[Array]) -> Iterator[Array]:
-    """Reorder the weights of a stack of layers for PyTorch.
-
-    A kernel (height, width, in, out) becomes (out, in, height, width), and (in, out) becomes
-    (out, in), where `in` counts the values of a flattened image with its channels first, not last.
-    """
-    channels = None
-    for weight in weights:
-        if weight.ndim == 4:
-            channels = weight.shape[-1]
-            yield weight.transpose(3, 2, 0, 1)
-        elif weight.ndim == 2:
-            yield (weight if channels is None else channels_first(weight, channels)).T
-            channels = None
-        else:
-            yield weight
+    def smaller(self, batch: int, steps: int) -> Workload:
+        """The same with less to do."""
+        return replace(self, batch=min(self.batch, batch), steps=min(self.steps, steps))
 
 
-def channels_first(weight: Array, channels: int) -> Array:
-    """Reorder the rows of a dense kernel that follows a flattened square image."""
-    size = round((len(weight) // channels) ** 0.5)
-    rows = weight.reshape(size, size, channels, -1)
-    return rows.transpose(2, 0, 1, 3).reshape(weight.shape)
+def perceptron(*units: int) -> tuple[Spec, ...]:
+    """Dense layers with ReLU between them."""
+    hidden: list[Spec] = [spec for count in units for spec in (Dense(count), Relu())]
+    return (*hidden, Dense(10))
 
 
-def torch_trainer(
-    workload: Workload, device: str, threads: int, channels_last: bool = False
-) -> Trainer:
-    """The usual PyTorch loop, without a wait for the loss in each step."""
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    model = workload.torch_model()
-    copy_weights(initial_model(workload), model)
-    model = model.to(device, memory_format=layout).train()
-    optimizer = workload.torch_optimizer(model.parameters())
-    criterion = torch.nn.CrossEntropyLoss()
-    samples, labels = workload.data()
-    x, y = torch.from_numpy(samples), torch.from_numpy(labels)
-    if workload.images:
-        x = x.permute(0, 3, 1, 2).contiguous(memory_format=layout)
-    if device != "cpu":
-        x, y = x.pin_memory(), y.pin_memory()
-    size = workload.batch
-
-    def train(steps: int) -> float:
-        total = torch.zeros((), device=device)
-        for start in range(0, steps * size, size):
-            batch = x[start : start + size].to(device, non_blocking=True)
-            target = y[start : start + size].to(device, non_blocking=True)
-            optimizer.zero_grad()
-            loss = criterion(model(batch), target)
-            loss.backward()
-            optimizer.step()
-            total += loss.detach()
-        return float(total.item()) / steps  # on a GPU, `item` waits for all of the work
-
-    return train
+def normalized(filters: int) -> tuple[Spec, ...]:
+    """A convolution without bias, normalized."""
+    return (Conv(filters, padding="same", bias=False), BatchNorm(), Relu())
 
 
-def torch_channels_last_trainer(workload: Workload, device: str, threads: int) -> Trainer:
-    """PyTorch with images and kernels in the layout that its convolutions prefer."""
-    return torch_trainer(workload, device, threads, channels_last=True)
+def separable(filters: int) -> tuple[Spec, ...]:
+    """A separable convolution, normalized."""
+    return (SeparableConv(filters), BatchNorm())
 
 
-SUBJECT = "seqonnx"
-"""The contestant that the others are compared with."""
+def shrinking(first: int, second: int, *, relu_first: bool) -> Residual:
+    """Two separable convolutions and a pooling, beside a strided convolution."""
+    start = (Relu(),) if relu_first else ()
+    return Residual(
+        (*start, *separable(first), Relu(), *separable(second), MaxPool(3, 2, "same")),
+        (Conv(second, 1, 2, "same", bias=False), BatchNorm()),
+    )
 
-CONTESTANTS: dict[str, Contestant] = {
-    SUBJECT: Contestant("seqonnx", seqonnx_trainer),
-    "torch": Contestant("torch", torch_trainer),
-    "torch-channels-last": Contestant("torch", torch_channels_last_trainer, only_images=True),
+
+def xception() -> tuple[Spec, ...]:
+    """Chollet's network of 2017 up to its pooled features."""
+    stem = (
+        *(Conv(32, strides=2, bias=False), BatchNorm(), Relu()),
+        *(Conv(64, bias=False), BatchNorm(), Relu()),
+    )
+    entry = [shrinking(filters, filters, relu_first=filters > 128) for filters in (128, 256, 728)]
+    middle = [Residual((Relu(), *separable(728)) * 3) for _ in range(8)]
+    leave = (
+        shrinking(728, 1024, relu_first=True),
+        *(*separable(1536), Relu()),
+        *(*separable(2048), Relu()),
+    )
+    return (*stem, *entry, *middle, *leave, GlobalAveragePool())
+
+
+CONVNET: tuple[Spec, ...] = (
+    *(Conv(32), Relu(), MaxPool()),
+    *(Conv(64), Relu(), MaxPool()),
+    *(Flatten(), Dropout(0.5), Dense(10)),
+)
+VGG: tuple[Spec, ...] = (
+    *(*normalized(32), *normalized(32), MaxPool()),
+    *(*normalized(64), *normalized(64), MaxPool()),
+    *(Flatten(), Dense(128), Relu(), Dense(10)),
+)
+SEPARABLE: tuple[Spec, ...] = (
+    *normalized(32),
+    shrinking(64, 64, relu_first=False),
+    shrinking(128, 128, relu_first=True),
+    Residual((Relu(), *separable(128)) * 2),
+    *(GlobalAveragePool(), Dense(10)),
+)
+CLASSIFIER: tuple[Spec, ...] = (Embedding(20_000, 128), Lstm(128), Dense(10))
+
+WORKLOADS: dict[str, Workload] = {
+    "mlp_small": Workload(
+        "perceptron 784-64-10, batch 32, SGD",
+        *(perceptron(64), (784,), 32, 400),
+        steps_per_execution=20,
+    ),
+    "mlp": Workload(
+        "perceptron 784-512-512-10, batch 128, SGD",
+        *(perceptron(512, 512), (784,), 128, 64),
+        steps_per_execution=4,
+    ),
+    "mlp_large": Workload(
+        "perceptron 1024-2048-2048-10, batch 256, SGD",
+        *(perceptron(2048, 2048), (1024,), 256, 6),
+    ),
+    "mnist_cnn": Workload(
+        "convnet on 28 x 28 images, batch 128, Adam",
+        *(CONVNET, (28, 28, 1), 128, 12),
+        optimizer=ADAM,
+        floor=True,
+    ),
+    "cifar_vgg": Workload(
+        "VGG-like with batch normalization on 32 x 32 images, batch 64, SGD with momentum",
+        *(VGG, (32, 32, 3), 64, 4),
+        optimizer=MOMENTUM,
+        floor=True,
+    ),
+    "separable": Workload(
+        "blocks of separable convolutions on 32 x 32 images, batch 32, Adam",
+        *(SEPARABLE, (32, 32, 3), 32, 8),
+        optimizer=ADAM,
+        floor=True,
+    ),
+    "lstm": Workload(
+        "LSTM classifier: vocabulary 20,000, length 100, 128 units, batch 32, Adam",
+        *(CLASSIFIER, (100,), 32, 6),
+        optimizer=ADAM,
+        vocabulary=20_000,
+    ),
+    "xception_frozen": Workload(
+        "Xception on 96 x 96 images, base frozen, batch 16, Adam",
+        *((Dense(10),), (96, 96, 3), 16, 4),
+        base=xception(),
+        optimizer=ADAM,
+        floor=True,
+    ),
+    "xception": Workload(
+        "Xception on 96 x 96 images, all trained, batch 8, SGD with momentum",
+        *((*xception(), Dense(10)), (96, 96, 3), 8, 2),
+        optimizer=MOMENTUM,
+        floor=True,
+    ),
+    "mnist_cnn_predict_1": Workload(
+        "convnet, inference, batch 1", CONVNET, (28, 28, 1), 1, 1000, task="predict"
+    ),
+    "mnist_cnn_predict_64": Workload(
+        "convnet, inference, batch 64",
+        *(CONVNET, (28, 28, 1), 64, 60),
+        task="predict",
+        floor=True,
+    ),
+    "xception_predict_1": Workload(
+        "Xception on 96 x 96 images, inference, batch 1",
+        *((*xception(), Dense(10)), (96, 96, 3), 1, 20),
+        task="predict",
+        floor=True,
+    ),
+    "xception_predict_64": Workload(
+        "Xception on 96 x 96 images, inference, batch 64",
+        *((*xception(), Dense(10)), (96, 96, 3), 64, 2),
+        task="predict",
+        floor=True,
+    ),
 }
+"""By name, in the order of the table."""

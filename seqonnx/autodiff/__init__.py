@@ -1,6 +1,6 @@
 """Automatic differentiation of ONNX graphs."""
 
-from seqonnx.autodiff.api import gradients
+from seqonnx.autodiff.api import gradients, hessian_vector_product, jvp, vjp
 from seqonnx.autodiff.blockers import Blocker, find_blockers, refuse_blockers
 from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.registry import gradient, nondifferentiable
@@ -13,6 +13,9 @@ __all__ = [
     "find_blockers",
     "gradient",
     "gradients",
+    "hessian_vector_product",
+    "jvp",
     "nondifferentiable",
     "refuse_blockers",
+    "vjp",
 ]

@@ -117,14 +117,20 @@ def refuse_blockers(
     blockers = find_blockers(graph, targets, wrt)
     if zero_counts:
         blockers = [blocker for blocker in blockers if blocker.reason is None]
-    if len(blockers) == 0:
-        return
+    if len(blockers) > 0:
+        raise GradientError(refusal(blockers))
+
+
+def refusal(blockers: Sequence[Blocker]) -> str:
+    """Return the text of an error that names blockers and the ways out."""
     lines = "".join(f"\n  {blocker}." for blocker in blockers)
-    ways = "Either leave what is blocked out of training (`layer.trainable = False`)"
+    ways = (
+        "Either leave what is blocked out (of `wrt`, or of training with `layer.trainable = False`)"
+    )
     kinds = dict.fromkeys((b.domain, b.op_type) for b in blockers if b.reason is None)
     rules = ", ".join(f'`@seqonnx.autodiff.gradient("{d}", "{o}")`' for d, o in kinds)
     other = f", or register a rule with {rules}." if len(kinds) > 0 else "."
-    raise GradientError(f"This cannot be differentiated:{lines}\n{ways}{other}")
+    return f"This cannot be differentiated:{lines}\n{ways}{other}"
 
 
 def _sources(node: ir.Node) -> list[ir.Value]:

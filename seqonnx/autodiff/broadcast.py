@@ -20,6 +20,8 @@ def sum_to_shape_of(op: Emitter, grad: ir.Value, target: ir.Value) -> ir.Value:
     Returns:
         A value with the shape of `target`; `grad` itself where the shapes already agree.
     """
+    if grad.shape is None or target.shape is None:
+        return _sum_to_unknown_rank(op, grad, target)
     have, want = static_shape(grad), static_shape(target)
     if have == want and None not in have:
         return grad
@@ -71,8 +73,24 @@ def _sum_dynamically(op: Emitter, grad: ir.Value, target: ir.Value, offset: int)
     """Find the broadcast axes from the actual shapes, in the graph."""
     shape = op.Shape(target)
     padded = op.Concat([1] * offset, shape, axis=0) if offset else shape
-    differs = op.Not(op.Equal(padded, op.Shape(grad)))
-    axes = op.Squeeze(op.NonZero(differs), [0])
+    return _sum_where_different(op, grad, op.Shape(grad), padded, shape)
+
+
+def _sum_to_unknown_rank(op: Emitter, grad: ir.Value, target: ir.Value) -> ir.Value:
+    """The same where even the number of axes is only known to a run."""
+    have, shape = op.Shape(grad), op.Shape(target)
+    offset = op.Sub(op.Shape(have), op.Shape(shape))
+    one = ir.tensor([1], dtype=ir.DataType.INT64)
+    padded = op.Concat(op.ConstantOfShape(offset, value=one), shape, axis=0)
+    return _sum_where_different(op, grad, have, padded, shape)
+
+
+def _sum_where_different(
+    op: Emitter, grad: ir.Value, have: ir.Value, padded: ir.Value, shape: ir.Value
+) -> ir.Value:
+    """Sum over the axes where two shapes of one rank differ, then reshape."""
+    axes = op.Squeeze(op.NonZero(op.Not(op.Equal(padded, have))), [0])
     total = op.ReduceSum(grad, axes, keepdims=1, noop_with_empty_axes=1)
-    total.shape = ir.Shape([None] * len(static_shape(grad)))  # inference cannot tell the rank
+    # inference cannot tell the rank
+    total.shape = None if grad.shape is None else ir.Shape([None] * len(grad.shape))
     return op.Reshape(total, shape)

@@ -6,17 +6,25 @@ gradients of a value used twice, undoing broadcasts, checking what a rule return
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
 import onnx_ir as ir
 
 import seqonnx.autodiff.rules as _rules
+from seqonnx.autodiff.blockers import Blocker, refusal
 from seqonnx.autodiff.broadcast import sum_to_shape_of
 from seqonnx.autodiff.registry import Rule, find_rule, why_nondifferentiable
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.sources import FLOATS, carries_gradient, sources_of
+from seqonnx.autodiff.static_sequences import is_of_sequences, read_from_parts
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
+
+_GRADIENT: Final = re.compile(r"grad(\d*)(?:/|$)")
+"""The scope of gradient nodes: `grad`, `grad2` for gradients of gradients, ..."""
 
 
 def backward(
@@ -43,6 +51,9 @@ def backward(
     """
     _rules.load()
     path = _nodes_between(wrt, [value for value, _ in targets])
+    if any(is_of_sequences(node) for node in path):
+        read_from_parts(op)
+        path = _nodes_between(wrt, [value for value, _ in targets])
     pending: dict[ir.Value, list[ir.Value]] = {}
     for value, grad in targets:
         _arrive(pending, value, grad)
@@ -52,12 +63,23 @@ def backward(
         if all(grad is None for grad in grads):
             continue
         sources = sources_of(node)
-        wanted = [v is not None and v in reach and carries_gradient(v) for v in sources]
+        wanted = [v is not None and v in reach and _carries(v, node) for v in sources]
         results = _apply(op, node, grads, wanted, device, wrt)
         for source, result in zip(sources, results, strict=True):
             if source is not None and result is not None:
                 _arrive(pending, source, result)
     return [_total(op, value.producer(), pending, value) for value in wrt]
+
+
+def _carries(value: ir.Value, node: ir.Node) -> bool:
+    """Whether a gradient can pass a value that a node reads; its type must be known to tell."""
+    if value.type is None:
+        raise GradientError(
+            f"The element type of '{value.name}', which node '{node.name}' ({node.op_type}) reads, "
+            "is unknown, and so is whether a gradient can pass it. Declare it in the `value_info` "
+            "of the graph (`onnx.helper.make_tensor_value_info`)."
+        )
+    return carries_gradient(value)
 
 
 def _arrive(pending: dict[ir.Value, list[ir.Value]], value: ir.Value, grad: ir.Value) -> None:
@@ -107,7 +129,7 @@ def _total(
     if not grads:
         return None
     if len(grads) > 1:
-        with op.scope(_scope(node)):
+        with _scope(op, node):
             total = grads[0]
             for grad in grads[1:]:
                 total = op.Add(total, grad)
@@ -126,8 +148,8 @@ def _apply(
     """Ask the rule of one node, check what it returns and undo broadcasts."""
     rule = find_rule(node.domain, node.op_type)
     if rule is None:
-        raise GradientError(_missing(node, wanted, wrt))
-    with op.scope(_scope(node)):
+        raise GradientError(refusal([_blocker(node, wrt)]))
+    with _scope(op, node):
         results = _call(rule, RuleEmitter(op, wanted, device), node, grads)
         return [
             sum_to_shape_of(op, grad, value)
@@ -160,23 +182,27 @@ def _call(
     return results
 
 
-def _scope(node: ir.Node | None) -> str:
-    """Scope of gradient nodes: `grad/` and the layer that emitted the forward node."""
+def _scope(op: Emitter, node: ir.Node | None) -> AbstractContextManager[None]:
+    """Scope of gradient nodes: `grad/` and the layer of the forward node, then `grad2/` and so on.
+
+    What a rule differentiates on its way stays in the scope of the rule.
+    """
+    if _GRADIENT.match(op.scope_name) is not None:
+        return nullcontext()
     layer = "" if node is None or not node.name else node.name.rpartition("/")[0]
-    return f"grad/{layer}" if layer else "grad"
+    scope = "grad"
+    turn = _GRADIENT.match(layer)
+    if turn is not None:
+        layer = layer[turn.end() :]
+        scope = f"grad{int(turn[1] or 1) + 1}"
+    return op.scope(f"{scope}/{layer}" if layer else scope)
 
 
-def _missing(node: ir.Node, wanted: Sequence[bool], wrt: Sequence[ir.Value]) -> str:
-    """Text of the error for an operator without a rule."""
-    domain = node.domain or "ai.onnx"
-    layer = (node.name or "").rpartition("/")[0] or "(none)"
-    blocked = [v.name for v in wrt if v in _ancestors(node)]
-    return (
-        f"No gradient rule for operator {node.op_type} (domain '{domain}'), node "
-        f"'{node.name}', layer '{layer}'. It blocks the gradient of {blocked}. Either leave these "
-        f"out of what is trained (`layer.trainable = False`), or register a rule with "
-        f'`@seqonnx.autodiff.gradient("{node.domain}", "{node.op_type}")`.'
-    )
+def _blocker(node: ir.Node, wrt: Sequence[ir.Value]) -> Blocker:
+    """What to say of a node without a rule."""
+    behind = _ancestors(node)
+    blocked = tuple(str(value.name) for value in wrt if value in behind)
+    return Blocker(node.op_type, node.domain, node.name or "", blocked, None)
 
 
 def _ancestors(node: ir.Node) -> set[ir.Value]:

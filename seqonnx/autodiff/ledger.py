@@ -12,23 +12,53 @@ from seqonnx.autodiff.registry import find_rule, why_nondifferentiable
 from seqonnx.graph import OPSET
 
 State = Literal["rule", "no gradient", "missing"]
+Standard = Literal["differentiable", "not differentiable", "unknown", "no float input"]
 
-_SEQUENCE = (
-    "works on a sequence or an optional, whose gradient would be one of the same kind: the engine "
-    "adds and types tensors only. Where the parts are known, Split, Concat, Slice and If say the "
-    "same."
-)
-_WHY_MISSING = {
-    "MaxRoiPool": "bins of whole pixels that differ with each region; use RoiAlign",
-    **dict.fromkeys(
-        [
-            *("ConcatFromSequence", "SequenceAt", "SequenceConstruct", "SequenceErase"),
-            *("SequenceInsert", "SequenceMap", "SplitToSequence", "Optional"),
-            "OptionalGetElement",
-        ],
-        _SEQUENCE,
-    ),
+_FLOATS = frozenset(f"tensor({dtype})" for dtype in ("float16", "bfloat16", "float", "double"))
+
+_WHY_MISSING: dict[str, str] = {}
+"""Why an operator of the standard has neither a rule nor a declaration; none is missing."""
+
+
+DECISIONS = {
+    "AffineGrid": "linear in `theta`",
+    "Attention": "matrix products and Softmax",
+    "Bernoulli": "a draw is constant but where it jumps; only its expectation has a slope",
+    "ConcatFromSequence": "Concat of what the sequence holds",
+    "DFT": "linear in its input",
+    "DeformConv": "a convolution of what is read between pixels",
+    "DequantizeLinear": "linear in its input and scale",
+    "DynamicQuantizeLinear": "for the straight-through estimator use QuantizeLinear with a scale",
+    "EyeLike": "reads shape and type only",
+    "Hardmax": "zero wherever there is a slope",
+    "If": "the gradient of the branch that was taken",
+    "LayerNormalization": "mean, variance and a scale",
+    "Loop": "the gradient of its body, backwards",
+    "Multinomial": "returns positions",
+    "NonMaxSuppression": "returns positions",
+    "OneHot": "linear in the two values",
+    "Optional": "the identity on what it holds",
+    "OptionalGetElement": "the identity on what it holds",
+    "OptionalHasElement": "returns a truth value",
+    "QLinearConv": "integers in and out; use Conv between QuantizeLinear and DequantizeLinear",
+    "QuantizeLinear": "straight-through estimator",
+    "RMSNormalization": "mean of squares and a scale",
+    "RandomNormalLike": "reads shape and type only",
+    "RandomUniformLike": "reads shape and type only",
+    "Range": "as PyTorch's `arange`; with a slope: start + delta * Range(0, n, 1)",
+    "ReverseSequence": "a permutation",
+    "RoiAlign": "what is read between pixels",
+    "RotaryEmbedding": "a rotation",
+    "STFT": "linear in signal and window",
+    "Scan": "the gradient of its body, backwards",
+    "SequenceAt": "picks one",
+    "SequenceConstruct": "the identity on each",
+    "SequenceErase": "drops one",
+    "SequenceInsert": "the identity on each",
+    "SequenceMap": "the gradient of its body, for each",
+    "SplitToSequence": "Split",
 }
+"""What was decided by hand, and why: where the standard says nothing or something else."""
 
 
 @dataclass(frozen=True)
@@ -77,3 +107,20 @@ def _entry(op_type: str) -> Entry:
     if reason is not None:
         return Entry(op_type, "no gradient", reason)
     return Entry(op_type, "missing", _WHY_MISSING.get(op_type, ""))
+
+
+def standard_says(op_type: str) -> Standard:
+    """Return what the standard says of an operator's floating-point inputs, the best of them.
+
+    Example:
+        >>> standard_says("Add"), standard_says("Shape")
+        ('differentiable', 'not differentiable')
+    """
+    category = onnx.defs.OpSchema.DifferentiationCategory
+    schema = onnx.defs.get_schema(op_type, OPSET, "")
+    found = {i.differentiation_category for i in schema.inputs if _FLOATS & set(i.types)}
+    if category.Differentiable in found:
+        return "differentiable"
+    if category.Unknown in found:
+        return "unknown"
+    return "not differentiable" if len(found) > 0 else "no float input"

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import onnx_ir as ir
 
+import seqonnx.autodiff.rules as _families
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 
 Gradients = ir.Value | None | tuple[ir.Value | None, ...] | list[ir.Value | None]
@@ -30,17 +31,21 @@ _nondifferentiable: dict[Key, str] = {}
 
 
 def gradient(domain: str, *op_types: str) -> Callable[[Rule], Rule]:
-    """Register the decorated function as the gradient rule of operators.
+    """Register the decorated function as the gradient rule of operators or functions.
+
+    A model-local function of that domain and name is then differentiated by the rule instead of
+    through its body. Registering again replaces an earlier rule of one's own, so that a notebook
+    cell may run twice; what seqonnx itself declares cannot be replaced.
 
     Args:
         domain: operator domain; `""` is the standard `ai.onnx`.
-        *op_types: operator names.
+        *op_types: operator or function names.
 
     Returns:
         A decorator that returns the function unchanged.
 
     Raises:
-        ValueError: if an operator already has a rule or a declaration.
+        ValueError: if seqonnx has a rule or a declaration for an operator.
 
     Example:
         >>> @gradient("com.example", "Twice")
@@ -49,28 +54,35 @@ def gradient(domain: str, *op_types: str) -> Callable[[Rule], Rule]:
     """
 
     def register(rule: Rule) -> Rule:
-        for op_type in op_types:
-            _check_free((domain, op_type))
-            _rules[domain, op_type] = rule
+        if _standard(domain) == "" and not _is_ours(rule):
+            _families.load()
+        keys = [_free(domain, op_type) for op_type in op_types]
+        for key in keys:
+            _nondifferentiable.pop(key, None)
+            _rules[key] = rule
         return rule
 
     return register
 
 
 def nondifferentiable(domain: str, *op_types: str, reason: str) -> None:
-    """Declare that operators have gradient zero everywhere, or none by their nature.
+    """Declare that operators or functions have gradient zero everywhere, or none by their nature.
 
     Args:
         domain: operator domain; `""` is the standard `ai.onnx`.
-        *op_types: operator names.
+        *op_types: operator or function names.
         reason: why, in a few words, for the support table and for errors.
 
     Raises:
-        ValueError: if an operator already has a rule or a declaration.
+        ValueError: if seqonnx has a rule or a declaration for an operator.
+
+    Example:
+        >>> nondifferentiable("com.example", "Bucketize", reason="piecewise constant")
     """
-    for op_type in op_types:
-        _check_free((domain, op_type))
-        _nondifferentiable[domain, op_type] = reason
+    keys = [_free(domain, op_type) for op_type in op_types]
+    for key in keys:
+        _rules.pop(key, None)
+        _nondifferentiable[key] = reason
 
 
 def find_rule(domain: str, op_type: str) -> Rule | None:
@@ -83,15 +95,28 @@ def why_nondifferentiable(domain: str, op_type: str) -> str | None:
     return _nondifferentiable.get((_standard(domain), op_type))
 
 
-def registered() -> tuple[frozenset[Key], frozenset[Key]]:
-    """Return the operators that have a rule, and those declared to have no gradient."""
-    return frozenset(_rules), frozenset(_nondifferentiable)
+def has_gradient(domain: str, op_type: str) -> bool:
+    """Whether a function has a rule or a declaration of its own, which wins over its body."""
+    key = (_standard(domain), op_type)
+    return key[0] != "" and (key in _rules or key in _nondifferentiable)
 
 
 def _standard(domain: str) -> str:
     return "" if domain == "ai.onnx" else domain
 
 
-def _check_free(key: Key) -> None:
-    if key in _rules or key in _nondifferentiable:
-        raise ValueError(f"The operator {key[1]} (domain '{key[0]}') already has a gradient rule.")
+def _is_ours(rule: Rule) -> bool:
+    return rule.__module__.startswith(f"{_families.__name__}.")
+
+
+def _free(domain: str, op_type: str) -> Key:
+    """The key of an operator that seqonnx itself says nothing about."""
+    key = (_standard(domain), op_type)
+    rule = _rules.get(key)
+    if (rule is not None and _is_ours(rule)) or (key[0] == "" and key in _nondifferentiable):
+        raise ValueError(
+            f"The operator {op_type} (domain '{domain}') already has a gradient rule in seqonnx. "
+            "For another gradient put it into a function of your own domain, and register a rule "
+            "for that."
+        )
+    return key

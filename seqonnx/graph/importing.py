@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +14,7 @@ import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.files import read_model
+from seqonnx.graph.ranks import infer_shapes
 from seqonnx.graph.versions import IR_VERSION, OPSET
 
 
@@ -23,6 +26,16 @@ class HasOnnx(Protocol):
 
 
 ModelLike = str | os.PathLike[str] | onnx.ModelProto | HasOnnx
+
+
+_STANDARD = frozenset({"", "ai.onnx"})
+_UNKNOWN = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
+"""Operators whose result has the shape of the input, which onnx 1.23 cannot infer."""
+_RESIZE_CHANGED = 11
+"""The operator set in which Resize got other defaults."""
+_FIRST_RESIZE = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+Keep = Callable[[str, str], bool]
+"""Whether to keep the calls of a function, by its domain and name."""
 
 
 def import_graph(model: ModelLike) -> ir.Graph:
@@ -37,21 +50,56 @@ def import_graph(model: ModelLike) -> ir.Graph:
     Raises:
         ModelFileError: if the file cannot be read, or its operator set cannot be converted.
     """
-    name, opened = open_model(model)
-    return convert(opened.graph, name)
+    return import_model(model, lambda domain, name: False).graph
 
 
-def open_model(model: ModelLike) -> tuple[str, ir.Model]:
+def import_model(model: ModelLike, keep: Keep) -> ir.Model:
+    """Return a model in the pinned operator set, all functions expanded but those to keep.
+
+    Args:
+        model: path of a file, a message, or an object with `to_onnx()`.
+        keep: tells which functions stay as calls. Each call then has a function of its own, told
+            apart by its `overload`, whose body has the attributes of the call filled in;
+            `expand_calls` puts it in the place of the call.
+
+    Returns:
+        A model of its own, with shapes inferred; the argument is not changed.
+
+    Raises:
+        ModelFileError: if the file cannot be read, or its operator set cannot be converted.
+    """
+    name, opened = open_model(model, keep)
+    if not any(_is_call(node, opened) for node in opened.graph.all_nodes()):
+        return ir.Model(convert(opened.graph, name), ir_version=IR_VERSION)
+    opened = ir.from_proto(_infer(ir.to_proto(opened), name))
+    calls = [node for node in opened.graph.all_nodes() if _is_call(node, opened)]
+    bodies = [_body_of(call, opened, str(i), name) for i, call in enumerate(calls)]
+    for call, body in zip(calls, bodies, strict=True):
+        call.overload = body.overload
+    proto = _convert(opened.graph, name)
+    proto.functions.extend(ir.to_proto(body) for body in bodies)
+    return ir.from_proto(_infer(proto, name))
+
+
+def expand_calls(graph: ir.Graph, functions: Mapping[ir.OperatorIdentifier, ir.Function]) -> None:
+    """Put the bodies of functions in the place of their calls, in subgraphs too."""
+    if len(functions) > 0:
+        model = ir.Model(graph, ir_version=IR_VERSION, functions=list(functions.values()))
+        common_passes.InlinePass()(model)
+
+
+def open_model(model: ModelLike, keep: Keep | None = None) -> tuple[str, ir.Model]:
     """Read a model and expand its functions; initializers are no longer inputs.
 
     Args:
         model: path of a file, a message, or an object with `to_onnx()`.
+        keep: tells which functions stay as calls; none by default.
 
     Returns:
         What errors call the model, and the model in its own operator set.
 
     Raises:
-        ModelFileError: if the file cannot be read.
+        ModelFileError: if the file cannot be read, or a function cannot be expanded.
     """
     if isinstance(model, str | os.PathLike):
         name, proto = str(model), read_model(Path(model))
@@ -61,7 +109,7 @@ def open_model(model: ModelLike) -> tuple[str, ir.Model]:
         name, proto = "the model", model.to_onnx()
     opened = ir.from_proto(proto)
     opened = common_passes.RemoveInitializersFromInputsPass()(opened).model
-    opened = common_passes.InlinePass()(opened).model
+    opened = _inlined(opened, name, keep)
     return name, common_passes.LiftSubgraphInitializersToMainGraphPass()(opened).model
 
 
@@ -75,9 +123,15 @@ def convert(graph: ir.Graph, name: str) -> ir.Graph:
     Raises:
         ModelFileError: if an operator cannot be converted, or its inputs do not fit it.
     """
+    return ir.from_proto(_infer(_convert(graph, name), name)).graph
+
+
+def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
+    """A graph as a message in the pinned operator set."""
     version = graph.opset_imports.get("", OPSET)
-    proto = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION))
+    proto: onnx.ModelProto = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION))
     if version != OPSET:
+        foreign = _foreign_types(proto.graph)
         try:
             # onnxscript's converter leaves operators of sets before 18 as they are.
             proto = onnx.version_converter.convert_version(proto, OPSET)
@@ -86,24 +140,101 @@ def convert(graph: ir.Graph, name: str) -> ir.Graph:
                 f"{name} uses operator set {version}, which cannot be converted to {OPSET}: {error}"
                 f"{_unknown_operators(graph, version)}"
             ) from error
-        _forget_shapes(proto.graph)
-    # Without data propagation: onnx 1.23 takes slice bounds that it does not know for 0.
+        _forget_shapes(proto.graph, foreign)
+        if version < _RESIZE_CHANGED:
+            _keep_meaning_of_resize(proto.graph)
+    return proto
+
+
+def _keep_meaning_of_resize(graph: onnx.GraphProto) -> None:
+    """Say how Upsample and the first Resize read coordinates; onnx's converter forgets to."""
+    stack = [graph]
+    while len(stack) > 0:
+        for node in stack.pop().node:
+            stack.extend(attribute.g for attribute in node.attribute if attribute.HasField("g"))
+            if node.op_type == "Resize" and node.domain in _STANDARD:
+                said = {attribute.name for attribute in node.attribute}
+                for name in sorted(_FIRST_RESIZE.keys() - said):
+                    made = onnx.helper.make_attribute(name, _FIRST_RESIZE[name])
+                    node.attribute.append(made)
+
+
+def _infer(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """Return the message with the shapes and types of inner tensors; the given one is used up."""
+    hidden = {i: copy.deepcopy(n) for i, n in enumerate(proto.graph.node) if n.op_type in _UNKNOWN}
+    for i, node in hidden.items():
+        like = onnx.helper.make_node("Identity", node.input[:1], node.output)
+        proto.graph.node[i].CopyFrom(like)
     try:
-        inferred = onnx.shape_inference.infer_shapes(proto)
+        inferred = infer_shapes(proto)
     except onnx.shape_inference.InferenceError as error:
         raise ModelFileError(f"{name} breaks the ONNX standard: {error}") from error
-    return ir.from_proto(inferred).graph
+    for i, node in hidden.items():
+        inferred.graph.node[i].CopyFrom(node)
+    return inferred
+
+
+def _inlined(model: ir.Model, name: str, keep: Keep | None = None) -> ir.Model:
+    """Expand functions."""
+    try:
+        expand = None if keep is None else lambda f: not keep(f.domain, f.name)
+        return common_passes.InlinePass(expand)(model).model
+    except (ValueError, ir.passes.InvariantError) as error:
+        raise ModelFileError(f"A function of {name} cannot be expanded: {error}") from error
+
+
+def _is_call(node: ir.Node, model: ir.Model) -> bool:
+    return node.op_identifier() in model.functions
+
+
+def _body_of(call: ir.Node, model: ir.Model, overload: str, name: str) -> ir.Function:
+    """The function of one call alone: in the pinned operator set, its attributes filled in."""
+    inputs = [
+        None if value is None else ir.Value(name=f"input_{i}", type=value.type, shape=value.shape)
+        for i, value in enumerate(call.inputs)
+    ]
+    alone = ir.Node(
+        call.domain, call.op_type, inputs, call.attributes.values(),
+        overload=call.overload, num_outputs=len(call.outputs), name=call.op_type,
+    )  # fmt: skip
+    for i, value in enumerate(alone.outputs):
+        value.name = f"output_{i}"
+    given = [value for value in inputs if value is not None]
+    imports = dict(model.opset_imports)
+    graph = ir.Graph(given, alone.outputs, nodes=[alone], opset_imports=imports, name="body")
+    functions = list(model.functions.values())
+    wrapped = ir.Model(graph, ir_version=IR_VERSION, functions=functions)
+    graph = convert(_inlined(wrapped, name).graph, name)
+    for i, given_value in enumerate(inputs):
+        if given_value is None:
+            graph.inputs.insert(i, ir.Value(name=f"input_{i}"))
+    return ir.Function(call.domain, call.op_type, overload, graph=graph, attributes=[])
 
 
 def _unknown_operators(graph: ir.Graph, version: int) -> str:
     """Say which operators the standard does not have; onnx tells so only in new releases."""
-    kinds = sorted({node.op_type for node in graph.all_nodes() if node.domain in {"", "ai.onnx"}})
+    kinds = sorted({node.op_type for node in graph.all_nodes() if node.domain in _STANDARD})
     unknown = [kind for kind in kinds if not onnx.defs.has(kind, version, "")]
     return f" No operator set has {', '.join(unknown)}." if unknown else ""
 
 
-def _forget_shapes(graph: onnx.GraphProto) -> None:
+def _foreign_types(graph: onnx.GraphProto) -> dict[str, onnx.ValueInfoProto]:
+    """What a graph says of the results of operators that inference does not know."""
+    foreign = {name for node in graph.node if node.domain not in _STANDARD for name in node.output}
+    return {
+        info.name: copy.deepcopy(info)
+        for info in (*graph.value_info, *graph.output)
+        if info.name in foreign
+    }
+
+
+def _forget_shapes(graph: onnx.GraphProto, keep: Mapping[str, onnx.ValueInfoProto]) -> None:
     """Drop inner shapes: the converter writes a rank of 0 where it knows none."""
     del graph.value_info[:]
+    outputs = {output.name for output in graph.output}
+    graph.value_info.extend(info for name, info in keep.items() if name not in outputs)
     for output in graph.output:
-        output.type.tensor_type.ClearField("shape")
+        if output.name in keep:
+            output.CopyFrom(keep[output.name])
+        else:
+            output.type.tensor_type.ClearField("shape")

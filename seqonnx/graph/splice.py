@@ -13,7 +13,7 @@ def splice(op: Emitter, graph: ir.Graph, inputs: Mapping[str, ir.Value]) -> list
     """Copy a graph into the graph of an emitter, in the current scope.
 
     Every tensor keeps its name, behind the scope; subgraphs come along, and what they take from
-    outside follows.
+    outside follows. What a body takes from the graph around it is shared.
 
     Args:
         op: the emitter.
@@ -33,7 +33,7 @@ def splice(op: Emitter, graph: ir.Graph, inputs: Mapping[str, ir.Value]) -> list
         >>> y.name
         'net/b'
     """
-    copy = graph.clone()
+    copy = graph.clone(allow_outer_scope_values=True)
     outputs = list(copy.outputs)
     replaced = {value: inputs[str(value.name)] for value in copy.inputs}
     replaced.update({v: _constant(op, v) for v in copy.initializers.values()})

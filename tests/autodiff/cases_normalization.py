@@ -41,6 +41,18 @@ BATCH = [
         )
         for momentum in (0.0, 0.75)
     ),
+    *(
+        Case(
+            "BatchNormalization",
+            (normal(4, 3, 2, 2), *CHANNELS, *STATISTICS),
+            {"training_mode": 1, "momentum": 0.75},
+            3,
+            label=f"statistic-{target}-alone",
+            unwanted=(1, 2, 5 - target),
+            targets=(target,),
+        )
+        for target in (1, 2)
+    ),
     Case("BatchNormalization", (normal(4, 3, 2, 2), *CHANNELS, *STATISTICS), label="frozen"),
     Case("BatchNormalization", (normal(4, 3), *CHANNELS, *STATISTICS), label="frozen-vectors"),
 ]

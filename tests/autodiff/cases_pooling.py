@@ -69,4 +69,27 @@ NORMS = [
     ),
 ]
 
-CASES = [*NORMS, *SHARED, *AVERAGE, *GLOBAL]
+REGIONS = np.array(
+    [[0, 0.6, 0.2, 4.7, 3.3], [1, 2, 1, 2, 1], [1, -2.6, 3, 2.4, 9], [0, 9, 1, 11, 2]], np.float64
+)
+
+
+def regions(label: str, **attributes: object) -> Case:
+    return Case(
+        "MaxRoiPool",
+        (distinct(2, 3, 5, 6), REGIONS),
+        attributes,
+        label=label,
+        unwanted=(1,),
+        batch=(0, 1),
+        onnxruntime=False,
+        why="ONNX Runtime has MaxRoiPool of operator set 1 only",
+    )
+
+
+ROIS = [
+    regions("plain", pooled_shape=[2, 3]),
+    regions("scaled", pooled_shape=[3, 1], spatial_scale=0.6),
+]
+
+CASES = [*ROIS, *NORMS, *SHARED, *AVERAGE, *GLOBAL]

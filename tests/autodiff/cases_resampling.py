@@ -134,6 +134,12 @@ SAMPLING = [
     grid_sample("line", (6,), (4,)),
     roi_align("half"),
     roi_align("whole", coordinate_transformation_mode="output_half_pixel", spatial_scale=0.7),
+    roi_align("max", mode="max"),
+    roi_align("adaptive", sampling_ratio=0),
+    roi_align("adaptive-max", sampling_ratio=0, mode="max", spatial_scale=1.3),
+    roi_align(
+        "adaptive-whole", sampling_ratio=0, coordinate_transformation_mode="output_half_pixel"
+    ),
     deform_case("plain", (2, 2, 4, 5), (3, 2, 2, 2), (3, 4)),
     deform_case(
         "masked", (1, 2, 5, 5), (2, 2, 3, 2), (3, 3), True, True, strides=[2, 2], pads=[1, 0, 1, 1]

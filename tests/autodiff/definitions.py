@@ -5,7 +5,7 @@ wrongly; ConvTranspose fails for groups and ignores the sizes that `output_shape
 ask for; GlobalMaxPool is wrong in one dimension; Erf, GroupNormalization and
 MeanVarianceNormalization compute in float32; LpNormalization with p = 1 sums without absolute
 values; LRN leaves out the last channel; GlobalLpPool is not there; Scan takes no directions;
-GridSample rounds coordinates to float32.
+GridSample rounds coordinates to float32; GatherElements takes no axis longer than 64.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ class Erf(OpRun):
         return (np.vectorize(math.erf, otypes=[x.dtype])(x),)
 
 
+class GatherElements(OpRun):
+    def _run(self, x, indices, axis=None):
+        return (np.take_along_axis(x, indices, axis),)
+
+
 class GlobalMaxPool(OpRun):
     def _run(self, x):
         return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
@@ -44,7 +49,8 @@ class GlobalLpPool(OpRun):
 
 class LpNormalization(OpRun):
     def _run(self, x, axis=None, p=None):
-        return (x / (np.abs(x) ** p).sum(axis=axis, keepdims=True) ** (1 / p),)
+        norm = (np.abs(x) ** p).sum(axis=axis, keepdims=True) ** (1 / p)
+        return (x / np.where(norm == 0, 1, norm),)
 
 
 class MeanVarianceNormalization(OpRun):
@@ -69,7 +75,7 @@ class LRN(OpRun):
         for c in range(x.shape[1]):
             near = x[:, max(0, c - (size - 1) // 2) : c + size // 2 + 1]
             total[:, c] = (near**2).sum(axis=1)
-        return (x / (bias + alpha / size * total) ** beta,)
+        return (x / (bias + float(alpha) / size * total) ** beta,)
 
 
 class MaxPool(OpRun):
@@ -120,6 +126,29 @@ class MaxPool(OpRun):
         return len(self.onnx_node.output)
 
 
+class MaxRoiPool(OpRun):
+    """As in the implementation of Fast R-CNN, a loop over the bins."""
+
+    def _run(self, x, rois, pooled_shape=None, spatial_scale=None):
+        y = np.zeros((len(rois), x.shape[1], *pooled_shape), x.dtype)
+        for n, (picture, *corners) in enumerate(rois):
+            left, top, right, bottom = (
+                int(math.copysign(math.floor(abs(c) + 0.5), c))
+                for c in (corner * spatial_scale for corner in corners)
+            )
+            sides = [(top, bottom, x.shape[2]), (left, right, x.shape[3])]
+            for bins in np.ndindex(*pooled_shape):
+                ranges = []
+                for (first, last, size), at, count in zip(sides, bins, pooled_shape, strict=True):
+                    length = max(last - first + 1, 1) / count
+                    start, end = math.floor(at * length), math.ceil((at + 1) * length)
+                    ranges.append(slice(*(min(max(p + first, 0), size) for p in (start, end))))
+                held = x[(int(picture), slice(None), *ranges)]
+                if held.size > 0:
+                    y[(n, slice(None), *bins)] = held.max(axis=(1, 2))
+        return (y,)
+
+
 class ConvTranspose(OpRun):
     def _run(
         self,
@@ -151,6 +180,7 @@ class ConvTranspose(OpRun):
             output_shape = [size * s for size, s in zip(x.shape[2:], strides, strict=True)]
         if output_shape is not None:
             total = [max(f - o, 0) for f, o in zip(full, output_shape, strict=True)]
+            full = [max(f, o) for f, o in zip(full, output_shape, strict=True)]
             before, after = split_padding(total, auto_pad == "SAME_UPPER")
         inner, outer = x.shape[1] // group, w.shape[1]
         y = np.zeros((x.shape[0], group * outer, *full), x.dtype)
@@ -197,6 +227,7 @@ class GridSample(op_grid_sample.GridSample):
 
 
 CORRECTED = [
+    GatherElements,
     GridSample,
     Scan,
     Erf,
@@ -206,6 +237,7 @@ CORRECTED = [
     LRN,
     LpNormalization,
     MaxPool,
+    MaxRoiPool,
     MeanVarianceNormalization,
     ConvTranspose,
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -100,13 +100,15 @@ class Built:
         return run_onnxruntime(self.model, self.gradients, self.feeds)
 
 
-def run_reference(model: Any, names: Sequence[str], feeds: dict[str, np.ndarray]) -> Arrays:
-    """Run a model on the standard's evaluator, mended where it is wrong."""
-    return list(ReferenceEvaluator(model, new_ops=CORRECTED).run(list(names), feeds))
+def runner(model: Any, *, reference: bool) -> Callable[[Sequence[str], dict[str, Any]], Arrays]:
+    """A model ready to run many times: from names of outputs and feeds to arrays.
 
-
-def run_onnxruntime(model: Any, names: Sequence[str], feeds: dict[str, np.ndarray]) -> Arrays:
-    """Run a model on ONNX Runtime's CPU provider; unused inputs are left out."""
+    On the standard's evaluator, mended where it is wrong, or on ONNX Runtime's CPU provider, where
+    inputs that the model does not use are left out.
+    """
+    if reference:
+        evaluator = ReferenceEvaluator(model, new_ops=CORRECTED)
+        return lambda names, feeds: list(evaluator.run(list(names), feeds))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
@@ -114,7 +116,19 @@ def run_onnxruntime(model: Any, names: Sequence[str], feeds: dict[str, np.ndarra
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     used = {node.name for node in session.get_inputs()}
-    return list(session.run(list(names), {k: v for k, v in feeds.items() if k in used}))
+    return lambda names, feeds: list(
+        session.run(list(names), {k: v for k, v in feeds.items() if k in used})
+    )
+
+
+def run_reference(model: Any, names: Sequence[str], feeds: dict[str, np.ndarray]) -> Arrays:
+    """Run a model once on the standard's evaluator, mended where it is wrong."""
+    return runner(model, reference=True)(names, feeds)
+
+
+def run_onnxruntime(model: Any, names: Sequence[str], feeds: dict[str, np.ndarray]) -> Arrays:
+    """Run a model once on ONNX Runtime's CPU provider; unused inputs are left out."""
+    return runner(model, reference=False)(names, feeds)
 
 
 def cast(array: np.ndarray, dtype: str) -> np.ndarray:
@@ -122,8 +136,15 @@ def cast(array: np.ndarray, dtype: str) -> np.ndarray:
     return array.astype(dtype) if array.dtype == np.float64 else array
 
 
+Symbolic = bool | Literal["all"]
+"""Which axes have no known size: none, the first of the inputs in `Case.batch`, or all."""
+
+FILTERS = {"Conv": 1, "ConvTranspose": 1, "DeformConv": 1}
+"""Inputs that keep their shape when all axes are unknown: the size of a kernel is read there."""
+
+
 def emit(
-    op: Emitter, case: Case, dtype: str, *, symbolic: bool
+    op: Emitter, case: Case, dtype: str, *, symbolic: Symbolic
 ) -> tuple[list[Any], list[ir.Value]]:
     """Add the node; returns its inputs and outputs."""
     values: list[Any] = []
@@ -134,7 +155,9 @@ def emit(
             values.append(op.constant(cast(array, dtype), f"c{i}"))
         else:
             shape: list[Any] = list(array.shape)
-            if symbolic and i in case.batch and shape:
+            if symbolic == "all" and FILTERS.get(case.op_type) != i:
+                shape = [f"x{i}_{axis}" for axis in range(array.ndim)]
+            elif symbolic and i in case.batch and shape:
                 shape[0] = "batch"
             values.append(op.input(f"x{i}", cast(array, dtype).dtype.name, shape))
     made = op.emit(case.op_type, values, {**case.attributes, "_outputs": case.outputs})
@@ -154,7 +177,11 @@ def forward_values(case: Case, inputs: Sequence[np.ndarray | None]) -> Arrays:
 
 
 def differentiate(
-    case: Case, cotangents: dict[int, np.ndarray], wanted: Sequence[int], dtype: str, symbolic: bool
+    case: Case,
+    cotangents: dict[int, np.ndarray],
+    wanted: Sequence[int],
+    dtype: str,
+    symbolic: Symbolic,
 ) -> Built:
     """Build the node and its gradients."""
     op = Emitter()

@@ -11,21 +11,13 @@ import pytest
 from gradient_check import run_reference
 
 import seqonnx.autodiff.rules as rules
-from seqonnx.autodiff import backward, gradient, nondifferentiable, registry
+from seqonnx.autodiff import backward, gradient, nondifferentiable, refuse_blockers
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 
 X = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]])
 DY = np.array([[0.3, 1.0, -2.0], [1.5, 0.25, 4.0]])
-
-
-@pytest.fixture
-def own_registry(monkeypatch):
-    """A copy of the registry, so that a test may add to it."""
-    rules.load()
-    monkeypatch.setattr(registry, "_rules", dict(registry._rules))
-    monkeypatch.setattr(registry, "_nondifferentiable", dict(registry._nondifferentiable))
 
 
 def start() -> tuple[Emitter, ir.Value, ir.Value]:
@@ -131,6 +123,35 @@ def test_gradient_nodes_carry_the_scope_of_the_layer():
     assert [node.name for node in list(op.graph)[count:]] == ["grad/dense_1/Mul"]
 
 
+def scopes(op: Emitter, nodes: int) -> set[str]:
+    """Scopes of the nodes behind the first ones."""
+    return {str(node.name).rpartition("/")[0] for node in list(op.graph)[nodes:]}
+
+
+def test_gradients_of_gradients_are_numbered_not_nested():
+    op, value, dy = start()
+    with op.scope("block/dense"):
+        y = op.Mul(op.Exp(value), value)
+    for scope in ("grad/block/dense", "grad2/block/dense", "grad3/block/dense"):
+        count = len(list(op.graph))
+        (y,) = backward(op, [(y, dy)], [value])
+        assert scope in scopes(op, count)
+        assert all(len(name.split("/")) <= 3 for name in scopes(op, count))
+
+
+def test_rule_that_differentiates_on_its_way_stays_in_its_scope():
+    op, _, _ = start()
+    q, dy = (op.input(name, "float64", (1, 2, 3, 4)) for name in ("q", "dq"))
+    with op.scope("attention"):
+        y = op.Attention(q, q, q)
+    count = len(list(op.graph))
+    (dq,) = backward(op, [(y, dy)], [q])
+    assert scopes(op, count) == {"grad", "grad/attention"}  # `grad` sums up for the input
+    count = len(list(op.graph))
+    backward(op, [(dq, dy)], [q])
+    assert scopes(op, count) - {"grad", "grad2"} == {"grad2/attention"}
+
+
 def test_same_graph_gives_the_same_bytes():
     made = []
     for _ in range(2):
@@ -146,13 +167,27 @@ def test_missing_rule_names_operator_node_layer_weights_and_ways_out():
     y = custom(op, op.Exp(x), "base/twice")
     with pytest.raises(GradientError) as error:
         backward(op, [(y, dy)], [x])
-    text = str(error.value)
-    assert "operator Twice (domain 'com.example')" in text
-    assert "node 'base/twice/Twice'" in text
-    assert "layer 'base/twice'" in text
-    assert "blocks the gradient of ['x']" in text
-    assert "trainable = False" in text
-    assert '@seqonnx.autodiff.gradient("com.example", "Twice")' in text
+    assert str(error.value) == (
+        "This cannot be differentiated:\n"
+        "  operator Twice (domain 'com.example'), node 'base/twice/Twice', layer 'base/twice': no "
+        "gradient rule. It blocks the gradient of ['x'].\n"
+        "Either leave what is blocked out (of `wrt`, or of training with `layer.trainable = "
+        'False`), or register a rule with `@seqonnx.autodiff.gradient("com.example", "Twice")`.'
+    )
+
+
+def test_engine_and_forecast_say_the_same_of_a_missing_rule():
+    op, x, dy = start()
+    y = custom(op, op.Exp(x))
+    texts = []
+    for refuse in (
+        lambda: backward(op, [(y, dy)], [x]),
+        lambda: refuse_blockers(op.graph, [y], {x: "x"}),
+    ):
+        with pytest.raises(GradientError) as error:
+            refuse()
+        texts.append(str(error.value))
+    assert texts[0] == texts[1]
 
 
 def test_missing_rule_off_the_way_does_no_harm():

@@ -29,8 +29,11 @@ FAMILIES = (
     "fourier",
     "image",
     "sampled",
+    "regions",
+    "max_roi_pool",
     "quantization",
     "control_flow",
+    "sequences",
     "discrete",
 )
 

@@ -1,4 +1,4 @@
-"""Products with a constant matrix along one axis."""
+"""Products with a matrix along one axis."""
 
 from __future__ import annotations
 
@@ -44,3 +44,14 @@ def multiply_along(
     swap[axis], swap[last] = last, axis
     moved = op.MatMul(op.Transpose(value, perm=swap), np.ascontiguousarray(matrix.T))
     return shaped(op.Transpose(moved, perm=swap), made_sizes)
+
+
+def multiply_along_by(op: RuleEmitter, value: ir.Value, matrix: ir.Value, axis: int) -> ir.Value:
+    """Like `multiply_along`, for a matrix that the graph computes."""
+    last = rank(value) - 1
+    across = op.Transpose(matrix, perm=[1, 0])
+    if axis == last:
+        return op.MatMul(value, across)
+    swap = list(range(last + 1))
+    swap[axis], swap[last] = last, axis
+    return op.Transpose(op.MatMul(op.Transpose(value, perm=swap), across), perm=swap)

@@ -99,13 +99,15 @@ def _power_base(op: RuleEmitter, a: ir.Value, b: ir.Value, dy: ir.Value) -> ir.V
         return dy
     if number == 2:
         return op.Mul(dy, op.Add(a, a))
+    if number is not None and not 0 < number < 1:
+        return op.Mul(dy, op.Mul(op.Pow(a, number - 1.0), number))
     exponent = b if b.dtype == a.dtype else op.Cast(b, to=a.dtype)
-    slope = op.Mul(exponent, op.Pow(a, op.Sub(exponent, 1.0)))
-    if number is not None and number > 1:
-        return op.Mul(dy, slope)
     infinite = op.And(
         op.Equal(a, 0.0), op.And(op.Less(exponent, 1.0), op.Not(op.Less(exponent, 0.0)))
     )
+    # The infinite slope must not even be computed: its own derivative times 0 is NaN.
+    base = op.Where(infinite, 1.0, a)
+    slope = op.Mul(exponent, op.Pow(base, op.Sub(exponent, 1.0)))
     return op.Mul(dy, zero_where(op, infinite, slope))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import onnx_ir as ir
@@ -10,7 +11,8 @@ import onnx_ir as ir
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.definition import by_definition
-from seqonnx.autodiff.rules.reading import float_attribute, given, rank, static_sizes
+from seqonnx.autodiff.rules.lengths import Number, length_at, number
+from seqonnx.autodiff.rules.reading import float_attribute, given, rank
 from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at
 from seqonnx.errors import GradientError
 from seqonnx.graph import static_shape
@@ -28,7 +30,7 @@ def _attention(op: RuleEmitter, node: ir.Node, inputs: Values) -> Values:
     """All four outputs of the operator."""
     q, k, v = _heads(op, node, inputs)
     keys, values = _with_past(op, inputs, 4, k), _with_past(op, inputs, 5, v)
-    raw = _product(op, op.Mul(q, _scale(node, q)), op.Transpose(keys, perm=[0, 1, 3, 2]))
+    raw = _product(op, op.Mul(q, _scale(op, node, q)), op.Transpose(keys, perm=[0, 1, 3, 2]))
     cap = float_attribute(node, "softcap", 0.0)
     capped = raw if cap == 0.0 else op.Mul(op.Tanh(op.Div(raw, cap)), cap)
     masked, allowed = _masked(op, node, inputs, capped, keys)
@@ -56,10 +58,17 @@ def _heads(op: RuleEmitter, node: ir.Node, inputs: Values) -> list[ir.Value]:
             made.append(value)
             continue
         heads = node.attributes.get_int(f"{name}_num_heads", 1)
-        (width,) = static_sizes(node, value, [2])
-        folded = op.Reshape(value, [0, 0, heads, width // heads])
+        folded = _split_heads(op, value, heads)
         made.append(op.Transpose(folded, perm=[0, 2, 1, 3]))
     return made
+
+
+def _split_heads(op: RuleEmitter, x: ir.Value, heads: int) -> ir.Value:
+    """(batch, sequence, heads * size) as (batch, sequence, heads, size)."""
+    batch, time, width = static_shape(x)
+    size = width // heads if isinstance(width, int) else None
+    folded = op.Reshape(x, [0, 0, heads, -1 if size is None else size])
+    return shaped(folded, [batch, time, heads, size])
 
 
 def _with_past(op: RuleEmitter, inputs: Values, index: int, new: ir.Value) -> ir.Value:
@@ -68,22 +77,28 @@ def _with_past(op: RuleEmitter, inputs: Values, index: int, new: ir.Value) -> ir
     return new if past is None else op.Concat(past, new, axis=2)
 
 
-def _scale(node: ir.Node, q: ir.Value) -> float:
+def _scale(op: RuleEmitter, node: ir.Node, q: ir.Value) -> Number:
     """The given factor, or 1 / sqrt(head size)."""
     if "scale" in node.attributes:
         return float_attribute(node, "scale", 1.0)
-    return 1 / math.sqrt(static_sizes(node, q, [3])[0])
+    size = number(op, length_at(op, q, 3), q)
+    return op.Reciprocal(op.Sqrt(size)) if isinstance(size, ir.Value) else 1 / math.sqrt(size)
 
 
 def _product(op: RuleEmitter, left: ir.Value, right: ir.Value) -> ir.Value:
     """Head by head; where `right` has fewer heads, each serves a group of those of `left`."""
     many, few = static_shape(left)[1], static_shape(right)[1]
-    if many == few or not isinstance(many, int) or not isinstance(few, int):
+    if many == few and many is not None:
         return op.MatMul(left, right)
     rows = op.Shape(left, start=2)
-    shape = op.Concat([0, few, many // few], rows, axis=0)
-    grouped = op.MatMul(op.Reshape(left, shape), op.Unsqueeze(right, [2]))
-    made = op.Reshape(grouped, op.Concat([0, many], op.Shape(grouped, start=3), axis=0))
+    heads: list[int] | ir.Value
+    if isinstance(many, int) and isinstance(few, int):
+        heads, split = [many], op.Concat([0, few, many // few], rows, axis=0)
+    else:
+        heads, groups = size_at(op, left, 1), size_at(op, right, 1)
+        split = op.Concat([0], groups, op.Div(heads, groups), rows, axis=0)
+    grouped = op.MatMul(op.Reshape(left, split), op.Unsqueeze(right, [2]))
+    made = op.Reshape(grouped, op.Concat([0], heads, op.Shape(grouped, start=3), axis=0))
     return shaped(made, [*static_shape(left)[:3], static_shape(right)[3]])
 
 
@@ -131,15 +146,14 @@ def _rotated(op: RuleEmitter, node: ir.Node, inputs: Values) -> ir.Value:
     flat, head_axis = rank(x) == 3, 1
     if flat:
         heads, head_axis = node.attributes.get_int("num_heads", 1), 2
-        (width,) = static_sizes(node, x, [2])
-        x = op.Reshape(x, [0, 0, heads, width // heads])
+        x = _split_heads(op, x, heads)
     cos, sin = op.Unsqueeze(cos, [head_axis]), op.Unsqueeze(sin, [head_axis])
-    size = static_sizes(node, x, [3])[0]
-    turned = node.attributes.get_int("rotary_embedding_dim", 0) or size
-    pairs = op.Slice(x, [0], [turned], [3]) if turned < size else x
+    some = node.attributes.get_int("rotary_embedding_dim", 0)
+    part = some > 0 and static_shape(x)[3] != some
+    pairs = op.Slice(x, [0], [some], [3]) if part else x
     interleaved = node.attributes.get_int("interleaved", 0) == 1
     if interleaved:
-        first, second = (op.Slice(pairs, [i], [turned], [3], [2]) for i in (0, 1))
+        first, second = (op.Slice(pairs, [i], [sys.maxsize], [3], [2]) for i in (0, 1))
     else:
         first, second = op.Split(pairs, num_outputs=2, axis=3, _outputs=2)
     real = op.Sub(op.Mul(cos, first), op.Mul(sin, second))
@@ -147,8 +161,8 @@ def _rotated(op: RuleEmitter, node: ir.Node, inputs: Values) -> ir.Value:
     parts = [real, imaginary]
     if interleaved:
         joined = op.Concat(*[op.Unsqueeze(part, [4]) for part in parts], axis=4)
-        parts = [op.Reshape(joined, [0, 0, 0, turned])]
-    if turned < size:
-        parts.append(op.Slice(x, [turned], [size], [3]))
+        parts = [op.Reshape(joined, [0, 0, 0, -1])]
+    if part:
+        parts.append(op.Slice(x, [some], [sys.maxsize], [3]))
     y = parts[0] if len(parts) == 1 else op.Concat(*parts, axis=3)
     return reshape_like(op, y, given(node, 0)) if flat else y

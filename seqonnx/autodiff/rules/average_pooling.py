@@ -11,10 +11,12 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.along import multiply_along_by
 from seqonnx.autodiff.rules.masks import sign, zero_where
-from seqonnx.autodiff.rules.reading import given, rank, static_sizes
+from seqonnx.autodiff.rules.reading import given, rank
 from seqonnx.autodiff.rules.sizes import shaped, spread
-from seqonnx.autodiff.rules.window import Window, enlarge, window_of
+from seqonnx.autodiff.rules.window import Window, enlarge, explicit_window, window_of
+from seqonnx.autodiff.rules.window_matrix import window_matrix
 from seqonnx.graph import static_shape
 
 
@@ -23,17 +25,47 @@ def average_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """Divide by the number of elements of each window, then spread over it."""
     x = given(node, 0)
     kernel = tuple(node.attributes.get_ints("kernel_shape", ()))
-    window = window_of(node, kernel, x, node.outputs[0])
-    axes = list(range(2, rank(x)))
-    large = static_sizes(node, x, axes)
-    small = static_sizes(node, node.outputs[0], axes)
     padding_counts = node.attributes.get_int("count_include_pad", 0) == 1
+    sizes = _known_sizes(node)
+    if sizes is None:
+        return shaped(_spread_by_matrix(op, node, dy, kernel, padding_counts), x.shape)
+    window = window_of(node, kernel, x, node.outputs[0])
+    large, small = sizes
     counts = _counts(window, large, padding_counts=padding_counts)
     if window.tiles:
         share = op.Mul(dy, 1.0 / math.prod(kernel))
         return shaped(enlarge(op, share, window), x.shape)
     share = op.Mul(dy, (1.0 / counts).astype(_dtype(x)))
     return shaped(_multiply(op, share, window, large, small), x.shape)
+
+
+def _known_sizes(node: ir.Node) -> tuple[list[int], list[int]] | None:
+    """Spatial sizes of input and output if all are known."""
+    shapes = [static_shape(value)[2:] for value in (given(node, 0), node.outputs[0])]
+    known = [[size for size in shape if isinstance(size, int)] for shape in shapes]
+    whole = all(len(k) == len(shape) for k, shape in zip(known, shapes, strict=True))
+    return (known[0], known[1]) if whole else None
+
+
+def _spread_by_matrix(
+    op: RuleEmitter,
+    node: ir.Node,
+    value: ir.Value,
+    kernel: tuple[int, ...],
+    padding_counts: bool | None,
+) -> ir.Value:
+    """Spread over windows whose number only a run knows.
+
+    Divided by the number of elements, with or without padding, or (None) as it is.
+    """
+    window = explicit_window(node, kernel, given(node, 0), node.outputs[0])
+    for axis in range(len(kernel)):
+        matrix, taps = window_matrix(op, node, window, axis)
+        if padding_counts is not None:
+            count = taps if padding_counts else op.ReduceSum(matrix, [0], keepdims=0)
+            matrix = op.Div(matrix, count)
+        value = multiply_along_by(op, value, matrix, 2 + axis)
+    return value
 
 
 def _dtype(value: ir.Value) -> np.dtype[np.generic]:
@@ -94,12 +126,12 @@ def global_lp_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 def lp_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """The p-norm over each window."""
     x = given(node, 0)
-    window = window_of(
-        node, tuple(node.attributes.get_ints("kernel_shape", ())), x, node.outputs[0]
-    )
-    large = static_sizes(node, x, window.axes)
-    small = static_sizes(node, node.outputs[0], window.axes)
-    share = _multiply(op, _shared_norm(op, node, dy), window, large, small)
+    kernel, sizes = tuple(node.attributes.get_ints("kernel_shape", ())), _known_sizes(node)
+    norm = _shared_norm(op, node, dy)
+    if sizes is None:
+        share = _spread_by_matrix(op, node, norm, kernel, None)
+    else:
+        share = _multiply(op, norm, window_of(node, kernel, x, node.outputs[0]), *sizes)
     return shaped(op.Mul(_power_slope(op, node), share), x.shape)
 
 

@@ -85,7 +85,7 @@ def _through_statistics(
     mean, _ = _statistics(op, node)
     share = op.Mul(_share(op, x, mean), weight)
     centred = op.Sub(x, per_channel(op, mean, x))
-    slope = op.Mul(share, 0.0) if dvar is None else op.Mul(op.Mul(dvar, share), 2.0)
+    slope = op.Mul(mean, 0.0) if dvar is None else op.Mul(op.Mul(dvar, share), 2.0)
     made = op.Mul(centred, per_channel(op, slope, x))
     if dmean is None:
         return made

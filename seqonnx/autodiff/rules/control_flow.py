@@ -8,6 +8,7 @@ states must keep their shape.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import NoneType
 
 import numpy as np
 import onnx_ir as ir
@@ -19,6 +20,7 @@ from seqonnx.autodiff.rules.reading import given
 from seqonnx.autodiff.rules.scan_body import qualify
 from seqonnx.autodiff.rules.sizes import fill_like
 from seqonnx.autodiff.sources import FLOATS, sources_of
+from seqonnx.errors import GradientError
 from seqonnx.graph import OPSET, Emitter, dtype_name, static_shape
 
 _Wanted = list[tuple[int, ir.Value]]
@@ -139,6 +141,13 @@ def _also_output(body: ir.Graph, value: ir.Value, prefix: str) -> None:
 def loop(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradients:
     """A Scan from the last iteration to the first."""
     count = len(node.inputs) - 2
+    for value in node.inputs[2:]:
+        if value is not None and not isinstance(value.type, ir.TensorType | NoneType):
+            raise GradientError(
+                f"The gradient of Loop (node '{node.name}') needs states that are tensors. "
+                f"Received: '{value.name}' of type {value.type}. Collect results as scan outputs "
+                f"of the Loop instead of inserting them into a sequence."
+            )
     body = _body(node, "body")
     prefix = op.emitter.unique_name("states")
     for value in [body.inputs[0], *list(body.inputs)[2:]]:

@@ -9,11 +9,13 @@ import onnx_ir as ir
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.channels import channel_sum
+from seqonnx.autodiff.rules.definition import by_definition
 from seqonnx.autodiff.rules.reading import given, rank, static_sizes
 from seqonnx.autodiff.rules.shared_windows import both_gradients, shares_windows
-from seqonnx.autodiff.rules.sizes import shaped
+from seqonnx.autodiff.rules.sizes import shaped, size_at
 from seqonnx.autodiff.rules.weight_gradient import FEW_CHANNELS, weight_gradient
-from seqonnx.autodiff.rules.window import Window, window_of
+from seqonnx.autodiff.rules.window import Window, explicit_window, same_padding, window_of
+from seqonnx.autodiff.rules.window_matrix import padding_along
 from seqonnx.graph import Dim, static_shape
 
 _WIDE = 5
@@ -25,6 +27,9 @@ def conv(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """Input: the transposed convolution. Weights: a product over batch and space. Bias: a sum."""
     x, w = given(node, 0), given(node, 1)
     group = node.attributes.get_int("group", 1)
+    bare = explicit_window(node, _kernel(node, w), x, node.outputs[0])
+    if bare.rest is None and same_padding(node) is not None:
+        return by_definition(op, node, [dy], lambda ins: [_of_padded(op, node, bare, ins)])
     window = window_of(node, _kernel(node, w), x, node.outputs[0])
     db = channel_sum(op, dy) if op.needs(2) else None
     if op.needs(0) and op.needs(1) and shares_windows(op, x, dy, window, group):
@@ -60,6 +65,27 @@ def conv_transpose(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     return [dx, dw, channel_sum(op, dy) if op.needs(2) else None][: len(node.inputs)]
 
 
+def _of_padded(
+    op: RuleEmitter, node: ir.Node, bare: Window, inputs: list[ir.Value | None]
+) -> ir.Value:
+    """A convolution of "SAME_..." as padding, whose size a run knows, and a convolution."""
+    ends: list[list[ir.Value | int]] = [[], []]
+    for axis in range(len(bare.kernel)):
+        sizes = [size_at(op, value, 2 + axis) for value in (given(node, 0), node.outputs[0])]
+        both = padding_along(op, node, bare, axis, (sizes[0], sizes[1]))
+        for end, pad in zip(ends, both, strict=True):
+            end.append(pad)
+    pads = op.Concat([0, 0], *ends[0], [0, 0], *ends[1], axis=0)
+    padded = shaped(
+        op.Pad(inputs[0], pads), [*static_shape(given(node, 0))[:2], *[None] * len(bare.kernel)]
+    )
+    attributes = {"strides": bare.strides, "dilations": bare.dilations}
+    made: ir.Value = op.Conv(
+        padded, *inputs[1:], group=node.attributes.get_int("group", 1), **attributes
+    )
+    return made
+
+
 def _kernel(node: ir.Node, w: ir.Value) -> tuple[int, ...]:
     return tuple(static_sizes(node, w, list(range(2, rank(w)))))
 
@@ -68,16 +94,22 @@ def _transposed_window(
     node: ir.Node, kernel: tuple[int, ...], large: ir.Value, small: ir.Value
 ) -> Window:
     """The window of a ConvTranspose, whose pads may follow from the size of its output."""
-    window = window_of(node, kernel, large, small)
     auto = node.attributes.get_string("auto_pad", "NOTSET")
     fixed = node.attributes.get_ints("output_shape", None)
     if fixed is None and auto not in ("SAME_UPPER", "SAME_LOWER"):
-        return window
+        return window_of(node, kernel, large, small)
+    window = replace(
+        explicit_window(node, kernel, large, small),
+        before=(0,) * len(kernel),
+        after=(0,) * len(kernel),
+    )
     extra = node.attributes.get_ints("output_padding", None) or (0,) * len(kernel)
-    rest = replace(window, before=(0,) * len(kernel), after=(0,) * len(kernel)).rest
-    static_sizes(node, large, window.axes)
-    static_sizes(node, small, window.axes)
-    total = [max(e - r, 0) for e, r in zip(extra, rest or (), strict=True)]
+    if fixed is None:  # the output is `strides` times as large as the input
+        rest = tuple(s - e for s, e in zip(window.strides, window.extent, strict=True))
+    else:
+        static_sizes(node, small, window.axes)
+        rest = window.rest or ()
+    total = [max(e - r, 0) for e, r in zip(extra, rest, strict=True)]
     half = tuple(t // 2 for t in total)
     other = tuple(t - h for t, h in zip(total, half, strict=True))
     before, after = (half, other) if auto == "SAME_UPPER" else (other, half)
@@ -122,21 +154,19 @@ def _transposed_convolution(
 ) -> ir.Value:
     """ConvTranspose; what lies behind the last window had no influence and gets zeros."""
     rest = window.rest
+    # Of unknown sizes the most that can lie behind the last window, and the padding, are cut off.
+    most, zeros = tuple(s - 1 for s in window.strides), (0,) * len(window.kernel)
     made = op.ConvTranspose(
         dy,
         w,
         kernel_shape=window.kernel,
         strides=window.strides,
         dilations=window.dilations,
-        pads=window.before + window.after,
-        output_padding=rest or (0,) * len(window.kernel),
+        pads=window.before + (zeros if rest is None else window.after),
+        output_padding=most if rest is None else rest,
         group=group,
     )
-    if rest is not None:
-        return made
-    missing = op.Sub(op.Shape(x, start=2), op.Shape(made, start=2))
-    zeros = [0] * (len(window.kernel) + 4)
-    return op.Pad(made, op.Concat(zeros, missing, axis=0))
+    return made if rest is not None else op.Slice(made, zeros, op.Shape(x, start=2), window.axes)
 
 
 def _convolution(op: RuleEmitter, x: ir.Value, w: ir.Value, window: Window, group: int) -> ir.Value:

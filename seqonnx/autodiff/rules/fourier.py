@@ -8,8 +8,10 @@ import onnx_ir as ir
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.definition import by_definition
-from seqonnx.autodiff.rules.reading import given, input_at, rank, required_ints, static_sizes
-from seqonnx.autodiff.rules.sizes import shaped, zero_pad
+from seqonnx.autodiff.rules.lengths import Length, length_at, number, numbered
+from seqonnx.autodiff.rules.reading import constant_ints, given, input_at, rank, required_ints
+from seqonnx.autodiff.rules.sizes import shaped, size_at, zero_pad
+from seqonnx.graph import static_shape
 
 
 @gradient("", "DFT")
@@ -18,46 +20,64 @@ def dft(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     x = given(node, 0)
     axis = -2 if input_at(node, 2) is None else required_ints(node, 2, "axis")[0]
     axis %= rank(x)
-    size, parts = static_sizes(node, x, [axis, rank(x) - 1])
+    size = length_at(op, x, axis)
     inverse = node.attributes.get_int("inverse", 0) == 1
     onesided = node.attributes.get_int("onesided", 0) == 1
-    length = 2 * (size - 1) if inverse and onesided else size
+    length = _twice_less_one(op, size) if inverse and onesided else size
     if input_at(node, 1) is not None:
-        (length,) = required_ints(node, 1, "dft_length")
+        length = _number_of(op, given(node, 1))
     if inverse and onesided:
         found = _of_real_inverse(op, dy, length, axis)
+        found = _fit(op, found, _half(op, length), size, axis)
     else:
         if onesided:
-            dy = zero_pad(op, dy, [0], [length - length // 2 - 1], [axis])
+            dy = _fit(op, dy, _half(op, length), length, axis)
         found = op.DFT(dy, None, np.array(axis), inverse=int(not inverse))
-        found = op.Mul(found, 1.0 / length if inverse else float(length))
-    made = found.shape[axis] if found.shape is not None else None
-    made = made if isinstance(made, int) else length
-    found = _fit(op, found, made, size, axis)
-    if parts == 1:
-        found = op.Slice(found, [0], [1], [rank(x) - 1])
+        factor = number(op, length, dy)
+        found = op.Div(found, factor) if inverse else op.Mul(found, factor)
+        found = found if length is size else _fit(op, found, length, size, axis)
+    if static_shape(x)[-1] != 2:
+        found = op.Slice(found, [0], size_at(op, x, rank(x) - 1), [rank(x) - 1])
     return [shaped(found, x.shape)]
 
 
-def _of_real_inverse(op: RuleEmitter, dy: ir.Value, length: int, axis: int) -> ir.Value:
+def _number_of(op: RuleEmitter, value: ir.Value) -> Length:
+    """An integer that the node is given, known or not."""
+    known = constant_ints(value)
+    return op.Reshape(value, np.zeros(0, np.int64)) if known is None else known[0]
+
+
+def _of_real_inverse(op: RuleEmitter, dy: ir.Value, length: Length, axis: int) -> ir.Value:
     """A real signal's spectrum; what stands for two frequencies counts twice."""
-    count = length // 2 + 1
     spectrum = op.DFT(dy, None, np.array(axis), onesided=1)
-    weights = np.full(count, 2.0 / length)
-    weights[0] = 1.0 / length
-    if length % 2 == 0:
-        weights[-1] = 1.0 / length
-    shape = [1] * rank(dy)
-    shape[axis] = count
-    dtype = np.float32 if dy.dtype is None else dy.dtype.numpy()
-    return op.Mul(spectrum, weights.reshape(shape).astype(dtype))
+    place = numbered(op, _half(op, length))
+    alone = op.Or(op.Equal(place, 0), op.Equal(op.Mul(place, 2), length))
+    times = op.Cast(op.Where(alone, 1.0, 2.0), to=dy.dtype)
+    weights = op.Div(times, number(op, length, dy))
+    return op.Mul(spectrum, op.Unsqueeze(weights, [i for i in range(rank(dy)) if i != axis]))
 
 
-def _fit(op: RuleEmitter, value: ir.Value, have: int, want: int, axis: int) -> ir.Value:
+def _twice_less_one(op: RuleEmitter, size: Length) -> Length:
+    """The length of a real signal with so many frequencies, if it is even."""
+    return 2 * (size - 1) if isinstance(size, int) else op.Mul(op.Sub(size, 1), 2)
+
+
+def _half(op: RuleEmitter, length: Length) -> Length:
+    """The number of frequencies of a real signal."""
+    return length // 2 + 1 if isinstance(length, int) else op.Add(op.Div(length, 2), 1)
+
+
+def _fit(op: RuleEmitter, value: ir.Value, have: Length, want: Length, axis: int) -> ir.Value:
     """Cut what was padded, or fill with zeros what was left out."""
-    if have > want:
-        return op.Slice(value, [0], [want], [axis])
-    return zero_pad(op, value, [0], [want - have], [axis]) if have < want else value
+    if isinstance(have, int) and isinstance(want, int):
+        if have > want:
+            return op.Slice(value, [0], [want], [axis])
+        return zero_pad(op, value, [0], [want - have], [axis]) if have < want else value
+    missing = op.Reshape(op.Max(op.Sub(want, have), 0), [1])
+    behind = [0] * (rank(value) - 1 - axis)
+    pads = [[0] * (rank(value) + axis), missing, behind]
+    filled = op.Pad(value, op.Concat(*[part for part in pads if part != []], axis=0))
+    return op.Slice(filled, [0], op.Reshape(want, [1]), [axis])
 
 
 @gradient("", "STFT")
@@ -69,16 +89,22 @@ def stft(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 def _frames(op: RuleEmitter, node: ir.Node, inputs: list[ir.Value | None]) -> ir.Value:
     """The operator's output."""
     signal, window = inputs[0], inputs[2] if len(inputs) > 2 else None
-    size, parts = static_sizes(node, given(node, 0), [1, 2])
+    size, parts = length_at(op, given(node, 0), 1), static_shape(given(node, 0))[2]
     (step,) = required_ints(node, 1, "frame_step")
     if input_at(node, 3) is not None:
-        (length,) = required_ints(node, 3, "frame_length")
+        length = _number_of(op, given(node, 3))
     else:
-        length = size if window is None else static_sizes(node, window, [0])[0]
-    count = (size - length) // step + 1
-    places = np.arange(count)[:, None] * step + np.arange(length)
-    frames = op.Gather(signal, places, axis=1)
+        length = size if window is None else length_at(op, given(node, 2), 0)
+    if isinstance(size, int) and isinstance(length, int):
+        count: Length = (size - length) // step + 1
+    else:
+        count = op.Add(op.Div(op.Sub(size, length), step), 1)
+    starts = op.Unsqueeze(op.Mul(numbered(op, count), step), [1])
+    frames = op.Gather(signal, op.Add(starts, numbered(op, length)), axis=1)
     if window is not None:
         frames = op.Mul(frames, op.Unsqueeze(window, [1]))
-    onesided = node.attributes.get_int("onesided", 1) if parts == 1 else 0
-    return op.DFT(frames, None, np.array(2), onesided=onesided)
+    onesided = node.attributes.get_int("onesided", 1)
+    if parts is None or isinstance(parts, str):
+        whole = op.DFT(frames, None, np.array(2))
+        return op.Slice(whole, [0], size_at(op, node.outputs[0], 2), [2])
+    return op.DFT(frames, None, np.array(2), onesided=onesided if parts == 1 else 0)

@@ -10,8 +10,9 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.lengths import length_at, numbered
 from seqonnx.autodiff.rules.reading import constant_ints, given, rank, required_ints, static_sizes
-from seqonnx.autodiff.rules.sizes import shaped, zero_pad
+from seqonnx.autodiff.rules.sizes import shaped, size_at, zero_pad
 from seqonnx.graph import static_shape
 
 
@@ -22,16 +23,31 @@ def center_crop_pad(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     axes = [a % rank(x) for a in node.attributes.get_ints("axes", range(rank(x)))]
     sizes = static_shape(x)
     for axis, target in zip(axes, _targets(node, axes), strict=True):
-        if target is not None and target == sizes[axis]:
+        size = sizes[axis]
+        if target is not None and target == size:
             continue
-        (size,) = static_sizes(node, x, [axis])
-        new = target if isinstance(target, int) else static_sizes(node, node.outputs[0], [axis])[0]
-        first = abs(size - new) // 2
-        if size > new:
-            dy = zero_pad(op, dy, [first], [size - new - first], [axis])
+        if not isinstance(size, int) or not isinstance(target, int):
+            dy = _undo_crop_pad(op, dy, x, axis)
+            continue
+        first = abs(size - target) // 2
+        if size > target:
+            dy = zero_pad(op, dy, [first], [size - target - first], [axis])
         else:
             dy = op.Slice(dy, [first], [first + size], [axis])
     return [shaped(dy, x.shape)]
+
+
+def _undo_crop_pad(op: RuleEmitter, dy: ir.Value, x: ir.Value, axis: int) -> ir.Value:
+    """Of unknown sizes: fill up with zeros as if cropped, then cut as if padded."""
+    size, new = size_at(op, x, axis), size_at(op, dy, axis)
+    cropped, padded = (op.Max(op.Sub(*pair), 0) for pair in ((size, new), (new, size)))
+    before = op.Div(cropped, 2)
+    # For all axes: see `zero_pad`.
+    zeros = [[0] * count for count in (axis, rank(x) - 1, rank(x) - 1 - axis)]
+    pads = [zeros[0], before, zeros[1], op.Sub(cropped, before), zeros[2]]
+    filled = op.Pad(dy, op.Concat(*[part for part in pads if part != []], axis=0))
+    start = op.Div(padded, 2)
+    return op.Slice(filled, start, op.Add(start, size), [axis])
 
 
 def _targets(node: ir.Node, axes: list[int]) -> list[int | str | None]:
@@ -65,19 +81,16 @@ def col2im(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     taken = math.prod(block)
     pixels = op.Reshape(padded, [0, 0, math.prod(sizes)])
     windows = op.Gather(pixels, place.reshape(taken, -1), axis=2)
-    channels = static_sizes(node, given(node, 0), [1])[0]
-    columns = op.Reshape(windows, [0, channels, place.size // taken])
+    columns = op.Reshape(windows, [0, -1, place.size // taken])
     return shaped(columns, given(node, 0).shape), None, None
 
 
 @gradient("", "AffineGrid")
 def affine_grid(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """grid = theta (x, y, 1): the sum of dgrid (x, y, 1)^T over the points."""
-    count = static_sizes(node, given(node, 0), [1])[0]
-    size = constant_ints(given(node, 1))
-    spatial = (
-        static_sizes(node, node.outputs[0], list(range(1, 1 + count))) if size is None else size[2:]
-    )
+    size, made = constant_ints(given(node, 1)), node.outputs[0]
+    count = rank(made) - 2 if size is None else len(size) - 2
+    spatial = static_sizes(node, made, list(range(1, 1 + count))) if size is None else size[2:]
     corners = node.attributes.get_int("align_corners", 0) == 1
     points = _points(spatial, corners=corners)
     dtype = np.float32 if dy.dtype is None else dy.dtype.numpy()
@@ -106,15 +119,29 @@ def det(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """
     x = given(node, 0)
     lead = rank(x) - 2
-    (size,) = static_sizes(node, x, [lead])
+    size = static_shape(x)[lead]
     dy = op.Unsqueeze(dy, [lead, lead + 1])
     if size == 1:
         return dy
-    others = np.array([[j for j in range(size) if j != i] for i in range(size)])
+    others, signs = _cofactors(op, x, lead)
     rows = op.Gather(x, others, axis=lead)
     both = op.Gather(rows, others, axis=lead + 2)
     axes = list(range(lead))
     minors = op.Transpose(both, perm=[*axes, lead, lead + 2, lead + 1, lead + 3])
-    dtype = np.float32 if x.dtype is None else x.dtype.numpy()
-    signs = (-1.0) ** np.add.outer(np.arange(size), np.arange(size))
-    return shaped(op.Mul(op.Mul(op.Det(minors), signs.astype(dtype)), dy), x.shape)
+    found = op.Mul(op.Mul(op.Det(minors), op.Cast(signs, to=x.dtype)), dy)
+    return shaped(found, x.shape)
+
+
+def _cofactors(op: RuleEmitter, x: ir.Value, axis: int) -> tuple[ir.Value, ir.Value]:
+    """For each row the numbers of the others, and the signs of the minors."""
+    size = length_at(op, x, axis)
+    if isinstance(size, int):
+        others = [[j for j in range(size) if j != i] for i in range(size)]
+        signs = 1 - 2 * (np.add.outer(np.arange(size), np.arange(size)) % 2)
+        return op.constant(np.array(others)), op.constant(signs)
+    numbers = numbered(op, size)
+    down = op.Unsqueeze(numbers, [1])
+    first = op.Slice(numbers, [0], [-1], [0])
+    behind = op.Cast(op.GreaterOrEqual(first, down), to=ir.DataType.INT64)
+    odd = op.Mod(op.Add(numbers, down), 2)
+    return op.Add(first, behind), op.Sub(1, op.Mul(odd, 2))

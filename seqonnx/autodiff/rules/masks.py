@@ -22,9 +22,15 @@ def positive(op: RuleEmitter, x: ir.Value) -> ir.Value:
 
 
 def sign(op: RuleEmitter, x: ir.Value) -> ir.Value:
-    """-1, 0 or 1; for float32 by clipping, since ONNX Runtime's Sign is scalar code."""
+    """-1, 0 or 1; for float32 as two steps, since ONNX Runtime's Sign is scalar code.
+
+    One for x > 0, one for x >= 0: at 0 both are on their flat parts, so that the second order has
+    no slope of 3e38 there.
+    """
     if x.dtype == ir.DataType.FLOAT:
-        return op.Clip(op.Mul(x, STEEP), -1.0, 1.0)
+        above = op.HardSigmoid(x, alpha=STEEP, beta=0.0)
+        not_below = op.HardSigmoid(x, alpha=STEEP, beta=1.0)
+        return op.Sub(op.Add(above, not_below), 1.0)
     return op.Sign(x)
 
 
@@ -36,6 +42,11 @@ def equal(op: RuleEmitter, a: ir.Value, b: ir.Value) -> ir.Value:
 def zero_where(op: RuleEmitter, condition: ir.Value, value: ir.Value) -> ir.Value:
     """`value`, but 0 where `condition` holds, whatever stands there (infinity, NaN)."""
     return op.Where(condition, 0.0, value)
+
+
+def lowest(value: ir.Value) -> float:
+    """A number below all others that still is a number of the type of `value`."""
+    return -65504.0 if value.dtype == ir.DataType.FLOAT16 else -3e38
 
 
 def is_relu(x: ir.Value) -> bool:

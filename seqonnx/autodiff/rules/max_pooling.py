@@ -13,7 +13,7 @@ from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.masks import equal, is_relu, note_masked, positive
 from seqonnx.autodiff.rules.reading import given
 from seqonnx.autodiff.rules.sizes import fill_like, reshape_like, shaped, zero_pad
-from seqonnx.autodiff.rules.window import Window, enlarge, window_of
+from seqonnx.autodiff.rules.window import Window, enlarge, explicit_window, window_of
 from seqonnx.graph import static_shape
 
 _CONTINUOUS = frozenset(
@@ -39,7 +39,9 @@ def max_pool(
         return None
     x = given(node, 0)
     kernel = tuple(node.attributes.get_ints("kernel_shape", ()))
-    window = window_of(node, kernel, x, node.outputs[0])
+    window = explicit_window(node, kernel, x, node.outputs[0])
+    if window.rest is not None:
+        window = window_of(node, kernel, x, node.outputs[0])
     if not window.tiles:
         return _by_indices(op, node, dy)
     producer, channels = x.producer(), static_shape(x)[1]

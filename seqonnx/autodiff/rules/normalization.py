@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_over
@@ -16,8 +17,8 @@ from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.channels import channel_sum, per_channel
 from seqonnx.autodiff.rules.masks import sign, zero_where
-from seqonnx.autodiff.rules.reading import float_attribute, given, rank, static_sizes
-from seqonnx.autodiff.rules.sizes import reshape_like, shaped, spread
+from seqonnx.autodiff.rules.reading import float_attribute, given, rank
+from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at, spread
 from seqonnx.graph import static_shape
 
 
@@ -78,8 +79,10 @@ def _through_statistics(
     axes: list[int],
 ) -> ir.Value | None:
     """Add what arrives at the outputs mean (1 / n) and 1 / deviation (-h i^2 / n)."""
-    (normal, inv), (dx, dmean, dinv) = forward, grads
+    (normal, inv), dx = forward, grads[0]
     share = _share(op, x, axes)
+    # The standard gives the statistics of half precision in float32.
+    dmean, dinv = (_typed(op, grad, x) for grad in grads[1:])
     if dmean is not None:
         part = spread(op, op.Mul(dmean, share), x)
         dx = part if dx is None else op.Add(dx, part)
@@ -87,6 +90,10 @@ def _through_statistics(
         part = op.Mul(normal, op.Neg(op.Mul(op.Mul(dinv, share), op.Mul(inv, inv))))
         dx = part if dx is None else op.Add(dx, part)
     return dx
+
+
+def _typed(op: RuleEmitter, grad: ir.Value | None, x: ir.Value) -> ir.Value | None:
+    return grad if grad is None or grad.dtype == x.dtype else op.Cast(grad, to=x.dtype)
 
 
 def _share(op: RuleEmitter, x: ir.Value, axes: list[int]) -> ir.Value | float:
@@ -128,7 +135,8 @@ def rms_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients
 @gradient("", "MeanVarianceNormalization")
 def mean_variance_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """Without parameters; the deviation has 1e-9 added to it."""
-    x, y = given(node, 0), node.outputs[0]
+    x = given(node, 0)
+    y = shaped(node.outputs[0], x.shape)
     axes = list(node.attributes.get_ints("axes", (0, 2, 3)))
     centred = op.Sub(x, op.ReduceMean(x, axes))
     deviation = op.Sqrt(op.ReduceMean(op.Mul(centred, centred), axes))
@@ -174,19 +182,34 @@ def lp_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 def local_response(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """y = x s^-beta with s = bias + alpha / size * (sum of squares over nearby channels)."""
     x, y = given(node, 0), node.outputs[0]
-    (channels,) = static_sizes(node, x, [1])
     size = node.attributes.get_int("size", 1)
     alpha = float_attribute(node, "alpha", 1e-4) / size
     beta = float_attribute(node, "beta", 0.75)
-    distance = np.subtract.outer(np.arange(channels), np.arange(channels))
-    near = ((distance <= (size - 1) // 2) & (-distance <= size // 2)).astype(_dtype(x))
+    near, across = _near(op, x, size)
     squares = op.MatMul(near, op.Reshape(op.Mul(x, x), [0, 0, -1]))
     s = op.Add(op.Mul(squares, alpha), float_attribute(node, "bias", 1.0))
     s = reshape_like(op, s, x)
     pulled = op.Reshape(op.Div(op.Mul(dy, y), s), [0, 0, -1])
-    pulled = reshape_like(op, op.MatMul(np.ascontiguousarray(near.T), pulled), x)
+    pulled = reshape_like(op, op.MatMul(across, pulled), x)
     direct = op.Mul(dy, op.Pow(s, -beta))
     return op.Sub(direct, op.Mul(op.Mul(x, pulled), 2.0 * alpha * beta))
+
+
+_Matrix = ir.Value | npt.NDArray[np.generic]
+
+
+def _near(op: RuleEmitter, x: ir.Value, size: int) -> tuple[_Matrix, _Matrix]:
+    """Which channels count for which, as 0 and 1, and the transpose."""
+    channels = static_shape(x)[1]
+    if isinstance(channels, int):
+        distance = np.subtract.outer(np.arange(channels), np.arange(channels))
+        near = ((distance <= (size - 1) // 2) & (-distance <= size // 2)).astype(_dtype(x))
+        return near, np.ascontiguousarray(near.T)
+    numbers = positions(op, size_at(op, x, 1))
+    away = op.Sub(op.Unsqueeze(numbers, [1]), numbers)
+    inside = op.And(op.LessOrEqual(away, (size - 1) // 2), op.GreaterOrEqual(away, -(size // 2)))
+    found = op.Cast(inside, to=x.dtype)
+    return found, op.Transpose(found, perm=[1, 0])
 
 
 def _dtype(value: ir.Value) -> np.dtype[np.generic]:

@@ -10,6 +10,8 @@ from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.reading import rank
 from seqonnx.autodiff.rules.sizes import zero_pad
 
+_HALF = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
+
 
 def place(
     op: RuleEmitter, dy: ir.Value, taken: npt.NDArray[np.int64], size: int, axis: int
@@ -44,7 +46,8 @@ def add_slices(
     """Add slices to the places that indices name, several to one place if need be.
 
     Over the leading axis ScatterND is 5 to 20 times as fast as ScatterElements (measured), so
-    another axis is moved to the front and back.
+    another axis is moved to the front and back. Half precision is added up in float32: ONNX
+    Runtime's CPU provider has no other, and many small numbers would be lost.
 
     Args:
         op: the rule's emitter.
@@ -60,14 +63,19 @@ def add_slices(
     chosen = list(range(axis, axis + taken))
     rest = [i for i in range(count) if i not in chosen]
     moved = op.Transpose(dy, perm=chosen + rest) if axis > 0 else dy
+    half = dy.dtype in _HALF
+    if half:
+        moved = op.Cast(moved, to=ir.DataType.FLOAT)
     zeros = op.ConstantOfShape(
         op.Concat(size, op.Shape(moved, start=taken), axis=0),
-        value=ir.tensor([0.0], dtype=dy.dtype),
+        value=ir.tensor([0.0], dtype=moved.dtype),
     )
     where = (
         indices if indices.dtype == ir.DataType.INT64 else op.Cast(indices, to=ir.DataType.INT64)
     )
     total: ir.Value = op.ScatterND(zeros, op.Unsqueeze(where, [-1]), moved, reduction="add")
+    if half:
+        total = op.Cast(total, to=dy.dtype)
     if axis == 0:
         return total
     back: ir.Value = op.Transpose(

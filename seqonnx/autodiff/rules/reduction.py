@@ -9,6 +9,7 @@ import onnx_ir as ir
 from seqonnx.autodiff.registry import Gradients, gradient, nondifferentiable
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.masks import equal, sign, zero_where
+from seqonnx.autodiff.rules.products import product_of_others
 from seqonnx.autodiff.rules.reading import constant_ints, given, input_at, rank
 from seqonnx.autodiff.rules.sizes import shaped, spread
 from seqonnx.graph import static_shape
@@ -29,9 +30,20 @@ def _axes(node: ir.Node) -> list[int] | None:
 def _keep(op: RuleEmitter, node: ir.Node, reduced: ir.Value) -> ir.Value:
     """Put the reduced axes back, with size 1."""
     axes = _axes(node)
-    if node.attributes.get_int("keepdims", 1) == 1 or axes == []:
-        return reduced
-    return op.Unsqueeze(reduced, input_at(node, 1) if axes is None else axes)
+    if node.attributes.get_int("keepdims", 1) == 0 and axes != []:
+        reduced = op.Unsqueeze(reduced, input_at(node, 1) if axes is None else axes)
+    return _ranked(node, reduced)
+
+
+def _ranked(node: ir.Node, kept: ir.Value) -> ir.Value:
+    """Note the rank of a reduced value with all axes; inference loses it for run-time axes."""
+    return kept if kept.shape is not None else shaped(kept, [None] * rank(given(node, 0)))
+
+
+def _again(op: RuleEmitter, node: ir.Node, op_type: str, value: ir.Value) -> ir.Value:
+    """Reduce `value` along the axes of the node in another way, all axes kept."""
+    attributes = {"keepdims": 1, "noop_with_empty_axes": _noop(node)}
+    return _ranked(node, op.emitter.emit(op_type, [value, input_at(node, 1)], attributes))
 
 
 @gradient("", "ReduceSum")
@@ -59,8 +71,7 @@ def reduce_extremum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """The extreme element gets the gradient; elements that tie share it evenly."""
     x = given(node, 0)
     hits = equal(op, x, _keep(op, node, node.outputs[0]))
-    attributes = {"keepdims": 1, "noop_with_empty_axes": _noop(node)}
-    count = op.ReduceSum(hits, input_at(node, 1), **attributes)
+    count = _again(op, node, "ReduceSum", hits)
     return shaped(op.Mul(hits, op.Div(_keep(op, node, dy), count)), x.shape)
 
 
@@ -85,39 +96,41 @@ def reduce_l1(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 @gradient("", "ReduceL2")
 def reduce_l2(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """x / |x|; 0 where the norm is 0."""
-    x, y = given(node, 0), node.outputs[0]
+    x = given(node, 0)
+    dy, y = (_keep(op, node, value) for value in (dy, node.outputs[0]))
     share = zero_where(op, op.Equal(y, 0.0), op.Div(dy, y))
-    return shaped(op.Mul(x, _keep(op, node, share)), x.shape)
+    return shaped(op.Mul(x, share), x.shape)
 
 
 @gradient("", "ReduceLogSum")
 def reduce_log_sum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """1 / sum = exp(-y)."""
-    share = op.Mul(dy, op.Exp(op.Neg(node.outputs[0])))
-    return spread(op, _keep(op, node, share), given(node, 0))
+    dy, y = (_keep(op, node, value) for value in (dy, node.outputs[0]))
+    return spread(op, op.Mul(dy, op.Exp(op.Neg(y))), given(node, 0))
 
 
 @gradient("", "ReduceLogSumExp")
 def reduce_log_sum_exp(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """exp(x - y), the softmax; 0 where every x is minus infinity."""
-    x, y = given(node, 0), node.outputs[0]
+    x, y = given(node, 0), _keep(op, node, node.outputs[0])
     finite = zero_where(op, op.IsInf(y), y)
-    softmax = op.Exp(op.Sub(x, _keep(op, node, finite)))
-    return shaped(op.Mul(softmax, _keep(op, node, dy)), x.shape)
+    weights = op.Exp(op.Sub(x, finite))
+    # Their sum is 1 but for the rounding of y, which far from 0 is larger than that of the weights.
+    total = op.Max(_again(op, node, "ReduceSum", weights), 0.5)
+    return shaped(op.Mul(weights, op.Div(_keep(op, node, dy), total)), x.shape)
 
 
 @gradient("", "ReduceProd")
 def reduce_prod(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
-    """The product of the others: y / x, or what a single zero is multiplied with."""
+    """The product of the others."""
     x = given(node, 0)
-    attributes = {"keepdims": 1, "noop_with_empty_axes": _noop(node)}
-    zero = op.Equal(x, 0.0)
-    nonzero = op.Where(zero, 1.0, x)
-    product = op.ReduceProd(nonzero, input_at(node, 1), **attributes)
-    zeros = op.ReduceSum(op.Cast(zero, to=x.dtype), input_at(node, 1), **attributes)
-    at_zero = op.Where(op.Equal(zeros, 1.0), product, 0.0)
-    elsewhere = op.Div(op.Where(op.Equal(zeros, 0.0), product, 0.0), nonzero)
-    return shaped(op.Mul(op.Where(zero, at_zero, elsewhere), _keep(op, node, dy)), x.shape)
+    others = product_of_others(
+        op,
+        x,
+        lambda value: _again(op, node, "ReduceProd", value),
+        lambda value: _again(op, node, "ReduceSum", value),
+    )
+    return shaped(op.Mul(others, _keep(op, node, dy)), x.shape)
 
 
 @gradient("", "CumSum")

@@ -1,10 +1,10 @@
-"""Gradient of Resize: it is linear and separable, so a constant matrix for each axis."""
+"""Gradient of Resize: it is linear and separable, so a matrix for each axis."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +12,16 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.along import multiply_along
+from seqonnx.autodiff.rules.along import multiply_along, multiply_along_by
 from seqonnx.autodiff.rules.reading import (
     constant_of,
     float_attribute,
     given,
     input_at,
     rank,
-    static_sizes,
 )
+from seqonnx.autodiff.rules.resize_matrix import resize_matrix
 from seqonnx.autodiff.rules.sizes import shaped
-from seqonnx.errors import GradientError
 from seqonnx.graph import static_shape
 
 Floats = npt.NDArray[np.float64]
@@ -32,7 +31,6 @@ Floats = npt.NDArray[np.float64]
 class _Axis:
     """One resized axis: sizes before and after, their ratio, and the region of interest."""
 
-    axis: int
     size: int
     new: int
     scale: float
@@ -43,41 +41,42 @@ class _Axis:
 @gradient("", "Resize")
 def resize(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """The transposed matrix of each axis."""
-    for it in _resized(node):
-        dy = multiply_along(op, dy, _matrix(node, it).T, it.axis)
-    return [shaped(dy, given(node, 0).shape)]
-
-
-def _resized(node: ir.Node) -> list[_Axis]:
-    """The axes that change, with known sizes."""
     x = given(node, 0)
     axes = [a % rank(x) for a in node.attributes.get_ints("axes", range(rank(x)))]
-    roi = _region(node, len(axes))
-    found = []
-    for i, (axis, wanted) in enumerate(zip(axes, _wanted(node, axes), strict=True)):
-        start, end = float(roi[i]), float(roi[len(axes) + i])
-        if wanted == _SAME and (start, end) == (0.0, 1.0):
-            continue
-        (size,) = static_sizes(node, x, [axis])
-        new, scale = wanted
-        if scale is None:
-            scale = 1.0 if new is None else new / size
-        new = math.floor(size * scale) if new is None else new
-        found.append(_Axis(axis, size, new, scale, start, end))
-    return found
+    for i, axis in enumerate(axes):
+        it = _resized(node, axes, i)
+        if isinstance(it, _Axis):
+            dy = multiply_along(op, dy, _matrix(node, it).T, axis)
+        elif it is None:
+            matrix = resize_matrix(op, node, i, axes, _mode(node))
+            dy = multiply_along_by(op, dy, op.Transpose(matrix, perm=[1, 0]), axis)
+    return [shaped(dy, x.shape)]
 
 
-def _region(node: ir.Node, count: int) -> npt.NDArray[Any]:
+def _resized(node: ir.Node, axes: list[int], index: int) -> _Axis | Literal["same"] | None:
+    """What is known of an axis: all, that it stays the same, or (None) too little."""
+    wanted, roi = _wanted(node, axes)[index], _region(node, len(axes))
+    size = static_shape(given(node, 0))[axes[index]]
+    if roi is None or wanted is None:
+        return None
+    start, end = float(roi[index]), float(roi[len(axes) + index])
+    if wanted == _SAME and (start, end) == (0.0, 1.0):
+        return "same"
+    if not isinstance(size, int):
+        return None
+    new, scale = wanted
+    if scale is None:
+        scale = 1.0 if new is None else new / size
+    new = math.floor(size * scale) if new is None else new
+    return _Axis(size, new, scale, start, end)
+
+
+def _region(node: ir.Node, count: int) -> npt.NDArray[Any] | None:
     """The region of interest: starts, then ends; the whole where the mode does not crop."""
     if _mode(node) != "tf_crop_and_resize":
         return np.repeat([0.0, 1.0], count)
     roi = constant_of(input_at(node, 1))
-    if roi is None or roi.size != 2 * count:
-        raise GradientError(
-            f"The gradient of Resize (node '{node.name}') with 'tf_crop_and_resize' needs a "
-            f"constant `roi` of {2 * count} numbers. Received: {input_at(node, 1)}."
-        )
-    return roi
+    return None if roi is None or roi.size != 2 * count else roi
 
 
 def _mode(node: ir.Node) -> str:
@@ -89,20 +88,24 @@ _Wanted = tuple[int | None, float | None]
 _SAME: _Wanted = (None, 1.0)
 
 
-def _wanted(node: ir.Node, axes: list[int]) -> list[_Wanted]:
-    """For each axis its new size and its scale, as far as the node says."""
+def _wanted(node: ir.Node, axes: list[int]) -> list[_Wanted | None]:
+    """For each axis its new size and its scale, as far as the node says; None if only a run can."""
     scales, sizes = constant_of(input_at(node, 2)), constant_of(input_at(node, 3))
     if scales is not None and scales.size > 0:
         return [(None, float(scale)) for scale in scales]
+    if input_at(node, 3) is None and scales is None:
+        return [None] * len(axes)
     x, y = given(node, 0), node.outputs[0]
     policy = node.attributes.get_string("keep_aspect_ratio_policy", "stretch")
     if policy != "stretch" and sizes is not None:
-        known = static_sizes(node, x, axes)
+        known = [size for axis in axes if isinstance(size := static_shape(x)[axis], int)]
+        if len(known) < len(axes):
+            return [None] * len(axes)
         pick = min if policy == "not_larger" else max
         scale = pick(float(new) / size for new, size in zip(sizes, known, strict=True))
         return [(int(scale * size + 0.5), scale) for size in known]
     before, after = static_shape(x), static_shape(y)
-    wanted: list[_Wanted] = []
+    wanted: list[_Wanted | None] = []
     for i, axis in enumerate(axes):
         new = after[axis] if sizes is None else int(sizes[i])
         if new is not None and new == before[axis]:
@@ -110,7 +113,7 @@ def _wanted(node: ir.Node, axes: list[int]) -> list[_Wanted]:
         elif isinstance(new, int):
             wanted.append((new, None))
         else:
-            wanted.append((static_sizes(node, y, [axis])[0], None))
+            wanted.append(None)
     return wanted
 
 

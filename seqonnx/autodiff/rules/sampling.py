@@ -9,6 +9,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.lengths import Length, Number, minus, number
 from seqonnx.autodiff.rules.sizes import positions, shaped, size_at
 from seqonnx.graph import static_shape
 
@@ -41,12 +42,13 @@ def sample(
     op: RuleEmitter,
     rows: ir.Value,
     coordinates: Sequence[ir.Value],
-    sizes: Sequence[int],
+    sizes: Sequence[Length],
     picture: ir.Value | None = None,
     *,
     mode: str = "linear",
     outside: str = "zeros",
     corners: bool = False,
+    apart: bool = False,
 ) -> ir.Value:
     """Interpolate pictures at coordinates in pixels.
 
@@ -60,6 +62,7 @@ def sample(
         mode: "nearest", "linear" or "cubic" (Keys, 1981, with a = -0.75).
         outside: what is read outside: "zeros", "border" or "reflection".
         corners: whether reflection is at the centres of the outer pixels, not at their rims.
+        apart: return the weighted neighbours, (sets, neighbours, points, channels), unsummed.
 
     Returns:
         The samples, (sets, points, channels); differentiable by `rows` and `coordinates`.
@@ -73,7 +76,7 @@ def sample(
         found, share = _neighbours(op, along, size, mode, outside, corners=corners)
         others = [1 + j for j in range(count) if j != i]
         spread, part = (op.Unsqueeze(v, others) if others else v for v in (found, share))
-        place = op.Add(op.Mul(place, np.int64(size)), spread)
+        place = op.Add(op.Mul(place, np.int64(size) if isinstance(size, int) else size), spread)
         weight = part if weight is None else op.Mul(weight, part)
     taps = _NEIGHBOURS[mode][1].shape[1] ** count
     channels = static_shape(rows)[1]
@@ -81,21 +84,24 @@ def sample(
     pixels = op.Gather(rows, op.Reshape(place, [0, taps, -1]), axis=0)
     shaped(pixels, [sets, taps, points, channels])
     shares = op.Unsqueeze(op.Reshape(weight, [0, taps, -1]), [3])
-    return op.ReduceSum(op.Mul(pixels, shares), [1], keepdims=0)
+    weighted: ir.Value = op.Mul(pixels, shares)
+    return weighted if apart else op.ReduceSum(weighted, [1], keepdims=0)
 
 
 def _neighbours(
-    op: RuleEmitter, along: ir.Value, size: int, mode: str, outside: str, *, corners: bool
+    op: RuleEmitter, along: ir.Value, size: Length, mode: str, outside: str, *, corners: bool
 ) -> tuple[ir.Value, ir.Value]:
     """Numbers and weights of the neighbours along one axis, (sets, neighbours, points)."""
-    low, high = (0.0, size - 1.0) if corners else (-0.5, size - 0.5)
+    count = number(op, size, along)
+    last = minus(op, count, 1.0)
+    low, high = (0.0, last) if corners else (-0.5, minus(op, count, 0.5))
     if mode == "nearest":
         along = op.Round(along)
     if outside == "reflection":
         along = _reflected(op, along, low, high)
     elif outside == "border":
         beyond = op.Or(op.Less(along, low), op.Greater(along, high))
-        along = op.Where(beyond, op.Clip(along, 0.0, size - 1.0), along)
+        along = op.Where(beyond, op.Clip(along, 0.0, last), along)
     along = op.Unsqueeze(along, [1])
     first, powers = _NEIGHBOURS[mode]
     base = op.Floor(along)
@@ -103,11 +109,11 @@ def _neighbours(
     at = op.Add(base, _vector(np.arange(first, first + reach), along))
     weight = _polynomial(op, op.Sub(along, base), powers)
     if outside == "zeros":
-        inside = op.And(op.GreaterOrEqual(at, 0.0), op.LessOrEqual(at, size - 1.0))
+        inside = op.And(op.GreaterOrEqual(at, 0.0), op.LessOrEqual(at, last))
         weight = op.Mul(weight, op.Cast(inside, to=along.dtype))
     elif outside == "reflection":
         at = op.Round(_reflected(op, at, low, high))
-    return op.Cast(op.Clip(at, 0.0, size - 1.0), to=ir.DataType.INT64), weight
+    return op.Cast(op.Clip(at, 0.0, last), to=ir.DataType.INT64), weight
 
 
 def _vector(numbers: npt.NDArray[np.generic], like: ir.Value) -> npt.NDArray[np.generic]:
@@ -124,11 +130,13 @@ def _polynomial(op: RuleEmitter, distance: ir.Value, powers: npt.NDArray[np.floa
     return made
 
 
-def _reflected(op: RuleEmitter, along: ir.Value, low: float, high: float) -> ir.Value:
+def _reflected(op: RuleEmitter, along: ir.Value, low: float, high: Number) -> ir.Value:
     """Reflect at `low` and `high` until between them."""
-    width = high - low
-    if width == 0:
+    width = minus(op, high, low)
+    if width == 0.0:
         return op.Mul(along, 0.0)
+    if isinstance(width, ir.Value):  # a single pixel: any width will do, the pixel is held
+        width = op.Where(op.Equal(width, 0.0), 1.0, width)
     away = op.Abs(op.Sub(along, low))
     turns = op.Floor(op.Div(away, width))
     rest = op.Sub(away, op.Mul(turns, width))

@@ -9,7 +9,8 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import equal, zero_where
+from seqonnx.autodiff.rules.masks import equal
+from seqonnx.autodiff.rules.products import product_of_others
 from seqonnx.autodiff.rules.reading import given
 from seqonnx.autodiff.rules.sizes import fill_like
 
@@ -65,11 +66,13 @@ def _scatter_mul(op: RuleEmitter, node: ir.Node, dy: ir.Value, places: _Places) 
         factor = places.write(fill_like(op, data, 1.0), updates, "mul")
         ddata = op.Mul(dy, factor)
     if op.needs(2):
-        zero = equal(op, updates, fill_like(op, updates))
-        safe = op.Add(updates, zero)
-        product = places.read(places.write(fill_like(op, data, 1.0), safe, "mul"))
-        zeros = places.read(places.write(fill_like(op, data), zero, "add"))
-        others = zero_where(op, op.Greater(op.Sub(zeros, zero), 0.5), op.Div(product, safe))
+        ones, zeros = fill_like(op, data, 1.0), fill_like(op, data)
+        others = product_of_others(
+            op,
+            updates,
+            lambda value: places.read(places.write(ones, value, "mul")),
+            lambda value: places.read(places.write(zeros, value, "add")),
+        )
         dupdates = op.Mul(places.read(op.Mul(dy, data)), others)
     return ddata, None, dupdates
 

@@ -30,10 +30,10 @@ def reshape(op: RuleEmitter, value: ir.Value, shape: list[int]) -> ir.Value:
 
 def reshape_like(op: RuleEmitter, value: ir.Value, like: ir.Value) -> ir.Value:
     """Give `value` the shape of `like`."""
-    want = static_shape(like)
-    sizes = [d if isinstance(d, int) else -1 for d in want]
-    if sizes.count(-1) <= 1 and 0 not in sizes:
-        return shaped(reshape(op, value, sizes), like.shape)
+    if like.shape is not None:
+        sizes = [d if isinstance(d, int) else -1 for d in static_shape(like)]
+        if sizes.count(-1) <= 1 and 0 not in sizes:
+            return shaped(reshape(op, value, sizes), like.shape)
     return shaped(op.Reshape(value, op.Shape(like), allowzero=1), like.shape)
 
 

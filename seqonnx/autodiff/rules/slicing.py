@@ -16,9 +16,8 @@ from seqonnx.autodiff.rules.reading import (
     input_at,
     rank,
     required_ints,
-    static_sizes,
 )
-from seqonnx.autodiff.rules.sizes import positions, shaped, size_at, zero_pad
+from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at, zero_pad
 from seqonnx.graph import static_shape
 
 _END = 2**31 - 1
@@ -81,7 +80,7 @@ def pad(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
         if not op.needs(2):
             return [inner]
         outside = op.Sub(op.ReduceSum(dy, keepdims=0), op.ReduceSum(inner, keepdims=0))
-        return inner, None, outside
+        return inner, None, reshape_like(op, outside, given(node, 2))
     return [_fold(op, node, dy)]
 
 
@@ -117,13 +116,19 @@ def _fold(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
     """Add every element of the gradient to the element it was copied from, axis by axis."""
     x, axes = given(node, 0), _padded_axes(node)
     mode = node.attributes.get_string("mode", "constant")
-    pads = required_ints(node, 1, "pads where the mode is not 'constant'")
+    pads, sizes = constant_ints(given(node, 1)), static_shape(x)
     for i, axis in enumerate(axes):
-        before, after = pads[i], pads[len(axes) + i]
-        if before == after == 0:
-            continue
-        (size,) = static_sizes(node, x, [axis])
-        # NumPy types a mode only as a literal: a mode that is a variable needs the ignore.
-        origin = np.pad(np.arange(size), (before, after), mode)  # type: ignore[call-overload]
-        dy = add_slices(op, dy, op.constant(origin), op.constant(np.array([size])), axis)
+        size = sizes[axis]
+        if pads is not None and isinstance(size, int):
+            both = (pads[i], pads[len(axes) + i])
+            if both == (0, 0):
+                continue
+            # NumPy types a mode only as a literal: a mode that is a variable needs the ignore.
+            origin = op.constant(np.pad(np.arange(size), both, mode))  # type: ignore[call-overload]
+            count = op.constant(np.array([size]))
+        else:
+            ends = op.Gather(given(node, 1), [i, len(axes) + i])
+            count = size_at(op, x, axis)
+            origin = op.Pad(positions(op, count), ends, mode=mode)
+        dy = add_slices(op, dy, origin, count, axis)
     return shaped(dy, x.shape)

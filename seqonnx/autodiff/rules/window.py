@@ -120,10 +120,26 @@ def window_of(node: ir.Node, kernel: tuple[int, ...], large: ir.Value, small: ir
     Raises:
         GradientError: if `auto_pad` needs sizes that are not known.
     """
+    window, same = explicit_window(node, kernel, large, small), same_padding(node)
+    return window if same is None else _pad_same(node, window, upper=same == "SAME_UPPER")
+
+
+def same_padding(node: ir.Node) -> str | None:
+    """Return "SAME_UPPER" or "SAME_LOWER" where the padding follows from the sizes."""
+    auto = node.attributes.get_string("auto_pad", "NOTSET")
+    return auto if auto in ("SAME_UPPER", "SAME_LOWER") else None
+
+
+def explicit_window(
+    node: ir.Node, kernel: tuple[int, ...], large: ir.Value, small: ir.Value
+) -> Window:
+    """Like `window_of`, but without the padding of "SAME_..."."""
     count = len(kernel)
     ones, zeros = (1,) * count, (0,) * (2 * count)
     pads = tuple(node.attributes.get_ints("pads", zeros) or zeros)
-    window = Window(
+    if node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
+        pads = zeros
+    return Window(
         kernel=kernel,
         strides=tuple(node.attributes.get_ints("strides", ones) or ones),
         dilations=tuple(node.attributes.get_ints("dilations", ones) or ones),
@@ -132,10 +148,6 @@ def window_of(node: ir.Node, kernel: tuple[int, ...], large: ir.Value, small: ir
         large=static_shape(large)[2:],
         small=static_shape(small)[2:],
     )
-    auto = node.attributes.get_string("auto_pad", "NOTSET")
-    if auto in ("SAME_UPPER", "SAME_LOWER"):
-        return _pad_same(node, window, upper=auto == "SAME_UPPER")
-    return replace(window, before=(0,) * count, after=(0,) * count) if auto == "VALID" else window
 
 
 def _pad_same(node: ir.Node, window: Window, *, upper: bool) -> Window:

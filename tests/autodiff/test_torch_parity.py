@@ -1,0 +1,63 @@
+"""Gradients equal those of PyTorch's autograd, in float64, for every operator that it has.
+
+One or two cases of each operator; `tools/torch_parity.py` compares all.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from gradient_cases import CASES
+from gradient_check import Case
+
+pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+import torch_parity
+from torch_peers import NOT_IN_TORCH, PEERS, NoPeerError
+
+
+def chosen() -> list[Case]:
+    """The first and the last case of each operator."""
+    groups: dict[str, list[Case]] = {}
+    for case in CASES:
+        if str(case) not in torch_parity.CONVENTIONS:
+            groups.setdefault(case.op_type, []).append(case)
+    return [case for group in groups.values() for case in dict.fromkeys([group[0], group[-1]])]
+
+
+@pytest.mark.parametrize("case", [c for c in chosen() if c.op_type in PEERS], ids=str)
+def test_gradient_equals_that_of_pytorch(case: Case) -> None:
+    try:
+        worst = torch_parity.compare(case)
+    except NoPeerError as reason:
+        pytest.skip(f"not in PyTorch: {reason}")
+    assert worst <= torch_parity.TOLERANCE[case.dtype]
+
+
+def test_every_operator_has_a_peer_or_a_reason() -> None:
+    assert {case.op_type for case in CASES} - set(PEERS) == set(NOT_IN_TORCH)
+    assert set(torch_parity.CONVENTIONS) <= {str(case) for case in CASES}
+
+
+@pytest.mark.parametrize("name", sorted(torch_parity.CONVENTIONS))
+def test_case_on_the_list_of_conventions_does_differ(name: str) -> None:
+    (case,) = (case for case in CASES if str(case) == name)
+    assert torch_parity.compare(case) > torch_parity.TOLERANCE[case.dtype]
+
+
+def test_wrong_gradient_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PEERS, "Sin", lambda a, x: 1.001 * x.sin())
+    (case,) = (case for case in CASES if str(case) == "Sin")
+    rows = torch_parity.survey([case])
+    assert rows["Sin"].failed == ["Sin"]
+    assert torch_parity.main(["Sin"]) == 1
+
+
+def test_table_counts_operators_cases_and_what_is_missing() -> None:
+    cases = [case for case in CASES if case.op_type in ("Exp", "RoiAlign")]
+    rows = torch_parity.survey(cases)
+    assert (rows["Exp"].compared, rows["RoiAlign"].compared) == (1, 0)
+    assert list(torch_parity.table(rows).columns[4].cells)[1] == "in torchvision only"

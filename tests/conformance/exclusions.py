@@ -1,0 +1,75 @@
+"""The standard's cases that are not compared with differences: why, and what tests it instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Cases of one module that are left out.
+
+    Args:
+        pattern: glob pattern of their names.
+        why: why they cannot pass.
+        instead: the file under `tests/` and a text in it that tests the operator nevertheless.
+    """
+
+    pattern: str
+    why: str
+    instead: tuple[str, str]
+
+
+_NAN = "the definition computes 0/0 for a row that may look nowhere, and takes NaN out with Where"
+_MASKED = ("autodiff/test_gradient_stability.py", "test_attention_rows_that_may_look_nowhere")
+
+EXCLUSIONS: dict[str, tuple[Exclusion, ...]] = {
+    "affinegrid": (
+        Exclusion(
+            "test_affine_grid_?d*_expanded",
+            "the definition makes tensors whose number of axes an If decides",
+            ("autodiff/cases_signal.py", "AffineGrid"),
+        ),
+    ),
+    "attention": tuple(
+        Exclusion(f"test_attention_{name}_expanded", _NAN, _MASKED)
+        for name in (
+            "4d_causal_padded_kv_bf16",
+            "causal_boolmask_nan_robustness",
+            "23_boolmask_fullymasked_row_nan_robustness",
+            "4d_causal_nonpad_negative_offset_structural_empty",
+            "2?_fullymasked_qk_matmul_output_mode3_zero",
+            "24_qk_matmul_output_mode3_softmax_precision",
+            "local_window_gqa_rank4_mask",
+        )
+    ),
+    "maxunpool": (
+        Exclusion(
+            "test_maxunpool_export_with_output_shape",
+            "ONNX Runtime, and so the rule, counts positions in the shape that is asked for; "
+            "the case counts them in the smaller default shape",
+            ("autodiff/cases_pooling.py", "MaxUnpool"),
+        ),
+    ),
+    "mod": (
+        Exclusion(
+            "test_mod_float_edge_cases_fmod_0_float*",
+            "divides by zero, infinity and NaN; the divisor's gradient is NaN where the result is",
+            ("autodiff/cases_arithmetic.py", 'Case("Mod"'),
+        ),
+    ),
+    "resize": (
+        Exclusion(
+            "test_resize_downsample_scales_cubic_antialias",
+            "the evaluator rounds the scales to float32; the error is 1.2e-6",
+            ("autodiff/cases_resampling.py", "antialias-cubic"),
+        ),
+    ),
+    "scan": (
+        Exclusion(
+            "test_scan_sum",
+            "Scan of set 8 has a batch axis, which onnx's converter to newer sets loses",
+            ("autodiff/test_gradient_control_flow.py", "SCAN"),
+        ),
+    ),
+}

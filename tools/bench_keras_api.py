@@ -1,0 +1,103 @@
+"""Builds a workload's network through the interface that seqonnx and Keras share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import bench_specs as specs
+from bench_workloads import Workload
+
+NO_LSTM = "layer not there yet"
+
+
+def build(api: Any, workload: Workload) -> Any:
+    """The model with its initial weights, not compiled.
+
+    Args:
+        api: the module `seqonnx` or `keras`.
+        workload: what to build.
+    """
+    weighted: list[Any] = []
+    dtype = "int32" if workload.vocabulary > 0 else "float32"
+    inputs = api.Input(shape=workload.given, dtype=dtype)
+    x = inputs
+    if len(workload.base) > 0:
+        entry = api.Input(shape=workload.given, dtype=dtype)
+        base = api.Model(entry, _stack(api.layers, workload.base, entry, weighted))
+        base.trainable = False
+        x = base(x, training=False)
+    model = api.Model(inputs, _stack(api.layers, workload.head, x, weighted))
+    for layer, weights in zip(weighted, workload.weights(), strict=True):
+        layer.set_weights(list(weights.values()))
+    return model
+
+
+def compile_model(api: Any, model: Any, workload: Workload, **options: Any) -> None:
+    """Compile with the workload's optimizer; the model gives logits."""
+    chosen = workload.optimizer
+    if chosen.name == "adam":
+        optimizer = api.optimizers.Adam(chosen.learning_rate)
+    else:
+        optimizer = api.optimizers.SGD(chosen.learning_rate, momentum=chosen.momentum)
+    loss = api.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=optimizer, loss=loss, **options)
+
+
+def missing_layer(api: Any, workload: Workload) -> str | None:
+    """Why a network cannot be built, or None."""
+    needed = {type(spec).__name__ for spec, _ in specs.walk(workload.stack, workload.given)}
+    there = {"Lstm": "LSTM", "Embedding": "Embedding"}
+    absent = [
+        there[name] for name in there if name in needed and there[name] not in dir(api.layers)
+    ]
+    return None if len(absent) == 0 else f"{', '.join(absent)}: {NO_LSTM}"
+
+
+def _stack(layers: Any, stack: Iterable[specs.Spec], x: Any, weighted: list[Any]) -> Any:
+    """Apply layers in turn, noting those that have weights."""
+    for spec in stack:
+        if isinstance(spec, specs.Residual):
+            branch = _stack(layers, spec.main, x, weighted)
+            x = layers.Add()([branch, _stack(layers, spec.shortcut, x, weighted)])
+            continue
+        layer = _layer(layers, spec)
+        x = layer(x)
+        if isinstance(spec, _WEIGHTED):
+            weighted.append(layer)
+    return x
+
+
+_WEIGHTED = (
+    *(specs.Dense, specs.Conv, specs.SeparableConv, specs.BatchNorm),
+    *(specs.Embedding, specs.Lstm),
+)
+
+
+def _layer(layers: Any, spec: specs.Spec) -> Any:
+    """The layer that a description stands for."""
+    match spec:
+        case specs.Dense(units):
+            return layers.Dense(units)
+        case specs.Conv(filters, size, strides, padding, bias):
+            return layers.Conv2D(filters, size, strides, padding, use_bias=bias)
+        case specs.SeparableConv(filters, size, bias):
+            return layers.SeparableConv2D(filters, size, padding="same", use_bias=bias)
+        case specs.BatchNorm(epsilon, momentum):
+            return layers.BatchNormalization(epsilon=epsilon, momentum=momentum)
+        case specs.MaxPool(size, strides, padding):
+            return layers.MaxPooling2D(size, strides, padding)
+        case specs.Relu():
+            return layers.Activation("relu")
+        case specs.Dropout(rate):
+            return layers.Dropout(rate)
+        case specs.Flatten():
+            return layers.Flatten()
+        case specs.GlobalAveragePool():
+            return layers.GlobalAveragePooling2D()
+        case specs.Embedding(vocabulary, units):
+            return layers.Embedding(vocabulary, units)
+        case specs.Lstm(units):
+            return layers.LSTM(units)
+        case _:
+            raise TypeError(f"Expected a layer. Received: {spec!r}")
