@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         optimizers,
         regularizers,
     )
-    from seqonnx.config import set_device, set_random_seed
+    from seqonnx.config import set_device, set_dtype_policy, set_random_seed
     from seqonnx.graph import Variable, clear_session
     from seqonnx.layers import Input, Layer
     from seqonnx.models import Model, Sequential, load_model
@@ -62,6 +62,7 @@ _NAMES = {
     "clear_session": "graph",
     "load_model": "models",
     "set_device": "config",
+    "set_dtype_policy": "config",
     "set_random_seed": "config",
 }
 
@@ -88,6 +89,7 @@ __all__ = [
     "optimizers",
     "regularizers",
     "set_device",
+    "set_dtype_policy",
     "set_random_seed",
 ]
 

@@ -1,13 +1,14 @@
-"""Settings of the process: the device to run on, and the source of random seeds.
+"""Settings of the process: the device, the source of random seeds, the element types of layers.
 
-Both are read when a model is built or compiled; nothing here imports a runtime.
+All are read when a layer is made, or a model built or compiled; nothing here imports a runtime.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +16,10 @@ DeviceRequest = str | Sequence[str | tuple[str, dict[str, Any]]]
 """What a user may ask for: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, or ONNX Runtime providers."""
 
 _DEVICE_VARIABLE = "SEQONNX_DEVICE"
+_CACHE_VARIABLE = "SEQONNX_CACHE"
+
+DTYPE_POLICIES: Final = ("float32", "mixed_float16", "mixed_bfloat16")
+"""What `set_dtype_policy` takes."""
 
 
 class _Settings:
@@ -23,6 +28,8 @@ class _Settings:
     def __init__(self) -> None:
         self.device: DeviceRequest | None = None
         self.seeds = np.random.SeedSequence()
+        self.dtype_policy = "float32"
+        self.tensor_float_32 = True
 
 
 _settings = _Settings()
@@ -80,6 +87,86 @@ def next_seed() -> int:
     """Draw the next 63-bit seed; each call gives a new, independent one."""
     child = _settings.seeds.spawn(1)[0]
     return int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def set_dtype_policy(policy: str) -> None:
+    """Choose the element types of layers made from now on that are not given `dtype`.
+
+    With a mixed policy a layer keeps its weights in float32 and computes in 16 bits, which halves
+    the memory of activations and uses a GPU's tensor cores (Micikevicius et al., "Mixed precision
+    training", 2018). What half precision harms stays float32: normalisations, softmax, the loss,
+    metrics, penalties and the optimizer. Give the last layer `dtype="float32"` to have its outputs
+    as precise.
+
+    `"mixed_float16"` trains with a dynamic loss scale (`optimizers.LossScaleOptimizer`), which
+    `compile` adds. `"mixed_bfloat16"` has the range of float32 and needs none; ONNX Runtime
+    computes in it on GPUs only. On a CPU it computes most of float16 in float32, between casts:
+    results are those of mixed precision, the speed is not.
+
+    Args:
+        policy: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
+
+    Raises:
+        ValueError: if `policy` is none of these.
+
+    Example:
+        >>> set_dtype_policy("mixed_float16")
+        >>> get_dtype_policy()
+        'mixed_float16'
+        >>> set_dtype_policy("float32")
+    """
+    if policy not in DTYPE_POLICIES:
+        raise ValueError(
+            f"A dtype policy must be one of {', '.join(DTYPE_POLICIES)}. Received: "
+            f"policy={policy!r}. Other element types are given to single layers, as "
+            "`Dense(10, dtype='float64')`."
+        )
+    _settings.dtype_policy = policy
+
+
+def get_dtype_policy() -> str:
+    """Return the name of the policy for layers that are not given `dtype`."""
+    return _settings.dtype_policy
+
+
+def enable_tensor_float_32(enabled: bool) -> None:
+    """Choose whether NVIDIA GPUs multiply float32 numbers in TF32.
+
+    TF32 keeps the range of float32 and 10 of its 23 bits; sums stay float32. It makes matrix
+    products and convolutions several times faster from compute capability 8.0 (Ampere) on, and is
+    on unless it is switched off. Nothing changes on the CPU.
+
+    Args:
+        enabled: whether models compiled from now on may use it.
+
+    Raises:
+        ValueError: if `enabled` is no bool.
+
+    Example:
+        >>> enable_tensor_float_32(False)
+        >>> tensor_float_32_enabled()
+        False
+        >>> enable_tensor_float_32(True)
+    """
+    if not isinstance(enabled, bool):
+        raise ValueError(f"`enabled` must be True or False. Received: enabled={enabled!r}")
+    _settings.tensor_float_32 = enabled
+
+
+def tensor_float_32_enabled() -> bool:
+    """Return whether NVIDIA GPUs may multiply float32 numbers in TF32."""
+    return _settings.tensor_float_32
+
+
+def cache_folder() -> Path:
+    """Return where downloads and measurements are kept.
+
+    `SEQONNX_CACHE` if it is set; else `seqonnx` in `XDG_CACHE_HOME` or `~/.cache`.
+    """
+    chosen = os.environ.get(_CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqonnx"
 
 
 def _check_device(device: DeviceRequest, where: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy.typing as npt
 
 FLOAT_TYPES: Final = ("float16", "bfloat16", "float32", "float64")
 INTEGER_TYPES: Final = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+HALF_TYPES: Final = ("float16", "bfloat16")
+MIXED_POLICIES: Final = ("mixed_float16", "mixed_bfloat16")
 ALL_TYPES: Final = (*FLOAT_TYPES, *INTEGER_TYPES, "bool", "string")
 
 
@@ -37,6 +40,56 @@ def standardize(dtype: object) -> str:
     if name not in ALL_TYPES:
         raise ValueError(f"Invalid dtype: {dtype}. Expected one of {', '.join(ALL_TYPES)}.")
     return str(name)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Element types of a layer.
+
+    Args:
+        name: an element type, or one of `MIXED_POLICIES`.
+        variable_dtype: type of its weights.
+        compute_dtype: type that it computes in and gives.
+
+    Example:
+        >>> Policy.of("mixed_float16")
+        Policy(name='mixed_float16', variable_dtype='float32', compute_dtype='float16')
+    """
+
+    name: str
+    variable_dtype: str
+    compute_dtype: str
+
+    @classmethod
+    def of(cls, dtype: object) -> Policy:
+        """Return the policy that `dtype` names.
+
+        Args:
+            dtype: what `standardize` takes (weights and computation alike), or one of
+                `MIXED_POLICIES`.
+
+        Raises:
+            ValueError: if it names none.
+        """
+        if isinstance(dtype, str) and dtype in MIXED_POLICIES:
+            return cls(dtype, "float32", dtype.removeprefix("mixed_"))
+        if isinstance(dtype, str) and dtype.startswith("mixed_"):
+            raise ValueError(
+                f"Invalid dtype policy: {dtype}. Expected one of {', '.join(MIXED_POLICIES)}, or "
+                "an element type."
+            )
+        name = standardize(dtype)
+        return cls(name, name, name)
+
+
+def widened(dtype: str) -> str:
+    """Return float32 for a type of 16 bits, which loses digits in sums; else `dtype`.
+
+    Example:
+        >>> widened("bfloat16"), widened("float64")
+        ('float32', 'float64')
+    """
+    return "float32" if dtype in HALF_TYPES else dtype
 
 
 def is_float(dtype: str) -> bool:

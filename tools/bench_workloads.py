@@ -40,7 +40,7 @@ class Optimizer:
 
 
 SGD = Optimizer("sgd", 0.01)
-MOMENTUM = Optimizer("sgd", 0.01, 0.9)
+MOMENTUM = Optimizer("sgd", 0.001, 0.9)
 ADAM = Optimizer("adam", 0.001)
 """With the epsilon of Keras, 1e-7."""
 

@@ -26,6 +26,7 @@ class NoPeerError(Exception):
 NOT_IN_TORCH = {
     "CenterCropPad": "no operator; Pad and Slice cover it",
     "DeformConv": "in torchvision only",
+    "MaxRoiPool": "in torchvision only",
     "ReverseSequence": "no operator",
     "RoiAlign": "in torchvision only",
     "RotaryEmbedding": "no operator",

@@ -11,6 +11,7 @@ from typing import Final
 
 import onnx_ir as ir
 
+from seqonnx import dtypes
 from seqonnx.graph import Emitter, dtype_name
 
 _MISH_IS_X_FROM: Final = 20.0
@@ -28,13 +29,15 @@ def tanh(op: Emitter, x: ir.Value) -> ir.Value:
 
 
 def softmax(op: Emitter, x: ir.Value, axis: int = -1) -> ir.Value:
-    """Emit exp(x) divided by its sum along `axis`."""
-    return op.Softmax(x, axis=axis)
+    """Emit exp(x) divided by its sum along `axis`; the sum in at least float32."""
+    given = dtype_name(x)
+    return op.cast(op.Softmax(op.cast(x, dtypes.widened(given)), axis=axis), given)
 
 
 def log_softmax(op: Emitter, x: ir.Value, axis: int = -1) -> ir.Value:
-    """Emit the logarithm of the softmax along `axis`."""
-    return op.LogSoftmax(x, axis=axis)
+    """Emit the logarithm of the softmax along `axis`; the sum in at least float32."""
+    given = dtype_name(x)
+    return op.cast(op.LogSoftmax(op.cast(x, dtypes.widened(given)), axis=axis), given)
 
 
 def elu(op: Emitter, x: ir.Value, alpha: float = 1.0) -> ir.Value:

@@ -13,8 +13,9 @@ import urllib.request
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any
 
+from seqonnx import config
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.files import replacing
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-_CACHE_VARIABLE: Final = "SEQONNX_CACHE"
 _TIMEOUT = 30.0
 _CHUNK = 1 << 18
 _TRANSIENT = (urllib.error.URLError, http.client.HTTPException, OSError)
@@ -47,17 +47,6 @@ class RemoteFile:
         return self.url.rpartition("/")[2]
 
 
-def cache_folder() -> Path:
-    """Return where downloads are kept.
-
-    `SEQONNX_CACHE` if it is set; else `seqonnx` in `XDG_CACHE_HOME` or `~/.cache`.
-    """
-    chosen = os.environ.get(_CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqonnx"
-
-
 def fetch(
     file: RemoteFile, *, attempts: int = 3, pause: float = 1.0, console: Console | None = None
 ) -> Path:
@@ -78,7 +67,7 @@ def fetch(
         ConnectionError: if it cannot be fetched.
         ModelFileError: if what comes does not have the checksum.
     """
-    target = cache_folder() / "models" / file.name
+    target = config.cache_folder() / "models" / file.name
     for place in (target, _keras_folder() / file.name):
         if place.is_file() and (place == target or file.md5 is not None) and _is_whole(place, file):
             return place

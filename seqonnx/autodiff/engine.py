@@ -17,7 +17,7 @@ import seqonnx.autodiff.rules as _rules
 from seqonnx.autodiff.blockers import Blocker, refusal
 from seqonnx.autodiff.broadcast import sum_to_shape_of
 from seqonnx.autodiff.registry import Rule, find_rule, why_nondifferentiable
-from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rule_emitter import Choose, RuleEmitter, by_rule
 from seqonnx.autodiff.sources import FLOATS, carries_gradient, sources_of
 from seqonnx.autodiff.static_sequences import is_of_sequences, read_from_parts
 from seqonnx.errors import GradientError
@@ -33,6 +33,7 @@ def backward(
     wrt: Sequence[ir.Value],
     *,
     device: str = "cpu",
+    choose: Choose = by_rule,
 ) -> list[ir.Value | None]:
     """Append the backward pass of a graph to it.
 
@@ -41,6 +42,7 @@ def backward(
         targets: pairs of a value and the gradient of the loss with respect to it.
         wrt: values whose gradients are wanted: inputs, initializers or inner values.
         device: `"cpu"` or `"cuda"`, for rules that choose a formulation by it.
+        choose: decides where a rule offers several ways to compute the same.
 
     Returns:
         For each of `wrt` its gradient, or None if no target depends on it.
@@ -64,7 +66,11 @@ def backward(
             continue
         sources = sources_of(node)
         wanted = [v is not None and v in reach and _carries(v, node) for v in sources]
-        results = _apply(op, node, grads, wanted, device, wrt)
+        rule = find_rule(node.domain, node.op_type)
+        if rule is None:
+            raise GradientError(refusal([_blocker(node, wrt)]))
+        with _scope(op, node):
+            results = _apply(rule, RuleEmitter(op, wanted, device, choose), node, grads)
         for source, result in zip(sources, results, strict=True):
             if source is not None and result is not None:
                 _arrive(pending, source, result)
@@ -138,25 +144,16 @@ def _total(
 
 
 def _apply(
-    op: Emitter,
-    node: ir.Node,
-    grads: Sequence[ir.Value | None],
-    wanted: Sequence[bool],
-    device: str,
-    wrt: Sequence[ir.Value],
+    rule: Rule, op: RuleEmitter, node: ir.Node, grads: Sequence[ir.Value | None]
 ) -> list[ir.Value | None]:
     """Ask the rule of one node, check what it returns and undo broadcasts."""
-    rule = find_rule(node.domain, node.op_type)
-    if rule is None:
-        raise GradientError(refusal([_blocker(node, wrt)]))
-    with _scope(op, node):
-        results = _call(rule, RuleEmitter(op, wanted, device), node, grads)
-        return [
-            sum_to_shape_of(op, grad, value)
-            if want and value is not None and grad is not None
-            else None
-            for value, grad, want in zip(sources_of(node), results, wanted, strict=True)
-        ]
+    pairs = zip(sources_of(node), _call(rule, op, node, grads), strict=True)
+    return [
+        sum_to_shape_of(op.emitter, grad, value)
+        if op.needs(i) and value is not None and grad is not None
+        else None
+        for i, (value, grad) in enumerate(pairs)
+    ]
 
 
 def _call(

@@ -78,18 +78,15 @@ def _rank(node: onnx.NodeProto, shapes: list[Shape | None]) -> int | None:
     own = len(first.dim)
     if node.op_type in ("CenterCropPad", "Pad", "Resize", "Slice", "Split", "Tile"):
         return own
+    if node.op_type.startswith("Reduce"):
+        kept = all(a.name != "keepdims" or a.i != 0 for a in node.attribute)
+        if kept:
+            return own
+        return None if count is None or count == 0 else own - count
     if count is None:
         return None
-    if node.op_type == "Expand":
-        return max(own, count)
-    if node.op_type == "Unsqueeze":
-        return own + count
-    dropped = node.op_type == "Squeeze" or (
-        node.op_type.startswith("Reduce")
-        and any(a.name == "keepdims" and a.i == 0 for a in node.attribute)
-        and count > 0
-    )
-    return own - count if dropped else None
+    ranks = {"Expand": max(own, count), "Unsqueeze": own + count, "Squeeze": own - count}
+    return ranks.get(node.op_type)
 
 
 def _length(shape: Shape | None) -> int | None:

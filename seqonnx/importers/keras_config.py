@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from seqonnx import dtypes
 from seqonnx.errors import ModelFileError
 
 MODELS: Final = ("Sequential", "Functional", "Model")
@@ -134,7 +135,7 @@ def translate_input(config: Mapping[str, Any]) -> dict[str, Any]:
         raise ModelFileError(f"Input '{config.get('name')}' has no shape.")
     return {
         "batch_shape": list(shape),
-        "dtype": _dtype(config.get("dtype")),
+        "dtype": dtypes.Policy.of(_dtype(config.get("dtype"))).variable_dtype,
         "name": config.get("name"),
     }
 
@@ -211,9 +212,7 @@ def _function(value: Mapping[str, Any], catalogue: Catalogue) -> Any:
 
 
 def _dtype(value: Any) -> str:
-    """Element type of the weights behind a name or a policy."""
+    """Element type, or mixed policy, behind a name or a policy."""
     if isinstance(value, Mapping):
         value = (value.get("config") or {}).get("name")
-    name = "float32" if value is None else str(value)
-    # A mixed policy keeps its weights in float32; computing in it, too, is only more exact.
-    return "float32" if name.startswith("mixed_") else name
+    return "float32" if value is None else str(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from seqonnx import activations, constraints, initializers, regularizers
+from seqonnx import activations, constraints, dtypes, initializers, regularizers
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.symbolic import Shape
@@ -244,6 +244,11 @@ class Softmax(Layer):
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis if isinstance(axis, int) else list(axis)
+
+    @property
+    def working_dtype(self) -> str:
+        """At least float32, in which a sum of exponentials does not overflow."""
+        return dtypes.widened(self.compute_dtype)
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the softmax."""

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from seqonnx import config, dtypes, initializers, regularizers
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable, auto_name, check_name
+from seqonnx.layers.precision import Typed, cast_floats, policy_for
 from seqonnx.layers.spec import InputSpec, declared_shape
 from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
@@ -20,7 +21,7 @@ from seqonnx.symbolic import LayerCall, Shape, SymbolicTensor, infer_call, symbo
 __all__ = ["InputSpec", "Layer"]
 
 
-class Layer:
+class Layer(Typed):
     """Base of all layers; also the way to write one's own.
 
     A subclass defines `build(input_shape)`, which declares weights with `add_weight`, and
@@ -30,7 +31,9 @@ class Layer:
     Args:
         name: name, unique in a model; default: the class name in snake case, numbered.
         trainable: whether training changes the weights.
-        dtype: element type of the weights; default float32.
+        dtype: element type of weights and computation, or a mixed policy such as
+            `"mixed_float16"`: weights in float32, computation in float16. Default
+            `seqonnx.config.get_dtype_policy()`.
         activity_regularizer: regularizer of the layer's output.
         input_shape: shape without the batch, for a first layer (prefer `Input`).
         input_dim: the same for a vector input.
@@ -64,7 +67,7 @@ class Layer:
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {unknown}"
             )
         self.name = auto_name(type(self).__name__) if name is None else check_name(name)
-        self.dtype = dtypes.standardize(dtype)
+        self._policy = policy_for(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.input_spec: InputSpec | None = None
         self.declared_input_shape = declared_shape(input_shape, input_dim)
@@ -100,7 +103,7 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype} | (
+        return {"name": self.name, "trainable": self._trainable, "dtype": self._policy.name} | (
             {}
             if self.activity_regularizer is None
             else {"activity_regularizer": regularizers.serialize(self.activity_regularizer)}
@@ -319,10 +322,11 @@ class Layer:
                 self.input_spec.check(shape, self.name)
 
     def emit(self, op: Emitter, x: Any, training: bool) -> Any:
-        """Emit the layer with its activity regularizer; see `call`."""
-        y = self.call(op, x, training)
+        """Emit the layer in its element type, with its activity regularizer; see `call`."""
+        y = self.emit_typed(op, x, training)
         if self.activity_regularizer is not None:
-            op.add_loss(self.activity_regularizer.emit(op, y))
+            wide = dtypes.widened(self.compute_dtype)
+            op.add_loss(self.activity_regularizer.emit(op, cast_floats(op, y, wide)))
         return y
 
     def _call_symbolic(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx import constraints, initializers, regularizers
+from seqonnx import constraints, dtypes, initializers, regularizers
 from seqonnx.graph import Emitter, Variable, dtype_name
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import from_channels_first, to_channels_first
@@ -82,6 +82,11 @@ class BatchNormalization(Layer):
         self.beta: Variable | None = None
         self._moving: tuple[Variable, Variable] | None = None
         self.input_spec = InputSpec(min_ndim=2)
+
+    @property
+    def working_dtype(self) -> str:
+        """At least float32, in which statistics do not overflow."""
+        return dtypes.widened(self.compute_dtype)
 
     def build(self, input_shape: Shape) -> None:
         """Declare gamma, beta and the moving averages."""

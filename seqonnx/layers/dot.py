@@ -8,6 +8,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx import dtypes
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.merging import Merge
 from seqonnx.symbolic import Shape
@@ -57,6 +58,11 @@ class Dot(Merge):
                 )
         self.axes = axes if isinstance(axes, int) else tuple(axes)
         self.normalize = bool(normalize)
+
+    @property
+    def working_dtype(self) -> str:
+        """At least float32 where vectors are scaled to length 1."""
+        return dtypes.widened(self.compute_dtype) if self.normalize else self.compute_dtype
 
     def build_for(self, shape: Any) -> None:
         """Check the shapes at every call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from seqonnx import dtypes
 from seqonnx.layers.base import Layer
 from seqonnx.symbolic import SymbolicTensor
 
@@ -49,7 +50,8 @@ class InputLayer(Layer):
                     f"Cannot convert '{full}' to a shape. Found invalid entry '{size}' of type "
                     f"'{type(size)}'."
                 )
-        super().__init__(name=name, dtype=dtype)
+        # Data come as they are: a policy for computing does not change their type.
+        super().__init__(name=name, dtype=dtypes.standardize(dtype))
         self._built = True
         tensor_name = UNNAMED if name is None else self.name
         self._tensor = SymbolicTensor(full, self.dtype, tensor_name, source=self)

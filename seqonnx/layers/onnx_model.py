@@ -84,6 +84,9 @@ class ONNXModel(Layer):
         if suspects is not None:
             self._check_rows(suspects)
 
+    autocast = False
+    """The file says which types its operators work in."""
+
     @property
     def takes_list(self) -> bool:
         """Whether the network has several inputs."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, dtype_name, ir_dtype
+from seqonnx.graph import Emitter, ir_dtype
 from seqonnx.layers.base import Layer
 
 Factor = float | Sequence[float]
@@ -34,8 +34,7 @@ class Rescaling(Layer):
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a cast where the input has another type, and what is not 1 or 0."""
-        if dtype_name(x) != self.dtype:
-            x = op.Cast(x, to=ir_dtype(self.dtype))
+        x = op.cast(x, self.working_dtype)
         if not np.all(np.asarray(self.scale) == 1.0):
             x = op.Mul(x, self._operand(self.scale))
         if not np.all(np.asarray(self.offset) == 0.0):
@@ -51,4 +50,6 @@ class Rescaling(Layer):
 
     def _operand(self, factor: Factor) -> Any:
         array = np.asarray(factor, np.float64)
-        return float(array) if array.ndim == 0 else array.astype(self.dtype)
+        if array.ndim == 0:
+            return float(array)
+        return array.astype(ir_dtype(self.working_dtype).numpy())

@@ -124,38 +124,46 @@ class Model(Exportable):
         weighted_metrics: Sequence[Any] | Mapping[str, Any] | None = None,
         device: config.DeviceRequest | None = None,
         steps_per_execution: int = 1,
+        autotune: bool = False,
+        auto_scale_loss: bool = True,
+        recompute: bool | Sequence[str] = False,
         **accepted: Any,
     ) -> None:
         """Say how to train. A second call starts with a fresh optimizer.
 
         Args:
             optimizer: name, instance or configuration.
-            loss: name, instance, or a function `(op, y_true, y_pred)` that emits values per
-                sample.
+            loss: name, instance, or a function `(op, y_true, y_pred)` emitting values per sample.
             metrics: names, instances or such functions.
             weighted_metrics: the same, weighted by sample weights.
             device: where to train and predict; default `seqonnx.config.get_device()`.
             steps_per_execution: training steps of `fit` in one run of ONNX Runtime, which saves
                 time where steps are short; callbacks hear of the last of them only.
-            **accepted: `run_eagerly`, `jit_compile`, `loss_weights` and
-                `auto_scale_loss` are taken for Keras's sake and change nothing.
+            autotune: measure on this machine which way to compute each gradient is the fastest,
+                some tenths of a second for each convolution, and remember it for the next time.
+            auto_scale_loss: wrap the optimizer in a `LossScaleOptimizer` for `"mixed_float16"`.
+            recompute: less memory for a second forward pass: True, or layers whose outputs to keep.
+            **accepted: `run_eagerly`, `jit_compile`, `loss_weights`: for Keras's sake, no effect.
 
         Raises:
             ValueError: if something cannot be interpreted.
             DeviceError: if the device cannot be had.
         """
         running.check_accepted(accepted)
+        chosen = optimizers.get(optimizer)
         compilation = Compilation(
-            optimizers.get(optimizer),
+            running.scaled_for(self, chosen) if auto_scale_loss else chosen,
             losses.get(loss),
             running.resolve_metrics(metrics, "metrics"),
             running.resolve_metrics(weighted_metrics, "weighted_metrics"),
             running.check_steps(steps_per_execution),
+            autotune,
+            running.check_recompute(self, recompute),
         )
         select_device(device)
         self._device_request = device
         self._drop_passes()
-        compilation.optimizer.iterations = 0
+        compilation.optimizer.restart()
         self._compilation = compilation
         if self.built:
             self._capture_subject()

@@ -33,6 +33,9 @@ class Network(Layer):
         trainable: whether training changes its weights.
     """
 
+    autocast = False
+    """Each layer inside has its own element type."""
+
     def __init__(
         self,
         inputs: Structure | None = None,

@@ -12,6 +12,7 @@ from seqonnx import metrics as metric_room
 from seqonnx.callbacks import Callback, CallbackList, History
 from seqonnx.models.feeding import batches_for, ordered, single_batch, validation_parts
 from seqonnx.models.network import Network
+from seqonnx.optimizers import LossScaleOptimizer, Optimizer
 from seqonnx.training import loop
 from seqonnx.training.batches import Batches
 from seqonnx.training.data import BATCH_SIZE, split_validation
@@ -27,7 +28,6 @@ _ACCEPTED = {
     "run_eagerly",
     "jit_compile",
     "loss_weights",
-    "auto_scale_loss",
 }
 
 
@@ -78,6 +78,13 @@ def check_accepted(accepted: Mapping[str, Any]) -> None:
         )
 
 
+def scaled_for(model: Network, optimizer: Optimizer) -> Optimizer:
+    """Return the optimizer, with a loss scale where a layer's dtype is `"mixed_float16"`."""
+    mixed = any(layer.dtype_policy == "mixed_float16" for layer in model.leaf_layers())
+    scaled = optimizer.loss_scale is not None
+    return LossScaleOptimizer(optimizer) if mixed and not scaled else optimizer
+
+
 def check_steps(steps: Any) -> int:
     """Return the number of steps per run.
 
@@ -90,6 +97,28 @@ def check_steps(steps: Any) -> int:
             f"steps_per_execution={steps!r}"
         )
     return steps
+
+
+def check_recompute(model: Network, recompute: Any) -> bool | tuple[str, ...]:
+    """Return the argument `recompute` of `compile`.
+
+    Raises:
+        ValueError: if it is neither a bool nor names of layers of the model.
+    """
+    if isinstance(recompute, bool):
+        return recompute
+    if isinstance(recompute, str) or not isinstance(recompute, Sequence):
+        raise ValueError(
+            "`recompute` must be True, False or a list of names of layers whose outputs are kept. "
+            f"Received: recompute={recompute!r}"
+        )
+    known = list(dict.fromkeys(x.name for x in (*model.layers, *model.leaf_layers())))
+    unknown = [name for name in recompute if name not in known]
+    if len(unknown) > 0:
+        raise ValueError(
+            f"`recompute` names layers that the model does not have: {unknown}. Its layers: {known}"
+        )
+    return tuple(recompute)
 
 
 def resolve_metrics(given: Any, argument: str) -> tuple[MetricSpec, ...]:

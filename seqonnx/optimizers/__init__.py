@@ -9,6 +9,7 @@ from seqonnx.optimizers.base import Optimizer
 from seqonnx.optimizers.ftrl import Ftrl
 from seqonnx.optimizers.lion import Lion
 from seqonnx.optimizers.lookup import get, serialize
+from seqonnx.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from seqonnx.optimizers.nadam import Nadam
 from seqonnx.optimizers.rmsprop import RMSprop
 from seqonnx.optimizers.sgd import SGD
@@ -22,6 +23,7 @@ __all__ = [
     "Adamax",
     "Ftrl",
     "Lion",
+    "LossScaleOptimizer",
     "Nadam",
     "Optimizer",
     "RMSprop",

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.graph import Emitter, Variable, auto_name
 from seqonnx.optimizers import clipping, eager, packing
+from seqonnx.optimizers.loss_scale import LossScale
 from seqonnx.optimizers.rate import check_rate, rate_at, read_rate, write_rate
 from seqonnx.runtime.program import value_key
 
@@ -159,6 +160,15 @@ class Optimizer(ABC):
         return cls(**known)
 
     # What every optimizer does.
+
+    @property
+    def loss_scale(self) -> LossScale | None:
+        """What the loss is multiplied by before it is differentiated; None: it is not."""
+        return None
+
+    def restart(self) -> None:
+        """Forget the steps taken, as `compile` does; slots belong to the model."""
+        self.iterations = 0
 
     @property
     def learning_rate(self) -> Any:

@@ -11,6 +11,7 @@ from seqonnx.optimizers.adamax import Adamax
 from seqonnx.optimizers.base import Optimizer
 from seqonnx.optimizers.ftrl import Ftrl
 from seqonnx.optimizers.lion import Lion
+from seqonnx.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from seqonnx.optimizers.nadam import Nadam
 from seqonnx.optimizers.rmsprop import RMSprop
 from seqonnx.optimizers.sgd import SGD
@@ -43,6 +44,10 @@ def get(identifier: Any) -> Optimizer:
         return identifier
     if isinstance(identifier, str) and identifier.lower() in NAMES:
         return NAMES[identifier.lower()]()
+    if isinstance(identifier, dict) and identifier.get("class_name") == LossScaleOptimizer.__name__:
+        settings = dict(identifier.get("config", {}))
+        settings["inner_optimizer"] = get(settings.get("inner_optimizer"))
+        return LossScaleOptimizer.from_config(settings)
     if isinstance(identifier, dict) and str(identifier.get("class_name")).lower() in NAMES:
         cls = NAMES[str(identifier["class_name"]).lower()]
         return cls.from_config(identifier.get("config", {}))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from seqonnx.config import DeviceRequest, get_device
+from seqonnx.config import DeviceRequest, get_device, tensor_float_32_enabled
 from seqonnx.errors import DeviceError
 from seqonnx.runtime.cuda import require_cuda
 from seqonnx.runtime.install import load_onnxruntime
@@ -89,7 +89,7 @@ def select_device(request: DeviceRequest | None = None) -> Device:
     if not isinstance(request, str):
         return _custom(request)
     if request == "auto":
-        return _automatic()
+        return _cuda(0) if _automatic() else CPU
     if request == "cpu":
         return CPU
     name, separator, digits = request.partition(":")
@@ -104,19 +104,26 @@ def select_device(request: DeviceRequest | None = None) -> Device:
 
 
 @functools.cache
-def _automatic() -> Device:
-    """CUDA where a graph really runs on it, else the CPU; decided once per process."""
+def _automatic() -> bool:
+    """Whether a graph really runs on CUDA; found out once per process."""
     try:
         require_cuda(0)
     except DeviceError as error:
         _logger.info("Running on the CPU. %s", error)
-        return CPU
+        return False
     _logger.info("Running on CUDA device 0.")
-    return _cuda(0)
+    return True
 
 
 def _cuda(index: int) -> Device:
-    """A CUDA device with options for training."""
+    """A CUDA device with options for training.
+
+    ONNX Runtime's own defaults are right for the rest: convolutions may use as much workspace as
+    their fastest algorithm wants (`cudnn_conv_use_max_workspace`), and copies go through the
+    stream of the kernels (`do_copy_in_default_stream`), which orders them without waiting.
+    CUDA graphs (`enable_cuda_graph`) are off: a captured graph reads and writes fixed addresses,
+    and steps read batches from ever new ones and swap the two sides of the state.
+    """
     options = {
         "device_id": str(index),
         # The default, EXHAUSTIVE, times every algorithm anew for each new shape: seconds before
@@ -125,6 +132,7 @@ def _cuda(index: int) -> Device:
         # The default doubles the arena each time that it grows. Training allocates the same sizes
         # in every step, and the sessions for training and evaluation each have an arena.
         "arena_extend_strategy": "kSameAsRequested",
+        "use_tf32": "1" if tensor_float_32_enabled() else "0",
     }
     provider = Provider("CUDAExecutionProvider", tuple(options.items()))
     return Device("cuda", index, (provider, *CPU.providers))

@@ -24,6 +24,11 @@ _STATUS = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Error in execution: "
 # A path, a line and the signature of a C++ function.
 _SOURCE = re.compile(r"/\S+:\d+ [^()]*\([^()]*\)(?: const)?(?: \[with [^\]]*\])? ")
 _SHOWN_INPUTS = 8
+_NO_BFLOAT16 = (
+    "The graph computes in bfloat16, for which ONNX Runtime has kernels on GPUs only (and not for "
+    "every operator): run it on one (`set_device('cuda')`), or give the layers the dtype policy "
+    "'mixed_float16' or 'float32'."
+)
 
 
 class Location(NamedTuple):
@@ -47,15 +52,19 @@ def locate(message: str) -> Location:
     return Location("", "", _tidy(message))
 
 
-def load_error(error: Exception, graph: str) -> ExecutionError:
+def load_error(error: Exception, graph: str, *, bfloat16: bool = False) -> ExecutionError:
     """Describe a graph that ONNX Runtime refuses to load.
 
     Args:
         error: what it raised.
         graph: what to call the graph in the text.
+        bfloat16: whether kernels for it are what is missing.
     """
     location = locate(str(error))
-    return ExecutionError(f"ONNX Runtime cannot load {graph}{_place(location)}: {location.reason}")
+    advice = f" {_NO_BFLOAT16}" if bfloat16 else ""
+    return ExecutionError(
+        f"ONNX Runtime cannot load {graph}{_place(location)}: {location.reason}{advice}"
+    )
 
 
 def run_error(

@@ -29,6 +29,7 @@ class Session:
         constant_weights: whether much of a training graph is frozen, its weights constants.
         yielding: whether another session's run may follow at once: the threads then do not wait
             for more.
+        large: whether what is computed inside takes much memory.
         name: what to call the graph in error messages.
         profile: where `end_profile` leaves the trace; None runs without the profiler's cost.
 
@@ -58,6 +59,7 @@ class Session:
         training: bool = False,
         constant_weights: bool = False,
         yielding: bool = False,
+        large: bool = False,
         name: str = "",
         profile: Path | None = None,
     ) -> None:
@@ -68,6 +70,7 @@ class Session:
             training=training,
             constant_weights=constant_weights,
             yielding=yielding,
+            large=large,
             profile=profile,
         )
         self._session = create_session(model, device, options, self._name)
@@ -171,7 +174,7 @@ def create_session(model: bytes | Path, device: Device, options: Any, name: str)
     except Exception as error:
         if isinstance(model, Path) and any(status in str(error) for status in _FILE_ERRORS):
             raise ModelFileError(_file_message(model)) from error
-        raise load_error(error, name) from error
+        raise load_error(error, name, bfloat16=_lacks_bfloat16(error, model)) from error
     started = session.get_providers()
     absent = [p.name for p in device.providers if p.name not in started]
     if absent:
@@ -202,6 +205,23 @@ def _feedable(value: np.ndarray | DeviceArray) -> Any:
     if array.dtype.kind == "V" and array.dtype.name == "bfloat16":
         return DeviceArray.from_numpy(np.ascontiguousarray(array), CPU).ort_value
     return array
+
+
+def _lacks_bfloat16(error: Exception, model: bytes | Path) -> bool:
+    """Whether a kernel is missing for a model with bfloat16 inputs or weights, or casts to it."""
+    if "NOT_IMPLEMENTED" not in str(error):
+        return False
+    import onnx
+
+    if isinstance(model, bytes):
+        loaded = onnx.load_model_from_string(model)
+    else:
+        loaded = onnx.load(model, load_external_data=False)
+    code = onnx.TensorProto.BFLOAT16
+    typed = [value.type.tensor_type.elem_type for value in loaded.graph.input]
+    typed += [tensor.data_type for tensor in loaded.graph.initializer]
+    typed += [a.i for n in loaded.graph.node if n.op_type == "Cast" for a in n.attribute]
+    return code in typed
 
 
 def _file_message(path: Path) -> str:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from seqonnx.graph import Emitter, Variable, last_change
 from seqonnx.graph.serde import to_bytes
 from seqonnx.passes.batch_statistics import expand_batch_statistics
+from seqonnx.passes.relabel import relabel
 from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.symbolic import SymbolicTensor, emit_forward
@@ -62,6 +63,8 @@ class Forward:
         if self._session is None or newest > self._built_at:
             op = Emitter()
             self._names = _emit(op, self._inputs, self._outputs, training=False)
+            if self.device.memory == "cuda":
+                relabel(op.graph)
             self._session = Session(to_bytes(op.graph), self.device, name="forward pass")
             self._built_at = newest
         self._checked_at = change

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from seqonnx.runtime import CPU, Binding, DeviceArray, Session
 from seqonnx.runtime.noise import uniform_noise
 from seqonnx.training.state import DeviceState
 from seqonnx.training.step import StepGraph
+
+_LARGE = 64 << 20
+"""Bytes computed in a step from which on memory counts for more than microseconds."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class StepRunner:
             training=training,
             constant_weights=graph.frozen,
             yielding=not training,
+            large=graph.bytes_inside > _LARGE,
             name="step" if training else "test step",
         )
         shape = () if graph.steps == 1 else (graph.steps,)
@@ -58,6 +63,8 @@ class StepRunner:
             for name, value in zip(graph.scalars, self._scalars, strict=True)
         }
         self._bindings: list[Binding] = []
+        # Callbacks and the next batch are prepared while a GPU computes.
+        self._overlaps = state.device.memory == "cuda"
         state.hold(graph.reads, graph.writes)
 
     def stage(
@@ -106,15 +113,17 @@ class StepRunner:
         Raises:
             ExecutionError: if ONNX Runtime fails; names the layer. The state is as before.
         """
-        for buffer, values in zip(self._scalars, scalars, strict=True):
-            buffer.flat[:] = values
-        if len(self._bindings) == 0:
-            self._bindings = [self._bind(side, staged) for side in (0, 1)]
         with self._state.stepping() as side:
+            for buffer, values in zip(self._scalars, scalars, strict=True):
+                buffer.flat[:] = values
+            if len(self._bindings) == 0:
+                self._bindings = [self._bind(each, staged) for each in (0, 1)]
             binding = self._bindings[side]
             for name, array in staged.arrays.items():
                 binding.set_input(name, array)
-            binding.run()
+            binding.run(synchronize=not self._overlaps)
+            if self._overlaps:
+                self._state.leave_running(partial(_finish_step, binding, staged))
 
     def _bind(self, side: int, staged: Staged) -> Binding:
         """Bind the state so that a run reads `side` and writes the other."""
@@ -127,6 +136,11 @@ class StepRunner:
             for variable, name in self._graph.writes.items()
         }
         return self._session.bind(inputs | self._bound | dict(staged.arrays), outputs)
+
+
+def _finish_step(binding: Binding, staged: Staged) -> None:
+    """Wait for a step; what was staged for it must live until then."""
+    binding.synchronize()
 
 
 def _stacked(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -7,7 +7,7 @@ Every array that a step changes has two buffers. A step reads one side and write
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +50,7 @@ class DeviceState:
         self._changed_at = 0
         self._fetched = True
         self._seen = 0
+        self._wait: Callable[[], None] | None = None
         # A batch may be staged, and a graph built, in another thread than the one that steps.
         self._lock = threading.RLock()
 
@@ -83,9 +84,11 @@ class DeviceState:
     def stepping(self) -> Iterator[int]:
         """Run a step inside: gives the side to read; at the end the other side is the newest.
 
-        If the step fails, the state stays as it was.
+        The step before has ended when this one begins. If the step fails, the state stays as it
+        was.
         """
         with self._lock:
+            self.wait()
             yield self.side
             self.side = 1 - self.side
             undisturbed = last_change() == self._seen
@@ -94,11 +97,27 @@ class DeviceState:
                 self._seen = self._changed_at
             self._fetched = False
 
+    def leave_running(self, wait: Callable[[], None]) -> None:
+        """Note that the step inside `stepping` goes on after it.
+
+        Args:
+            wait: waits for its end, and keeps until then what the step reads.
+        """
+        self._wait = wait
+
+    def wait(self) -> None:
+        """Wait for a step that may still be running on the device."""
+        with self._lock:
+            wait, self._wait = self._wait, None
+            if wait is not None:
+                wait()
+
     def fetch(self) -> None:
         """Bring the newest values back into the variables."""
         with self._lock:
             if self._fetched:
                 return
+            self.wait()
             self._fetched = True
             for variable, held in self._held.items():
                 if held.written and variable.home is self:
@@ -114,6 +133,7 @@ class DeviceState:
         if seen == self._seen:
             return False
         with self._lock:
+            self.wait()
             for variable, held in self._held.items():
                 if variable.home is not self:
                     variable.move_to(self)
@@ -126,14 +146,17 @@ class DeviceState:
     def overwrite(self, variable: Variable, value: npt.NDArray[Any]) -> None:
         """Set a variable that may be here, without bringing the others back to the host."""
         if variable in self._held:
+            self.wait()
             self._held[variable].sides[self.side].update(value.astype(variable.dtype))
 
     def read(self, variable: Variable) -> npt.NDArray[Any]:
         """Return one variable's newest value without fetching the others."""
+        self.wait()
         return self._held[variable].sides[self.side].numpy()
 
     def release(self) -> None:
         """Bring everything back to the host and let the variables go."""
+        self.wait()
         self.fetch()
         for variable in self._held:
             if variable.home is self:

@@ -14,14 +14,28 @@ import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
+from seqonnx import dtypes
 from seqonnx.autodiff import backward, refuse_blockers
+from seqonnx.autodiff.rule_emitter import Choose, by_rule
 from seqonnx.constraints import Constraint
-from seqonnx.graph import IR_VERSION, Dim, Emitter, Variable, ir_dtype, static_shape
+from seqonnx.graph import (
+    IR_VERSION,
+    Dim,
+    Emitter,
+    Variable,
+    dtype_name,
+    ir_dtype,
+    static_shape,
+)
 from seqonnx.graph.serde import to_bytes
 from seqonnx.losses import Loss
 from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
+from seqonnx.optimizers.loss_scale import LossScale
 from seqonnx.passes.batch_statistics import expand_batch_statistics
+from seqonnx.passes.recompute import recompute_activations
+from seqonnx.passes.relabel import relabel
+from seqonnx.passes.segments import size_of
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 
@@ -97,17 +111,29 @@ class StepGraph:
     scalars: tuple[str, ...]
     frozen: bool
     """Whether weights that no step changes are constants of the graph."""
+    bytes_inside: int
+    """Bytes of all values that are computed; of the batch where its size is not fixed, a guess."""
     steps: int = 1
     """Steps in one run; above 1 the data, noise and scalars have them as their first axis."""
 
 
-def build_train_step(objective: Objective, update: Update, *, device: str) -> StepGraph:
+def build_train_step(
+    objective: Objective,
+    update: Update,
+    *,
+    device: str,
+    choose: Choose = by_rule,
+    recompute: bool | Sequence[str] = False,
+) -> StepGraph:
     """Build the graph of one training step.
 
     Args:
         objective: model, loss and metrics.
         update: optimizer, weights to train and their slots.
         device: `"cpu"` or `"cuda"`; gradient rules choose formulations by it.
+        choose: decides where gradient rules offer several ways.
+        recompute: whether activations are computed again for the backward pass, or the names of
+            the layers whose outputs are kept.
 
     Returns:
         The step graph.
@@ -117,24 +143,31 @@ def build_train_step(objective: Objective, update: Update, *, device: str) -> St
     """
     op = Emitter(weights_as="input", except_for=update.frozen)
     batch, loss = _emit_objective(op, objective, training=True)
-    writes = dict(op.updates)
     lr = op.input(LEARNING_RATE, "float32", ())
     step = op.input(STEP, "float32", ())
     used = [w for w in update.weights if w in op.variables]
-    seed = op.constant(np.ones((), np.float32), "grad/seed")
+    scaling = update.optimizer.loss_scale
+    if scaling is None:
+        seed = op.constant(np.ones((), np.float32), "grad/seed")
+    else:
+        seed = op.read(scaling.scale)
     refuse_blockers(op.graph, [loss], {op.read(w): w.path for w in used})
-    grads = backward(op, [(loss, seed)], [op.read(w) for w in used], device=device)
+    grads = backward(op, [(loss, seed)], [op.read(w) for w in used], device=device, choose=choose)
     trained = [(w, g) for w, g in zip(used, grads, strict=True) if g is not None]
-    writes.update(_emit_update(op, update, trained, lr, step))
+    if scaling is None or len(trained) == 0:
+        writes = op.updates | _emit_update(op, update, trained, lr, step)
+    else:
+        writes = _emit_scaled(op, objective, update, scaling, trained, lr, step)
     frozen = len(update.frozen) > 0
-    return _finish(op, batch, writes, (LEARNING_RATE, STEP), frozen=frozen)
+    scalars = (LEARNING_RATE, STEP)
+    return _finish(op, batch, writes, scalars, device=device, frozen=frozen, recompute=recompute)
 
 
-def build_test_step(objective: Objective) -> StepGraph:
+def build_test_step(objective: Objective, *, device: str = "cpu") -> StepGraph:
     """Build the graph that measures loss and metrics on one batch, weights baked in."""
     op = Emitter(weights_as="initializer", except_for=_accumulators(objective))
     batch, _ = _emit_objective(op, objective, training=False)
-    return _finish(op, batch, dict(op.updates), ())
+    return _finish(op, batch, dict(op.updates), (), device=device)
 
 
 def _accumulators(objective: Objective) -> list[Variable]:
@@ -157,7 +190,7 @@ def _emit_objective(
         with_losses=True,
         batch=objective.batch,
     )
-    y_pred = outputs[0]
+    y_pred = op.cast(outputs[0], dtypes.widened(dtype_name(outputs[0])))
     y_true = op.input(TARGET, objective.target_dtype, (objective.batch, *objective.target_shape))
     batch = [*inputs, y_true]
     weight = None
@@ -213,13 +246,39 @@ def _emit_update(
     return writes
 
 
+def _emit_scaled(
+    op: Emitter,
+    objective: Objective,
+    update: Update,
+    scaling: LossScale,
+    trained: Sequence[tuple[Variable, ir.Value]],
+    lr: ir.Value,
+    step: ir.Value,
+) -> dict[Variable, ir.Value]:
+    """Emit the update for gradients of a scaled loss; without effect where one is not finite."""
+    with op.scope("loss_scale"):
+        grads, finite = scaling.unscale(op, [grad for _, grad in trained])
+        step = scaling.steps_taken(op, step)
+    unscaled = [(weight, grad) for (weight, _), grad in zip(trained, grads, strict=True)]
+    changed = op.updates | _emit_update(op, update, unscaled, lr, step)
+    measured = set(_accumulators(objective))
+    with op.scope("loss_scale"):
+        kept = {
+            variable: value if variable in measured else op.Where(finite, value, op.read(variable))
+            for variable, value in changed.items()
+        }
+        return kept | scaling.advance(op, finite)
+
+
 def _finish(
     op: Emitter,
     batch: Sequence[ir.Value],
     writes: Mapping[Variable, ir.Value],
     scalars: tuple[str, ...],
     *,
+    device: str,
     frozen: bool = False,
+    recompute: bool | Sequence[str] = False,
 ) -> StepGraph:
     """Declare the outputs and serialise."""
     names = {}
@@ -231,6 +290,11 @@ def _finish(
     # ONNX Runtime computes nodes that nothing uses, such as activations that no rule asked for.
     common_passes.RemoveUnusedNodesPass()(ir.Model(op.graph, ir_version=IR_VERSION))
     expand_batch_statistics(op.graph)
+    if recompute is not False:
+        keep = None if recompute is True else recompute
+        recompute_activations(op.graph, [*batch, *op.noise.values()], keep)
+    if device == "cuda":
+        relabel(op.graph)
     reads = {
         variable: str(value.name)
         for variable, value in op.variables.items()
@@ -244,6 +308,7 @@ def _finish(
         noise={name: static_shape(value) for name, value in op.noise.items()},
         scalars=scalars,
         frozen=frozen,
+        bytes_inside=sum(size_of(value) for node in op.graph for value in node.outputs),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx import config
+from seqonnx.autodiff.rule_emitter import by_rule
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Dim, Variable
 from seqonnx.losses import Loss
@@ -17,6 +18,7 @@ from seqonnx.optimizers import Optimizer
 from seqonnx.regularizers import Regularizer
 from seqonnx.runtime import Device
 from seqonnx.symbolic import BATCH, SymbolicTensor
+from seqonnx.training.autotune import Autotuner
 from seqonnx.training.batch_sizes import BatchSizes
 from seqonnx.training.batches import Batch
 from seqonnx.training.inputs import with_ranks
@@ -64,6 +66,8 @@ class Compilation:
     metrics: Sequence[MetricSpec] = ()
     weighted_metrics: Sequence[MetricSpec] = ()
     steps_per_execution: int = 1
+    autotune: bool = False
+    recompute: bool | tuple[str, ...] = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class Trainer:
         self._batch_sizes: dict[Hashable, BatchSizes] = {}
         self._train_measures: Measures | None = None
         self._test_measures: Measures | None = None
+        self._choose = Autotuner(device) if compilation.autotune else by_rule
         self._frozen_at = 0
         self._weights_at = 0
 
@@ -113,8 +118,10 @@ class Trainer:
 
     @property
     def optimizer_variables(self) -> list[Variable]:
-        """Slots of all trained weights, interleaved by weight."""
-        return [slot for weight in self.subject.trainable for slot in self.slots[weight].values()]
+        """Slots of all trained weights, interleaved by weight; then the scale of the loss."""
+        slots = [s for weight in self.subject.trainable for s in self.slots[weight].values()]
+        scaling = self.compilation.optimizer.loss_scale
+        return slots if scaling is None else [*slots, *scaling.variables]
 
     @property
     def loss(self) -> Loss:
@@ -191,7 +198,8 @@ class Trainer:
                 self._test_measures = self._measures(batch)
             at = _newest(self.subject.weights)
             objective = self._objective(self._test_measures, batch, BATCH)
-            runner = StepRunner(build_test_step(objective), self._test_state, training=False)
+            graph = build_test_step(objective, device=self.device.memory)
+            runner = StepRunner(graph, self._test_state, training=False)
             built = self._test_steps[kind] = _Built(objective, runner, at)
         return built.runner.stage(kind, [arrays])
 
@@ -220,7 +228,13 @@ class Trainer:
             self.slots,
             subject.constrained,
         )
-        graph = build_train_step(objective, update, device=self.device.memory)
+        graph = build_train_step(
+            objective,
+            update,
+            device=self.device.memory,
+            choose=self._choose,
+            recompute=self.compilation.recompute,
+        )
         if steps > 1:
             graph = several_steps(graph, steps)
         return _Built(objective, StepRunner(graph, self._train_state, training=True), at)

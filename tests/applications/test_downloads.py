@@ -15,7 +15,8 @@ from rich.console import Console
 
 from seqonnx import applications
 from seqonnx.applications import imagenet, mobilenet_v2, xception
-from seqonnx.applications.downloads import RemoteFile, cache_folder, fetch
+from seqonnx.applications.downloads import RemoteFile, fetch
+from seqonnx.config import cache_folder
 from seqonnx.errors import ModelFileError
 
 CONTENT = bytes(range(256)) * 4096

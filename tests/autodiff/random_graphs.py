@@ -53,6 +53,7 @@ class Drawn:
 _STRAIGHT_THROUGH = "its gradient is not the slope: rounding counts as the identity"
 _SEQUENCE = "works on a sequence; tensors only are drawn"
 _WHY_LEFT_OUT = {
+    "MaxRoiPool": "the standard's evaluator does not have it",
     **dict.fromkeys(["QuantizeLinear", "DequantizeLinear"], _STRAIGHT_THROUGH),
     **dict.fromkeys(
         [

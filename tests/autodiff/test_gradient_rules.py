@@ -16,6 +16,9 @@ from gradient_check import (
 from seqonnx.errors import GradientError
 
 DIRECTIONS = 2
+MANY = 4
+"""Beyond this many inputs only the first case of an operator takes each of them alone."""
+FIRST = {case.op_type: case for case in reversed(CASES)}.values()
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -48,7 +51,8 @@ def test_unknown_axes_and_every_mask_give_the_same_gradient(case: Case) -> None:
         for actual, wanted in zip(symbolic.run(reference=case.reference), gradients, strict=True):
             assert_close(actual, wanted, tolerance, "symbolic batch")
     unknown = True if str(case) in SIZES_NEEDED else "all"
-    for index, wanted in zip(case.wanted, gradients, strict=True):
+    step = 1 if case in FIRST or len(case.wanted) <= MANY else MANY
+    for index, wanted in list(zip(case.wanted, gradients, strict=True))[::step]:
         alone = differentiate(case, cotangents, [index], case.dtype, unknown)
         (actual,) = alone.run(reference=case.reference)
         assert_close(actual, wanted, tolerance, f"input {index} alone, all axes unknown")

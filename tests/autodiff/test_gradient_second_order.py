@@ -32,6 +32,7 @@ LINEAR = {
     *("Compress", "MaxUnpool", "AveragePool", "GlobalAveragePool", "Dropout", "DFT", "Col2Im"),
     *("CenterCropPad", "AffineGrid", "Resize", "NegativeLogLikelihoodLoss"),
     *("Pow-to-1.0", "ReduceLogSumExp-noop", "ReduceProd-noop", "Det-one", "STFT-frames"),
+    *("BatchNormalization-statistic-1-alone",),
     *("ScatterElements-none", "ScatterElements-add", "ScatterND-none", "ScatterND-add"),
     *(f"Einsum-{e}" for e in ("ij->ji", "ij->j", "...a->...", "ii->i", "ii")),
     *(f"Einsum-{e}" for e in ("bii->b", "...ii->...i")),
@@ -41,7 +42,14 @@ LINEAR = {
 PIECEWISE_LINEAR = {
     *("Abs", "Mod", "Max", "Min", "Clip", "Relu", "LeakyRelu", "ThresholdedRelu", "Shrink"),
     *("HardSigmoid", "ReduceMax", "ReduceMin", "ReduceL1", "TopK", "MaxPool", "GlobalMaxPool"),
-    *("LpPool-1", "ScatterElements-max", "ScatterElements-min", "ScatterND-max", "ScatterND-min"),
+    *(
+        "MaxRoiPool",
+        "LpPool-1",
+        "ScatterElements-max",
+        "ScatterElements-min",
+        "ScatterND-max",
+        "ScatterND-min",
+    ),
     *(f"GridSample-nearest-{o}-{c}" for o in ("zeros", "border", "reflection") for c in (0, 1)),
 }
 """Their slopes jump at kinks and are constant between: the second derivative is 0."""
@@ -156,7 +164,7 @@ def has_no_curvature(case: Case) -> bool:
     return any(name in LINEAR | PIECEWISE_LINEAR for name in (case.op_type, str(case)))
 
 
-@pytest.mark.parametrize("case", [*CASES, *ZEROS], ids=str)
+@pytest.mark.parametrize("case", [c for c in [*CASES, *ZEROS] if "chunks" not in str(c)], ids=str)
 def test_second_order_agrees_with_finite_differences(case: Case) -> None:
     tower = Tower(case, 2)
     tower.check()

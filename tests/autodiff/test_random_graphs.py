@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import runpy
+import sys
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from random_check import Reference, check, smooth_point
 from random_graphs import LARGEST, SMALLEST, Drawn, draw, left_out
@@ -19,7 +23,8 @@ from seqonnx.autodiff import registry
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 
-GRAPHS = int(os.environ.get("RANDOM_GRAPHS", "80"))
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "random_graphs.py"
+GRAPHS = int(os.environ.get("RANDOM_GRAPHS", "40"))
 CHUNK = 10
 
 
@@ -73,3 +78,19 @@ def test_inputs_next_to_a_kink_are_drawn_again() -> None:
     point = smooth_point(drawn, Reference(drawn.model), np.random.default_rng(0))
     assert point is not None
     assert point.redrawn == 1
+
+
+def test_the_tool_counts_what_it_checked_and_keeps_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    arguments = ["--seed", "7", "--graphs", "2", "--save", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [str(TOOL), *arguments])
+    assert runpy.run_path(str(TOOL))["main"]() == 0
+    printed = capsys.readouterr().out
+    assert "failures" in printed
+    assert str(sum(len(draw(seed).operators) for seed in (7, 8))) in printed
+    kinds = ("gradient", "graph")
+    names = [f"{kind}_{seed}.onnx" for kind in kinds for seed in (7, 8)]
+    assert sorted(file.name for file in tmp_path.iterdir()) == names
+    onnx.checker.check_model(onnx.load(tmp_path / "gradient_7.onnx"))

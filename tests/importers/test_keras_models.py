@@ -119,7 +119,8 @@ def test_wrapped_arguments_are_unwrapped(path):
         [("layers/dense/vars/0", np.ones((3, 2))), ("layers/dense/vars/1", np.ones(2))],
     )
     layer = sx.load_model(path).layers[0]
-    assert (layer.dtype, layer.kernel_initializer.scale) == ("float32", 2.0)
+    assert (layer.dtype, layer.compute_dtype) == ("float32", "float16")
+    assert layer.kernel_initializer.scale == 2.0
     assert layer.kernel_regularizer.get_config() == {"l2": 0.5}
 
 

@@ -32,6 +32,14 @@ class Gain(Layer):
         return op.Mul(x, self.gain)
 
 
+SLOW = {"densenet121", "inception_v1", "inception_v2", "vgg19", "zfnet512"}
+LIGHT = [
+    pytest.param(path, id=name, marks=pytest.mark.slow if name in SLOW else ())
+    for path in FILES
+    for name in [path.stem.removeprefix("light_")]
+]
+
+
 def scores(model: onnx.ModelProto) -> str:
     """What goes into the last Softmax, or the output where there is none."""
     last = model.graph.node[-1]
@@ -74,7 +82,7 @@ def test_all_nine_are_here():
     assert len(FILES) == 9
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem.removeprefix("light_"))
+@pytest.mark.parametrize("path", LIGHT)
 def test_architecture_predicts_as_the_runtime_does_and_takes_a_training_step(path):
     x = np.random.default_rng(0).random((1, *SIZE)).astype(np.float32)
     output = scores(onnx.load(path))

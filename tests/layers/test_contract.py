@@ -124,6 +124,19 @@ def test_graph_follows_the_element_type(case):
 
 
 @every_layer
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_graph_follows_a_mixed_policy(case, half):
+    if case.id == "ONNXModel":
+        pytest.skip("a file has element types of its own")
+    layer = case.make(dtype=f"mixed_{half}")
+    build(layer, case)
+    op = emitted(layer, case, training=True)
+    assert op.graph.outputs[0].dtype.numpy().name == half
+    assert {value.dtype.numpy().name for value in op.updates.values()} <= {"float32"}
+    onnx.checker.check_model(to_proto(op.graph), full_check=True)
+
+
+@every_layer
 def test_config_survives_json(case):
     layer = built(case)
     again = deserialize(json.loads(json.dumps(serialize(layer))))

@@ -47,13 +47,18 @@ DEFINITIONS = {
 every = pytest.mark.parametrize("name", DEFINITIONS)
 
 
+def in_float64(name: str) -> tuple[layers.Layer, list[np.ndarray], np.ndarray]:
+    layer, arrays, expected = DEFINITIONS[name]
+    return layer.from_config(layer.get_config() | {"dtype": "float64"}), arrays, expected
+
+
 def emitted(layer: layers.Layer, arrays: list[np.ndarray]) -> Emitter:
     return emit(lambda op, *values: layer.emit(op, list(values), training=True), *arrays)
 
 
 @every
 def test_values_are_those_of_the_definition(name):
-    layer, arrays, expected = DEFINITIONS[name]
+    layer, arrays, expected = in_float64(name)
     layer.build_for([a.shape for a in arrays])
     op = emitted(layer, arrays)
     found = reference(op, {f"x{i}": a for i, a in enumerate(arrays)})[0]
@@ -63,7 +68,7 @@ def test_values_are_those_of_the_definition(name):
 
 @every
 def test_gradient_is_that_of_finite_differences(name):
-    layer, arrays, _ = DEFINITIONS[name]
+    layer, arrays, _ = in_float64(name)
     layer.build_for([a.shape for a in arrays])
     op = emitted(layer, arrays)
     feeds = {f"x{i}": a for i, a in enumerate(arrays)}

@@ -160,6 +160,25 @@ def test_cuda_index_reaches_the_probe_the_provider_and_the_arrays(gpu_runtime, m
     assert str(selected) == "cuda:3"
 
 
+def test_tensor_float_32_can_be_switched_off(gpu_runtime, monkeypatch):
+    pretend_driver(monkeypatch, Driver())
+    monkeypatch.setattr(cuda, "_probe", lambda runtime, index: None)
+    monkeypatch.setattr(config, "_settings", config._Settings())
+    found = []
+    for enabled in (True, False, True):
+        config.enable_tensor_float_32(enabled)
+        assert config.tensor_float_32_enabled() is enabled
+        devices = [select_device(request) for request in ("auto", "cuda")]
+        found.append([dict(d.providers[0].options)["use_tf32"] for d in devices])
+    assert found == [["1", "1"], ["0", "0"], ["1", "1"]]
+
+
+@pytest.mark.parametrize("wrong", [1, "no", None])
+def test_tensor_float_32_is_on_or_off(wrong):
+    with pytest.raises(ValueError, match="must be True or False"):
+        config.enable_tensor_float_32(wrong)
+
+
 def test_working_cuda_is_probed_once(gpu_runtime, monkeypatch):
     pretend_driver(monkeypatch, Driver())
     probed = []

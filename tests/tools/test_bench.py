@@ -227,7 +227,14 @@ def test_lstm_waits_for_its_layer(bench):
     assert missing_layer(SimpleNamespace(layers=without), WORKLOADS["mlp"]) is None
 
 
-@pytest.mark.parametrize("name", ["mlp", "mnist_cnn", "cifar_vgg", "separable"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mlp",
+        "mnist_cnn",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("cifar_vgg", "separable")),
+    ],
+)
 def test_seqonnx_and_torch_do_the_same_work(bench, name):
     pytest.importorskip("torch")
     import bench_seqonnx

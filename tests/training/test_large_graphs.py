@@ -19,7 +19,7 @@ def losses_of(task, steps: int = 5) -> list[float]:
     return [float(task.model.train_on_batch(task.x, task.y)) for _ in range(steps)]
 
 
-@pytest.mark.parametrize("name", ["squeezenet", "shufflenet"])
+@pytest.mark.parametrize("name", ["squeezenet", pytest.param("shufflenet", marks=pytest.mark.slow)])
 def test_published_architecture_learns_a_batch(name):
     task = TOOL["light"](name)
     before = [weight.numpy().copy() for weight in task.model.weights]

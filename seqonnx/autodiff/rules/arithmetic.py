@@ -10,6 +10,7 @@ from seqonnx.autodiff.registry import Gradients, gradient, nondifferentiable
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.masks import equal, sign, zero_where
 from seqonnx.autodiff.rules.reading import constant_number, given, input_at
+from seqonnx.autodiff.rules.through_float32 import compares_badly, through_float32
 
 
 @gradient("", "Identity")
@@ -129,6 +130,8 @@ def extremum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     count = len(node.inputs)
     if count == 1:
         return dy
+    if compares_badly(op, node):
+        return through_float32(op, node, dy)
     hits = [equal(op, node.outputs[0], given(node, i)) for i in range(count)]
     share = op.Div(dy, reduce(op.Add, hits))
     return [op.Mul(share, hit) if op.needs(i) else None for i, hit in enumerate(hits)]
@@ -137,6 +140,8 @@ def extremum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 @gradient("", "Clip")
 def clip(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """1 where nothing was cut, the bounds included; a bound gets what it cut off."""
+    if compares_badly(op, node):
+        return through_float32(op, node, dy)
     x, y = given(node, 0), node.outputs[0]
     low, high = input_at(node, 1), input_at(node, 2)
     dx = op.Mul(dy, equal(op, y, x)) if op.needs(0) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import onnx_ir as ir
 
@@ -13,13 +14,18 @@ from seqonnx.autodiff.rules.definition import by_definition
 from seqonnx.autodiff.rules.reading import given, rank, static_sizes
 from seqonnx.autodiff.rules.shared_windows import both_gradients, shares_windows
 from seqonnx.autodiff.rules.sizes import shaped, size_at
-from seqonnx.autodiff.rules.weight_gradient import FEW_CHANNELS, weight_gradient
+from seqonnx.autodiff.rules.weight_gradient import FEW_CHANNELS, may_chunk, weight_gradient
 from seqonnx.autodiff.rules.window import Window, explicit_window, same_padding, window_of
 from seqonnx.autodiff.rules.window_matrix import padding_along
 from seqonnx.graph import Dim, static_shape
 
 _WIDE = 5
 """From this kernel size on ConvTranspose is faster than a convolution with flipped weights."""
+
+_SHARED = "shared windows"
+_FLIPPED, _TRANSPOSED = "flipped convolution", "transposed convolution"
+_CHUNKS, _WHOLE = "in chunks", "at once"
+"""Names of the ways: both gradients together; that of the input; that of the weights."""
 
 
 @gradient("", "Conv")
@@ -32,17 +38,32 @@ def conv(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
         return by_definition(op, node, [dy], lambda ins: [_of_padded(op, node, bare, ins)])
     window = window_of(node, _kernel(node, w), x, node.outputs[0])
     db = channel_sum(op, dy) if op.needs(2) else None
-    if op.needs(0) and op.needs(1) and shares_windows(op, x, dy, window, group):
+    way = op.choose(node, _ways(op, x, dy, window, group))
+    if way == _SHARED:
         of_input, of_weights = both_gradients(op, x, w, dy, window)
         return [shaped(of_input, x.shape), shaped(of_weights, w.shape), db][: len(node.inputs)]
     dx = dw = None
     if op.needs(0):
-        flipped = op.device == "cpu" and _prefers_flipped(window, group, static_shape(x)[1])
-        how = _flipped_convolution if flipped else _transposed_convolution
+        how = _flipped_convolution if _FLIPPED in way else _transposed_convolution
         dx = shaped(how(op, dy, w, window, group, x), x.shape)
     if op.needs(1):
-        dw = shaped(weight_gradient(op, x, dy, window, group), w.shape)
+        chunks = _CHUNKS in way
+        dw = shaped(weight_gradient(op, x, dy, window, group, chunks=chunks), w.shape)
     return [dx, dw, db][: len(node.inputs)]
+
+
+def _ways(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, group: int) -> list[str]:
+    """Names of the ways to compute the gradients of input and weights, the best by rule first."""
+    of_input, of_weights = [""], [""]
+    if op.needs(0) and _may_flip(window):
+        flipped = op.device == "cpu" and _prefers_flipped(window, group, static_shape(x)[1])
+        of_input = [_FLIPPED, _TRANSPOSED] if flipped else [_TRANSPOSED, _FLIPPED]
+    if op.needs(1) and may_chunk(op, x, dy, window, group):
+        of_weights = [_CHUNKS, _WHOLE]
+    ways = [" ".join(filter(None, parts)) for parts in product(of_input, of_weights)]
+    if op.needs(0) and op.needs(1) and shares_windows(op, x, dy, window, group):
+        ways.insert(0, _SHARED)
+    return ways
 
 
 @gradient("", "ConvTranspose")
@@ -116,10 +137,15 @@ def _transposed_window(
     return replace(window, before=before, after=after)
 
 
+def _may_flip(window: Window) -> bool:
+    """Whether the gradient of the input is a convolution with flipped weights."""
+    reach = zip(window.extent, window.before, window.after, strict=True)
+    return set(window.strides) == {1} and all(e - 1 >= max(b, a) for e, b, a in reach)
+
+
 def _prefers_flipped(window: Window, group: int, channels: Dim) -> bool:
     """Whether a convolution with flipped weights is faster than ConvTranspose (measured)."""
-    reach = list(zip(window.extent, window.before, window.after, strict=True))
-    if set(window.strides) != {1} or any(e - 1 < max(b, a) for e, b, a in reach):
+    if not _may_flip(window):
         return False
     if max(window.kernel) == 1 or max(window.dilations) > 1 or group > 1:
         return True

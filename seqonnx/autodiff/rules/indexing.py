@@ -7,9 +7,9 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.placing import add_slices, place
+from seqonnx.autodiff.rules.placing import add_elements, add_slices, place
 from seqonnx.autodiff.rules.reading import constant_of, given, rank
-from seqonnx.autodiff.rules.sizes import fill_like, positions, reshape_like, shaped, size_at
+from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at
 from seqonnx.graph import static_shape
 
 
@@ -31,8 +31,7 @@ def gather(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 def gather_elements(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """Add every picked element to the place it came from."""
     x, axis = given(node, 0), node.attributes.get_int("axis", 0)
-    zeros = fill_like(op, x)
-    return op.ScatterElements(zeros, given(node, 1), dy, axis=axis, reduction="add"), None
+    return add_elements(op, "ScatterElements", x, given(node, 1), dy, axis), None
 
 
 @gradient("", "GatherND")
@@ -41,7 +40,7 @@ def gather_nd(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     x, indices = given(node, 0), given(node, 1)
     for axis in reversed(range(node.attributes.get_int("batch_dims", 0))):
         indices = _with_positions(op, indices, axis)
-    return op.ScatterND(fill_like(op, x), indices, dy, reduction="add"), None
+    return add_elements(op, "ScatterND", x, indices, dy), None
 
 
 def _with_positions(op: RuleEmitter, indices: ir.Value, axis: int) -> ir.Value:
@@ -68,8 +67,8 @@ def top_k(op: RuleEmitter, node: ir.Node, dy: ir.Value | None, _: ir.Value | Non
     if dy is None:
         return None
     axis = node.attributes.get_int("axis", -1)
-    zeros = fill_like(op, given(node, 0))
-    return op.ScatterElements(zeros, node.outputs[1], dy, axis=axis, reduction="add"), None
+    x = given(node, 0)
+    return add_elements(op, "ScatterElements", x, node.outputs[1], dy, axis), None
 
 
 @gradient("", "OneHot")

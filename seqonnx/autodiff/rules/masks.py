@@ -6,6 +6,9 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 
+HALF_TYPES = frozenset({ir.DataType.FLOAT16, ir.DataType.BFLOAT16})
+"""Element types of 16 bits."""
+
 STEEP = 3e38
 """Times any normal float32 this is at least 1 in magnitude, so that clipping gives the sign."""
 

@@ -10,9 +10,10 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import equal, is_relu, note_masked, positive
+from seqonnx.autodiff.rules.masks import HALF_TYPES, equal, is_relu, note_masked, positive
 from seqonnx.autodiff.rules.reading import given
 from seqonnx.autodiff.rules.sizes import fill_like, reshape_like, shaped, zero_pad
+from seqonnx.autodiff.rules.through_float32 import compares_badly, through_float32
 from seqonnx.autodiff.rules.window import Window, enlarge, explicit_window, window_of
 from seqonnx.graph import static_shape
 
@@ -38,6 +39,8 @@ def max_pool(
     if dy is None:
         return None
     x = given(node, 0)
+    if compares_badly(op, node):
+        return through_float32(op, node, dy)
     kernel = tuple(node.attributes.get_ints("kernel_shape", ()))
     window = explicit_window(node, kernel, x, node.outputs[0])
     if window.rest is not None:
@@ -152,11 +155,16 @@ def _by_indices(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
     x = given(node, 0)
     attributes = {k: v.value for k, v in node.attributes.items() if k in _ATTRIBUTES}
     _, indices = op.MaxPool(x, _outputs=2, **attributes)
-    zeros = op.ConstantOfShape(op.Reshape(op.Size(x), [1]), value=ir.tensor([0.0], dtype=x.dtype))
-    flat = op.ScatterElements(
-        zeros, op.Reshape(indices, [-1]), op.Reshape(dy, [-1]), axis=0, reduction="add"
+    half = x.dtype in HALF_TYPES
+    parts = op.Cast(dy, to=ir.DataType.FLOAT) if half else dy
+    zeros = op.ConstantOfShape(
+        op.Reshape(op.Size(x), [1]), value=ir.tensor([0.0], dtype=parts.dtype)
     )
-    return reshape_like(op, flat, x)
+    flat = op.ScatterElements(
+        zeros, op.Reshape(indices, [-1]), op.Reshape(parts, [-1]), axis=0, reduction="add"
+    )
+    total = reshape_like(op, flat, x)
+    return op.Cast(total, to=x.dtype) if half else total
 
 
 @gradient("", "GlobalMaxPool")

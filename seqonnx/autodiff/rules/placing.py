@@ -7,10 +7,9 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.masks import HALF_TYPES
 from seqonnx.autodiff.rules.reading import rank
-from seqonnx.autodiff.rules.sizes import zero_pad
-
-_HALF = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
+from seqonnx.autodiff.rules.sizes import fill_like, zero_pad
 
 
 def place(
@@ -63,7 +62,7 @@ def add_slices(
     chosen = list(range(axis, axis + taken))
     rest = [i for i in range(count) if i not in chosen]
     moved = op.Transpose(dy, perm=chosen + rest) if axis > 0 else dy
-    half = dy.dtype in _HALF
+    half = dy.dtype in HALF_TYPES
     if half:
         moved = op.Cast(moved, to=ir.DataType.FLOAT)
     zeros = op.ConstantOfShape(
@@ -82,3 +81,29 @@ def add_slices(
         total, perm=[*range(1, axis + 1), 0, *range(axis + 1, len(rest) + 1)]
     )
     return back
+
+
+def add_elements(
+    op: RuleEmitter,
+    operator: str,
+    like: ir.Value,
+    indices: ir.Value,
+    dy: ir.Value,
+    axis: int | None = None,
+) -> ir.Value:
+    """Add elements or slices to zeros; 16 bits in float32, which ONNX Runtime's CPU needs.
+
+    Args:
+        op: the rule's emitter.
+        operator: `"ScatterElements"` or `"ScatterND"`.
+        like: value whose shape and type the result has.
+        indices: places, as the operator takes them.
+        dy: what is added.
+        axis: axis of the places, for ScatterElements.
+    """
+    half = dy.dtype in HALF_TYPES
+    added = op.Cast(dy, to=ir.DataType.FLOAT) if half else dy
+    zeros = fill_like(op, op.Cast(like, to=ir.DataType.FLOAT) if half else like)
+    attributes = {"reduction": "add"} | ({} if axis is None else {"axis": axis})
+    total: ir.Value = op.emitter.emit(operator, [zeros, indices, added], attributes)
+    return op.Cast(total, to=dy.dtype) if half else total

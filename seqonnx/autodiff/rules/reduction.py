@@ -12,6 +12,7 @@ from seqonnx.autodiff.rules.masks import equal, sign, zero_where
 from seqonnx.autodiff.rules.products import product_of_others
 from seqonnx.autodiff.rules.reading import constant_ints, given, input_at, rank
 from seqonnx.autodiff.rules.sizes import shaped, spread
+from seqonnx.autodiff.rules.through_float32 import compares_badly, through_float32
 from seqonnx.graph import static_shape
 
 
@@ -70,6 +71,8 @@ def reduce_mean(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 def reduce_extremum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """The extreme element gets the gradient; elements that tie share it evenly."""
     x = given(node, 0)
+    if compares_badly(op, node):
+        return through_float32(op, node, dy)
     hits = equal(op, x, _keep(op, node, node.outputs[0]))
     count = _again(op, node, "ReduceSum", hits)
     return shaped(op.Mul(hits, op.Div(_keep(op, node, dy), count)), x.shape)

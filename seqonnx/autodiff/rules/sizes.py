@@ -53,7 +53,8 @@ def spread(op: RuleEmitter, value: ir.Value, like: ir.Value, scale: float = 1.0)
     have, want = static_shape(value), static_shape(like)
     if have == want and None not in have:
         return value if scale == 1.0 else op.Mul(value, scale)
-    grown = [w if h != w else 1 for h, w in zip(have, want, strict=True)]
+    # Two unknown sizes need not be the same.
+    grown = [1 if h == w and h is not None else w for h, w in zip(have, want, strict=True)]
     known = [d for d in grown if isinstance(d, int)]
     if len(known) == len(grown) and math.prod(known) <= _SMALL and like.dtype is not None:
         ones: npt.NDArray[np.generic] = np.full(known, scale, like.dtype.numpy())

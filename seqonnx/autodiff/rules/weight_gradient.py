@@ -31,7 +31,13 @@ A Scan over chunks takes 0.8 of the time of all at once (measured); it cannot be
 
 
 def weight_gradient(
-    op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, group: int
+    op: RuleEmitter,
+    x: ir.Value,
+    dy: ir.Value,
+    window: Window,
+    group: int,
+    *,
+    chunks: bool = True,
 ) -> ir.Value:
     """Emit the gradient of the weights of a convolution.
 
@@ -41,6 +47,7 @@ def weight_gradient(
         dy: gradient of its output, (batch, filters, spatial axes).
         window: the geometry.
         group: number of groups.
+        chunks: whether to work the batch off in chunks, where that can be done.
 
     Returns:
         The gradient, (filters, channels / group, kernel axes).
@@ -56,11 +63,27 @@ def weight_gradient(
     if len(window.kernel) == 1:
         lifted = weight_gradient(op, _unsqueeze(op, x), _unsqueeze(op, dy), window.lift(), group)
         return op.Squeeze(lifted, [2])
-    if group == 1 and (channels > FEW_CHANNELS or len(window.kernel) > 2):
-        return _by_pixels(op, x, dy, window)
+    if _gathers_pixels(channels, window, group):
+        return _by_pixels(op, x, dy, window, chunks)
     if len(window.kernel) == 2:
         return _by_rows(op, x, dy, window, group)
     return _by_convolution(op, x, dy, window, group)
+
+
+def may_chunk(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, group: int) -> bool:
+    """Whether the batch can be worked off in chunks."""
+    channels, filters = _channels(x), _channels(dy)
+    if min(channels, filters) < 1 or window.large_sizes is None or window.small_sizes is None:
+        return False
+    if len(window.kernel) == 1 or max(window.kernel) == 1 or group == channels == filters:
+        return False
+    elements = _count(window) * math.prod(window.kernel) * channels
+    return _gathers_pixels(channels, window, group) and chunk_size(op, dy, elements) is not None
+
+
+def _gathers_pixels(channels: int, window: Window, group: int) -> bool:
+    """Whether windows are gathered pixel by pixel, with all channels together."""
+    return group == 1 and (channels > FEW_CHANNELS or len(window.kernel) > 2)
 
 
 def _channels(value: ir.Value) -> int:
@@ -98,19 +121,21 @@ def _by_images(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir
     return op.Reshape(total, [filters, channels, *window.kernel])
 
 
-def _by_pixels(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir.Value:
+def _by_pixels(
+    op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, chunks: bool
+) -> ir.Value:
     """Many channels: gather whole pixels (all channels together) and multiply once."""
     channels, filters = _channels(x), _channels(dy)
     columns = math.prod(window.kernel) * channels
     batch, images = static_shape(dy)[0], chunk_size(op, dy, _count(window) * columns)
-    if images is None:
+    if images is None or not chunks:
         total = op.Gemm(*_pixel_factors(op, x, dy, window))
     else:
-        chunks = batch // images if isinstance(batch, int) else -1
+        turns = batch // images if isinstance(batch, int) else -1
         scan = ScanBody(op, "chunks")
         start = scan.state(op.constant(np.zeros((filters, columns), _numpy(dy))))
         parts = [
-            scan.element(op.Reshape(value, [chunks, images, *static_shape(value)[1:]]))
+            scan.element(op.Reshape(value, [turns, images, *static_shape(value)[1:]]))
             for value in (x, dy)
         ]
         inner = RuleEmitter(scan.body, [], op.device)

@@ -1,0 +1,70 @@
+"""Element types of layers: weights have one, computation may have another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqonnx import config, dtypes
+from seqonnx.graph import Emitter
+
+
+class Typed:
+    """What a layer knows of its element types; the base of `Layer`."""
+
+    autocast = True
+    """Whether floating-point inputs, and weights where they are read, get the type computed in."""
+
+    _policy: dtypes.Policy
+
+    @property
+    def dtype(self) -> str:
+        """Element type of the weights."""
+        return self._policy.variable_dtype
+
+    @property
+    def dtype_policy(self) -> str:
+        """Name of the policy: an element type, `"mixed_float16"` or `"mixed_bfloat16"`."""
+        return self._policy.name
+
+    @property
+    def compute_dtype(self) -> str:
+        """Element type of the outputs, and of what `call` gets."""
+        return self._policy.compute_dtype
+
+    @property
+    def working_dtype(self) -> str:
+        """Element type inside `call`: float32 where a layer would lose too much in 16 bits."""
+        return self.compute_dtype
+
+    def call(self, op: Emitter, x: Any, training: bool) -> Any:
+        """Emit the layer's nodes; see `Layer.call`."""
+        raise NotImplementedError
+
+    def emit_typed(self, op: Emitter, x: Any, training: bool) -> Any:
+        """Emit `call` on inputs of the working type; its outputs get the type computed in."""
+        if not self.autocast:
+            return self.call(op, x, training)
+        inside, outside = self.working_dtype, self.compute_dtype
+        with op.computing_in(inside):
+            y = self.call(op, cast_floats(op, x, inside), training)
+        return y if inside == outside else cast_floats(op, y, outside)
+
+
+def policy_for(dtype: object) -> dtypes.Policy:
+    """Return the policy that a layer's `dtype` names; None is that of the process."""
+    return dtypes.Policy.of(config.get_dtype_policy() if dtype is None else dtype)
+
+
+def cast_floats(op: Emitter, x: Any, dtype: str) -> Any:
+    """Cast a value, or each of a list, where it and `dtype` are floating-point types.
+
+    Args:
+        op: emitter of the graph.
+        x: value or list of values.
+        dtype: name of an element type.
+    """
+    if isinstance(x, list | tuple):
+        return [cast_floats(op, part, dtype) for part in x]
+    if x.dtype is None or not x.dtype.is_floating_point() or not dtypes.is_float(dtype):
+        return x
+    return op.cast(x, dtype)

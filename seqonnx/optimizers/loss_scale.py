@@ -1,0 +1,91 @@
+"""Loss scale: keeps small gradients alive in float16 (Micikevicius et al., 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter, Variable, dtype_name
+
+
+class LossScale:
+    """A factor of the loss that follows what float16 can hold: a state of the training step.
+
+    A gradient below about 6e-8 is 0 in float16. The loss is multiplied by the scale before it is
+    differentiated, the gradients are divided by it afterwards, in float32. Where one of them is
+    not finite, the step is skipped and the scale halved; after `growth_steps` steps in a row
+    without that it is doubled.
+
+    Args:
+        initial: first scale, positive.
+        growth_steps: finite steps in a row after which the scale doubles.
+
+    Attributes:
+        scale: the scale, float32 scalar.
+        finite_steps: finite steps since the scale last changed, float32 scalar.
+        skipped_steps: steps skipped so far, float32 scalar.
+    """
+
+    def __init__(self, initial: float, growth_steps: int) -> None:
+        self.initial = initial
+        self.growth_steps = growth_steps
+        self.scale = _scalar("dynamic_scale", initial)
+        self.finite_steps = _scalar("step_counter", 0.0)
+        self.skipped_steps = _scalar("skipped_steps", 0.0)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """What a training step changes."""
+        return [self.finite_steps, self.scale, self.skipped_steps]
+
+    def reset(self) -> None:
+        """Start anew."""
+        for variable in self.variables:
+            variable.assign(np.float32(self.initial if variable is self.scale else 0.0))
+
+    def unscale(self, op: Emitter, grads: Sequence[ir.Value]) -> tuple[list[ir.Value], ir.Value]:
+        """Emit the gradients of the loss from those of the scaled loss.
+
+        Args:
+            op: emitter of the graph.
+            grads: gradients of the loss times `op.read(scale)`.
+
+        Returns:
+            The gradients, and whether all of them are finite, as a boolean scalar.
+        """
+        # A sum is finite only if all it adds is, and costs one reading of the gradient.
+        sums = [op.ReduceSum(op.cast(grad, "float32"), keepdims=0) for grad in grads]
+        total = op.Sum(*sums)
+        finite = op.Not(op.Or(op.IsNaN(total), op.IsInf(total)))
+        scale = op.read(self.scale)
+        return [op.Div(grad, op.cast(scale, dtype_name(grad))) for grad in grads], finite
+
+    def steps_taken(self, op: Emitter, step: ir.Value) -> ir.Value:
+        """Emit the number of this step among those that were not skipped."""
+        return op.Sub(step, op.read(self.skipped_steps))
+
+    def advance(self, op: Emitter, finite: ir.Value) -> dict[Variable, ir.Value]:
+        """Emit the state after this step.
+
+        Args:
+            op: emitter of the graph.
+            finite: whether all gradients of this step are finite.
+        """
+        scale, skipped = op.read(self.scale), op.read(self.skipped_steps)
+        counted = op.Add(op.read(self.finite_steps), 1.0)
+        grows = op.And(finite, op.GreaterOrEqual(counted, float(self.growth_steps)))
+        stays = op.And(finite, op.Not(grows))
+        changed = op.Where(finite, op.Mul(scale, 2.0), op.Mul(scale, 0.5))
+        return {
+            self.finite_steps: op.Where(stays, counted, 0.0),
+            self.scale: op.Where(stays, scale, changed),
+            self.skipped_steps: op.Where(finite, skipped, op.Add(skipped, 1.0)),
+        }
+
+
+def _scalar(name: str, value: float) -> Variable:
+    """A state variable of the training step."""
+    path = f"optimizer/loss_scale/{name}"
+    return Variable(np.array(value, np.float32), name, trainable=False, path=path)

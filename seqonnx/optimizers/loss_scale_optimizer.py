@@ -1,0 +1,171 @@
+"""LossScaleOptimizer: any optimizer, for layers that compute in float16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter, Variable
+from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.loss_scale import LossScale
+
+_OF_INNER: Final = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
+"""Arguments of every optimizer that would do nothing on one that leaves the work to another."""
+
+
+class LossScaleOptimizer(Optimizer):
+    """An optimizer that trains layers of dtype `"mixed_float16"`, with a dynamic loss scale.
+
+    `compile` puts it around the optimizer of a model that has such layers. The training step
+    multiplies the loss by the scale, and divides the gradients by it; a step with a gradient that
+    is not finite changes no weight, slot or moving average, and halves the scale (Micikevicius et
+    al., "Mixed precision training", 2018). What takes a number of steps, such as Adam's bias
+    correction, does not count skipped ones; `iterations` and schedules do.
+
+    Args:
+        inner_optimizer: changes the weights.
+        initial_scale: first scale, positive.
+        dynamic_growth_steps: finite steps in a row after which the scale doubles.
+        name: name; default: `loss_scale_optimizer`, numbered.
+
+    Raises:
+        TypeError: if `inner_optimizer` is no optimizer, or itself scales the loss.
+        ValueError: if a number is not positive.
+
+    Example:
+        >>> optimizer = LossScaleOptimizer(SGD(0.5), initial_scale=1024.0)
+        >>> float(optimizer.dynamic_scale.numpy())
+        1024.0
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: Optimizer,
+        initial_scale: float = 2.0**15,
+        dynamic_growth_steps: int = 2000,
+        *,
+        name: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        inner: Any = inner_optimizer
+        if not isinstance(inner, Optimizer) or isinstance(inner, LossScaleOptimizer):
+            raise TypeError(
+                "`inner_optimizer` must be an Optimizer that does not scale the loss itself. "
+                f"Received: inner_optimizer={inner}"
+            )
+        if not initial_scale > 0 or not np.isfinite(initial_scale):
+            raise ValueError(
+                f"`initial_scale` must be positive. Received: initial_scale={initial_scale}"
+            )
+        if not isinstance(dynamic_growth_steps, int) or dynamic_growth_steps < 1:
+            raise ValueError(
+                "`dynamic_growth_steps` must be a positive integer. Received: "
+                f"dynamic_growth_steps={dynamic_growth_steps}"
+            )
+        self.inner_optimizer = inner_optimizer
+        inside = [key for key, value in unknown.items() if key in _OF_INNER and value is not None]
+        if inside:
+            raise ValueError(
+                f"LossScaleOptimizer does not take {inside}: give them to the inner optimizer. "
+                f"Received: {unknown}"
+            )
+        super().__init__(name=name, **unknown)
+        self._loss_scale = LossScale(float(initial_scale), int(dynamic_growth_steps))
+
+    @property
+    def loss_scale(self) -> LossScale:
+        """The scale and its counters; settable parts are its variables."""
+        return self._loss_scale
+
+    @property
+    def dynamic_scale(self) -> Variable:
+        """The scale that the next step uses, float32 scalar."""
+        return self._loss_scale.scale
+
+    @property
+    def step_counter(self) -> Variable:
+        """Finite steps since the scale last changed, float32 scalar."""
+        return self._loss_scale.finite_steps
+
+    @property
+    def skipped_steps(self) -> Variable:
+        """Steps skipped so far, float32 scalar."""
+        return self._loss_scale.skipped_steps
+
+    def restart(self) -> None:
+        """Forget the steps taken, and start with the initial scale."""
+        super().restart()
+        self._loss_scale.reset()
+
+    def slots(self, shape: Sequence[int], dtype: str) -> dict[str, float]:
+        """Return the slots of the inner optimizer."""
+        return self.inner_optimizer.slots(shape, dtype)
+
+    def prepare(self, op: Emitter, lr: ir.Value, step: ir.Value) -> dict[str, ir.Value]:
+        """Emit what the inner optimizer prepares."""
+        return self.inner_optimizer.prepare(op, lr, step)
+
+    def update(
+        self,
+        op: Emitter,
+        param: ir.Value,
+        grad: ir.Value,
+        slots: Slots,
+        scalars: Mapping[str, ir.Value],
+    ) -> Updated:
+        """Emit the inner optimizer's update."""
+        return self.inner_optimizer.update(op, param, grad, slots, scalars)
+
+    def emit(
+        self,
+        op: Emitter,
+        params: Sequence[ir.Value],
+        grads: Sequence[ir.Value],
+        slots: Sequence[Slots],
+        lr: ir.Value,
+        step: ir.Value,
+        names: Sequence[str] | None = None,
+    ) -> tuple[list[ir.Value], list[dict[str, ir.Value]]]:
+        """Emit one step of the inner optimizer, on gradients that are not scaled any more."""
+        return self.inner_optimizer.emit(op, params, grads, slots, lr, step, names)
+
+    def apply(
+        self, grads: Sequence[npt.ArrayLike], params: Sequence[npt.ArrayLike]
+    ) -> list[npt.NDArray[Any]]:
+        """Take one step of the inner optimizer on arrays; gradients are those of the loss."""
+        return self.inner_optimizer.apply(grads, params)
+
+    def learning_rate_at(self, iteration: int) -> float:
+        """Return the inner optimizer's learning rate after `iteration` steps."""
+        return self.inner_optimizer.learning_rate_at(iteration)
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate of the next step; settable, unless a schedule gives it."""
+        return self.learning_rate_at(self.iterations)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self.inner_optimizer.learning_rate = value
+
+    def exclude_from_weight_decay(
+        self,
+        var_list: Iterable[Variable] | None = None,
+        var_names: Iterable[str] | None = None,
+    ) -> None:
+        """Name variables that the inner optimizer's weight decay leaves alone."""
+        self.inner_optimizer.exclude_from_weight_decay(var_list, var_names)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as plain values that JSON can hold."""
+        inner = self.inner_optimizer
+        return {
+            "name": self.name,
+            "inner_optimizer": {"class_name": type(inner).__name__, "config": inner.get_config()},
+            "initial_scale": self._loss_scale.initial,
+            "dynamic_growth_steps": self._loss_scale.growth_steps,
+        }

@@ -1,0 +1,132 @@
+"""Autotuning measures the ways to compute a gradient once, and remembers the fastest."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import seqonnx
+from seqonnx import layers
+from seqonnx.autodiff import backward
+from seqonnx.graph import Emitter
+from seqonnx.graph.serde import to_proto
+from seqonnx.runtime import CPU
+from seqonnx.training.autotune import Autotuner
+
+RNG = np.random.default_rng(0)
+X, W = RNG.normal(size=(4, 12, 9, 9)), RNG.normal(size=(10, 12, 3, 3))
+DY = RNG.normal(size=(4, 10, 9, 9))
+
+
+def emit(choose, dtype="float64"):
+    """A padded convolution and its gradients; all sizes are known."""
+    op = Emitter()
+    x, w = op.input("x", dtype, X.shape), op.input("w", dtype, W.shape)
+    y = op.Conv(x, w, pads=[1, 1, 1, 1])
+    dy = op.input("dy", dtype, DY.shape)
+    found = backward(op, [(y, dy)], [x, w], choose=choose)
+    return to_proto(op.graph), op, found
+
+
+def offered():
+    ways = []
+
+    def watch(node, wanted, names):
+        ways.extend(names)
+        return names[0]
+
+    emit(watch)
+    return ways
+
+
+def test_a_padded_convolution_offers_several_ways():
+    assert offered() == ["shared windows", "flipped convolution", "transposed convolution"]
+
+
+@pytest.mark.parametrize("way", offered())
+def test_every_way_gives_the_same_gradient(way):
+    from onnx.reference import ReferenceEvaluator
+
+    def run(choose):
+        _, op, found = emit(choose)
+        names = [str(op.output(value, f"g{i}").name) for i, value in enumerate(found)]
+        feeds = {"x": X, "w": W, "dy": DY}
+        return ReferenceEvaluator(to_proto(op.graph)).run(names, feeds)
+
+    for actual, wanted in zip(
+        run(lambda *_: way), run(lambda *_: "transposed convolution"), strict=True
+    ):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """What was measured; the ways take the times in the list."""
+    measured = []
+
+    def fastest(self, node, wanted, ways):
+        measured.append(tuple(ways))
+        return ways[-1]
+
+    monkeypatch.setattr(Autotuner, "_fastest", fastest)
+    return measured
+
+
+def test_a_choice_is_measured_once_and_remembered_in_a_file(tmp_path, timed):
+    path = tmp_path / "cache" / "choices.json"
+    emit(Autotuner(CPU, path))
+    emit(Autotuner(CPU, path))
+    assert len(timed) == 1
+    ((machine, choices),) = json.loads(path.read_text()).items()
+    assert "onnxruntime" in machine
+    assert list(choices.values()) == ["transposed convolution"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "null", '{"some machine": {"Conv": "unknown"}}'])
+def test_a_damaged_file_costs_only_a_measurement(tmp_path, timed, content):
+    path = tmp_path / "choices.json"
+    path.write_text(content)
+    emit(Autotuner(CPU, path))
+    assert len(timed) == 1
+    assert "transposed convolution" in path.read_text()
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, timed, caplog):
+    (tmp_path / "file").write_text("")
+    emit(Autotuner(CPU, tmp_path / "file" / "choices.json"))
+    assert len(timed) == 1
+    assert "are not remembered" in caplog.text
+
+
+def test_the_measured_way_is_one_of_those_offered(tmp_path):
+    path = tmp_path / "choices.json"
+    emit(Autotuner(CPU, path), "float32")
+    (choices,) = json.loads(path.read_text()).values()
+    assert set(choices.values()) <= set(offered())
+
+
+def test_a_tuned_model_trains_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQONNX_CACHE", str(tmp_path))
+
+    def train(**options):
+        seqonnx.set_random_seed(1)
+        model = seqonnx.Sequential(
+            [
+                seqonnx.Input(shape=(8, 8, 3)),
+                layers.Conv2D(9, 3, padding="same", activation="relu"),
+                layers.Conv2D(10, 3, padding="same", activation="relu"),
+                layers.Flatten(),
+                layers.Dense(2),
+            ]
+        )
+        model.compile("sgd", "mse", **options)
+        rng = np.random.default_rng(0)
+        x, y = rng.normal(size=(8, 8, 8, 3)), rng.normal(size=(8, 2))
+        model.fit(x, y, batch_size=4, verbose=0)
+        return model.get_weights()
+
+    for tuned, plain in zip(train(autotune=True), train(), strict=True):
+        np.testing.assert_allclose(tuned, plain, rtol=1e-4, atol=1e-6)
+    assert (tmp_path / "choices.json").exists()
