@@ -32,6 +32,9 @@ SAME = {
     "HardSigmoid": lambda op, x: op.HardSigmoid(x),
     "Resize": lambda op, x: op.Resize(x, None, np.array([1, 1, 2, 2], np.float32), mode="nearest"),
     "ReduceMax": lambda op, x: op.ReduceMax(x, np.array([2, 3])),
+    "Flatten": lambda op, x: op.Flatten(x),
+    "Elu": lambda op, x: op.Elu(x),
+    "ConstantOfShape": lambda op, x: op.Add(op.ConstantOfShape(op.Shape(x)), x),
     "Reshape": lambda op, x: op.Reshape(x, np.array([0, -1])),
 }
 

@@ -112,22 +112,11 @@ def test_layout_lists_every_room():
     assert rooms - listed == set()
 
 
-def test_gradients_row_counts_the_rules_and_names_what_is_missing():
-    row = next(row for row in README.splitlines() if row.startswith("| Gradients |"))
-    _, _, today, missing, _ = row.split("|")
-    states = {entry.op_type: entry.state for entry in ledger()}
-    with_rule = {op_type for op_type, state in states.items() if state == "rule"}
-    without = {op_type for op_type, state in states.items() if state == "missing"}
-    count = re.search(r"(\d+) operators", today)
-    assert count is not None
-    assert int(count[1]) == len(with_rule)
-    assert set(re.findall(r"\b[A-Z]\w+", today)) <= with_rule
-
-    named = set(re.findall(r"`(\w+)`", missing))
-    in_words = {op_type for op_type in without if re.search("Sequence|Optional", op_type)}
-    assert in_words
-    assert "operators on sequences and optionals" in missing
-    assert named | in_words == without
+def test_readme_counts_the_gradient_rules_and_none_is_missing():
+    states = [entry.state for entry in ledger()]
+    counts = re.findall(r"(\d+) operators", README)
+    assert counts == [str(states.count("rule"))] * 2
+    assert "missing" not in states
 
 
 def test_readme_names_no_place_of_one_machine():

@@ -209,14 +209,12 @@ def test_training_a_model_of_two_outputs_says_what_is_missing(model):
 def test_an_operator_without_a_gradient_names_the_layer_and_the_weight():
     class Steps(keras.Layer):
         def call(self, op, x, training):
-            regions = np.zeros((6, 5), np.float32)
-            maps = op.MaxRoiPool(op.Unsqueeze(x, [2, 3]), regions, pooled_shape=[1, 1])
-            return op.Squeeze(maps, [2, 3])
+            return op.Round(x)
 
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="below"), Steps()])
     model.compile("sgd", "mse")
     with pytest.raises(GradientError) as e:
         model.fit(X, np.ones((6, 2)), verbose=0)
-    assert "MaxRoiPool" in str(e.value)
+    assert "Round" in str(e.value)
     assert "steps" in str(e.value)
     assert "below" in str(e.value)
