@@ -25,6 +25,11 @@ FEW_CHANNELS = 8
 """Up to this many channels a gather of rows beats a gather of pixels, and for the gradient of the
 input ConvTranspose beats a convolution, which would have as few filters."""
 
+_FLOAT = ir.DataType.FLOAT
+
+_NARROW = 12
+"""Below this width of its output a depthwise convolution is worked off place by place."""
+
 _CHUNK = 2**20
 """Elements of the windows laid side by side that are made at once, so that they stay in the cache.
 A Scan over chunks takes 0.8 of the time of all at once (measured); it cannot be in a CUDA graph."""
@@ -58,11 +63,14 @@ def weight_gradient(
     pointwise = max(window.kernel) == 1 and not any(window.before + window.after)
     if group == 1 and pointwise:
         return _by_images(op, x, dy, window)
-    if group == channels == filters:
+    if group == channels == filters and len(window.kernel) > 2:
         return _channel_by_channel(op, x, dy, window)
     if len(window.kernel) == 1:
         lifted = weight_gradient(op, _unsqueeze(op, x), _unsqueeze(op, dy), window.lift(), group)
         return op.Squeeze(lifted, [2])
+    if group == channels == filters:
+        narrow = window.small_sizes[1] < _NARROW
+        return (_channel_by_channel if narrow else _depthwise)(op, x, dy, window)
     if _gathers_pixels(channels, window, group):
         return _by_pixels(op, x, dy, window, chunks)
     if len(window.kernel) == 2:
@@ -148,7 +156,7 @@ def _by_pixels(
 
 def _numpy(value: ir.Value) -> np.dtype[Any]:
     """The element type of a value."""
-    return (value.dtype or ir.DataType.FLOAT).numpy()
+    return (value.dtype or _FLOAT).numpy()
 
 
 def chunk_size(op: RuleEmitter, value: ir.Value, elements: int) -> int | None:
@@ -224,6 +232,33 @@ def _by_rows(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, group: 
     total = sum_over(op.emitter, product, [0], keepdims=False)
     split = op.Reshape(total, [group, width, inner, height, outer])
     return op.Reshape(op.Transpose(split, perm=[0, 4, 2, 3, 1]), [filters, inner, height, width])
+
+
+def _depthwise(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir.Value:
+    """Depthwise: for each channel and row of the kernel a product over all rows of all images.
+
+    With the rows of x and of dy as those of two matrices, the product holds every pair of columns;
+    the sums along its diagonals are the gradient. That is a third of the width times as much
+    arithmetic as needed, and still 1.3 to 2.4 times as fast as a product for each place in the
+    kernel, which reads everything once for each (measured on widths from 16 to 74).
+    """
+    channels, filters = _channels(x), _channels(dy)
+    rows, columns = window.taps(0), window.taps(1)
+    padded = _padded(op, op.Transpose(x, perm=[1, 0, 2, 3]), window, [2, 3])
+    height, width = window.kernel
+    across = _padded_sizes(window)[1]
+    taken = op.Gather(padded, rows.reshape(-1).astype(np.int32), axis=2)
+    lines = op.Reshape(taken, [channels, -1, height * across])
+    small = len(columns)
+    gradients = op.Reshape(op.Transpose(dy, perm=[1, 0, 2, 3]), [filters, -1, small])
+    pairs = op.MatMul(op.Transpose(gradients, perm=[0, 2, 1]), lines)
+    diagonals = np.zeros((small, height, across, height, width), (dy.dtype or _FLOAT).numpy())
+    for i in range(height):
+        for j in range(width):
+            diagonals[np.arange(small), i, columns[:, j], i, j] = 1
+    flat = op.Reshape(pairs, [filters, small * height * across])
+    sums = op.MatMul(flat, diagonals.reshape(small * height * across, height * width))
+    return op.Reshape(sums, [filters, 1, height, width])
 
 
 def _channel_by_channel(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir.Value:
