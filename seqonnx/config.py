@@ -100,8 +100,9 @@ def set_dtype_policy(policy: str) -> None:
 
     `"mixed_float16"` trains with a dynamic loss scale (`optimizers.LossScaleOptimizer`), which
     `compile` adds. `"mixed_bfloat16"` has the range of float32 and needs none; ONNX Runtime
-    computes in it on GPUs only. On a CPU it computes most of float16 in float32, between casts:
-    results are those of mixed precision, the speed is not.
+    computes in it on GPUs only. On a CPU it computes most of float16 in float32, between casts,
+    and leaves out some of the rounding: results are near those of mixed precision, the speed is
+    not.
 
     Args:
         policy: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.

@@ -113,7 +113,11 @@ def _nodes_between(wrt: Iterable[ir.Value], targets: Iterable[ir.Value]) -> list
             state[node] = False
             stack.extend(v.producer() for v in sources_of(node) if v is not None and v not in start)
     reach = _reachable(order, start)
-    return [node for node in order if any(v in reach for v in node.outputs)]
+    return [
+        node
+        for node in order
+        if any(v in reach for v in node.outputs) and any(v in reach for v in sources_of(node))
+    ]
 
 
 def _reachable(nodes: Sequence[ir.Node], wrt: Iterable[ir.Value]) -> set[ir.Value]:

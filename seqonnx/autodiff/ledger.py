@@ -16,9 +16,6 @@ Standard = Literal["differentiable", "not differentiable", "unknown", "no float 
 
 _FLOATS = frozenset(f"tensor({dtype})" for dtype in ("float16", "bfloat16", "float", "double"))
 
-_WHY_MISSING: dict[str, str] = {}
-"""Why an operator of the standard has neither a rule nor a declaration; none is missing."""
-
 
 DECISIONS = {
     "AffineGrid": "linear in `theta`",
@@ -106,7 +103,7 @@ def _entry(op_type: str) -> Entry:
     reason = why_nondifferentiable("", op_type)
     if reason is not None:
         return Entry(op_type, "no gradient", reason)
-    return Entry(op_type, "missing", _WHY_MISSING.get(op_type, ""))
+    return Entry(op_type, "missing", "neither a rule nor a declaration")
 
 
 def standard_says(op_type: str) -> Standard:

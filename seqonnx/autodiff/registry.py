@@ -79,6 +79,13 @@ def nondifferentiable(domain: str, *op_types: str, reason: str) -> None:
     Example:
         >>> nondifferentiable("com.example", "Bucketize", reason="piecewise constant")
     """
+    if _standard(domain) == "":
+        _families.load()
+    declare(domain, *op_types, reason=reason)
+
+
+def declare(domain: str, *op_types: str, reason: str) -> None:
+    """Do what `nondifferentiable` does, for the families of rules while they are being loaded."""
     keys = [_free(domain, op_type) for op_type in op_types]
     for key in keys:
         _rules.pop(key, None)

@@ -29,10 +29,11 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
 def _note_ranks(graph: onnx.GraphProto) -> bool:
     """Write down every number of axes that follows from the inputs of a node."""
     noted = False
-    shapes: dict[str, Shape] = {}
-    stack = [graph]
+    # What a graph sees from outside goes along with it: two branches may use a name twice.
+    stack: list[tuple[onnx.GraphProto, dict[str, Shape]]] = [(graph, {})]
     while stack:
-        current = stack.pop()
+        current, outside = stack.pop()
+        shapes = dict(outside)
         values = {v.name: v for v in [*current.output, *current.input, *current.value_info]}
         for value in values.values():
             if value.type.tensor_type.HasField("shape"):
@@ -41,7 +42,7 @@ def _note_ranks(graph: onnx.GraphProto) -> bool:
             kind = onnx.helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
             shapes[tensor.name] = kind.tensor_type.shape
         for node in current.node:
-            stack.extend(a.g for a in node.attribute if a.HasField("g"))
+            stack.extend((a.g, shapes) for a in node.attribute if a.HasField("g"))
             unknown = [values[n] for n in _alike(node) if n in values and n not in shapes]
             rank = _rank(node, [shapes.get(name) for name in node.input]) if unknown else None
             if rank is not None:

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.layers.base import Layer
+from seqonnx.layers.precision import cast_floats
 from seqonnx.symbolic import Shape
 
 
@@ -54,9 +55,11 @@ class Merge(Layer):
         return list(x)
 
     def emit(self, op: Emitter, x: Any, training: bool) -> Any:
-        """Emit the layer on inputs of one element type."""
+        """Emit the layer on inputs of one element type, as floating-point ones become."""
         types = [dtype_name(value) for value in x]
-        if len(set(types)) > 1:
+        if self.autocast:
+            x = cast_floats(op, x, self.working_dtype)
+        if len({value.dtype for value in x}) > 1:
             raise ValueError(
                 f"All inputs of layer '{self.name}' must have the same dtype. Received: {types}"
             )

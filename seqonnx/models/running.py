@@ -107,7 +107,7 @@ def check_recompute(model: Network, recompute: Any) -> bool | tuple[str, ...]:
     """
     if isinstance(recompute, bool):
         return recompute
-    if isinstance(recompute, str) or not isinstance(recompute, Sequence):
+    if isinstance(recompute, str) or not isinstance(recompute, Sequence) or len(recompute) == 0:
         raise ValueError(
             "`recompute` must be True, False or a list of names of layers whose outputs are kept. "
             f"Received: recompute={recompute!r}"

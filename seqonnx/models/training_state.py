@@ -38,6 +38,9 @@ def capture(model: Model) -> TrainingState | None:
         "loss": None if compilation.loss is None else losses.serialize(compilation.loss),
         "metrics": [_metric_config(m) for m in compilation.metrics],
         "weighted_metrics": [_metric_config(m) for m in compilation.weighted_metrics],
+        "steps_per_execution": compilation.steps_per_execution,
+        "autotune": bool(compilation.autotune),
+        "recompute": compilation.recompute,
         "step": trainer.step,
         "epochs": trainer.epochs,
         "seed": trainer.seed,
@@ -66,6 +69,12 @@ def restore(model: Model, state: TrainingState, path: Path, custom: Mapping[str,
         loss=_revived(values["loss"], custom),
         metrics=[_revived(m, custom) for m in values["metrics"]],
         weighted_metrics=[_revived(m, custom) for m in values["weighted_metrics"]],
+        # Files of earlier versions lack these.
+        steps_per_execution=values.get("steps_per_execution", 1),
+        autotune=values.get("autotune", False),
+        recompute=values.get("recompute", False),
+        # The optimizer in the file has its loss scale, or does without on purpose.
+        auto_scale_loss=False,
     )
     trainer = model.trainer()
     trainer.epochs = int(values["epochs"])

@@ -45,9 +45,7 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, str) and identifier.lower() in NAMES:
         return NAMES[identifier.lower()]()
     if isinstance(identifier, dict) and identifier.get("class_name") == LossScaleOptimizer.__name__:
-        settings = dict(identifier.get("config", {}))
-        settings["inner_optimizer"] = get(settings.get("inner_optimizer"))
-        return LossScaleOptimizer.from_config(settings)
+        return LossScaleOptimizer.from_config(identifier.get("config", {}))
     if isinstance(identifier, dict) and str(identifier.get("class_name")).lower() in NAMES:
         cls = NAMES[str(identifier["class_name"]).lower()]
         return cls.from_config(identifier.get("config", {}))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx import dtypes
 from seqonnx.graph import Emitter, Variable, dtype_name
+
+LARGEST: Final = 2.0**120
+"""Largest scale; the gradients of a scale that is infinite would say nothing."""
 
 
 class LossScale:
@@ -16,10 +21,11 @@ class LossScale:
     A gradient below about 6e-8 is 0 in float16. The loss is multiplied by the scale before it is
     differentiated, the gradients are divided by it afterwards, in float32. Where one of them is
     not finite, the step is skipped and the scale halved; after `growth_steps` steps in a row
-    without that it is doubled.
+    without that it is doubled. It does not fall below 1, nor below `initial` if that is less, and
+    does not rise above 2^120: from 0 or infinity no factor would lead back.
 
     Args:
-        initial: first scale, positive.
+        initial: first scale, positive, at most 2^120.
         growth_steps: finite steps in a row after which the scale doubles.
 
     Attributes:
@@ -55,12 +61,13 @@ class LossScale:
         Returns:
             The gradients, and whether all of them are finite, as a boolean scalar.
         """
-        # A sum is finite only if all it adds is, and costs one reading of the gradient.
-        sums = [op.ReduceSum(op.cast(grad, "float32"), keepdims=0) for grad in grads]
+        unscaled = [self._divide(op, grad) for grad in grads]
+        # A sum is finite only if all it adds is, and costs one reading of the gradient. Infinity
+        # stays infinite or becomes NaN where it is divided, and so does 0 by a scale of 0.
+        sums = [op.ReduceSum(op.cast(grad, "float32"), keepdims=0) for grad in unscaled]
         total = op.Sum(*sums)
         finite = op.Not(op.Or(op.IsNaN(total), op.IsInf(total)))
-        scale = op.read(self.scale)
-        return [op.Div(grad, op.cast(scale, dtype_name(grad))) for grad in grads], finite
+        return unscaled, finite
 
     def steps_taken(self, op: Emitter, step: ir.Value) -> ir.Value:
         """Emit the number of this step among those that were not skipped."""
@@ -78,11 +85,18 @@ class LossScale:
         grows = op.And(finite, op.GreaterOrEqual(counted, float(self.growth_steps)))
         stays = op.And(finite, op.Not(grows))
         changed = op.Where(finite, op.Mul(scale, 2.0), op.Mul(scale, 0.5))
+        changed = op.Clip(changed, min(1.0, self.initial), LARGEST)
         return {
             self.finite_steps: op.Where(stays, counted, 0.0),
             self.scale: op.Where(stays, scale, changed),
             self.skipped_steps: op.Where(finite, skipped, op.Add(skipped, 1.0)),
         }
+
+    def _divide(self, op: Emitter, grad: ir.Value) -> ir.Value:
+        """A gradient over the scale, divided in a type that holds the scale."""
+        narrow = dtype_name(grad)
+        wide = dtypes.widened(narrow)
+        return op.cast(op.Div(op.cast(grad, wide), op.cast(op.read(self.scale), wide)), narrow)
 
 
 def _scalar(name: str, value: float) -> Variable:

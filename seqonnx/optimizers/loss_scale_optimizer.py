@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
-import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, Variable
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
-from seqonnx.optimizers.loss_scale import LossScale
+from seqonnx.optimizers.loss_scale import LARGEST, LossScale
 
-_OF_INNER: Final = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
+_OF_INNER: Final = ("learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 """Arguments of every optimizer that would do nothing on one that leaves the work to another."""
 
 
@@ -28,13 +27,13 @@ class LossScaleOptimizer(Optimizer):
 
     Args:
         inner_optimizer: changes the weights.
-        initial_scale: first scale, positive.
+        initial_scale: first scale, from 2^-120 to 2^120.
         dynamic_growth_steps: finite steps in a row after which the scale doubles.
         name: name; default: `loss_scale_optimizer`, numbered.
 
     Raises:
         TypeError: if `inner_optimizer` is no optimizer, or itself scales the loss.
-        ValueError: if a number is not positive.
+        ValueError: if a number is out of range, or an argument is one of the inner optimizer's.
 
     Example:
         >>> optimizer = LossScaleOptimizer(SGD(0.5), initial_scale=1024.0)
@@ -57,9 +56,10 @@ class LossScaleOptimizer(Optimizer):
                 "`inner_optimizer` must be an Optimizer that does not scale the loss itself. "
                 f"Received: inner_optimizer={inner}"
             )
-        if not initial_scale > 0 or not np.isfinite(initial_scale):
+        if not 1 / LARGEST <= initial_scale <= LARGEST:
             raise ValueError(
-                f"`initial_scale` must be positive. Received: initial_scale={initial_scale}"
+                "`initial_scale` must be positive, from 2^-120 to 2^120. Received: "
+                f"initial_scale={initial_scale}"
             )
         if not isinstance(dynamic_growth_steps, int) or dynamic_growth_steps < 1:
             raise ValueError(
@@ -137,7 +137,10 @@ class LossScaleOptimizer(Optimizer):
         self, grads: Sequence[npt.ArrayLike], params: Sequence[npt.ArrayLike]
     ) -> list[npt.NDArray[Any]]:
         """Take one step of the inner optimizer on arrays; gradients are those of the loss."""
-        return self.inner_optimizer.apply(grads, params)
+        self.inner_optimizer.iterations = self.iterations
+        changed = self.inner_optimizer.apply(grads, params)
+        self.iterations += 1
+        return changed
 
     def learning_rate_at(self, iteration: int) -> float:
         """Return the inner optimizer's learning rate after `iteration` steps."""
@@ -169,3 +172,12 @@ class LossScaleOptimizer(Optimizer):
             "initial_scale": self._loss_scale.initial,
             "dynamic_growth_steps": self._loss_scale.growth_steps,
         }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make an optimizer from what `get_config` gave, here or in Keras."""
+        from seqonnx.optimizers import lookup  # which imports this module
+
+        return super().from_config(
+            {**config, "inner_optimizer": lookup.get(config.get("inner_optimizer"))}
+        )

@@ -13,12 +13,14 @@ the latter, the gradients of activations that they are made from can die before 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import onnx_ir as ir
+import onnx_ir.passes.common as common_passes
 
-from seqonnx.graph import Emitter
+from seqonnx.graph import IR_VERSION, Emitter
 from seqonnx.passes.segments import Forward, size_of, taken, with_bodies
 
 _SCOPE = "grad/recompute"
@@ -61,6 +63,8 @@ def recompute_activations(
         repeated.append([str(node.name) for node in nodes])
     # What was appended depends on no earlier segment, so that no search above minded the order.
     graph.sort()
+    # What only the backward pass read is now read from the copies.
+    common_passes.RemoveUnusedNodesPass()(ir.Model(graph, ir_version=IR_VERSION))
     return repeated
 
 
@@ -115,7 +119,7 @@ def _of_weight(value: ir.Value) -> bool:
 
 
 def _in_gradients(node: ir.Node) -> bool:
-    return (node.name or "").startswith("grad")
+    return re.match(r"grad\d*/", node.name or "") is not None
 
 
 def _repeat(

@@ -65,7 +65,10 @@ class Autotuner:
         question = _describe(node, wanted)
         if choices.get(question) not in ways:
             choices[question] = self._fastest(node, wanted, ways)
-            _write(self._path, self._known)
+            # Another process may have remembered something in the meantime.
+            others = _read(self._path)
+            others.setdefault(self._machine, {}).update(choices)
+            _write(self._path, others)
         return choices[question]
 
     def _fastest(self, node: ir.Node, wanted: Sequence[bool], ways: Sequence[str]) -> str:
@@ -157,7 +160,9 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
+    if not isinstance(known, dict):
+        return {}
+    return {machine: found for machine, found in known.items() if isinstance(found, dict)}
 
 
 def _write(path: Path, known: dict[str, dict[str, str]]) -> None:

@@ -140,10 +140,10 @@ def _staged(trainer: Trainer, batches: Iterator[Batch]) -> Iterator[Staged]:
 
 
 def _groups(batches: Iterator[Batch], most: int) -> Iterator[list[Batch]]:
-    """Put `most` batches of one shape together; what does not come to that many stays single."""
+    """Put `most` batches of one kind together; what does not come to that many stays single."""
     group: list[Batch] = []
     for batch in batches:
-        if len(group) > 0 and _shapes(batch) != _shapes(group[0]):
+        if len(group) > 0 and _kind(batch) != _kind(group[0]):
             yield from ([single] for single in group)
             group = []
         group.append(batch)
@@ -153,6 +153,7 @@ def _groups(batches: Iterator[Batch], most: int) -> Iterator[list[Batch]]:
     yield from ([single] for single in group)
 
 
-def _shapes(batch: Batch) -> tuple[tuple[int, ...], ...]:
-    """Shapes of a batch's inputs and targets."""
-    return tuple(array.shape for array in (*batch.x, batch.y) if array is not None)
+def _kind(batch: Batch) -> list[object]:
+    """Shape and type of everything in a batch."""
+    arrays = (*batch.x, batch.y, batch.sample_weight)
+    return [None if array is None else (array.shape, array.dtype) for array in arrays]

@@ -159,7 +159,7 @@ def build_train_step(
     else:
         writes = _emit_scaled(op, objective, update, scaling, trained, lr, step)
     frozen = len(update.frozen) > 0
-    scalars = (LEARNING_RATE, STEP)
+    scalars = (str(lr.name), str(step.name))
     return _finish(op, batch, writes, scalars, device=device, frozen=frozen, recompute=recompute)
 
 

@@ -228,11 +228,13 @@ class Trainer:
             self.slots,
             subject.constrained,
         )
+        # Later graphs are built while steps run, which would spoil a measurement.
+        choose = self._choose if len(self._train_steps) == 0 else by_rule
         graph = build_train_step(
             objective,
             update,
             device=self.device.memory,
-            choose=self._choose,
+            choose=choose,
             recompute=self.compilation.recompute,
         )
         if steps > 1:

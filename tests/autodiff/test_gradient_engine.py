@@ -241,7 +241,7 @@ def test_every_module_with_rules_is_listed():
     registering = {
         path.stem
         for path in Path(rules.__file__).parent.glob("*.py")
-        if re.search(r"^(@gradient|nondifferentiable)\(", path.read_text("utf-8"), re.MULTILINE)
+        if re.search(r"^(@gradient|declare)\(", path.read_text("utf-8"), re.MULTILINE)
     }
     assert registering == set(rules.FAMILIES)
 
@@ -284,3 +284,13 @@ def test_gradient_of_a_gradient(emit, second):
     numeric = ((ahead - behind) / (2 * step) * DY).sum()
     assert (curvature * direction).sum() == pytest.approx(numeric, rel=1e-6, abs=1e-8)
     assert gradient_there.shape == X.shape
+
+
+def test_nothing_behind_a_wanted_value_is_asked_for_a_rule():
+    """One of two outputs is wanted; the operator that makes both has no rule, and needs none."""
+    op = Emitter()
+    x = op.input("x", "float32", (4,))
+    q, scale, _ = op.DynamicQuantizeLinear(x, _outputs=3)
+    target = op.Mul(op.DequantizeLinear(q, scale), scale)
+    found = backward(op, [(target, op.input("dy", "float32", (4,)))], [scale])
+    assert found[0] is not None

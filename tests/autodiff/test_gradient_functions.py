@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -19,6 +23,7 @@ from seqonnx.autodiff import (
 from seqonnx.errors import GradientError, ModelFileError
 from seqonnx.graph import OPSET
 
+ROOT = Path(__file__).resolve().parents[2]
 X = np.array([[0.5, -1.0, 2.0], [3.0, 0.25, -0.5]])
 
 
@@ -222,3 +227,25 @@ def test_function_is_compiled_to_the_pinned_set_with_its_attributes(scaled_by_ru
     model = model_of("h = own.Scaled<by=3.0>(x)\n y = Mul(h, h)", body, 17)
     (found,) = run(gradients(model, "y", ["h"]), which=np.array(True), x=X)
     np.testing.assert_allclose(found, 2 * 3 * (X - X.mean(1, keepdims=True)))
+
+
+@pytest.mark.parametrize(
+    "declare", ["gradient('', 'Relu')(print)", "nondifferentiable('', 'Relu', reason='no')"]
+)
+def test_rules_of_the_standard_cannot_be_replaced_before_they_are_loaded(declare):
+    """In a process of its own, where nothing has been differentiated yet."""
+    code = f"""
+from seqonnx.autodiff import gradient, nondifferentiable
+from seqonnx.autodiff.ledger import ledger
+try:
+    {declare}
+except ValueError as error:
+    print(error)
+print({{entry.op_type: entry.state for entry in ledger()}}["Relu"])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    refused, state = result.stdout.splitlines()
+    assert "Relu" in refused
+    assert state == "rule"

@@ -33,11 +33,12 @@ class Verdicts:
         """Whether all modules are there."""
         return all((self._folder / f"{module}.txt").exists() for module in modules)
 
-    def share(self) -> float:
-        """Part of the applicable cases that passed."""
+    def share(self) -> tuple[int, float]:
+        """Number of the applicable cases, and the part of them that passed."""
         files = self._folder.glob("*.txt")
         states = [s for file in files for s in file.read_text(encoding="utf-8").splitlines()]
-        return states.count("passed") / sum(state != "not applicable" for state in states)
+        applicable = sum(state != "not applicable" for state in states)
+        return applicable, states.count("passed") / applicable
 
 
 @pytest.fixture(scope="session")

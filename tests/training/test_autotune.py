@@ -84,13 +84,32 @@ def test_a_choice_is_measured_once_and_remembered_in_a_file(tmp_path, timed):
     assert list(choices.values()) == ["transposed convolution"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "null", '{"some machine": {"Conv": "unknown"}}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "null", '{"some machine": []}', '{"some machine": {"Conv": "unknown"}}']
+)
 def test_a_damaged_file_costs_only_a_measurement(tmp_path, timed, content):
     path = tmp_path / "choices.json"
     path.write_text(content)
     emit(Autotuner(CPU, path))
     assert len(timed) == 1
     assert "transposed convolution" in path.read_text()
+
+
+def test_a_machine_with_a_damaged_entry_starts_anew(tmp_path, timed):
+    path = tmp_path / "choices.json"
+    emit(Autotuner(CPU, path))
+    machine = next(iter(json.loads(path.read_text())))
+    path.write_text(json.dumps({machine: []}))
+    emit(Autotuner(CPU, path))
+    assert len(timed) == 2
+
+
+def test_what_another_process_has_remembered_stays(tmp_path, timed):
+    path = tmp_path / "choices.json"
+    choose = Autotuner(CPU, path)
+    path.write_text('{"another machine": {"Conv": "somehow"}}')
+    emit(choose)
+    assert json.loads(path.read_text())["another machine"] == {"Conv": "somehow"}
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, timed, caplog):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -64,6 +66,75 @@ def test_the_scale_moves_inside_a_run_of_several_steps():
     model.compile(scaled(16.0, growth=2), "sparse_categorical_crossentropy", steps_per_execution=5)
     model.fit(X[:80], Y[:80], batch_size=16, verbose=0)
     assert counters(model) == (64.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("initial", [8.0, 0.25])
+def test_training_goes_on_after_any_number_of_skipped_steps(initial):
+    """Halved 160 times, a scale of 8 would be 0 in float32."""
+    set_dtype_policy("mixed_float16")
+    model = mlp()
+    model.compile(scaled(initial), "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    for _ in range(160):
+        model.train_on_batch(np.full_like(X[:4], np.nan), Y[:4])
+    assert counters(model) == (min(1.0, initial), 0.0, 160.0)
+    model.train_on_batch(X[:4], Y[:4])
+    assert counters(model) == (min(1.0, initial), 1.0, 160.0)
+    after = model.get_weights()
+    assert all(np.isfinite(weight).all() for weight in after)
+    assert not all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_scale_of_zero_changes_no_weight():
+    set_dtype_policy("mixed_float16")
+    model = mlp()
+    model.compile(scaled(16.0), "sparse_categorical_crossentropy")
+    model.optimizer.dynamic_scale.assign(0.0)
+    before = state(model)
+    model.train_on_batch(X[:4], Y[:4])
+    assert counters(model) == (1.0, 0.0, 1.0)
+    for old, new in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_an_infinite_scale_comes_back():
+    set_dtype_policy("mixed_float16")
+    model = mlp()
+    model.compile(scaled(16.0), "sparse_categorical_crossentropy")
+    model.optimizer.dynamic_scale.assign(np.inf)
+    for _ in range(121):
+        model.train_on_batch(X[:4], Y[:4])
+    scale, finite_steps, skipped = counters(model)
+    assert scale == 2.0 ** (121 - skipped)
+    assert finite_steps == 121 - skipped > 0
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_a_scale_does_not_grow_to_infinity():
+    model = mlp()
+    model.compile(scaled(2.0**119, growth=1), "sparse_categorical_crossentropy")
+    seen = []
+    for _ in range(3):
+        model.train_on_batch(X[:4], Y[:4])
+        seen.append(counters(model))
+    assert seen == [(2.0**120, 0.0, 0.0)] * 3
+
+
+@pytest.mark.parametrize(
+    ("scale", "target", "expected"),
+    [
+        (2.0**20, -(2.0**-9), (-(2.0**-8), 0.0)),
+        (2.0**-4, -(2.0**17), (0.0, 1.0)),
+    ],
+    ids=["scale-beyond-float16", "gradient-beyond-float16"],
+)
+def test_gradients_of_float16_weights_are_divided_in_float32(scale, target, expected):
+    """The gradient of (w - y)^2 at w = 0 is -2 y; 2^20 and 2^18 are infinite in float16."""
+    layer = layers.Dense(1, use_bias=False, kernel_initializer="zeros", dtype="float16")
+    model = keras.Sequential([keras.Input((1,)), layer])
+    model.compile(scaled(scale, inner=optimizers.SGD(1.0)), "mse")
+    model.train_on_batch(np.ones((1, 1), np.float32), np.full((1, 1), target, np.float32))
+    assert (float(layer.kernel.numpy()[0, 0]), counters(model)[2]) == expected
 
 
 @pytest.mark.parametrize("inner", ["sgd", "adam"])
@@ -139,11 +210,28 @@ def test_the_learning_rate_is_that_of_the_inner_optimizer():
     np.testing.assert_array_equal(outer.apply(arrays, arrays)[0], [0.75, 1.5])
 
 
+def test_a_step_on_arrays_goes_on_in_the_schedule():
+    rates = [0.5, 0.25, 0.125]
+    outer = LossScaleOptimizer(optimizers.SGD(lambda step: rates[step]))
+    value, grad = [np.array([1.0], np.float32)], [np.array([1.0], np.float32)]
+    seen = []
+    for _ in range(2):
+        seen.append(outer.learning_rate)
+        value = outer.apply(grad, value)
+    assert (*seen, outer.learning_rate, outer.iterations) == (0.5, 0.25, 0.125, 2)
+    np.testing.assert_array_equal(value[0], [0.25])
+    outer.restart()
+    assert outer.apply(grad, value)[0].tolist() == [-0.25]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
         ({"inner_optimizer": "sgd"}, TypeError, "`inner_optimizer` must be an Optimizer"),
         ({"initial_scale": 0.0}, ValueError, "`initial_scale` must be positive"),
+        ({"initial_scale": 1e-60}, ValueError, r"from 2\^-120 to 2\^120. Received: .*=1e-60"),
+        ({"initial_scale": np.inf}, ValueError, r"from 2\^-120 to 2\^120. Received: .*=inf"),
+        ({"learning_rate": 0.5}, ValueError, r"\['learning_rate'\]: give them to the inner opti"),
         ({"dynamic_growth_steps": 0}, ValueError, "must be a positive integer"),
         ({"clipnorm": 1.0}, ValueError, r"\['clipnorm'\]: give them to the inner optimizer"),
     ],
@@ -171,3 +259,14 @@ def test_a_configuration_of_keras_is_understood():
     assert (found.learning_rate, float(found.dynamic_scale.numpy())) == (0.25, 512.0)
     again = optimizers.get(optimizers.serialize(found))
     assert again.get_config() == found.get_config()
+
+
+def test_a_class_reads_its_own_configuration():
+    optimizer = LossScaleOptimizer(optimizers.Adam(0.25, beta_1=0.8), 512.0, 10, name="given")
+    again = LossScaleOptimizer.from_config(json.loads(json.dumps(optimizer.get_config())))
+    assert isinstance(again.inner_optimizer, optimizers.Adam)
+    assert again.get_config() == optimizer.get_config()
+    inner = optimizers.SGD(0.5)
+    assert LossScaleOptimizer.from_config({"inner_optimizer": inner}).inner_optimizer is inner
+    with pytest.raises(ValueError, match="Could not interpret optimizer identifier: None"):
+        LossScaleOptimizer.from_config({"name": "given"})

@@ -8,7 +8,7 @@ import pytest
 from mixed_models import X, Y, convnet, counters, mlp, scaled, state, step_model, trained
 
 import seqonnx as keras
-from seqonnx import layers, losses, regularizers
+from seqonnx import layers, losses, optimizers, regularizers
 from seqonnx.autodiff import backward
 from seqonnx.config import get_dtype_policy, set_dtype_policy
 from seqonnx.errors import DeviceError, ExecutionError
@@ -215,6 +215,24 @@ def test_mixed_training_follows_float32(make, last):
     )
 
 
+def test_a_residual_model_trains_though_its_input_is_float32():
+    set_dtype_policy("mixed_float16")
+    x = keras.Input((8,))
+    total = layers.Add()([x, layers.Dense(8)(x)])
+    joined = layers.Concatenate()([x, total])
+    single = layers.Multiply(dtype="float32")([x, total])
+    assert (total.dtype, joined.dtype, single.dtype) == ("float16", "float16", "float32")
+    model = keras.Model(x, layers.Dense(2)(joined))
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    numbers = RNG.normal(size=(4, 8)).astype(np.float32)
+    loss = model.train_on_batch(numbers, np.ones((4, 2), np.float32))
+    assert np.isfinite(loss)
+    assert counters(model)[1:] == (1.0, 0.0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        assert not np.array_equal(old, new)
+
+
 EVERY_GRADIENT = {
     "dense": (layers.Dense(5, activation="gelu", dtype="mixed_float16"), (7,)),
     "conv": (layers.Conv2D(3, 3, strides=2, dtype="mixed_float16"), (7, 7, 2)),
@@ -279,6 +297,20 @@ def test_policy_and_scale_survive_a_file(tmp_path):
     for one in (model, loaded):
         one.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
     assert counters(loaded) == counters(model)
+    for ours, theirs in zip(state(model), state(loaded), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_mixed_model_without_a_loss_scale_comes_back_without(tmp_path):
+    set_dtype_policy("mixed_float16")
+    model = mlp()
+    model.compile("adam", "sparse_categorical_crossentropy", auto_scale_loss=False)
+    model.train_on_batch(X[:16], Y[:16])
+    model.save(tmp_path / "model.onnx")
+    loaded = load_model(tmp_path / "model.onnx")
+    assert type(loaded.optimizer) is optimizers.Adam
+    for one in (model, loaded):
+        one.train_on_batch(X[:16], Y[:16])
     for ours, theirs in zip(state(model), state(loaded), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -214,7 +214,7 @@ def test_unknown_layers_are_refused():
         model.compile(loss="mse", recompute=["only", "other"])
 
 
-@pytest.mark.parametrize("wrong", ["only", 3, None])
+@pytest.mark.parametrize("wrong", ["only", 3, None, []])
 def test_what_is_no_list_of_layers_is_refused(wrong):
     model = seqonnx.Sequential([seqonnx.Input((2,)), layers.Dense(1, name="only")])
     with pytest.raises(ValueError, match="`recompute` must be True, False or a list of names"):

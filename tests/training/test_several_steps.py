@@ -109,3 +109,22 @@ def test_the_number_of_steps_is_checked(wrong):
     model = seqonnx.Sequential([seqonnx.Input(shape=(2,)), layers.Dense(1)])
     with pytest.raises(ValueError, match="`steps_per_execution` must be a positive integer"):
         model.compile("sgd", "mse", steps_per_execution=wrong)
+
+
+def test_batches_with_and_without_weights_stay_apart():
+    def data():
+        for start in range(0, 20, 4):
+            x, y = X[start : start + 4], Y[start : start + 4]
+            yield (x, y) if start < 12 else (x, y, np.ones(4, np.float32))
+
+    def run(steps):
+        seqonnx.set_random_seed(3)
+        model = seqonnx.Sequential(
+            [seqonnx.Input(shape=(6, 6, 2)), layers.Flatten(), layers.Dense(3)]
+        )
+        loss = seqonnx.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("sgd", loss, steps_per_execution=steps)
+        model.fit(data(), verbose=0)
+        return model
+
+    assert_same(run(2), run(1))

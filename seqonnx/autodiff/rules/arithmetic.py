@@ -6,7 +6,7 @@ from functools import reduce
 
 import onnx_ir as ir
 
-from seqonnx.autodiff.registry import Gradients, gradient, nondifferentiable
+from seqonnx.autodiff.registry import Gradients, declare, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.masks import equal, sign, zero_where
 from seqonnx.autodiff.rules.reading import constant_number, given, input_at
@@ -157,13 +157,13 @@ def clip(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     return [dx, dlow, dhigh][: len(node.inputs)]
 
 
-nondifferentiable("", "Sign", "Floor", "Ceil", "Round", reason="constant between jumps")
-nondifferentiable(
+declare("", "Sign", "Floor", "Ceil", "Round", reason="constant between jumps")
+declare(
     "",
     *("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsInf", "IsNaN"),
     reason="compares: the result is true or false",
 )
-nondifferentiable(
+declare(
     "",
     *("And", "Or", "Xor", "Not", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"),
     reason="works on truth values or bits",

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from seqonnx.autodiff.registry import nondifferentiable
+from seqonnx.autodiff.registry import declare
 
-nondifferentiable(
+declare(
     "",
     *("DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
     *("ConvInteger", "MatMulInteger"),
     reason="rounds to integers",
 )
-nondifferentiable(
+declare(
     "",
     *("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"),
     *("ImageDecoder",),
     reason="reads text or bytes",
 )
-nondifferentiable("", "NonMaxSuppression", reason="returns positions")
-nondifferentiable(
+declare("", "NonMaxSuppression", reason="returns positions")
+declare(
     "",
     *("BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix"),
     reason="makes constants",
 )
-nondifferentiable(
+declare(
     "", "SequenceLength", "SequenceEmpty", "OptionalHasElement", reason="returns sizes or nothing"
 )

@@ -6,7 +6,7 @@ import math
 
 import onnx_ir as ir
 
-from seqonnx.autodiff.registry import Gradients, gradient, nondifferentiable
+from seqonnx.autodiff.registry import Gradients, declare, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.masks import equal, sign, zero_where
 from seqonnx.autodiff.rules.products import product_of_others
@@ -144,4 +144,4 @@ def cumsum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     return op.CumSum(dy, given(node, 1), exclusive=exclusive, reverse=1 - reverse), None
 
 
-nondifferentiable("", "ArgMax", "ArgMin", reason="returns positions")
+declare("", "ArgMax", "ArgMin", reason="returns positions")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.autodiff.registry import Gradients, gradient, nondifferentiable
+from seqonnx.autodiff.registry import Gradients, declare, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.masks import zero_where
 from seqonnx.autodiff.rules.reading import constant_ints, given, rank
@@ -156,17 +156,17 @@ def depth_to_space(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     return reshape_like(op, swapped, x)
 
 
-nondifferentiable(
+declare(
     "",
     *("Shape", "Size", "NonZero", "Unique"),
     reason="returns sizes or positions",
 )
-nondifferentiable(
+declare(
     "",
     *("Constant", "ConstantOfShape", "EyeLike", "Range"),
     reason="makes constants",
 )
-nondifferentiable(
+declare(
     "",
     *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
     *("Bernoulli", "Multinomial"),
