@@ -111,8 +111,8 @@ class StepRunner:
                 step.
 
         Raises:
-            ExecutionError: if ONNX Runtime fails; names the layer. The state is as before; on a GPU the error may
-                come from the next step or the next look at the state.
+            ExecutionError: if ONNX Runtime fails; names the layer. The state is as before. On a
+                GPU the error may come with the next step, or the next look at the state.
         """
         with self._state.stepping() as side:
             for buffer, values in zip(self._scalars, scalars, strict=True):
