@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -94,6 +96,31 @@ def test_loaded_model_is_the_model(tmp_path, x, y):
     assert loaded.inputs[0].name == "image"
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
     assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
+@pytest.mark.parametrize("recompute", [True, ["hidden", "out"]], ids=["all", "named"])
+def test_how_to_run_comes_back(tmp_path, recompute):
+    net = [layers.Dense(3, name="hidden"), layers.ReLU(), layers.Dense(2, name="out")]
+    model = keras.Sequential([keras.Input((4,)), *net])
+    model.compile("sgd", "mse", steps_per_execution=3, autotune=True, recompute=recompute)
+    model.save(tmp_path / "m.onnx")
+    loaded = keras.load_model(tmp_path / "m.onnx").compilation
+    assert (loaded.steps_per_execution, loaded.autotune) == (3, True)
+    assert loaded.recompute == (recompute if recompute is True else tuple(recompute))
+
+
+def test_a_file_that_does_not_say_how_to_run_has_the_defaults(tmp_path):
+    model = make_model()
+    model.save(tmp_path / "m.onnx")
+    proto = onnx.load(tmp_path / "m.onnx")
+    graph = proto.training_info[0].algorithm
+    record = json.loads(graph.doc_string)
+    for key in ("steps_per_execution", "autotune", "recompute"):
+        del record["training"][key]
+    graph.doc_string = json.dumps(record)
+    onnx.save(proto, tmp_path / "old.onnx")
+    loaded = keras.load_model(tmp_path / "old.onnx").compilation
+    assert (loaded.steps_per_execution, loaded.autotune, loaded.recompute) == (1, False, False)
 
 
 def test_saved_file_is_an_inference_model_for_everyone_else(tmp_path, x, y):
