@@ -33,6 +33,8 @@ _UNKNOWN = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
 """Operators whose result has the shape of the input, which onnx 1.23 cannot infer."""
 _RESIZE_CHANGED = 11
 """The operator set in which Resize got other defaults."""
+_SCAN_CHANGED = 9
+"""Operator set since which Scan has no batch axis; onnx's converter drops it without a word."""
 _FIRST_RESIZE = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 Keep = Callable[[str, str], bool]
 """Whether to keep the calls of a function, by its domain and name."""
@@ -130,6 +132,12 @@ def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
     """A graph as a message in the pinned operator set."""
     version = graph.opset_imports.get("", OPSET)
     proto: onnx.ModelProto = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION))
+    if version < _SCAN_CHANGED and any(node.op_type == "Scan" for node in graph.all_nodes()):
+        raise ModelFileError(
+            f"{name} uses the Scan of operator set {version}, which goes over a batch as well as "
+            "over time; no later Scan means the same. Export the model with operator set "
+            f"{_SCAN_CHANGED} or newer."
+        )
     if version != OPSET:
         foreign = _foreign_types(proto.graph)
         try:
