@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Self
 
 import numpy as np
@@ -240,6 +241,8 @@ class Optimizer(ABC):
         grads = self._clip(op, grads)
         new_params = list(params)
         new_slots = [dict(kept) for kept in slots]
+        join = partial(packing.join, elementwise=self._is_elementwise())
+        part = partial(packing.part, elementwise=self._is_elementwise())
         for group in self._groups(params, paths):
             members = [params[i] for i in group]
             if members[0].dtype not in typed:
@@ -247,18 +250,16 @@ class Optimizer(ABC):
                     k: _as_type(op, v, members[0].dtype) for k, v in scalars.items()
                 }
             shared = typed[members[0].dtype]
-            param = packing.join(op, members)
-            grad = packing.join(op, [grads[i] for i in group])
-            kept = {
-                key: packing.join(op, [slots[i][key] for i in group]) for key in slots[group[0]]
-            }
+            param = join(op, members)
+            grad = join(op, [grads[i] for i in group])
+            kept = {k: join(op, [slots[i][k] for i in group]) for k in slots[group[0]]}
             if self._decays(paths[group[0]]):
                 param = op.Sub(param, op.Mul(param, shared["weight_decay"]))
             new_param, changed = self.update(op, param, grad, kept, shared)
-            for i, value in zip(group, packing.part(op, new_param, members), strict=True):
+            for i, value in zip(group, part(op, new_param, members), strict=True):
                 new_params[i] = value
             for key, new in changed.items():
-                for i, value in zip(group, packing.part(op, new, members), strict=True):
+                for i, value in zip(group, part(op, new, members), strict=True):
                     new_slots[i][key] = value
         return new_params, new_slots
 
@@ -300,11 +301,14 @@ class Optimizer(ABC):
         excepted = any(re.search(pattern, path) for pattern in self._undecayed)
         return self.weight_decay is not None and not excepted
 
+    def _is_elementwise(self) -> bool:
+        """Whether the class that wrote `update` says so of it; a subclass may write another."""
+        author = next(c for c in type(self).__mro__ if "update" in vars(c))
+        return bool(vars(author).get("elementwise", False))
+
     def _groups(self, params: Sequence[ir.Value], paths: Sequence[str]) -> list[list[int]]:
         """Variables to update together."""
-        # What a class says of its own `update` does not hold for one that a subclass writes.
-        author = next(c for c in type(self).__mro__ if "update" in vars(c))
-        if not vars(author).get("elementwise", False):
+        if not self._is_elementwise():
             return [[i] for i in range(len(params))]
         return packing.pack(params, lambda i: self._decays(paths[i]))
 

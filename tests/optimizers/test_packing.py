@@ -37,7 +37,7 @@ def nodes(optimizer, shapes, names=None):
 @pytest.mark.parametrize("optimizer", ALL, ids=lambda o: f"{type(o).__name__}-{ALL.index(o)}")
 def test_vectors_get_the_values_that_each_would_get_alone(optimizer):
     rng = np.random.default_rng(0)
-    shapes = [(3,), (2, 2), (5,), (1,), (4,), (), (6,)]
+    shapes = [(3,), (2, 2), (5,), (1,), (4,), (), (6,), (3, 2, 1, 1), (4, 1)]
     params = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
     together = fresh(optimizer)
     alone = [fresh(optimizer) for _ in shapes]
@@ -94,3 +94,15 @@ def test_an_update_that_a_subclass_writes_gets_each_variable_by_itself():
     grads = [np.array([3.0, 4.0], np.float32) * (i + 1) for i in range(4)]
     for new in Normalised(1.0).apply(grads, params):
         np.testing.assert_allclose(new, [-0.6, -0.8], rtol=1e-6)
+
+
+def test_kernels_that_end_in_one_are_updated_as_vectors():
+    """A product with a scalar is slow where the last axis has one element."""
+    op = Emitter()
+    kernel, grad = (op.input(name, "float32", (8, 4, 1, 1)) for name in ("w", "g"))
+    slots = [{name: op.input(name, "float32", (8, 4, 1, 1)) for name in ("momentum", "velocity")}]
+    lr, step = op.input("lr", "float32", ()), op.input("step", "float32", ())
+    new, changed = optimizers.Adam().emit(op, [kernel], [grad], slots, lr, step)
+    assert [list(value.shape) for value in (new[0], *changed[0].values())] == [[8, 4, 1, 1]] * 3
+    products = [node.outputs[0].shape for node in op.graph if node.op_type == "Mul"]
+    assert [list(shape) for shape in products if len(shape) > 0] == [[32]] * 6
