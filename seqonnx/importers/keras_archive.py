@@ -25,6 +25,7 @@ WEIGHTS: Final = "model.weights.h5"
 _LARGEST_CONFIG = 1 << 26
 _SMALL = 1 << 24
 _EXPANSION = 100
+# `zipfile` raises NotImplementedError for a compression that it does not know: a broken file here.
 _BROKEN = (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 

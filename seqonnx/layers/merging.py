@@ -90,7 +90,7 @@ class _Elementwise(Merge):
 
     def merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit the operation; defined by each layer."""
-        raise NotImplementedError
+        raise NotImplementedError(f"Layer {type(self).__name__} does not define `merge`.")
 
 
 class Add(_Elementwise):

@@ -38,7 +38,7 @@ class Typed:
 
     def call(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit the layer's nodes; see `Layer.call`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"Layer {type(self).__name__} does not define `call`.")
 
     def emit_typed(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit `call` on inputs of the working type; its outputs get the type computed in."""

@@ -13,7 +13,7 @@ from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.along import multiply_along_by
 from seqonnx.autodiff.rules.masks import sign, zero_where
-from seqonnx.autodiff.rules.reading import given, rank
+from seqonnx.autodiff.rules.reading import given, numpy_type, rank
 from seqonnx.autodiff.rules.sizes import shaped, spread
 from seqonnx.autodiff.rules.window import Window, enlarge, explicit_window, window_of
 from seqonnx.autodiff.rules.window_matrix import window_matrix
@@ -35,7 +35,7 @@ def average_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     if window.tiles:
         share = op.Mul(dy, 1.0 / math.prod(kernel))
         return shaped(enlarge(op, share, window), x.shape)
-    share = op.Mul(dy, (1.0 / counts).astype(_dtype(x)))
+    share = op.Mul(dy, (1.0 / counts).astype(numpy_type(x)))
     return shaped(_multiply(op, share, window, large, small), x.shape)
 
 
@@ -68,10 +68,6 @@ def _spread_by_matrix(
     return value
 
 
-def _dtype(value: ir.Value) -> np.dtype[np.generic]:
-    return np.dtype(np.float32 if value.dtype is None else value.dtype.numpy())
-
-
 def _counts(window: Window, large: list[int], *, padding_counts: bool) -> npt.NDArray[np.float64]:
     """How many elements each window averages."""
     along = []
@@ -93,7 +89,7 @@ def _multiply(
     slower than its MaxPool); two products are ten times faster than one such pool (measured).
     """
     for axis, size in enumerate(large):
-        matrix = np.zeros((size, small[axis]), _dtype(dy))
+        matrix = np.zeros((size, small[axis]), numpy_type(dy))
         for column, taps in enumerate(window.taps(axis) - window.before[axis]):
             matrix[taps[(taps >= 0) & (taps < size)], column] += 1
         if axis == len(large) - 1:

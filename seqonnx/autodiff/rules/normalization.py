@@ -17,7 +17,7 @@ from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.channels import channel_sum, per_channel
 from seqonnx.autodiff.rules.masks import sign, zero_where
-from seqonnx.autodiff.rules.reading import float_attribute, given, rank
+from seqonnx.autodiff.rules.reading import float_attribute, given, numpy_type, rank
 from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at, spread
 from seqonnx.graph import static_shape
 
@@ -207,17 +207,13 @@ def _near(op: RuleEmitter, x: ir.Value, size: int) -> tuple[_Matrix, _Matrix]:
     channels = static_shape(x)[1]
     if isinstance(channels, int):
         distance = np.subtract.outer(np.arange(channels), np.arange(channels))
-        near = ((distance <= (size - 1) // 2) & (-distance <= size // 2)).astype(_dtype(x))
+        near = ((distance <= (size - 1) // 2) & (-distance <= size // 2)).astype(numpy_type(x))
         return near, np.ascontiguousarray(near.T)
     numbers = positions(op, size_at(op, x, 1))
     away = op.Sub(op.Unsqueeze(numbers, [1]), numbers)
     inside = op.And(op.LessOrEqual(away, (size - 1) // 2), op.GreaterOrEqual(away, -(size // 2)))
     found = op.Cast(inside, to=x.dtype)
     return found, op.Transpose(found, perm=[1, 0])
-
-
-def _dtype(value: ir.Value) -> np.dtype[np.generic]:
-    return np.dtype(np.float32 if value.dtype is None else value.dtype.numpy())
 
 
 @gradient("", "InstanceNormalization")

@@ -12,6 +12,11 @@ from seqonnx.errors import GradientError
 from seqonnx.graph import static_shape
 
 
+def numpy_type(value: ir.Value) -> np.dtype[Any]:
+    """Return the element type of a value as NumPy's; float32 where it is not known."""
+    return np.dtype(np.float32 if value.dtype is None else value.dtype.numpy())
+
+
 def constant_of(value: ir.Value | None) -> npt.NDArray[Any] | None:
     """Return the array behind a value that no run of the graph can change, or None."""
     if value is None or value.is_graph_input():

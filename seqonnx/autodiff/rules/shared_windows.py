@@ -16,6 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.reading import numpy_type
 from seqonnx.autodiff.rules.scan_body import ScanBody
 from seqonnx.autodiff.rules.sizes import zero_pad
 from seqonnx.autodiff.rules.weight_gradient import FEW_CHANNELS, chunk_size
@@ -64,8 +65,7 @@ def both_gradients(
     else:
         chunks = int(batch or 0) // images
         scan = ScanBody(op, "chunks")
-        numbers = (x.dtype or ir.DataType.FLOAT).numpy()
-        start = scan.state(op.constant(np.zeros((int(channels or 0), width), numbers)))
+        start = scan.state(op.constant(np.zeros((int(channels or 0), width), numpy_type(x))))
         part, grad = (
             scan.element(op.Reshape(value, [chunks, images, *static_shape(value)[1:]]))
             for value in (x, dy)
