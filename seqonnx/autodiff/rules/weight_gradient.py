@@ -26,8 +26,8 @@ FEW_CHANNELS = 8
 input ConvTranspose beats a convolution, which would have as few filters."""
 
 _NARROW = 12
-"""Below this width of its output a depthwise convolution is worked off place by place. At 6 that was
-measured to be faster, at 16 slower; nothing between was."""
+"""Below this width of its output a depthwise convolution is worked off place by place. At 6 that is
+faster, at 16 slower (measured); nothing between was."""
 
 _CHUNK = 2**20
 """Elements of the windows laid side by side that are made at once, so that they stay in the cache.
