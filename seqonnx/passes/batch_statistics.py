@@ -9,12 +9,11 @@ the tests hold the observation.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, dtype_name
+from seqonnx.passes.replacing import replace_node
 
 _DEFAULT_EPSILON = 1e-5
 _DEFAULT_MOMENTUM = 0.9
@@ -39,32 +38,11 @@ def expand_batch_statistics(graph: ir.Graph) -> None:
         ['ReduceMean', 'Sub', 'Mul', 'ReduceMean', 'BatchNormalization', \
 'Mul', 'Mul', 'Add', 'Mul', 'Mul', 'Add']
     """
-    # Constants go in as arrays: an emitter on a graph that exists names no others safely.
     op = Emitter(graph)
     for node in list(graph):
         if node.op_type != "BatchNormalization" or node.attributes.get_int("training_mode", 0) == 0:
             continue
-        count = len(graph)
-        with op.scope((node.name or "").rpartition("/")[0]):
-            results = _expand(op, node)
-        added = list(graph)[count:]
-        graph.remove(added)
-        graph.insert_before(node, added)
-        for old, new in zip(node.outputs, results, strict=False):
-            if old.is_graph_output():
-                new.name = old.name
-            old.replace_all_uses_with(new, replace_graph_outputs=True)
-        inputs = node.inputs
-        graph.remove(node, safe=True)
-        _drop_unused(graph, inputs)
-
-
-def _drop_unused(graph: ir.Graph, values: Sequence[ir.Value | None]) -> None:
-    """Drop the constants that nothing uses any more."""
-    for value in values:
-        if value is None or value.is_graph_input() or len(value.uses()) > 0:
-            continue
-        graph.initializers.pop(str(value.name), None)
+        replace_node(op, node, _expand)
 
 
 def _expand(op: Emitter, node: ir.Node) -> list[ir.Value]:

@@ -1,0 +1,45 @@
+"""Replacing a node by operators that compute the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter
+
+
+def replace_node(
+    op: Emitter, node: ir.Node, compute: Callable[[Emitter, ir.Node], Sequence[ir.Value]]
+) -> None:
+    """Put other operators in the place of a node; its outputs keep their names where they are the
+    graph's.
+
+    Args:
+        op: emitter of the node's graph. Constants go in as arrays: an emitter on a graph that
+            exists names no others safely.
+        node: the node.
+        compute: emits what takes the place of the outputs, in their order.
+    """
+    graph = op.graph
+    count = len(graph)
+    with op.scope((node.name or "").rpartition("/")[0]):
+        results = compute(op, node)
+    added = list(graph)[count:]
+    graph.remove(added)
+    graph.insert_before(node, added)
+    for old, new in zip(node.outputs, results, strict=False):
+        if old.is_graph_output():
+            new.name = old.name
+        old.replace_all_uses_with(new, replace_graph_outputs=True)
+    inputs = node.inputs
+    graph.remove(node, safe=True)
+    _drop_unused(graph, inputs)
+
+
+def _drop_unused(graph: ir.Graph, values: Sequence[ir.Value | None]) -> None:
+    """Drop the constants that nothing uses any more."""
+    for value in values:
+        if value is None or value.is_graph_input() or len(value.uses()) > 0:
+            continue
+        graph.initializers.pop(str(value.name), None)

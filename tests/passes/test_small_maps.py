@@ -1,0 +1,92 @@
+"""Depthwise convolutions on small maps give the same as matrix products; others are left alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from emission import reference, runtime
+
+from seqonnx.graph import Emitter
+from seqonnx.graph.serde import to_proto
+from seqonnx.passes.small_maps import multiply_small_maps
+
+GEOMETRIES = {
+    "same": ((8, 3, 4, 5), (3, 3), {"pads": [1, 1, 1, 1]}),
+    "valid": ((8, 3, 4, 4), (2, 3), {}),
+    "uneven": ((8, 2, 5, 4), (3, 2), {"pads": [0, 2, 1, 0], "strides": [2, 1]}),
+    "dilated": ((8, 2, 6, 5), (3, 2), {"dilations": [2, 3], "pads": [1, 0, 1, 1]}),
+    "line": ((4, 3, 16), (3,), {"pads": [1, 1], "strides": [2]}),
+    "volume": ((8, 2, 3, 2, 3), (2, 2, 2), {"pads": [1, 0, 0, 0, 0, 1]}),
+}
+
+
+def depthwise(shape: tuple, kernel: tuple, *, bias: bool, **attributes: object) -> Emitter:
+    """A convolution of each channel, then a use of its output."""
+    op = Emitter()
+    channels = shape[1]
+    x = op.input("x", "float32", shape)
+    rng = np.random.default_rng(0)
+    w = op.constant(rng.normal(size=(channels, 1, *kernel)).astype(np.float32), "w")
+    extra = [op.constant(rng.normal(size=channels).astype(np.float32), "b")] if bias else []
+    with op.scope("layer"):
+        y = op.Conv(x, w, *extra, group=channels, **attributes)
+    op.output(op.Neg(y), "negative")
+    op.output(y, "y")
+    return op
+
+
+def operators(op: Emitter) -> set[str]:
+    return {node.op_type for node in op.graph}
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_result_is_that_of_the_standard(name, bias):
+    shape, kernel, attributes = GEOMETRIES[name]
+    x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    expected = reference(depthwise(shape, kernel, bias=bias, **attributes), {"x": x})
+    op = depthwise(shape, kernel, bias=bias, **attributes)
+    multiply_small_maps(op.graph)
+    assert "Conv" not in operators(op)
+    onnx.checker.check_model(to_proto(op.graph), full_check=True)
+    for result, value in zip(runtime(op, {"x": x}), expected, strict=True):
+        np.testing.assert_allclose(result, value, rtol=1e-5, atol=1e-5)
+    assert [value.name for value in op.graph.outputs] == ["negative", "y"]
+    assert {n.name.partition("/")[0] for n in op.graph if n.op_type == "MatMul"} == {"layer"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "attributes"),
+    [
+        ((2, 3, 8, 8), (3, 3), {"pads": [1, 1, 1, 1]}),
+        (("batch", 3, 4, 4), (3, 3), {"pads": [1, 1, 1, 1]}),
+        ((8, 3, 4, 4), (3, 3), {"auto_pad": "SAME_UPPER"}),
+    ],
+    ids=["large map, small batch", "unknown batch", "padding that follows from sizes"],
+)
+def test_others_are_left_alone(shape, kernel, attributes):
+    op = depthwise(shape, kernel, bias=False, **attributes)
+    before = to_proto(op.graph).SerializeToString()
+    multiply_small_maps(op.graph)
+    assert to_proto(op.graph).SerializeToString() == before
+
+
+def test_convolutions_that_join_channels_are_left_alone():
+    op = Emitter()
+    x = op.input("x", "float32", (8, 2, 3, 3))
+    op.output(op.Conv(x, op.constant(np.ones((2, 2, 3, 3), np.float32))), "joined")
+    op.output(op.Conv(x, op.constant(np.ones((4, 1, 3, 3), np.float32)), group=2), "multiplied")
+    multiply_small_maps(op.graph)
+    assert [node.op_type for node in op.graph] == ["Conv", "Conv"]
+
+
+def test_layers_of_one_geometry_share_a_table():
+    op = Emitter()
+    x = op.input("x", "float32", (8, 2, 4, 4))
+    for _ in range(3):
+        x = op.Conv(x, np.ones((2, 1, 3, 3), np.float32), group=2, pads=[1, 1, 1, 1])
+    op.output(x, "y")
+    multiply_small_maps(op.graph)
+    tables = [v for v in op.graph.initializers.values() if list(v.shape or ()) == [9, 256]]
+    assert len(tables) == 1
