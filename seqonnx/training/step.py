@@ -36,6 +36,7 @@ from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.passes.recompute import recompute_activations
 from seqonnx.passes.relabel import relabel
 from seqonnx.passes.segments import size_of
+from seqonnx.passes.small_maps import multiply_small_maps
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 
@@ -295,6 +296,8 @@ def _finish(
         recompute_activations(op.graph, [*batch, *op.noise.values()], keep)
     if device == "cuda":
         relabel(op.graph)
+    else:
+        multiply_small_maps(op.graph)
     reads = {
         variable: str(value.name)
         for variable, value in op.variables.items()
