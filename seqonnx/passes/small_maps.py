@@ -1,10 +1,11 @@
-"""Depthwise convolutions on small maps, as one matrix product for each channel.
+"""Depthwise and pointwise convolutions on small maps, as matrix products over all images.
 
-ONNX Runtime's CPU provider computes a depthwise convolution image by image and channel by channel,
-a call for each; on a map of 6 x 6 the calls cost more than the arithmetic. The convolution of a
-channel is linear in its map: a matrix with a row for each place of the input and a column for each
-place of the output (a Toeplitz matrix, made from the kernel by a constant product) takes the maps
-of all images at once. Measured at 6 x 6, 728 channels, batch 8: 0.4 of the time.
+ONNX Runtime's CPU provider computes convolutions image by image, depthwise ones also channel by
+channel; on a map of 6 x 6 the calls cost more than the arithmetic. A channel's convolution is
+linear in its map: a matrix with a row for each place of the input and a column for each place of
+the output (a Toeplitz matrix, made from the kernel by a constant product) takes the maps of all
+images at once. A pointwise convolution is a product with the pixels of all images. Measured at
+6 x 6, 728 channels, batch 8: 0.4 and 0.9 of the time; pointwise at 3 x 3, 1536 channels: 0.65.
 """
 
 from __future__ import annotations
@@ -29,14 +30,18 @@ _LARGEST = 2**21
 """Most entries of all matrices, so that they stay in the cache."""
 
 
+_FEWER = 4
+"""How many times as many weights as pixels of an image, those of input and output together, a
+pointwise convolution must have."""
+
 _TYPES = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
 
 def multiply_small_maps(graph: ir.Graph) -> None:
-    """Replace depthwise convolutions on small maps by matrix products, in place.
+    """Replace depthwise and pointwise convolutions on small maps by matrix products, in place.
 
-    Only where all sizes are known and the matrices are small beside the batch. Of use on the CPU
-    provider.
+    Only where all sizes are known, and for depthwise ones the matrices are small beside the batch.
+    Of use on the CPU provider.
 
     Args:
         graph: graph to change; outputs keep their names.
@@ -55,6 +60,8 @@ def multiply_small_maps(graph: ir.Graph) -> None:
         geometry = _geometry(node)
         if geometry is not None:
             replace_node(op, node, partial(_multiply, geometry=geometry, tables=tables))
+        elif _is_pointwise(node):
+            replace_node(op, node, _mix)
 
 
 @dataclass(frozen=True)
@@ -135,5 +142,31 @@ def _multiply(
     y = op.Transpose(made, perm=swap)
     for bias in rest:
         y = op.Add(y, op.Reshape(bias, np.array([channels, *(1 for _ in geometry.outputs)])))
+    y.shape = node.outputs[0].shape
+    return [y]
+
+
+def _is_pointwise(node: ir.Node) -> bool:
+    """Whether a node is a pointwise convolution with many more weights than pixels."""
+    if node.op_type != "Conv":
+        return False
+    x, w, y = (_sizes(value) for value in (*node.inputs[:2], node.outputs[0]))
+    padded = any(node.attributes.get_ints("pads", ()) or ())
+    if len(x) < 3 or x[2:] != y[2:] or w[1] != x[1] or padded or any(k != 1 for k in w[2:]):
+        return False
+    return x[0] > 1 and _FEWER * math.prod(x[2:]) * (x[1] + y[1]) <= x[1] * y[1]
+
+
+def _mix(op: Emitter, node: ir.Node) -> list[ir.Value]:
+    """Emit one product of the weights with the pixels of all images."""
+    x, w, *rest = node.inputs
+    batch, channels, *space = _sizes(x)
+    filters = _sizes(w)[0]
+    swap = [1, 0, *range(2, len(space) + 2)]
+    pixels = op.Reshape(op.Transpose(x, perm=swap), np.array([channels, -1]))
+    made = op.MatMul(op.Reshape(w, np.array([filters, channels])), pixels)
+    y = op.Transpose(op.Reshape(made, np.array([filters, batch, *space])), perm=swap)
+    for bias in rest:
+        y = op.Add(y, op.Reshape(bias, np.array([filters, *(1 for _ in space)])))
     y.shape = node.outputs[0].shape
     return [y]

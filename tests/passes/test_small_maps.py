@@ -1,4 +1,4 @@
-"""Depthwise convolutions on small maps give the same as matrix products; others are left alone."""
+"""Convolutions on small maps give the same as matrix products; others are left alone."""
 
 from __future__ import annotations
 
@@ -70,6 +70,48 @@ def test_others_are_left_alone(shape, kernel, attributes):
     before = to_proto(op.graph).SerializeToString()
     multiply_small_maps(op.graph)
     assert to_proto(op.graph).SerializeToString() == before
+
+
+def pointwise(shape: tuple, filters: int, *, bias: bool, **attributes: object) -> Emitter:
+    """A convolution of single pixels, then a use of its output."""
+    op = Emitter()
+    x = op.input("x", "float32", shape)
+    rng = np.random.default_rng(0)
+    kernel = (filters, shape[1], *(1 for _ in shape[2:]))
+    w = op.constant(rng.normal(size=kernel).astype(np.float32), "w")
+    extra = [op.constant(rng.normal(size=filters).astype(np.float32), "b")] if bias else []
+    op.output(op.Relu(op.Conv(x, w, *extra, **attributes)), "y")
+    return op
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("space", [(1, 2), (2,), (1, 1, 2)])
+def test_pointwise_result_is_that_of_the_standard(space, bias):
+    shape = (3, 20, *space)
+    x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    expected = reference(pointwise(shape, 16, bias=bias), {"x": x})
+    op = pointwise(shape, 16, bias=bias)
+    multiply_small_maps(op.graph)
+    assert "Conv" not in operators(op)
+    onnx.checker.check_model(to_proto(op.graph), full_check=True)
+    np.testing.assert_allclose(runtime(op, {"x": x})[0], expected[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "attributes"),
+    [
+        ((3, 20, 2, 2), {}),
+        ((1, 20, 1, 2), {}),
+        ((3, 20, 3, 2), {"strides": [3, 1]}),
+        ((3, 20, 1, 1), {"pads": [0, 0, 0, 1]}),
+        ((3, 20, 1, 1), {"pads": [1, 0, 1, 0], "strides": [3, 1]}),
+    ],
+    ids=["few weights", "one image", "stride", "padding", "padding and stride"],
+)
+def test_other_pointwise_convolutions_are_left_alone(shape, attributes):
+    op = pointwise(shape, 16, bias=False, **attributes)
+    multiply_small_maps(op.graph)
+    assert [node.op_type for node in op.graph] == ["Conv", "Relu"]
 
 
 def test_convolutions_that_join_channels_are_left_alone():
