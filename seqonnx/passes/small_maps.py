@@ -29,7 +29,6 @@ _PLACES = 256
 _LARGEST = 2**21
 """Most entries of all matrices, so that they stay in the cache."""
 
-
 _FEWER = 4
 """How many times as many weights as pixels of an image, those of input and output together, a
 pointwise convolution must have."""
@@ -41,7 +40,8 @@ def multiply_small_maps(graph: ir.Graph) -> None:
     """Replace depthwise and pointwise convolutions on small maps by matrix products, in place.
 
     Only where all sizes are known, and for depthwise ones the matrices are small beside the batch.
-    Of use on the CPU provider.
+    Of use on the CPU provider, which has faster convolutions of its own for constant weights: those
+    are left alone.
 
     Args:
         graph: graph to change; outputs keep their names.
@@ -57,6 +57,9 @@ def multiply_small_maps(graph: ir.Graph) -> None:
     op = Emitter(graph)
     tables: dict[_Geometry, ir.Value] = {}
     for node in list(graph):
+        weights = node.inputs[1] if node.op_type == "Conv" else None
+        if weights is None or weights.is_initializer() or weights.dtype not in _TYPES:
+            continue
         geometry = _geometry(node)
         if geometry is not None:
             replace_node(op, node, partial(_multiply, geometry=geometry, tables=tables))
@@ -98,8 +101,8 @@ class _Geometry:
 
 
 def _geometry(node: ir.Node) -> _Geometry | None:
-    """The geometry of a depthwise convolution that is to be replaced; None for other nodes."""
-    if node.op_type != "Conv" or node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
+    """The geometry of a depthwise convolution that is to be replaced; None for others."""
+    if node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
         return None
     x, w, y = (_sizes(value) for value in (*node.inputs[:2], node.outputs[0]))
     attributes, dtype = node.attributes, node.outputs[0].dtype
@@ -107,7 +110,7 @@ def _geometry(node: ir.Node) -> _Geometry | None:
     if min(len(x), len(w), len(y)) < 3 or not x[1] == y[1] == w[0] == group > 1:
         return None
     entries = math.prod(x[2:] + y[2:])
-    if dtype not in _TYPES or entries > _PLACES * x[0] or entries * group > _LARGEST:
+    if dtype is None or entries > _PLACES * x[0] or entries * group > _LARGEST:
         return None
     ones = (1,) * (len(x) - 2)
     strides, dilations = (
@@ -147,9 +150,7 @@ def _multiply(
 
 
 def _is_pointwise(node: ir.Node) -> bool:
-    """Whether a node is a pointwise convolution with many more weights than pixels."""
-    if node.op_type != "Conv":
-        return False
+    """Whether a convolution is pointwise, with many more weights than pixels."""
     x, w, y = (_sizes(value) for value in (*node.inputs[:2], node.outputs[0]))
     padded = any(node.attributes.get_ints("pads", ()) or ())
     if len(x) < 3 or x[2:] != y[2:] or w[1] != x[1] or padded or any(k != 1 for k in w[2:]):
