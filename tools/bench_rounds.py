@@ -57,7 +57,7 @@ class Measured:
         wanted: quiet rounds that were wanted.
         steps: steps per block.
         rounds: all rounds.
-        best_probe: ms of the fastest probe of the run.
+        best_probe: ms of the run's probes while nothing disturbed them.
         facts: of each contestant, what else was measured: seconds to prepare, cold start, memory.
         missing: why others did not run.
         flops: floating-point operations of a step.
@@ -96,7 +96,7 @@ class Measured:
 
     @property
     def floor_ms(self) -> float | None:
-        """Time that the step's operations take at the rate of the fastest probe."""
+        """Time that the step's operations take at the rate of the probe."""
         if not math.isfinite(self.best_probe) or self.flops == 0 or self.probe_flops == 0:
             return None
         return self.flops * self.best_probe / self.probe_flops
