@@ -139,10 +139,26 @@ def check_training(name: str, device: str, steps: int) -> Row:
     return compared(f"{name}: losses of {steps} training steps", difference(*losses), 1e-3)
 
 
+def check_replay(name: str, device: str, steps: int) -> Row:
+    """Losses of training steps that are replayed as CUDA graphs against steps that are not."""
+    losses = []
+    for replayed in (False, True):
+        keras.config.enable_cuda_graphs(replayed)
+        model = fresh(name)
+        keras.set_random_seed(1)
+        model.compile("adam", "sparse_categorical_crossentropy", device=device)
+        x, y = images(model, 64)
+        losses.append(np.array([model.train_on_batch(x, y) for _ in range(steps)]))
+    keras.config.enable_cuda_graphs(False)
+    return compared(f"{name}: losses of replayed steps", difference(*losses), 1e-3)
+
+
 def time_training(name: str, device: str, steps: int, batch: int = 128) -> Row:
-    """Time of one training step on the device and on the CPU, shuffling and staging included."""
+    """Time of one training step, shuffling and staging included: on the CPU, on the device, and
+    there replayed as a CUDA graph."""
     texts = []
-    for where in ("cpu", device):
+    for where, replayed in (("cpu", False), (device, False), (device, True)):
+        keras.config.enable_cuda_graphs(replayed)
         model = fresh(name)
         model.compile("adam", "sparse_categorical_crossentropy", device=where)
         x, y = images(model, batch * steps)
@@ -150,7 +166,9 @@ def time_training(name: str, device: str, steps: int, batch: int = 128) -> Row:
         start = time.perf_counter()
         model.fit(x, y, batch_size=batch, verbose=0)
         texts.append(f"{(time.perf_counter() - start) / steps * 1e3:.2f} ms")
-    return Row(f"{name}: step of {batch}, CPU / {device}", " / ".join(texts), "-", True)
+    keras.config.enable_cuda_graphs(False)
+    what = f"{name}: step of {batch}, CPU / {device} / replayed"
+    return Row(what, " / ".join(texts), "-", True)
 
 
 def check_placement(name: str, device: str) -> Row:
@@ -173,6 +191,7 @@ def all_checks(options: argparse.Namespace) -> Iterator[Callable[[], Row]]:
         yield partial(check_gradients, name, device)
         yield partial(check_step, name, device)
         yield partial(check_training, name, device, options.steps)
+        yield partial(check_replay, name, device, options.steps)
         yield partial(check_placement, name, device)
         if options.timed_steps > 0:
             yield partial(time_training, name, device, options.timed_steps)

@@ -69,7 +69,9 @@ class Loss:
         return None
 
     def check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
-        """Raise a ValueError if targets do not fit; called once per `fit` on the whole array.
+        """Raise a ValueError if targets do not fit.
+
+        Called once per `fit` on a whole array, and on each batch of what yields batches.
 
         Args:
             y_true: targets, batch first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from seqonnx import dtypes
 from seqonnx.losses import Loss
 from seqonnx.training.batches import Batch, Batches
-from seqonnx.training.columns import InputDtype, is_array, separate_inputs
+from seqonnx.training.columns import InputDtype, separate_inputs
 from seqonnx.training.data import make_batches
 from seqonnx.training.inputs import with_ranks
 
@@ -77,7 +78,7 @@ def batches_for(
     first = batches.peek()
     _build_and_check(model, [np.shape(x)] if first is None else [a.shape for a in first.x], first)
     if loss is not None:
-        _check_targets(model, first, y, loss)
+        _check_targets(model, batches, first, loss)
     return batches
 
 
@@ -138,8 +139,8 @@ def _build_and_check(model: Model, shapes: list[tuple[int, ...]], first: Batch |
         model.check_input(shape, index)
 
 
-def _check_targets(model: Model, first: Batch | None, y: Any, loss: Loss) -> None:
-    """Check all targets where they are an array, else those of the first batch."""
+def _check_targets(model: Model, batches: Batches, first: Batch | None, loss: Loss) -> None:
+    """Check all targets of arrays; of other data the first batch, and the others as they come."""
     if first is None:
         return
     if len(model.outputs) != 1:
@@ -151,6 +152,6 @@ def _check_targets(model: Model, first: Batch | None, y: Any, loss: Loss) -> Non
         raise ValueError(
             f"Training and evaluation of '{model.name}' need targets. Received: y=None"
         )
-    whole = y is not None and is_array(y)
-    targets = dtypes.to_array(y, None, "y") if whole else first.y
-    loss.check_targets(targets, model.outputs[0].shape)
+    check = partial(loss.check_targets, y_pred_shape=model.outputs[0].shape)
+    batches.check_targets(check)
+    check(first.y)

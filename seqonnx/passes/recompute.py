@@ -55,7 +55,8 @@ def recompute_activations(
     for start, end in reversed(list(zip([0, *cuts], cuts, strict=False))):
         again = {v for v in forward.used - kept if start <= forward.made[v] < end}
         nodes = _needed(forward, again, kept)
-        arrived = _arrived(graph, again, forward, tied)
+        earlier = {v for v in forward.used - kept if forward.made[v] < start}
+        arrived = _arrived(graph, again, earlier, forward, tied)
         if len(nodes) == 0 or len(arrived) == 0:
             continue
         tied.update(arrived)
@@ -82,13 +83,22 @@ def _needed(forward: Forward, wanted: Iterable[ir.Value], kept: set[ir.Value]) -
 
 
 def _arrived(
-    graph: ir.Graph, again: set[ir.Value], forward: Forward, tied: set[ir.Value]
+    graph: ir.Graph,
+    again: set[ir.Value],
+    earlier: set[ir.Value],
+    forward: Forward,
+    tied: set[ir.Value],
 ) -> list[ir.Value]:
-    """Gradients to wait for: the last one that is known without `again`, and those of weights."""
+    """Gradients to wait for: the last one that is known without `again`, and those of weights.
+
+    Nothing of `earlier` segments may be among them or before them: these wait in their turn for
+    gradients that `again` leads to.
+    """
     front: dict[ir.Value, int] = {}
     depths: dict[ir.Value, int] = {}
     gradients: list[ir.Value] = []
     behind = set(again)
+    too_early = set(earlier)
     first = set(forward.nodes)
     for node in graph:
         read = dict.fromkeys(taken(node))
@@ -100,8 +110,10 @@ def _arrived(
             behind.update(node.outputs)
             if _in_gradients(node):
                 gradients.extend(value for value in read if value in front)
-        else:
+        elif too_early.isdisjoint(read):
             front.update(dict.fromkeys(node.outputs, depth))
+        else:
+            too_early.update(node.outputs)
     if len(gradients) == 0:
         return []
     last = max(gradients, key=lambda value: front[value])

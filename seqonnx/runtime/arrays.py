@@ -98,18 +98,13 @@ class DeviceArray:
             (3,)
         """
         array = np.asarray(array)
-        _check_dtype(array.dtype)
-        if not array.flags.c_contiguous:
-            raise ValueError(
-                "A device array needs a C-contiguous array: pass `numpy.ascontiguousarray(array)`. "
-                f"Received: shape={array.shape}, strides={array.strides}"
-            )
+        check_array(array)
         if device.memory == "cuda":
             result = cls.empty(array.shape, array.dtype, device)
             result.update(array)
             return result
         values = load_onnxruntime().OrtValue
-        if _name_of(array.dtype) == "bfloat16":
+        if is_bfloat16(array.dtype):
             bits = array.view(np.uint16)
             return cls(values.ortvalue_from_numpy_with_onnx_type(bits, _BFLOAT16), array)
         return cls(values.ortvalue_from_numpy(array), array)
@@ -128,10 +123,9 @@ class DeviceArray:
         """
         resolved = _resolve_dtype(dtype)
         if device.memory == "cuda":
-            element = _BFLOAT16 if resolved.name == "bfloat16" else resolved.type
             return cls(
                 load_onnxruntime().OrtValue.ortvalue_from_shape_and_type(
-                    list(shape), element, "cuda", device.index
+                    list(shape), element_type(resolved), "cuda", device.index
                 )
             )
         size = math.prod(shape) * resolved.itemsize
@@ -155,7 +149,7 @@ class DeviceArray:
             return self._download()
         if self._host is not None:
             return self._host.copy() if copy else self._host
-        if self.dtype.name == "bfloat16":
+        if is_bfloat16(self.dtype):
             return _read_memory(self.ort_value, self.dtype, self.shape)
         shared: np.ndarray = self.ort_value.numpy()
         return shared.copy() if copy else shared
@@ -178,15 +172,15 @@ class DeviceArray:
             np.copyto(self._host, array)
             return
         contiguous = np.ascontiguousarray(array).reshape(self.shape)
-        is_bfloat16 = self.dtype.name == "bfloat16"
-        self.ort_value.update_inplace(contiguous.view(np.uint16) if is_bfloat16 else contiguous)
+        bits = contiguous.view(np.uint16) if is_bfloat16(self.dtype) else contiguous
+        self.ort_value.update_inplace(bits)
 
     def __repr__(self) -> str:
         return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, memory={self.memory!r})"
 
     def _download(self) -> np.ndarray:
         """Copy from the GPU."""
-        if self.dtype.name != "bfloat16":
+        if not is_bfloat16(self.dtype):
             result: np.ndarray = self.ort_value.numpy()
             return result
         runtime = load_onnxruntime()
@@ -198,6 +192,32 @@ class DeviceArray:
         return host
 
 
+def check_array(array: np.ndarray) -> None:
+    """Refuse an array that no tensor can share memory with.
+
+    Raises:
+        TypeError: if the element type has no tensor on a device.
+        ValueError: if the array is not C-contiguous.
+    """
+    _check_dtype(array.dtype)
+    if not array.flags.c_contiguous:
+        raise ValueError(
+            "A device array needs a C-contiguous array: pass `numpy.ascontiguousarray(array)`. "
+            f"Received: shape={array.shape}, strides={array.strides}"
+        )
+
+
+@cache
+def is_bfloat16(dtype: np.dtype[Any]) -> bool:
+    """Whether this is bfloat16; NumPy takes microseconds to spell the name, at every batch."""
+    return dtype.name == "bfloat16"
+
+
+def element_type(dtype: np.dtype[Any]) -> Any:
+    """What ONNX Runtime calls a NumPy type."""
+    return _BFLOAT16 if is_bfloat16(dtype) else dtype.type
+
+
 def _resolve_dtype(dtype: Any) -> np.dtype[Any]:
     """A NumPy dtype from a dtype or a standard name."""
     if isinstance(dtype, str) and dtype == "bfloat16":
@@ -207,12 +227,6 @@ def _resolve_dtype(dtype: Any) -> np.dtype[Any]:
     resolved: np.dtype[Any] = np.dtype(dtype)
     _check_dtype(resolved)
     return resolved
-
-
-@cache
-def _name_of(dtype: np.dtype[Any]) -> str:
-    """The name of a NumPy type; NumPy takes microseconds to spell it, at every batch."""
-    return dtype.name
 
 
 @cache

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from seqonnx.runtime.arrays import DeviceArray
+import numpy as np
+
+from seqonnx.runtime.arrays import DeviceArray, TensorSpec, check_array, element_type, is_bfloat16
+from seqonnx.runtime.device import CPU
 from seqonnx.runtime.install import load_onnxruntime
 
 if TYPE_CHECKING:
@@ -24,18 +28,19 @@ class Binding:
         self,
         session: Session,
         runtime_session: Any,
-        inputs: Mapping[str, DeviceArray],
+        inputs: Mapping[str, DeviceArray | np.ndarray],
         outputs: Mapping[str, DeviceArray | None],
     ) -> None:
         self._session = session
         self._runtime_session = runtime_session
         self._binding = runtime_session.io_binding()
-        self._arrays: dict[str, DeviceArray] = {}
+        self._arrays: dict[str, DeviceArray | np.ndarray] = {}
         self._targets: dict[str, DeviceArray | None] = {}
         self._allocated: tuple[str, ...] = ()
-        self._copied: dict[str, DeviceArray] = {}
+        self._copied: set[str] = set()
         self._memories = _input_memories(session, runtime_session)
-        self._unsynchronized = _unsynchronized_options()
+        self._fixed_shapes = _fixed_shapes(session.outputs)
+        self._unsynchronized = _run_options(synchronize=False)
         for name in session.input_names:
             if name not in inputs:
                 raise ValueError(
@@ -47,24 +52,41 @@ class Binding:
         for name, target in outputs.items():
             self.set_output(name, target)
 
-    def set_input(self, name: str, array: DeviceArray) -> None:
+    def set_input(self, name: str, array: DeviceArray | np.ndarray) -> None:
         """Read `array` as input `name` in the runs to come.
 
+        Args:
+            name: the input.
+            array: an array on a device; or a NumPy array, C-contiguous, whose memory is shared if
+                the input is read by the CPU. That is the quickest way to bind what changes with
+                every run.
+
         Raises:
-            ValueError: if there is no such input.
+            ValueError: if there is no such input, or a NumPy array is not C-contiguous.
+            TypeError: if a NumPy array has a type that has no tensor.
         """
-        _check_name("input", name, self._session.input_names)
-        self._binding.bind_ortvalue_input(name, array.ort_value)
+        _check_name("input", name, self._memories)
+        if isinstance(array, np.ndarray):
+            check_array(array)
+            if is_bfloat16(array.dtype):  # which `bind_cpu_input` does not know
+                array = DeviceArray.from_numpy(array, CPU)
         self._arrays[name] = array
+        self._bind_input(name)
         # ONNX Runtime copies an array from other memory once, when it is bound. Each run binds it
         # again, so that what `update` wrote in between is seen.
-        if array.memory == self._memories[name]:
-            self._copied.pop(name, None)
-        else:
-            self._copied[name] = array
+        memory = "cpu" if isinstance(array, np.ndarray) else array.memory
+        if memory != self._memories[name]:
+            self._copied.add(name)
+        elif name in self._copied:
+            self._copied.remove(name)
 
     def set_output(self, name: str, array: DeviceArray | None) -> None:
         """Write output `name` to `array` in the runs to come; None allocates in every run.
+
+        Args:
+            name: the output.
+            array: what to write to. It may have another shape than the output, where that is
+                fixed, with as many elements: they are written in order.
 
         Raises:
             ValueError: if there is no such output, or if `array` shares read-only memory.
@@ -78,30 +100,34 @@ class Binding:
                 "make it from a copy."
             )
         else:
-            self._binding.bind_ortvalue_output(name, array.ort_value)
+            self._bind_target(name, array)
         self._targets[name] = array
         self._allocated = tuple(key for key, target in self._targets.items() if target is None)
 
-    def run(self, *, synchronize: bool = True) -> None:
+    def run(self, *, synchronize: bool = True, recording: int | None = None) -> None:
         """Run the graph on what is bound.
 
         Args:
             synchronize: wait until the device is done. With False, on a GPU, the call may return
                 earlier; until `synchronize` no bound array may be read or updated from Python.
+            recording: for a session on a `Device.capturing()`: number of the CUDA graph to record
+                or replay; each binding needs its own, from 1 on.
 
         Raises:
             ExecutionError: if it fails: names the wrong input, or node, layer and operator.
         """
         try:
-            for name, array in self._copied.items():
-                self._binding.bind_ortvalue_input(name, array.ort_value)
+            for name in self._copied:
+                self._bind_input(name)
             # Bound once, such an output would keep the buffer of its first run: a second run would
             # overwrite a result that was given out, or fail on another shape.
             for name in self._allocated:
                 self._bind_allocated(name)
-            self._runtime_session.run_with_iobinding(
-                self._binding, None if synchronize else self._unsynchronized
-            )
+            if recording is not None:
+                options = _run_options(synchronize, recording)
+            else:
+                options = None if synchronize else self._unsynchronized
+            self._runtime_session.run_with_iobinding(self._binding, options)
         except Exception as error:
             raise self._session.explain(error, self._arrays) from error
 
@@ -122,6 +148,25 @@ class Binding:
         position = list(self._targets).index(name)
         return DeviceArray(self._binding.get_outputs()[position], owner=self._runtime_session)
 
+    def _bind_input(self, name: str) -> None:
+        """Tell ONNX Runtime where an input is."""
+        array = self._arrays[name]
+        if isinstance(array, np.ndarray):
+            self._binding.bind_cpu_input(name, array)
+        else:
+            self._binding.bind_ortvalue_input(name, array.ort_value)
+
+    def _bind_target(self, name: str, array: DeviceArray) -> None:
+        """Let runs write an output to the memory of an array."""
+        shape = self._fixed_shapes.get(name, array.shape)
+        if shape == array.shape or math.prod(shape) != math.prod(array.shape):
+            self._binding.bind_ortvalue_output(name, array.ort_value)
+        else:
+            index = self._session.device.index if array.memory == "cuda" else 0
+            pointer = array.ort_value.data_ptr()
+            kind = element_type(array.dtype)
+            self._binding.bind_output(name, array.memory, index, kind, shape, pointer)
+
     def _bind_allocated(self, name: str) -> None:
         """Let the next run allocate an output."""
         device = self._session.device
@@ -134,6 +179,17 @@ def _check_name(role: str, name: str, names: Iterable[str]) -> None:
         raise ValueError(f"There is no {role} '{name}'; there are {list(names)}.")
 
 
+def _fixed_shapes(specs: Iterable[TensorSpec]) -> dict[str, tuple[int, ...]]:
+    """Shapes by name, where all of one is known; no axes may mean an unknown rank."""
+    shapes = {}
+    for spec in specs:
+        axes = spec.shape or ()
+        sizes = tuple(size for size in axes if isinstance(size, int))
+        if 0 < len(sizes) == len(axes):
+            shapes[spec.name] = sizes
+    return shapes
+
+
 def _input_memories(session: Session, runtime_session: Any) -> dict[str, str]:
     """The memory that each input is read from: some inputs of a GPU graph are read by the CPU."""
     names = session.input_names
@@ -144,8 +200,11 @@ def _input_memories(session: Session, runtime_session: Any) -> dict[str, str]:
     return dict(zip(names, memories, strict=True))
 
 
-def _unsynchronized_options() -> Any:
-    """Run options that do not wait for the device."""
+def _run_options(synchronize: bool, recording: int | None = None) -> Any:
+    """Options of a run: whether it waits for the device, and the CUDA graph that it records."""
     options = load_onnxruntime().RunOptions()
-    options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+    if not synchronize:
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+    if recording is not None:
+        options.add_run_config_entry("gpu_graph_id", str(recording))
     return options

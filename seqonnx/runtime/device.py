@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from seqonnx.config import DeviceRequest, get_device, tensor_float_32_enabled
@@ -50,6 +50,12 @@ class Device:
         if any(provider.name in _CUDA_MEMORY_PROVIDERS for provider in self.providers):
             return "cuda"
         return "cpu"
+
+    def capturing(self) -> Device:
+        """The same device for sessions whose runs are captured as CUDA graphs."""
+        first, *others = self.providers
+        options = (*first.options, ("enable_cuda_graph", "1"))
+        return replace(self, providers=(first._replace(options=options), *others))
 
     def provider_arguments(self) -> list[tuple[str, dict[str, str]]]:
         """The providers in the form that `onnxruntime.InferenceSession` takes."""
@@ -121,8 +127,8 @@ def _cuda(index: int) -> Device:
     ONNX Runtime's own defaults are right for the rest: convolutions may use as much workspace as
     their fastest algorithm wants (`cudnn_conv_use_max_workspace`), and copies go through the
     stream of the kernels (`do_copy_in_default_stream`), which orders them without waiting.
-    CUDA graphs (`enable_cuda_graph`) are off: a captured graph reads and writes fixed addresses,
-    and steps read batches from ever new ones and swap the two sides of the state.
+    CUDA graphs (`enable_cuda_graph`) are off here: a captured graph reads and writes fixed
+    addresses. `Device.capturing` is for sessions that do.
     """
     options = {
         "device_id": str(index),

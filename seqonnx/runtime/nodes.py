@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 
 _GRADIENT_SCOPE = re.compile(r"^grad\d*/")
-_FUSION_SUFFIX = re.compile(r"/\w*Fusion$")
+_ADDED_SUFFIX = re.compile(r"(/\w*Fusion/?|_nchwc)$")
 
 
 def emitted_name(name: str) -> str:
-    """Take off what ONNX Runtime's fusions add to a node's name.
+    """Take off what ONNX Runtime's optimizations add to a node's name.
 
     Example:
         >>> emitted_name("fused dense/MatMul/MatMulAddFusion")
         'dense/MatMul'
     """
-    return _FUSION_SUFFIX.sub("", name.removeprefix("fused "))
+    return _ADDED_SUFFIX.sub("", name.removeprefix("fused "))
 
 
 def layer_of(node: str) -> str:

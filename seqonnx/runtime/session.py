@@ -111,12 +111,14 @@ class Session:
             raise run_error(error, self._name, self.inputs, describe_feeds(feeds)) from error
 
     def bind(
-        self, inputs: Mapping[str, DeviceArray], outputs: Mapping[str, DeviceArray | None]
+        self,
+        inputs: Mapping[str, DeviceArray | np.ndarray],
+        outputs: Mapping[str, DeviceArray | None],
     ) -> Binding:
         """Bind arrays once, to run many times without a look-up or a copy.
 
         Args:
-            inputs: an array for each input.
+            inputs: an array for each input; see `Binding.set_input`.
             outputs: for each wanted output the array to write to, or None to have ONNX Runtime
                 allocate a fresh one on the session's device in every run. Others are not computed.
 
@@ -141,7 +143,9 @@ class Session:
         trace = Path(self._session.end_profiling()).replace(self._profile)
         return read_profile(trace)
 
-    def explain(self, error: Exception, inputs: Mapping[str, DeviceArray]) -> ExecutionError:
+    def explain(
+        self, error: Exception, inputs: Mapping[str, np.ndarray | DeviceArray]
+    ) -> ExecutionError:
         """Turn an exception of ONNX Runtime, raised by a run with `inputs`, into ours."""
         return run_error(error, self._name, self.inputs, describe_feeds(inputs))
 

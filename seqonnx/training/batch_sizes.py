@@ -35,8 +35,11 @@ class BatchSizes:
         Args:
             size: number of samples in it.
         """
+        if size in self._fixed:
+            return size
         self._seen[size] += 1
         often = len(self._fixed) == 0 or self._seen[size] > _OFTEN
-        if size not in self._fixed and often and len(self._fixed) < _MOST:
-            self._fixed.append(size)
-        return size if size in self._fixed else BATCH
+        if not often or len(self._fixed) == _MOST:
+            return BATCH
+        self._fixed.append(size)
+        return size

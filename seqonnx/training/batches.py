@@ -6,9 +6,8 @@ import itertools
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +36,10 @@ _FEW_NUMBERS = 1 << 16
 a step of 0.29 ms in place of 0.34 ms)."""
 
 
-@dataclass(frozen=True)
-class Batch:
+CheckTargets = Callable[[npt.NDArray[Any]], None]
+
+
+class Batch(NamedTuple):
     """Samples that go through a graph together.
 
     Args:
@@ -91,6 +92,15 @@ class Batches(ABC):
     @abstractmethod
     def ready(self) -> bool:
         """Whether there is data for another epoch; warns if it has run out."""
+
+    @abstractmethod
+    def check_targets(self, check: CheckTargets) -> None:
+        """Have all targets checked: now if they are here, else those of each batch as it comes.
+
+        Args:
+            check: raises an error for targets that cannot be right; called on targets in the
+                data's own type.
+        """
 
     @abstractmethod
     def _start(self, rng: np.random.Generator | None) -> Iterator[Batch]:
@@ -205,6 +215,11 @@ class ArrayBatches(Batches):
     def ready(self) -> bool:
         """Whether there is data for another epoch: arrays can always be passed over again."""
         return self._samples > 0
+
+    def check_targets(self, check: CheckTargets) -> None:
+        """Check the whole array; its batches need no more checks."""
+        if self._y is not None:
+            check(self._y.rows(slice(None)))
 
     def _start(self, rng: np.random.Generator | None) -> Iterator[Batch]:
         """Begin a pass over the arrays."""

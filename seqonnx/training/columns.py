@@ -46,7 +46,7 @@ class DenseColumn:
         if isinstance(rows, slice):
             return self._array[rows]
         if self._array.flags.c_contiguous:
-            return np.take(self._array, rows, axis=0)
+            return self._array.take(rows, axis=0)
         # `take` is the faster one, but would first make a contiguous copy of the whole.
         gathered: Array = self._array[rows]
         return gathered

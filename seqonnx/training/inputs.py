@@ -27,6 +27,8 @@ def with_ranks(
 
 
 def _with_rank(array: npt.NDArray[Any], tensor: SymbolicTensor) -> npt.NDArray[Any]:
+    if array.ndim == tensor.ndim:
+        return array
     if array.ndim == tensor.ndim - 1 and tensor.shape[-1] == 1:
         return array[..., np.newaxis]
     if array.ndim == tensor.ndim + 1 and array.shape[-1] == 1:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx import dtypes
-from seqonnx.training.batches import RAN_OUT, Batch, Batches
+from seqonnx.training.batches import RAN_OUT, Batch, Batches, CheckTargets
 from seqonnx.training.class_weight import ClassWeights
 from seqonnx.training.columns import (
     InputDtype,
@@ -124,6 +124,7 @@ class IteratorBatches(Batches):
         self._input_dtype = input_dtype
         self._target_dtype = target_dtype
         self._class_weight = class_weight
+        self._check_targets: CheckTargets | None = None
         self._pending: list[Batch] = []  # a batch that was only looked at
         self._started = False
         self._exhausted = False
@@ -156,6 +157,10 @@ class IteratorBatches(Batches):
             return False
         return True
 
+    def check_targets(self, check: CheckTargets) -> None:
+        """Have the targets of each batch checked when it is used."""
+        self._check_targets = check
+
     def _start(self, rng: np.random.Generator | None) -> Iterator[Batch]:
         """Begin a pass over the data, or go on with what can be passed over once."""
         if self._by_index:
@@ -163,11 +168,11 @@ class IteratorBatches(Batches):
         else:
             if len(self._pending) > 0:
                 self._started = True
-                yield self._pending.pop()
+                yield self._finished(self._pending.pop())
             items = iter(self._data)
         for item in items:
             self._started = True
-            yield self._convert(item)
+            yield self._finished(self._convert(item))
         self._exhausted = self._once
 
     def _walk(self, rng: np.random.Generator | None) -> Iterator[Any]:
@@ -193,7 +198,7 @@ class IteratorBatches(Batches):
             warnings.warn(RAN_OUT, stacklevel=3)
 
     def _convert(self, item: Any) -> Batch:
-        """Make a batch of an item."""
+        """Make a batch of an item, its targets as they are."""
         parts = tuple(item) if isinstance(item, tuple | list) else (item,)
         if not 1 <= len(parts) <= 3:
             raise ValueError(
@@ -212,7 +217,15 @@ class IteratorBatches(Batches):
             raise ValueError("A batch must hold at least one sample. Received a batch of none.")
         if self._class_weight is not None and y is not None:
             weights = self._class_weight.of(y)
-        return Batch(x, None if y is None else cast(y, self._target_dtype), weights, size)
+        return Batch(x, y, weights, size)
+
+    def _finished(self, batch: Batch) -> Batch:
+        """The batch with its targets checked, and in the type that is wanted."""
+        if batch.y is None:
+            return batch
+        if self._check_targets is not None:
+            self._check_targets(batch.y)
+        return batch._replace(y=cast(batch.y, self._target_dtype))
 
 
 def is_dataset(data: object) -> bool:

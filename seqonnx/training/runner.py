@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from seqonnx.graph import Dim
-from seqonnx.runtime import CPU, Binding, DeviceArray, Session
+from seqonnx.runtime import CPU, Binding, DeviceArray, ProfileRecord, Session
 from seqonnx.runtime.noise import uniform_noise
+from seqonnx.training.captured import FixedInputs, capturing_session, may_capture
 from seqonnx.training.state import DeviceState
 from seqonnx.training.step import StepGraph
 
@@ -20,18 +21,17 @@ _LARGE = 64 << 20
 """Bytes computed in a step from which on memory counts for more than microseconds."""
 
 
-@dataclass(frozen=True)
-class Staged:
+class Staged(NamedTuple):
     """A batch on the device, or one for each of several steps, ready to run.
 
     Args:
         kind: what the step graph depends on besides the model; tells which runner takes it.
-        arrays: data and noise by the name of the graph's input.
+        arrays: data and noise by the name of the graph's input; NumPy's own where the CPU runs.
         steps: steps that it is for.
     """
 
     kind: Hashable
-    arrays: Mapping[str, DeviceArray]
+    arrays: Mapping[str, DeviceArray | npt.NDArray[Any]]
     steps: int
 
 
@@ -42,29 +42,52 @@ class StepRunner:
         graph: the step graph.
         state: where its variables live.
         training: whether the graph is a training step (chooses ONNX Runtime's optimizations).
+        profile: where `end_profile` leaves the trace; None runs without the profiler's cost.
+
+    Attributes:
+        graph: the step graph.
     """
 
-    def __init__(self, graph: StepGraph, state: DeviceState, *, training: bool) -> None:
-        self._graph = graph
+    def __init__(
+        self,
+        graph: StepGraph,
+        state: DeviceState,
+        *,
+        training: bool,
+        profile: Path | None = None,
+    ) -> None:
+        self.graph = graph
         self._state = state
-        self._session = Session(
+        open_session = partial(
+            Session,
             graph.model,
-            state.device,
             training=training,
             constant_weights=graph.frozen,
             yielding=not training,
             large=graph.bytes_inside > _LARGE,
             name="step" if training else "test step",
+            profile=profile,
         )
+        captured = None
+        if training and may_capture(graph, state.device):
+            captured = capturing_session(open_session, state.device)
+        self._session = open_session(state.device) if captured is None else captured
+        self._fixed = None if captured is None else FixedInputs(state.device)
         shape = () if graph.steps == 1 else (graph.steps,)
-        self._scalars = [np.zeros(shape, np.float32) for _ in graph.scalars]
+        self._scalars = [np.zeros(graph.steps, np.float32) for _ in graph.scalars]
+        self._named_scalars = {
+            name: values.reshape(shape)
+            for name, values in zip(graph.scalars, self._scalars, strict=True)
+        }
         self._bound = {
-            name: DeviceArray.from_numpy(value, CPU)
-            for name, value in zip(graph.scalars, self._scalars, strict=True)
+            name: DeviceArray.from_numpy(values, CPU)
+            for name, values in self._named_scalars.items()
         }
         self._bindings: list[Binding] = []
+        on_cpu = state.device.memory == "cpu"
+        self._takes_numpy = on_cpu or self._fixed is not None
         # Callbacks and the next batch are prepared while a GPU computes.
-        self._overlaps = state.device.memory == "cuda"
+        self._overlaps = not on_cpu
         state.hold(graph.reads, graph.writes)
 
     def stage(
@@ -84,23 +107,21 @@ class StepRunner:
             seed: seed of the noise.
             step: counter of the noise, for the first step.
         """
-        device = self._state.device
         arrays = [_stacked(parts) for parts in zip(*batches, strict=True)]
         staged = {
-            name: DeviceArray.from_numpy(array, device)
-            for name, array in zip(self._graph.batch, arrays, strict=True)
+            name: self._placed(array) for name, array in zip(self.graph.batch, arrays, strict=True)
         }
-        if len(self._graph.noise) > 0:
-            sizes = _sizes(self._graph.batch.values(), arrays)
-            several = self._graph.steps > 1
-            for stream, (name, shape) in enumerate(self._graph.noise.items()):
+        if len(self.graph.noise) > 0:
+            sizes = _sizes(self.graph.batch.values(), arrays)
+            several = self.graph.steps > 1
+            for stream, (name, shape) in enumerate(self.graph.noise.items()):
                 actual = [d if isinstance(d, int) else sizes[d] for d in shape]
                 each = actual[1:] if several else actual
                 noise = [
-                    uniform_noise(seed, step + i, stream, each) for i in range(self._graph.steps)
+                    uniform_noise(seed, step + i, stream, each) for i in range(self.graph.steps)
                 ]
-                staged[name] = DeviceArray.from_numpy(_stacked(noise), device)
-        return Staged(kind, staged, self._graph.steps)
+                staged[name] = self._placed(_stacked(noise))
+        return Staged(kind, staged, self.graph.steps)
 
     def run(self, staged: Staged, *scalars: Sequence[float]) -> None:
         """Run on what is staged; the new state is on the other side afterwards.
@@ -114,29 +135,43 @@ class StepRunner:
             ExecutionError: if ONNX Runtime fails; names the layer. The state is as before. On a
                 GPU the error may come with the next step, or the next look at the state.
         """
-        with self._state.stepping() as side:
-            for buffer, values in zip(self._scalars, scalars, strict=True):
-                buffer.flat[:] = values
-            if len(self._bindings) == 0:
-                self._bindings = [self._bind(each, staged) for each in (0, 1)]
-            binding = self._bindings[side]
-            for name, array in staged.arrays.items():
-                binding.set_input(name, array)
-            binding.run(synchronize=not self._overlaps)
-            if self._overlaps:
-                self._state.leave_running(partial(_finish_step, binding, staged))
+        self._state.take_step(partial(self._run, staged, scalars))
 
-    def _bind(self, side: int, staged: Staged) -> Binding:
+    def end_profile(self) -> list[ProfileRecord]:
+        """Stop the profiler and leave its trace; see `Session.end_profile`."""
+        return self._session.end_profile()
+
+    def _run(self, staged: Staged, scalars: Sequence[Sequence[float]], side: int) -> None:
+        """Read one side of the state and write the other."""
+        for buffer, values in zip(self._scalars, scalars, strict=True):
+            buffer[:] = values
+        arrays, recording = staged.arrays, None
+        if self._fixed is not None:
+            arrays = self._fixed.place(side, {**staged.arrays, **self._named_scalars})
+            recording = side + 1
+        if len(self._bindings) == 0:
+            self._bindings = [self._bind(each, arrays) for each in (0, 1)]
+        binding = self._bindings[side]
+        for name, array in arrays.items():
+            binding.set_input(name, array)
+        binding.run(synchronize=not self._overlaps, recording=recording)
+        if self._overlaps:
+            self._state.leave_running(partial(_finish_step, binding, staged))
+
+    def _placed(self, array: npt.NDArray[Any]) -> DeviceArray | npt.NDArray[Any]:
+        """An array where a run can read it."""
+        return array if self._takes_numpy else DeviceArray.from_numpy(array, self._state.device)
+
+    def _bind(self, side: int, arrays: Mapping[str, DeviceArray | npt.NDArray[Any]]) -> Binding:
         """Bind the state so that a run reads `side` and writes the other."""
         inputs = {
-            name: self._state.buffers(variable)[side]
-            for variable, name in self._graph.reads.items()
+            name: self._state.buffers(variable)[side] for variable, name in self.graph.reads.items()
         }
         outputs: dict[str, DeviceArray | None] = {
             name: self._state.buffers(variable)[1 - side]
-            for variable, name in self._graph.writes.items()
+            for variable, name in self.graph.writes.items()
         }
-        return self._session.bind(inputs | self._bound | dict(staged.arrays), outputs)
+        return self._session.bind(inputs | self._bound | dict(arrays), outputs)
 
 
 def _finish_step(binding: Binding, staged: Staged) -> None:

@@ -7,8 +7,7 @@ Every array that a step changes has two buffers. A step reads one side and write
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,16 +79,18 @@ class DeviceState:
         """Both buffers of a variable: a step on side 0 reads the first and writes the second."""
         return self._held[variable].sides
 
-    @contextmanager
-    def stepping(self) -> Iterator[int]:
-        """Run a step inside: gives the side to read; at the end the other side is the newest.
+    def take_step(self, step: Callable[[int], None]) -> None:
+        """Run a step; afterwards the side that it wrote is the newest.
 
         The step before has ended when this one begins. If the step fails, the state stays as it
         was.
+
+        Args:
+            step: takes the side to read, and writes the other.
         """
         with self._lock:
             self.wait()
-            yield self.side
+            step(self.side)
             self.side = 1 - self.side
             undisturbed = last_change() == self._seen
             self._changed_at = note_change()
@@ -98,7 +99,7 @@ class DeviceState:
             self._fetched = False
 
     def leave_running(self, wait: Callable[[], None]) -> None:
-        """Note that the step inside `stepping` goes on after it.
+        """Note that the step inside `take_step` goes on after it.
 
         Args:
             wait: waits for its end, and keeps until then what the step reads.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from seqonnx.training.several_steps import several_steps
 from seqonnx.training.state import DeviceState
 from seqonnx.training.step import (
     Objective,
+    StepGraph,
     Update,
     build_test_step,
     build_train_step,
@@ -104,7 +106,7 @@ class Trainer:
         self._test_state = DeviceState(device)
         self._train_steps: dict[Hashable, _Built] = {}
         self._test_steps: dict[Hashable, _Built] = {}
-        self._batch_sizes: dict[Hashable, BatchSizes] = {}
+        self._batch_sizes: defaultdict[Hashable, BatchSizes] = defaultdict(BatchSizes)
         self._train_measures: Measures | None = None
         self._test_measures: Measures | None = None
         self._choose = Autotuner(device) if compilation.autotune else by_rule
@@ -151,7 +153,7 @@ class Trainer:
         arrays = [self._arrays(batch) for batch in batches]
         batch = batches[0]
         data = _kind(arrays[0], len(batch.x))
-        size = self._batch_sizes.setdefault(data, BatchSizes()).choose(len(arrays[0][0]))
+        size = self._batch_sizes[data].choose(len(arrays[0][0]))
         kind = (data, size, len(batches))
         built = self._train_steps.get(kind)
         if built is None:
@@ -175,6 +177,10 @@ class Trainer:
         rates = [optimizer.learning_rate_at(number) for number in taken]
         built.runner.run(staged, rates, [number + 1 for number in taken])
         optimizer.iterations += staged.steps
+
+    def step_graph(self, staged: Staged) -> StepGraph:
+        """Return the graph that takes what is staged for training."""
+        return self._train_steps[staged.kind].runner.graph
 
     def train_logs(self) -> dict[str, float]:
         """Loss and metrics of training since `begin_training`, loss first."""
@@ -236,6 +242,7 @@ class Trainer:
             device=self.device.memory,
             choose=choose,
             recompute=self.compilation.recompute,
+            flat=steps == 1,
         )
         if steps > 1:
             graph = several_steps(graph, steps)
@@ -245,7 +252,6 @@ class Trainer:
         """Inputs, targets and weights of a batch, in the order of the graph's inputs."""
         if batch.y is None:
             raise ValueError("Training and evaluation need targets. Received: y=None")
-        self.loss.check_targets(batch.y, self.subject.outputs[0].shape)
         arrays = [*with_ranks(batch.x, self.subject.inputs), batch.y]
         return arrays if batch.sample_weight is None else [*arrays, batch.sample_weight]
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 
+import ml_dtypes
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from seqonnx.errors import ExecutionError
 from seqonnx.runtime import CPU, DeviceArray, Session
@@ -74,6 +77,31 @@ def test_bound_output_is_the_array_that_was_bound(half_step):
     assert target.numpy().tolist() == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+def test_an_output_is_written_in_order_to_an_array_of_another_shape(make_model, dtype):
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    node = helper.make_node("Reshape", ["x", "shape"], ["y"])
+    inputs = {"x": (element, [2, 3]), "shape": (onnx.TensorProto.INT64, [1])}
+    session = Session(make_model([node], inputs, {"y": (element, [6])}), CPU)
+    x = np.array([[1, 2, 3], [4, 5, 6]], dtype)
+    target = DeviceArray.empty((3, 1, 2), np.dtype(dtype), CPU)
+    binding = session.bind({"x": x, "shape": np.array([6])}, {"y": target})
+    for factor in (1, 2):
+        x[:] = np.array([[1, 2, 3], [4, 5, 6]]) * factor
+        binding.run()
+        assert binding.output("y") is target
+        assert (target.numpy() / dtype(factor)).tolist() == [[[1, 2]], [[3, 4]], [[5, 6]]]
+
+
+def test_an_array_of_another_size_is_no_output(half_step):
+    binding = Session(half_step, CPU).bind(
+        {"w": device_array([2, 2, 2, 2]), "rate": device_array(1)},
+        {"new_w": device_array([0, 0, 0])},
+    )
+    with pytest.raises(ExecutionError):
+        binding.run()
+
+
 def test_allocated_output_is_fresh_in_every_run(bound_affine):
     x, binding = bound_affine
     binding.run()
@@ -126,6 +154,63 @@ def test_run_without_waiting_is_done_once_synchronized(bound_affine):
     assert binding.output("total").numpy() == 15
 
 
+def test_a_numpy_array_is_read_where_it_is(bound_affine):
+    _, binding = bound_affine
+    x = np.ones((2, 3), np.float32)
+    binding.set_input("x", x)
+    binding.run()
+    assert binding.output("y").numpy().tolist() == [[4, 5], [4, 5]]
+    x[:] = 0
+    binding.run()
+    assert binding.output("y").numpy().tolist() == [[1, 2], [1, 2]]
+
+
+def test_a_bound_numpy_array_lives_as_long_as_the_binding(bound_affine):
+    _, binding = bound_affine
+    binding.set_input("x", np.ones((1000, 3), np.float32))
+    clutter = [np.full((1000, 3), 9, np.float32) for _ in range(20)]
+    binding.run()
+    assert binding.output("total").numpy() == 1000 * (4 + 5)
+    assert len(clutter) == 20
+
+
+def test_a_read_only_numpy_array_is_an_input(bound_affine):
+    _, binding = bound_affine
+    x = np.ones((1, 3), np.float32)
+    x.setflags(write=False)
+    binding.set_input("x", x)
+    binding.run()
+    assert binding.output("total").numpy() == 9
+
+
+def test_a_numpy_array_of_bfloat16_is_an_input(make_model):
+    bfloat16, float32 = onnx.TensorProto.BFLOAT16, onnx.TensorProto.FLOAT
+    node = helper.make_node("Cast", ["x"], ["y"], to=float32)
+    model = make_model([node], {"x": (bfloat16, [3])}, {"y": (float32, [3])})
+    x = np.array([0.5, 1.5, -2], ml_dtypes.bfloat16)
+    binding = Session(model, CPU).bind({"x": x}, {"y": None})
+    binding.run()
+    assert binding.output("y").numpy().tolist() == [0.5, 1.5, -2]
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "text"),
+    [
+        (np.ones((3, 2), np.float32).T, ValueError, "needs a C-contiguous array"),
+        (np.ones((1, 3), np.dtype(np.float32).newbyteorder()), TypeError, "native byte order"),
+        (np.ones((1, 3), np.complex64), TypeError, "must have one of the types"),
+    ],
+)
+def test_a_numpy_array_that_is_no_tensor_is_refused_and_the_binding_stays(
+    bound_affine, x, error, text
+):
+    _, binding = bound_affine
+    with pytest.raises(error, match=text):
+        binding.set_input("x", x)
+    binding.run()
+    assert binding.output("total").numpy() == 15
+
+
 def test_every_input_must_be_bound(affine):
     with pytest.raises(ValueError, match=r"input 'w' is missing.*Received: \['x'\]"):
         Session(affine, CPU).bind({"x": device_array([[1, 2, 3]])}, {"y": None})
@@ -153,15 +238,18 @@ def test_read_only_memory_is_no_output(bound_affine):
 
 def test_wrong_input_is_named_and_a_right_one_mends_it(bound_affine):
     x, binding = bound_affine
-    binding.set_input("x", device_array([[1, 2, 3, 4]]))
-    with pytest.raises(ExecutionError, match=r"'x' received float32 of shape \(1, 4\), expected"):
-        binding.run()
+    four = np.array([[1, 2, 3, 4]], np.float32)
+    for wrong in (device_array(four), four):
+        binding.set_input("x", wrong)
+        with pytest.raises(ExecutionError, match=r"'x' received float32 of shape \(1, 4\), exp"):
+            binding.run()
     binding.set_input("x", x)
     binding.run()
     assert binding.output("total").numpy() == 15
 
 
-def test_input_in_other_memory_is_copied_anew_for_every_run(bound_affine):
+@pytest.mark.parametrize("numpy", [False, True])
+def test_input_in_other_memory_is_copied_anew_for_every_run(bound_affine, numpy):
     x, binding = bound_affine
     bound = []
 
@@ -173,13 +261,17 @@ def test_input_in_other_memory_is_copied_anew_for_every_run(bound_affine):
             bound.append(name)
             self.binding.bind_ortvalue_input(name, value)
 
+        def bind_cpu_input(self, name, value):
+            bound.append(name)
+            self.binding.bind_cpu_input(name, value)
+
         def bind_output(self, *arguments):
             self.binding.bind_output(*arguments)
 
     recorder = Recorder(binding._binding)
     binding._memories["x"] = "cuda"
     binding._binding = recorder
-    binding.set_input("x", x)
+    binding.set_input("x", x.numpy() if numpy else x)
     for _ in range(2):
         bound.clear()
         with pytest.raises(ExecutionError):  # the recorder is no binding that a session runs

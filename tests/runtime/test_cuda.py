@@ -72,6 +72,15 @@ def test_bindings_hand_the_state_to_and_fro(gpu, half_step, synchronize):
     assert loss.numpy() == 78 * 0.25**5
 
 
+@pytest.mark.parametrize("memory", ["gpu", "cpu"])
+def test_an_output_is_written_in_order_to_an_array_of_another_shape(gpu, half_step, memory):
+    w = DeviceArray.from_numpy(np.array([2, 4, 6, 8], np.float32), gpu)
+    target = DeviceArray.empty((2, 1, 2), np.float32, gpu if memory == "gpu" else CPU)
+    rate = DeviceArray.from_numpy(np.array(0.5, np.float32), gpu)
+    Session(half_step, gpu).bind({"w": w, "rate": rate}, {"new_w": target}).run()
+    assert target.numpy().tolist() == [[[1, 2]], [[3, 4]]]
+
+
 def test_update_of_an_array_in_host_memory_is_seen(gpu, half_step):
     rate = DeviceArray.from_numpy(np.array(0, np.float32), CPU)
     w = DeviceArray.from_numpy(np.full(4, 2, np.float32), gpu)

@@ -183,6 +183,8 @@ def test_unnamed_node_is_told_by_its_operator():
     [
         ("dense/MatMul", "dense/MatMul", "dense"),
         ("fused dense/MatMul/MatMulAddFusion", "dense/MatMul", "dense"),
+        ("grad/dense/MatMul/MatmulTransposeFusion/", "grad/dense/MatMul", "dense"),
+        ("conv2d/Conv_nchwc", "conv2d/Conv", "conv2d"),
         ("block/conv2d/Conv", "block/conv2d/Conv", "block/conv2d"),
         ("grad/dense/MatMul", "grad/dense/MatMul", "dense"),
         ("grad2/dense/MatMul", "grad2/dense/MatMul", "dense"),

@@ -95,6 +95,24 @@ def test_label_out_of_range_in_a_later_batch_of_a_generator(model):
     assert model.optimizer.iterations <= 1
 
 
+@pytest.mark.parametrize("first", [0.5, 1.0])
+def test_label_with_a_fraction_from_a_generator(model, first):
+    def batches():
+        yield X, Y * 1.0 + (first - 1.0)
+        yield X, Y + 0.5
+
+    wrong = "-0.5 at position 0" if first == 0.5 else "0.5 at position 0"
+    with pytest.raises(ValueError, match=f"Received a label value of {wrong}"):
+        model.fit(batches(), verbose=0)
+    assert model.optimizer.iterations <= 1
+
+
+def test_targets_in_a_list_of_one(model):
+    model.fit([X], [Y], verbose=0)
+    with pytest.raises(ValueError, match="label value of 4"):
+        model.fit([X], [Y + 4], verbose=0)
+
+
 def test_wrong_shape_in_a_later_batch_of_a_generator(model):
     def batches():
         yield X, Y

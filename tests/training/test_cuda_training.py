@@ -77,6 +77,12 @@ def test_losses_are_those_of_the_cpu(gpu, float32_products, recompute):
     np.testing.assert_allclose(ours, losses("cpu"), rtol=1e-4)
 
 
+def test_losses_with_cuda_graphs_are_the_same(gpu, float32_products):
+    plain = losses("cuda")
+    config.enable_cuda_graphs(True)
+    np.testing.assert_allclose(losses("cuda"), plain, rtol=1e-5)
+
+
 def test_step_runs_on_the_gpu(gpu, monkeypatch):
     found = []
     original = trainer.build_train_step

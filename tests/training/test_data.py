@@ -211,6 +211,23 @@ def test_peek_shows_a_batch_and_uses_up_none():
     assert make_batches(np.zeros((0, 2)), allow_empty=True).peek() is None
 
 
+def test_targets_are_checked_once_where_they_are_an_array():
+    seen = []
+    batches = make_batches(np.zeros((5, 2)), [0.5, 1, 2, 3, 4], batch_size=2, target_dtype="int64")
+    batches.check_targets(lambda targets: seen.append(targets.tolist()))
+    assert [batch.y.tolist() for batch in batches.epoch(None)] == [[0, 1], [2, 3], [4]]
+    assert seen == [[0.5, 1, 2, 3, 4]]
+
+
+def test_targets_that_are_yielded_are_checked_each_before_their_cast():
+    seen = []
+    batches = make_batches(((np.zeros((1, 2)), [i + 0.5]) for i in range(3)), target_dtype="int64")
+    assert batches.peek().y.tolist() == [0.5]
+    batches.check_targets(lambda targets: seen.append(targets.tolist()))
+    assert [batch.y.tolist() for batch in batches.epoch(None)] == [[0], [1], [2]]
+    assert seen == [[0.5], [1.5], [2.5]]
+
+
 # Wrong arrays.
 
 

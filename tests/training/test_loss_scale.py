@@ -201,7 +201,7 @@ def test_small_gradients_survive_by_the_scale(monkeypatch):
             given[built.reads[optimizer.dynamic_scale]] = np.array(2.0**15, np.float32)
         written = built.writes[layer.kernel]
         found = onnx.reference.ReferenceEvaluator(proto).run([written], given)[0]
-        moved.append(float(found[0, 0]))
+        moved.append(found.item())
     assert moved == [0.0, -(2.0**-26)]
 
 

@@ -24,7 +24,7 @@ def overlapping(monkeypatch):
     log = []
     run, wait, init = Binding.run, Binding.synchronize, StepRunner.__init__
 
-    def logged_run(self, *, synchronize=True):
+    def logged_run(self, *, synchronize=True, recording=None):
         log.append("run and wait" if synchronize else "run")
         run(self, synchronize=synchronize)
 
@@ -88,8 +88,7 @@ def test_whatever_touches_the_state_waits(touch):
     variable = Variable(np.zeros(2, np.float32), "w")
     state.hold([variable], [variable])
     waited = []
-    with state.stepping():
-        state.leave_running(lambda: waited.append(True))
+    state.take_step(lambda side: state.leave_running(lambda: waited.append(True)))
     if touch == "push_changes":
         Variable(np.zeros(1, np.float32), "other").assign(np.ones(1, np.float32))
     arguments = {"read": (variable,), "overwrite": (variable, np.ones(2, np.float32))}

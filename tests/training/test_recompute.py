@@ -73,6 +73,20 @@ def nested():
     )
 
 
+def linear_end():
+    """Behind the last activation gradients of weights need nothing that is computed again there."""
+    return seqonnx.Sequential(
+        [
+            seqonnx.Input((5, 5, 3)),
+            layers.Conv2D(4, 1, activation="relu"),
+            layers.SeparableConv2D(6, 3),
+            layers.Conv2D(2, 1),
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
+
+
 @pytest.fixture
 def graphs(monkeypatch):
     """Every step graph that is built, as an ONNX model."""
@@ -102,7 +116,9 @@ def trained(build, recompute, *, steps=3, optimizer="adam", batch=8):
     return losses, [weight.numpy() for weight in model.weights]
 
 
-@pytest.mark.parametrize("build", [dense_stack, convolutions, residual, pyramid, nested])
+@pytest.mark.parametrize(
+    "build", [dense_stack, convolutions, residual, pyramid, nested, linear_end]
+)
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_training_is_the_same(build, optimizer, graphs):
     losses, weights = trained(build, False, optimizer=optimizer)
