@@ -90,7 +90,7 @@ class Autotuner:
         """Return a function that computes the gradients of one node in one way."""
         op = Emitter()
         inputs = [
-            None if value is None else op.input(f"x{i}", dtype_name(value), static_shape(value))
+            None if value is None else _input_like(op, f"x{i}", value)
             for i, value in enumerate(node.inputs)
         ]
         output = op.emit(node.op_type, inputs, dict(_attributes(node)))
@@ -120,6 +120,15 @@ class Autotuner:
 def _is_known(value: ir.Value) -> bool:
     """Whether every size of a value is known."""
     return value.shape is not None and value.shape.is_static()
+
+
+def _input_like(op: Emitter, name: str, value: ir.Value) -> ir.Value:
+    """An input of a trial: what is computed in the model is computed here too.
+
+    The rule of MaxPool asks what computes its input, since that decides which ways are right.
+    """
+    made = op.input(name, dtype_name(value), static_shape(value))
+    return made if value.producer() is None else op.LeakyRelu(made)
 
 
 def _attributes(node: ir.Node) -> list[tuple[str, object]]:

@@ -11,8 +11,9 @@ import seqonnx
 from seqonnx import layers
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
-from seqonnx.graph.serde import to_proto
+from seqonnx.graph.serde import to_bytes, to_proto
 from seqonnx.runtime import CPU
+from seqonnx.training import autotune
 from seqonnx.training.autotune import Autotuner
 
 RNG = np.random.default_rng(0)
@@ -124,6 +125,28 @@ def test_the_measured_way_is_one_of_those_offered(tmp_path):
     emit(Autotuner(CPU, path), "float32")
     (choices,) = json.loads(path.read_text()).values()
     assert set(choices.values()) <= set(offered())
+
+
+def test_a_pool_is_measured_behind_an_operator_like_its_own(tmp_path, monkeypatch):
+    trials, offered = [], []
+
+    def serialized(graph):
+        trials.append({node.op_type for node in graph})
+        return to_bytes(graph)
+
+    monkeypatch.setattr(autotune, "to_bytes", serialized)
+    timed = Autotuner(CPU, tmp_path / "choices.json")
+
+    def choose(node, wanted, ways):
+        offered.extend(ways)
+        return timed(node, wanted, ways)
+
+    op = Emitter()
+    x = op.input("x", "float32", (2, 3, 9, 9))
+    y = op.MaxPool(op.Relu(x), kernel_shape=[3, 3], strides=[2, 2])
+    backward(op, [(y, op.input("dy", "float32", (2, 3, 4, 4)))], [x], choose=choose)
+    assert offered == ["one axis after the other", "indices"]
+    assert ["ScatterElements" in operators for operators in trials] == [False, True]
 
 
 def test_a_tuned_model_trains_like_any_other(tmp_path, monkeypatch):

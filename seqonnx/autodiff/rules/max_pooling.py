@@ -11,7 +11,12 @@ import onnx_ir as ir
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.masks import HALF_TYPES, equal, is_relu, note_masked, positive
-from seqonnx.autodiff.rules.reading import given
+from seqonnx.autodiff.rules.reading import constant_number, given, input_at
+from seqonnx.autodiff.rules.separable_max_pool import (
+    may_separate,
+    prefers_separate,
+    separate_gradient,
+)
 from seqonnx.autodiff.rules.sizes import fill_like, reshape_like, shaped, zero_pad
 from seqonnx.autodiff.rules.through_float32 import compares_badly, through_float32
 from seqonnx.autodiff.rules.window import Window, enlarge, explicit_window, window_of
@@ -21,6 +26,10 @@ _CONTINUOUS = frozenset(
     {"Conv", "ConvTranspose", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu"}
 )
 """Operators whose results tie only in flat regions, or at 0 where Relu has no gradient."""
+
+_COMPARISON, _RANKS = "comparison", "ranks"
+_SEPARATE, _INDICES = "one axis after the other", "indices"
+"""Names of the ways where windows lie side by side; where they overlap or are padded."""
 
 _NARROW = 64
 """Width up to which a matrix product sums windows faster than a convolution."""
@@ -45,12 +54,57 @@ def max_pool(
     window = explicit_window(node, kernel, x, node.outputs[0])
     if window.rest is not None:
         window = window_of(node, kernel, x, node.outputs[0])
-    if not window.tiles:
+    way = op.choose(node, _ways(op, x, window))
+    if way == _INDICES:
         return _by_indices(op, node, dy)
-    producer, channels = x.producer(), static_shape(x)[1]
-    if producer is not None and producer.op_type in _CONTINUOUS and isinstance(channels, int):
-        return _by_comparison(op, node, dy, window, channels)
-    return _by_rank(op, node, dy, window)
+    if way == _RANKS:
+        return _by_rank(op, node, dy, window)
+    y = node.outputs[0]
+    if is_relu(x):
+        # Here the map is smaller than where Relu's own rule would mask it.
+        dy = op.Mul(dy, positive(op, y))
+    gradient_of = separate_gradient if way == _SEPARATE else _by_comparison
+    made = gradient_of(op, x, y, dy, window)
+    if is_relu(x):
+        note_masked(made, x)
+    return made
+
+
+def _ways(op: RuleEmitter, x: ir.Value, window: Window) -> list[str]:
+    """Names of the ways to compute the gradient, the best by rule first."""
+    flat = _ties_only_where_flat(x)
+    if window.tiles:
+        return [_COMPARISON if flat and isinstance(static_shape(x)[1], int) else _RANKS]
+    if not flat or not may_separate(op, window):
+        return [_INDICES]
+    return [_SEPARATE, _INDICES] if prefers_separate(window) else [_INDICES, _SEPARATE]
+
+
+def _ties_only_where_flat(x: ir.Value) -> bool:
+    """Whether it does not matter which of equal elements of a map gets a gradient.
+
+    Maps of continuous operators, padded or not, and channels of several such maps.
+    """
+    ahead, seen = [x], {x}
+    while ahead:
+        node = ahead.pop().producer()
+        if node is None or node.domain not in {"", "ai.onnx"}:
+            return False
+        if node.op_type == "Concat" or (node.op_type == "Pad" and _pads_with_a_number(node)):
+            parts = node.inputs if node.op_type == "Concat" else node.inputs[:1]
+            new = {part for part in parts if part is not None} - seen
+            ahead.extend(new)
+            seen |= new
+        elif node.op_type not in _CONTINUOUS:
+            return False
+    return True
+
+
+def _pads_with_a_number(node: ir.Node) -> bool:
+    """Whether a Pad puts in a number that is known and finite."""
+    value = input_at(node, 2)
+    number = 0.0 if value is None else constant_number(value)
+    return number is not None and math.isfinite(number)
 
 
 def _cropped(op: RuleEmitter, x: ir.Value, window: Window) -> ir.Value:
@@ -70,7 +124,7 @@ def _padded(op: RuleEmitter, made: ir.Value, window: Window, x: ir.Value) -> ir.
 
 
 def _by_comparison(
-    op: RuleEmitter, node: ir.Node, dy: ir.Value, window: Window, channels: int
+    op: RuleEmitter, x: ir.Value, y: ir.Value, dy: ir.Value, window: Window
 ) -> ir.Value:
     """Windows side by side: compare with the enlarged output, no index is needed.
 
@@ -78,16 +132,9 @@ def _by_comparison(
     a flat region, where it does not matter which element is taken, but the sum does: giving each
     its full gradient would multiply the gradient of the bias below.
     """
-    x, y = given(node, 0), node.outputs[0]
     hits = equal(op, _cropped(op, x, window), _repeated(op, y, window))
-    if is_relu(x):
-        # Here the map is smaller than where Relu's own rule would mask it.
-        dy = op.Mul(dy, positive(op, y))
-    share = op.Div(dy, _window_sums(op, hits, window, channels))
-    made = _padded(op, op.Mul(hits, _repeated(op, share, window)), window, x)
-    if is_relu(x):
-        note_masked(made, x)
-    return made
+    share = op.Div(dy, _window_sums(op, hits, window, int(static_shape(x)[1] or 0)))
+    return _padded(op, op.Mul(hits, _repeated(op, share, window)), window, x)
 
 
 def _window_sums(op: RuleEmitter, x: ir.Value, window: Window, channels: int) -> ir.Value:
