@@ -57,6 +57,7 @@ def _sum_rows(op: Emitter, value: ir.Value, *, keepdims: bool) -> ir.Value:
     count = op.Shape(value, start=0, end=1)
     one = ir.tensor([1.0], dtype=value.dtype)
     ones = op.ConstantOfShape(op.Concat([1], count, axis=0), value=one)
+    ones.shape = ir.Shape([1, sizes[0]])
     total = op.MatMul(ones, rows)
     shape = [d for d in sizes[1:] if isinstance(d, int)]
     return op.Reshape(total, [1, *shape] if keepdims else shape)

@@ -8,15 +8,19 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
 
+_CHEAP = 1024
+"""Elements of a factor up to which scaling it costs no more than the node that it saves."""
+
 
 def descend(
     op: Emitter, value: ir.Value, grad: ir.Value, rate: ir.Value, keep: float = 1.0
 ) -> ir.Value:
     """Emit keep value - rate grad.
 
-    The gradient of a large matrix is a product that only this reads. Then the product starts from
-    the matrix, with one factor scaled, and the gradient is never stored: 4 to 10 % less time for
-    the update (measured on ONNX Runtime's CPU provider).
+    The gradient of a matrix is a product that only this reads, and so is that of a bias, a sum over
+    the batch. Then the product starts from the matrix, with one factor scaled, and the gradient is
+    never stored: 4 to 10 % less time for the update of a large one (measured on ONNX Runtime's CPU
+    provider), and fewer nodes for a small one.
 
     Args:
         op: emitter of the graph.
@@ -42,25 +46,38 @@ def descend(
             transA=product.attributes.get_int("transA", 0),
             transB=product.attributes.get_int("transB", 0),
         )
-        return moved
+        return moved if product.outputs[0] is grad else op.Reshape(moved, static_shape(value))
     kept = value if keep == 1.0 else op.Mul(value, keep)
     moved = op.Sub(kept, op.Mul(grad, rate))
     return moved
 
 
 def _factors(grad: ir.Value) -> tuple[ir.Node, int] | None:
-    """The product that a gradient is, and which of its factors is the smaller; None if neither is
-    smaller than the gradient."""
-    product = grad.producer()
-    if product is None or product.op_type != "Gemm" or product.domain not in {"", "ai.onnx"}:
+    """The product that a gradient is, and which of its factors is cheap to scale; None if neither
+    is, or if there is no product. A vector may be a product of one row."""
+    product = _maker(grad, readers=0)
+    if product is not None and product.op_type == "Reshape" and len(static_shape(grad)) == 1:
+        product = _maker(product.inputs[0], readers=1)
+        if product is None or static_shape(product.outputs[0])[0] != 1:
+            return None
+    if product is None or product.op_type not in ("Gemm", "MatMul") or len(product.inputs) != 2:
         return None
-    if len(product.inputs) != 2 or product.attributes.get_float("alpha", 1.0) != 1.0:
+    if product.attributes.get_float("alpha", 1.0) != 1.0:
         return None
-    if len(grad.uses()) > 0 or grad.is_graph_output():
+    if any(value is None or len(value.shape or ()) != 2 for value in product.inputs):
         return None
     sizes = [_known_size(value) for value in product.inputs]
     small = sizes.index(min(sizes))
-    return (product, small) if sizes[small] < _known_size(grad) < math.inf else None
+    most = max(_known_size(grad), _CHEAP)
+    return (product, small) if sizes[small] < most < math.inf else None
+
+
+def _maker(value: ir.Value | None, *, readers: int) -> ir.Node | None:
+    """The standard operator that makes a value with so many readers; None if there are more."""
+    if value is None or len(value.uses()) > readers or value.is_graph_output():
+        return None
+    node = value.producer()
+    return None if node is None or node.domain not in {"", "ai.onnx"} else node
 
 
 def _known_size(value: ir.Value | None) -> float:

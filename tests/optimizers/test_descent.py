@@ -51,7 +51,35 @@ def test_what_is_kept_of_a_float64_matrix_is_not_rounded_to_float32():
 
 
 def test_large_factors_are_not_scaled():
-    assert run(200) == "Sub"
+    assert run(400) == "Sub"
+
+
+def run_bias(*, keep=1.0, dtype="float64", batch=3, other_reader=False, rows=1):
+    """keep b - 0.5 (sum of the rows of d) for a bias, with the operators that it took."""
+    op = Emitter()
+    d, b = op.input("d", dtype, (batch, 5)), op.input("b", dtype, (5 * rows,))
+    sums = op.MatMul(np.ones((rows, batch), dtype), d)
+    grad = op.Reshape(sums, [5 * rows])
+    if other_reader:
+        op.output(op.Neg(sums), "other")
+    new = descend(op, b, grad, op.constant(np.asarray(0.5, dtype)), keep)
+    name = op.output(new, "new").name
+    values = {"d": RNG.normal(size=(batch, 5)), "b": RNG.normal(size=5 * rows)}
+    feeds = {key: value.astype(dtype) for key, value in values.items()}
+    (found,) = ReferenceEvaluator(to_proto(op.graph)).run([name], feeds)
+    wanted = keep * feeds["b"] - 0.5 * np.tile(feeds["d"].sum(0), rows)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12 if dtype == "float64" else 1e-5)
+    return {node.op_type for node in op.graph} - {"Neg", "Mul", "Reshape"}
+
+
+def test_a_sum_over_the_batch_starts_from_the_bias():
+    assert run_bias() == {"MatMul", "Gemm"}  # what nothing uses is removed later
+    assert run_bias(keep=0.5, dtype="float32") == {"MatMul", "Gemm"}
+
+
+@pytest.mark.parametrize("options", [{"other_reader": True}, {"rows": 2}, {"batch": 2000}])
+def test_other_sums_are_left_as_they_are(options):
+    assert run_bias(**options) == {"MatMul", "Sub"}
 
 
 def test_a_gradient_that_something_else_reads_is_kept():
