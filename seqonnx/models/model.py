@@ -140,7 +140,7 @@ class Model(Exportable):
             steps_per_execution: training steps of `fit` in one run of ONNX Runtime, which saves
                 time where steps are short; callbacks hear of the last of them only.
             autotune: measure on this machine which way to compute each gradient is the fastest,
-                some tenths of a second for each convolution, and remember it for the next time.
+                some tenths of a second for each convolution or pool, and remember it for next time.
             auto_scale_loss: wrap the optimizer in a `LossScaleOptimizer` for `"mixed_float16"`.
             recompute: less memory for a second forward pass: True, or layers whose outputs to keep.
             **accepted: `run_eagerly`, `jit_compile`, `loss_weights`: for Keras's sake, no effect.
