@@ -31,7 +31,7 @@ def settings():
 
 @pytest.mark.usefixtures("own_registry", "settings")
 @pytest.mark.filterwarnings("ignore:invalid value encountered")
-@pytest.mark.parametrize(("page", "outputs"), [("autodiff.md", 5), ("performance.md", 7)])
+@pytest.mark.parametrize(("page", "outputs"), [("autodiff.md", 5), ("performance.md", 8)])
 def test_code_runs_in_order_and_prints_what_is_shown(page, outputs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQONNX_CACHE", str(tmp_path))
