@@ -339,9 +339,12 @@ class Network(Layer):
     def check_input(self, shape: Shape, index: int) -> None:
         """Raise a ValueError if data of this shape does not fit input number `index`."""
         tensor = self.inputs[index]
-        fits = len(shape) == tensor.ndim and all(
-            want is None or have is None or have == want
-            for have, want in zip(shape[1:], tensor.shape[1:], strict=True)
+        fits = len(shape) == tensor.ndim and (
+            shape[1:] == tensor.shape[1:]
+            or all(
+                want is None or have is None or have == want
+                for have, want in zip(shape[1:], tensor.shape[1:], strict=True)
+            )
         )
         if fits:
             return

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from seqonnx.symbolic import SymbolicTensor
 
 Structure = SymbolicTensor | Sequence[SymbolicTensor] | Mapping[str, SymbolicTensor]
@@ -13,6 +15,8 @@ _T = TypeVar("_T")
 
 def holds_symbolic(x: Any) -> bool:
     """Whether something given to a model is a symbolic tensor, or a list or dict with one."""
+    if isinstance(x, np.ndarray):  # first, as it is asked at every call on data
+        return False
     if isinstance(x, Mapping):
         x = list(x.values())
     parts = x if isinstance(x, list | tuple) else [x]
