@@ -90,6 +90,7 @@ class _Elementwise(Merge):
 
     def merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit the operation; defined by each layer."""
+        # For a subclass that forgot it: said with the layer's name, when it is used.
         raise NotImplementedError(f"Layer {type(self).__name__} does not define `merge`.")
 
 

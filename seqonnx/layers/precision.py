@@ -38,6 +38,7 @@ class Typed:
 
     def call(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit the layer's nodes; see `Layer.call`."""
+        # For type checkers: `Layer`, which has this class as a base, says what `call` is.
         raise NotImplementedError(f"Layer {type(self).__name__} does not define `call`.")
 
     def emit_typed(self, op: Emitter, x: Any, training: bool) -> Any:
