@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from seqonnx import config
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.files import replacing
+from seqonnx.graph.writing import replacing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,6 +84,8 @@ def fetch(
             if error.code < 500:
                 break
         except (*_TRANSIENT, ModelFileError) as error:
+            if isinstance(error, OSError) and error.filename is not None:
+                raise  # the disk's fault, not the network's
             failure = error
         else:
             return target

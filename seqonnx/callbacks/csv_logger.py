@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from pathlib import Path
 
 from seqonnx.callbacks.base import Callback, Logs
+from seqonnx.graph.writing import naming
 
 
 class CSVLogger(Callback):
     """Writes one row per epoch: its number from 0, then the metrics.
 
-    The file is complete after every epoch. A value that an epoch lacks is `NA`; a metric that
-    appears later (`val_*` with `validation_freq` > 1) gets its column then.
+    The file is complete after every epoch; where the disk is full, it keeps its rows. A value that
+    an epoch lacks is `NA`; a metric that appears later (`val_*` with `validation_freq` > 1) gets
+    its column then.
 
     Args:
         filename: the file to write; its folder must exist.
@@ -45,13 +48,40 @@ class CSVLogger(Callback):
         """Add a row."""
         row = {"epoch": str(epoch), **{key: _text(value) for key, value in (logs or {}).items()}}
         new = [key for key in row if key not in self._columns]
+        path = Path(self.filename)
         if len(new) > 0:
             _, rows = self._read()
             self._columns += new
-            self._write([*rows, row])
-            return
-        with open(self.filename, "a", newline="", encoding="utf-8") as file:
-            self._writer(file).writerow(row)
+            self._put(self._table([*rows, row], header=True), at=0)
+        elif path.exists():
+            self._put(self._table([row], header=False), at=path.stat().st_size)
+        else:
+            self._write([row])
+
+    def _put(self, text: bytes, at: int) -> None:
+        """Write what the file holds from a place on; an error leaves it as it was."""
+        path = Path(self.filename)
+        old = path.read_bytes()[at:]
+        try:
+            with naming(path), path.open("r+b") as file:
+                file.seek(at)
+                file.write(text)
+                file.truncate()
+        except OSError:
+            with path.open("r+b") as file:  # the blocks of what was there are still its own
+                file.seek(at)
+                file.write(old)
+                file.truncate()
+            raise
+
+    def _table(self, rows: list[dict[str, str]], *, header: bool) -> bytes:
+        """Rows as they stand in the file."""
+        text = io.StringIO()
+        writer = self._writer(text)
+        if header:
+            writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue().encode()
 
     def _writer(self, file: object) -> csv.DictWriter[str]:
         """A writer of rows with the present columns."""
@@ -71,10 +101,8 @@ class CSVLogger(Callback):
 
     def _write(self, rows: list[dict[str, str]]) -> None:
         """Replace the file."""
-        with open(self.filename, "w", newline="", encoding="utf-8") as file:
-            writer = self._writer(file)
-            writer.writeheader()
-            writer.writerows(rows)
+        with naming(Path(self.filename)), open(self.filename, "wb") as file:
+            file.write(self._table(rows, header=True))
 
 
 def _text(value: object) -> str:

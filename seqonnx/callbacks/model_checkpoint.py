@@ -8,6 +8,7 @@ from typing import Final
 
 from seqonnx.callbacks.base import Callback, Logs
 from seqonnx.callbacks.monitor import Monitor
+from seqonnx.graph.writing import target_of
 
 _MODEL_ENDINGS: Final = (".onnx",)
 _WEIGHTS_ENDINGS: Final = (".npz", ".weights.h5")
@@ -73,6 +74,11 @@ class ModelCheckpoint(Callback):
             hook != "on_train_batch_end" or self._every is not None
         )
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Find now, not after the first epoch, that the file cannot be written."""
+        if "{" not in self.filepath and Path(self.filepath).parent.is_dir():
+            _check_writable(self.filepath)
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Note the number of the epoch."""
         self._epoch = epoch
@@ -114,12 +120,8 @@ class ModelCheckpoint(Callback):
 
     def _save(self, path: str) -> None:
         """Write the file."""
-        if Path(path).is_dir():
-            raise IsADirectoryError(
-                "Please specify a non-directory filepath for ModelCheckpoint. "
-                f"Filepath used is an existing directory: {path}"
-            )
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _check_writable(path)
         if self.save_weights_only:
             self.model.save_weights(path)
         else:
@@ -155,6 +157,16 @@ class ModelCheckpoint(Callback):
                 f"{' or '.join(f'`{ending}`' for ending in endings)}. "
                 f"Received: filepath={self.filepath}"
             )
+
+
+def _check_writable(path: str) -> None:
+    """Raise an OSError that names the file if it cannot be written."""
+    if Path(path).is_dir():
+        raise IsADirectoryError(
+            "Please specify a non-directory filepath for ModelCheckpoint. "
+            f"Filepath used is an existing directory: {path}"
+        )
+    target_of(Path(path))
 
 
 def _batches_between_saves(save_freq: str | int) -> int | None:

@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from seqonnx.errors import ModelFileError
 from seqonnx.graph import Variable
-from seqonnx.graph.files import replacing
+from seqonnx.graph.writing import replacing
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_BFLOAT16_BITS = np.dtype("V2")
+"""What NumPy's format makes of bfloat16, which it has no name for."""
 
 
 def write_weights(variables: Sequence[Variable], path: Path) -> None:
@@ -78,7 +80,7 @@ def read_weights(
             raise ValueError(text)
         warnings.warn(text, stacklevel=5)
     for variable, array in matched:
-        variable.assign(array)
+        variable.assign(_numbers(array))
 
 
 def _misfit(name: str, variable: Variable, found: Mapping[str, npt.NDArray[Any]]) -> str | None:
@@ -88,9 +90,18 @@ def _misfit(name: str, variable: Variable, found: Mapping[str, npt.NDArray[Any]]
         return f"'{name}' is not in the file, which holds {sorted(found)}"
     if array.shape != variable.shape:
         return f"'{name}' has shape {array.shape} in the file and {variable.shape} in the model"
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biuf" and array.dtype != _BFLOAT16_BITS:
         return f"'{name}' holds no numbers in the file but {array.dtype}"
     return None
+
+
+def _numbers(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An array of the file with the dtype that it was written with."""
+    if array.dtype != _BFLOAT16_BITS:
+        return array
+    import ml_dtypes
+
+    return array.view(ml_dtypes.bfloat16)
 
 
 def _keys(variables: Sequence[Variable]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Model files: written aside, synced and renamed, so that a crash leaves the old file whole."""
+"""Model files, with a data file beside them where the weights are too large for one file."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import contextlib
 import hashlib
 import os
 import re
-import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import onnx
 from google.protobuf.message import DecodeError
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.writing import Aside, aside, remove_unlocked, target_of
 
 EXTERNAL_FROM = (1 << 31) - (1 << 26)
 """Number of bytes of weights from which they go to a file of their own.
@@ -25,39 +23,6 @@ Protobuf's limit is 2 GiB; the rest is room for nodes and names.
 
 _SMALL_TENSOR = 1024
 _ALIGNMENT = 4096
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path`; on success it takes the place of `path`.
-
-    Whatever goes wrong before (an exception, a full disk, a crash), the old file stays as it was.
-
-    Raises:
-        FileNotFoundError: if there is no such folder.
-        OSError: if the file cannot be written.
-
-    Example:
-        >>> with replacing(Path("weights.npz")) as file:  # doctest: +SKIP
-        ...     file.write(b"...")
-    """
-    target = Path(os.path.realpath(path))  # a link keeps pointing to the file
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
-    os.close(handle)
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _mode_for(target))
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    _sync_directory(target.parent)
 
 
 def check_model(model: onnx.ModelProto) -> None:
@@ -84,23 +49,26 @@ def write_model(model: onnx.ModelProto, path: Path, *, external_from: int = EXTE
         OSError: if the file cannot be written; an earlier file is then untouched.
         onnx.checker.ValidationError: if a model with a data file breaks the standard.
     """
-    path = Path(os.path.realpath(path))
+    path = target_of(path)
     old_data = _data_files(path)
-    new_data: set[Path] = set()
-    try:
-        if _weight_bytes(model) >= external_from:
-            new_data = {_write_data(model, path)}
-        with replacing(path) as file:
-            file.write(model.SerializeToString(deterministic=True))
+    new_data = {_data_path(model, path)} if _weight_bytes(model) >= external_from else set()
+    with contextlib.ExitStack() as held:  # the data file stays locked until the model is there
+        temporary = held.enter_context(aside(path))
+        try:
+            for data in new_data:
+                _write_data(model, data.name, held.enter_context(aside(data, owner=path)))
+            temporary.file.write(model.SerializeToString(deterministic=True))
             if len(new_data) > 0:
-                file.flush()
-                onnx.checker.check_model(file.name, full_check=True)
-    except BaseException:
-        for unused in new_data - old_data:
-            unused.unlink(missing_ok=True)
-        raise
-    for stale in old_data - new_data:
-        stale.unlink(missing_ok=True)
+                temporary.file.flush()
+                onnx.checker.check_model(temporary.file.name, full_check=True)
+            temporary.commit()
+        finally:
+            if temporary.committed:
+                for stale in old_data - new_data:
+                    remove_unlocked(stale, only_if=temporary.is_current)
+            else:
+                for unused in new_data - old_data:
+                    unused.unlink(missing_ok=True)
 
 
 def read_model(path: Path, *, weights: bool = True) -> onnx.ModelProto:
@@ -180,23 +148,32 @@ def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
         yield from info.algorithm.initializer
 
 
-def _write_data(model: onnx.ModelProto, path: Path) -> Path:
-    """Move large tensors to a data file named after its contents."""
-    large = [t for t in _tensors(model) if len(t.raw_data) >= _SMALL_TENSOR]
+def _data_path(model: onnx.ModelProto, path: Path) -> Path:
+    """Path of the data file of a model: it is named after its contents."""
     digest = hashlib.sha256()
-    for tensor in large:
+    for tensor in _large_tensors(model):
         digest.update(tensor.raw_data)
     data = path.with_name(f"{path.name}.{digest.hexdigest()[:12]}.data")
-    with replacing(data) as file:
-        for tensor in large:
-            file.write(b"\0" * (-file.tell() % _ALIGNMENT))
-            offset, length = file.tell(), len(tensor.raw_data)
-            file.write(tensor.raw_data)
-            tensor.ClearField("raw_data")
-            tensor.data_location = onnx.TensorProto.EXTERNAL
-            for key, value in (("location", data.name), ("offset", offset), ("length", length)):
-                tensor.external_data.add(key=key, value=str(value))
+    target_of(data)  # its name is longer than that of the model
     return data
+
+
+def _write_data(model: onnx.ModelProto, name: str, temporary: Aside) -> None:
+    """Move large tensors to a data file."""
+    file = temporary.file
+    for tensor in _large_tensors(model):
+        file.write(b"\0" * (-file.tell() % _ALIGNMENT))
+        offset, length = file.tell(), len(tensor.raw_data)
+        file.write(tensor.raw_data)
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", name), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+    temporary.commit()
+
+
+def _large_tensors(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    return [tensor for tensor in _tensors(model) if len(tensor.raw_data) >= _SMALL_TENSOR]
 
 
 def _data_files(path: Path) -> set[Path]:
@@ -205,22 +182,3 @@ def _data_files(path: Path) -> set[Path]:
     if not path.parent.is_dir():
         return set()
     return {file for file in path.parent.iterdir() if ours.fullmatch(file.name)}
-
-
-def _mode_for(path: Path) -> int:
-    """Permissions of the file that will be replaced, or those of a new file."""
-    with contextlib.suppress(OSError):
-        return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a rename last through a power cut, where the system can."""
-    with contextlib.suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -22,6 +22,8 @@ Group = Any
 _BROKEN = (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError)
 _LARGE = 1 << 28
 _EXPANSION = 1000
+_DTYPE = "dtype"
+"""Attribute in which Keras names a dtype that HDF5 lacks."""
 
 
 def require_h5py() -> Any:
@@ -94,7 +96,7 @@ def find_dataset(parent: Group, path: str) -> Any:
         raise ModelFileError(f"{where} is not a data set.")
     if found.external or found.is_virtual:
         raise ModelFileError(f"{where} refers to data in other files, which is refused.")
-    if found.dtype.kind not in "biuf":
+    if found.dtype.kind not in "biuf" and not _is_bfloat16(found):
         raise ModelFileError(f"{where} holds no numbers but {found.dtype}.")
     size = math.prod(found.shape) * found.dtype.itemsize
     if size > _LARGE and size > _EXPANSION * found.id.get_storage_size():
@@ -107,7 +109,16 @@ def find_dataset(parent: Group, path: str) -> Any:
 
 def read_dataset(dataset: Any) -> npt.NDArray[Any]:
     """Return the array of a data set that `find_dataset` gave."""
-    return np.asarray(dataset[()])
+    array = np.asarray(dataset[()])
+    return array.view(_bfloat16()) if _is_bfloat16(dataset) else array
+
+
+def write_dataset(group: Group, name: str, array: npt.NDArray[Any]) -> None:
+    """Write an array; bfloat16, which HDF5 lacks, as Keras does: two bytes and an attribute."""
+    if array.dtype != _bfloat16():
+        group.create_dataset(name, data=array)
+        return
+    group.create_dataset(name, data=array.view("V2")).attrs[_DTYPE] = "bfloat16"
 
 
 def read_names(group: Group, attribute: str) -> list[str]:
@@ -142,6 +153,17 @@ def _find(parent: Group, path: str) -> Any:
             )
         current = current[part]
     return current
+
+
+def _is_bfloat16(dataset: Any) -> bool:
+    return bool(dataset.dtype == "V2") and dataset.attrs.get(_DTYPE) == "bfloat16"
+
+
+def _bfloat16() -> np.dtype[Any]:
+    import ml_dtypes
+
+    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return dtype
 
 
 def _where(group: Group) -> str:

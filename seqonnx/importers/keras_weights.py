@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 from seqonnx.graph import Variable
-from seqonnx.graph.files import replacing
+from seqonnx.graph.writing import replacing, target_of
 from seqonnx.importers.hdf5 import (
     Group,
     find_dataset,
     find_group,
     read_dataset,
     require_h5py,
+    write_dataset,
 )
 from seqonnx.importers.parts import Failure, Matched, Part
 
@@ -56,12 +58,20 @@ def write_weights(root: Part, path: Path) -> None:
         OSError: if the file cannot be written.
     """
     h5py = require_h5py()
-    with replacing(path) as temporary, h5py.File(temporary.name, "w") as file:
+    target_of(path)
+    # In memory, because HDF5 ends the process where it cannot write to the disk. Files in memory
+    # that have the same name are one file for HDF5, hence a name that no other thread has.
+    name = secrets.token_hex(8)
+    with h5py.File(name, "w", driver="core", backing_store=False) as file:
         for below, part in root.walk():
             group = file.create_group(f"{below}vars")
             group.attrs["name"] = part.name
             for index, variable in enumerate(part.variables):
-                group.create_dataset(str(index), data=variable.numpy())
+                write_dataset(group, str(index), variable.numpy())
+        file.flush()
+        content = file.id.get_file_image()
+    with replacing(path) as temporary:
+        temporary.write(content)
 
 
 def _match(group: Group | None, variables: Sequence[Variable]) -> Matched | str:

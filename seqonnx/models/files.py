@@ -14,6 +14,7 @@ from seqonnx.export.checkpoint import read_checkpoint, write_checkpoint
 from seqonnx.export.inference import Source, emit_inference
 from seqonnx.export.weights import read_weights, write_weights
 from seqonnx.graph.files import EXTERNAL_FROM, write_model
+from seqonnx.graph.writing import target_of
 from seqonnx.layers.input import InputLayer
 from seqonnx.models import keras_files, training_state
 from seqonnx.models.architecture import class_name_of, network_class
@@ -32,6 +33,7 @@ def export(model: Exportable, path: Path, outputs: str | Sequence[str] | None) -
         raise ValueError(
             "The model provided has not yet been built. It must be built before export."
         )
+    target_of(path)
     proto, _ = emit_inference(_source(model, outputs), folded=True)
     write_model(proto, path)
 
@@ -49,6 +51,7 @@ def save(model: Model, path: Path, *, external_from: int = EXTERNAL_FROM) -> Non
             f"Model '{model.name}' has not yet been built, so there is nothing to save. Call it on "
             "data or call `build()` first."
         )
+    target_of(path)
     source = _source(model, None)
     write_checkpoint(source, training_state.capture(model), path, external_from=external_from)
 

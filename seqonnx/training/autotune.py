@@ -22,8 +22,8 @@ import onnx_ir.passes.common as common_passes
 from seqonnx import config
 from seqonnx.autodiff import backward
 from seqonnx.graph import IR_VERSION, Emitter, dtype_name, static_shape
-from seqonnx.graph.files import replacing
 from seqonnx.graph.serde import to_bytes
+from seqonnx.graph.writing import replacing
 from seqonnx.runtime import Device, DeviceArray, Session
 from seqonnx.runtime.install import load_onnxruntime
 
