@@ -30,6 +30,7 @@ else:
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 """Errors that come from the disk, not from what feeds the file, such as a network."""
 
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.[0-9a-f]{8}\.tmp", re.DOTALL)
 _open: set[str] = set()
 """Temporary files that this process writes: locks over a network do not tell its threads apart."""
 
@@ -242,9 +243,9 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        temporary = str(error.filename).endswith(".tmp")
-        if temporary or (error.filename is None and error.errno in _DISK):
-            error.filename, error.filename2 = str(path), None
+        temporary = _TEMPORARY.fullmatch(os.path.basename(str(error.filename)))
+        if temporary is not None or (error.filename is None and error.errno in _DISK):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
