@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import onnx
 from google.protobuf.message import DecodeError
@@ -117,6 +117,51 @@ def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
             graphs.extend(attribute.graphs)
             if attribute.HasField("g"):
                 graphs.append(attribute.g)
+
+
+def refuse_outside(model: onnx.ModelProto, name: str) -> None:
+    """Refuse a message whose tensors lie outside the working directory, or nowhere.
+
+    A message does not say which file it is of, so its data files are looked for there.
+
+    Raises:
+        ModelFileError: if a tensor does.
+    """
+    folder = Path()
+    for tensor in all_tensors(model):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
+        if lies_outside(folder, location) or not (folder / location).is_file():
+            raise ModelFileError(
+                f"Tensor '{tensor.name}' of {name} lies in {location!r}, which is no file in the "
+                "working directory. Pass the path of the model's file, or load the message with "
+                "its data."
+            )
+
+
+def lies_outside(folder: Path, location: str) -> bool:
+    """Whether the location of a data file leads out of a folder: absolute, with `..`, or a link.
+
+    A location is taken as both systems read it, since a file may come from the other one.
+
+    Example:
+        >>> lies_outside(Path("models"), "../secret"), lies_outside(Path("models"), "m.data")
+        (True, False)
+    """
+    windows = PureWindowsPath(location)
+    if location.startswith("/") or windows.drive or windows.root:
+        return True
+    depth = 0
+    for part in windows.parts:  # "/" and "\\" alike
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            return True
+    try:
+        place, home = os.path.realpath(folder / location), os.path.realpath(folder)
+    except ValueError:  # a name that no system allows: it is missing
+        return False
+    return place != home and not place.startswith(os.path.join(home, ""))
 
 
 def _load_data(model: onnx.ModelProto, path: Path) -> None:

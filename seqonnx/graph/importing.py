@@ -13,7 +13,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.files import read_model
+from seqonnx.graph.files import read_model, refuse_outside
 from seqonnx.graph.ranks import infer_shapes
 from seqonnx.graph.versions import IR_VERSION, OPSET
 
@@ -109,6 +109,7 @@ def open_model(model: ModelLike, keep: Keep | None = None) -> tuple[str, ir.Mode
         name, proto = "the model", model
     else:
         name, proto = "the model", model.to_onnx()
+    refuse_outside(proto, name)
     opened = ir.from_proto(proto)
     opened = common_passes.RemoveInitializersFromInputsPass()(opened).model
     opened = _inlined(opened, name, keep)

@@ -54,6 +54,7 @@ class Exportable(Network):
 
         Raises:
             ValueError: if the model is not built or a name is unknown.
+            OSError: if the file cannot be written; most obstacles are found before the work.
         """
         files.export(self, Path(filepath), outputs)
 
@@ -67,6 +68,9 @@ class Exportable(Network):
         Args:
             filepath: an `.npz` file; or a `.weights.h5` file, which Keras 3 reads into the same
                 layers and which needs `seqonnx[keras]`.
+
+        Raises:
+            OSError: if the file cannot be written; an earlier one is then as it was.
         """
         files.save_weights(self, Path(filepath))
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError, Message
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.files import lies_outside
 from seqonnx.report.tensors import byte_size
 
 _PROTOBUF_LIMIT = 2**31 - 1
@@ -181,7 +181,7 @@ def _external_data(model: onnx.ModelProto, folder: Path) -> tuple[int, tuple[str
     notes = []
     for location, end in needed.items():
         file = folder / location
-        if _lies_outside(folder, location):
+        if lies_outside(folder, location):
             notes.append(
                 f"External data file {location!r} lies outside the folder of the model; it was not "
                 "looked at, and loading it is refused."
@@ -194,26 +194,6 @@ def _external_data(model: onnx.ModelProto, folder: Path) -> tuple[int, tuple[str
                 f"{file.stat().st_size:,} of {end:,} bytes."
             )
     return total, tuple(notes)
-
-
-def _lies_outside(folder: Path, location: str) -> bool:
-    """Whether a location leads out of a folder: an absolute path, `..`, or a link.
-
-    A path is taken as both systems read it, since a file may come from the other one.
-    """
-    windows = PureWindowsPath(location)
-    if location.startswith("/") or windows.drive or windows.root:
-        return True
-    depth = 0
-    for part in windows.parts:  # "/" and "\\" alike
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            return True
-    try:
-        place, home = os.path.realpath(folder / location), os.path.realpath(folder)
-    except ValueError:  # a name that no system allows: it is missing
-        return False
-    return place != home and not place.startswith(os.path.join(home, ""))
 
 
 def _integer(text: str | None, default: int) -> int:

@@ -65,6 +65,13 @@ def sequential() -> keras.Sequential:
     return model
 
 
+def write_bfloat16() -> None:
+    """Weights in bfloat16, for which HDF5 has no dtype: (0 ... 5) / 7 - 0.4 and (0.1, -0.2)."""
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, dtype="bfloat16")])
+    model.set_weights([np.arange(6).reshape(3, 2) / 7 - 0.4, np.array([0.1, -0.2])])
+    model.save_weights(FOLDER / "bfloat16.weights.h5")
+
+
 def randomize(model: keras.Model) -> None:
     """Give every weight a value that no initializer gives."""
     rng = np.random.default_rng(0)
@@ -89,6 +96,7 @@ def main() -> None:
         model.optimizer.build(model.trainable_variables)
         model.save_weights(FOLDER / f"{model.name}.weights.h5")
     np.savez(FOLDER / "predictions.npz", **arrays)
+    write_bfloat16()
 
 
 if __name__ == "__main__":
