@@ -61,9 +61,11 @@ class CSVLogger(Callback):
     def _put(self, text: bytes, at: int) -> None:
         """Write what the file holds from a place on; an error leaves it as it was."""
         path = Path(self.filename)
-        old = path.read_bytes()[at:]
+        old = b""
         try:
             with naming(path), path.open("r+b") as file:
+                file.seek(at)
+                old = file.read()
                 file.seek(at)
                 file.write(text)
                 file.truncate()

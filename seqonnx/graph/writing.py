@@ -142,9 +142,9 @@ def aside(path: Path, *, owner: Path | None = None) -> Iterator[Aside]:
     owner = target if owner is None else owner
     _remove_abandoned(owner)
     with naming(path), _locked(owner, target) as file:
-        _open.add(file.name)
         temporary = Aside(file, target)
         try:
+            _open.add(file.name)
             yield temporary
         finally:
             if not temporary.committed:
@@ -178,7 +178,8 @@ def remove_unlocked(path: Path, only_if: Callable[[], bool] = lambda: True) -> N
 def _remove_abandoned(owner: Path) -> None:
     """Remove the temporary files that killed writers of a file have left."""
     ours = re.compile(re.escape(_temporary(owner, "").name[:-4]) + r"[0-9a-f]{8}\.tmp")
-    with os.scandir(owner.parent) as entries:
+    names: list[str] = []
+    with contextlib.suppress(PermissionError), os.scandir(owner.parent) as entries:
         names = [entry.name for entry in entries if ours.fullmatch(entry.name)]
     for name in names:
         if os.path.join(owner.parent, name) not in _open:
