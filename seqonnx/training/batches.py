@@ -119,12 +119,14 @@ class Batches(ABC):
         if rng is None or self._limit is None:
             self._pass = None
         steps = itertools.count() if self._limit is None else range(self._limit)
+        self._epoch_begins()
         for step in steps:
             batch = self._next(rng)
             if batch is None:
                 self._ended(step)
-                return
+                break
             yield batch
+        self._epoch_ends()
 
     def _next(self, rng: np.random.Generator | None) -> Batch | None:
         """The next batch; None at the end of the pass, or of the data in limited epochs."""
@@ -139,6 +141,12 @@ class Batches(ABC):
                 self._pass = self._start(rng)
                 batch = next(self._pass, None)
         return batch
+
+    def _epoch_begins(self) -> None:  # noqa: B027 (a hook, for those who need it)
+        """Called before the first batch of an epoch."""
+
+    def _epoch_ends(self) -> None:  # noqa: B027 (a hook, for those who need it)
+        """Called after the last batch of an epoch."""
 
     def _ended(self, step: int) -> None:
         """Note that the data ended before batch number `step` of an epoch."""

@@ -34,7 +34,7 @@ class PyDataset:
 
     Args:
         workers: how many batches to prepare ahead; one thread makes them.
-        use_multiprocessing: accepted, without effect.
+        use_multiprocessing: warns, because a thread makes the batches in any case.
         max_queue_size: most batches to prepare ahead.
 
     Example:
@@ -70,16 +70,18 @@ class PyDataset:
         return len(self)
 
     def on_epoch_begin(self) -> None:
-        """Called before each pass over the data."""
+        """Called before the first batch of each epoch, of measuring and predicting, too."""
 
     def on_epoch_end(self) -> None:
-        """Called after each complete pass over the data."""
+        """Called after the last batch of each epoch, also where that is not the last of a pass."""
 
 
 class IteratorBatches(Batches):
     """Batches out of a generator, an iterable such as a data loader, or a `PyDataset`.
 
-    Each item is `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+    Each item is `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`. It is drawn once, in order, and
+    no sooner than an epoch needs it; an item that was only looked at comes first. What no epoch
+    has asked for stays in a generator.
 
     Args:
         data: what yields the items. A generator can be passed over once; an iterable and a
@@ -125,34 +127,22 @@ class IteratorBatches(Batches):
         self._target_dtype = target_dtype
         self._class_weight = class_weight
         self._check_targets: CheckTargets | None = None
-        self._pending: list[Batch] = []  # a batch that was only looked at
+        self._items: Iterator[Any] | None = None
+        self._ahead: Batch | None = None  # drawn to be looked at, and not used yet
+        self._used = False  # whether a batch of the present pass was
         self._started = False
-        self._exhausted = False
         if self._by_index:
-            self.depth = max(
-                2, min(getattr(data, "workers", 1), getattr(data, "max_queue_size", 10))
-            )
+            self.depth = _depth(data)
 
     def peek(self) -> Batch | None:
-        """Return a batch like those to come; None if there is none."""
-        if not self._once:
-            if self._by_index:
-                return self._convert(self._data[0])
-            first = next(iter(self._data), _END)
-            return None if first is _END else self._convert(first)
-        if len(self._pending) == 0 and not self._exhausted:
-            item = next(self._data, _END)
-            if item is _END:
-                self._exhausted = True
-            else:
-                self._pending.append(self._convert(item))
-        return self._pending[0] if len(self._pending) > 0 else None
+        """Return the batch that comes next; None if there is none."""
+        if self._ahead is None:
+            self._ahead = self._at(0) if self._by_index else self._draw()
+        return self._ahead
 
     def ready(self) -> bool:
         """Whether there is data for another epoch; warns if a generator has run out."""
-        if not self._once:
-            return True
-        if self.peek() is None:
+        if self._once and self.peek() is None:
             self._ended(0)
             return False
         return True
@@ -163,29 +153,63 @@ class IteratorBatches(Batches):
 
     def _start(self, rng: np.random.Generator | None) -> Iterator[Batch]:
         """Begin a pass over the data, or go on with what can be passed over once."""
-        if self._by_index:
-            items = self._walk(rng)
-        else:
-            if len(self._pending) > 0:
-                self._started = True
-                yield self._finished(self._pending.pop())
-            items = iter(self._data)
-        for item in items:
+        for batch in self._walk(rng) if self._by_index else self._iterate():
             self._started = True
-            yield self._finished(self._convert(item))
-        self._exhausted = self._once
+            yield self._finished(batch)
 
-    def _walk(self, rng: np.random.Generator | None) -> Iterator[Any]:
-        """All items of a `PyDataset`, with its hooks around them."""
+    def _iterate(self) -> Iterator[Batch]:
+        """All batches of one pass over what cannot be asked for a batch by its number."""
+        if self._used and not self._once:
+            self._items = self._ahead = None
+        while (batch := self._draw()) is not None:
+            self._used = True
+            yield batch
+
+    def _draw(self) -> Batch | None:
+        """The next batch of a pass; None at its end."""
+        if self._ahead is not None:
+            batch, self._ahead = self._ahead, None
+            return batch
+        if self._items is None:
+            self._items, self._used = iter(self._data), False
+        item = next(self._items, _END)
+        if item is _END:
+            # An iterator that has ended is not asked again: one that waits would wait for ever.
+            self._items = iter(()) if self._once else None
+            return None
+        return self._convert(item)
+
+    def _walk(self, rng: np.random.Generator | None) -> Iterator[Batch]:
+        """All batches of a `PyDataset`, in a pass."""
         order: Iterable[int] = itertools.count()
         if self._length is not None:
             order = range(self._length)
             if self._shuffle and rng is not None:
                 order = rng.permutation(self._length).tolist()
-        getattr(self._data, "on_epoch_begin", _nothing)()
         for index in order:
-            yield self._data[index]
-        getattr(self._data, "on_epoch_end", _nothing)()
+            batch = self._at(index)
+            if batch is not None:
+                yield batch
+
+    def _at(self, index: int) -> Batch | None:
+        """Batch number `index` of a `PyDataset`; None if it has no batches."""
+        if index == 0 and self._ahead is not None:
+            batch, self._ahead = self._ahead, None
+            return batch
+        return None if self._length == 0 else self._convert(self._data[index])
+
+    def _epoch_begins(self) -> None:
+        """Call the hook of a `PyDataset`, after which its first batch may be another one."""
+        hook = getattr(self._data, "on_epoch_begin", None) if self._by_index else None
+        if hook is not None and getattr(hook, "__func__", None) is not PyDataset.on_epoch_begin:
+            self._ahead = None
+            hook()
+
+    def _epoch_ends(self) -> None:
+        """Call the hook of a `PyDataset`, after which all of its batches may be others."""
+        if self._by_index:
+            self._ahead = None
+            getattr(self._data, "on_epoch_end", _nothing)()
 
     def _ended(self, step: int) -> None:
         """Warn if the data ended too early, raise if it never gave anything."""
@@ -281,6 +305,17 @@ def _length(data: Any, by_index: bool) -> int | None:
         return len(data)
     except (TypeError, NotImplementedError):
         return None
+
+
+def _depth(data: Any) -> int:
+    """How many batches of a `PyDataset` to prepare ahead."""
+    if getattr(data, "use_multiprocessing", False):
+        warnings.warn(
+            f"`use_multiprocessing=True` of {type(data).__name__} has no effect: one thread makes "
+            "its batches ahead of time.",
+            stacklevel=4,
+        )
+    return max(2, min(getattr(data, "workers", 1), getattr(data, "max_queue_size", 10)))
 
 
 def _nothing() -> None:

@@ -98,16 +98,19 @@ def predict(
 
 
 def _measure(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> dict[str, float]:
-    """Run the measuring step over `batches`."""
+    """Run the measuring step over `batches`; no logs, if they have run out."""
     callbacks.on_test_begin()
     trainer.begin_testing()
     source = map(trainer.stage_test, batches.epoch(None))
+    seen = 0
     with closing(prefetch(source, batches.depth)) as stream:
-        for index, staged in enumerate(stream):
-            callbacks.on_test_batch_begin(index)
+        for staged in stream:
+            callbacks.on_test_batch_begin(seen)
             trainer.test(staged)
-            callbacks.batch_done("test", index, trainer.test_logs)
-    logs = trainer.test_logs()
+            callbacks.batch_done("test", seen, trainer.test_logs)
+            seen += 1
+    # Of no batch the loss would be 0, the best there is.
+    logs = trainer.test_logs() if seen > 0 else {}
     callbacks.on_test_end(logs)
     return logs
 
