@@ -121,9 +121,56 @@ def to_array(data: Any, dtype: str | None, what: str) -> npt.NDArray[Any]:
         raise ValueError(
             f"`{what}` cannot be made an array: {error}. Received: {type(data)}"
         ) from error
-    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+    if not _holds_numbers(array) and hasattr(data, "to_numpy"):
+        array = _numbers_of(data, what)
+    if not _holds_numbers(array):
         raise ValueError(
             f"`{what}` must hold numbers. Received data of dtype {array.dtype} "
             f"(type {type(data).__name__}). Encode text and objects as numbers first."
         )
     return np.ascontiguousarray(array if dtype is None else array.astype(dtype, copy=False))
+
+
+def _holds_numbers(array: npt.NDArray[Any]) -> bool:
+    """Whether the element type of an array is one of numbers or bools."""
+    return array.dtype.kind in "biuf" or array.dtype.name == "bfloat16"
+
+
+def _numbers_of(table: Any, what: str) -> npt.NDArray[Any]:
+    """A table of pandas, or a column of one, as numbers; a value that is missing becomes NaN.
+
+    The library makes an array of objects of columns that differ in their element types, and of
+    those of nullable types, though each holds numbers or bools.
+
+    Raises:
+        ValueError: if a column does not hold numbers; names all such columns.
+    """
+    if not hasattr(table, "columns") or not hasattr(table, "items"):
+        return _column(table)
+    names, columns = zip(*table.items(), strict=True)
+    arrays = [_column(column) for column in columns]
+    wrong = {
+        name: str(column.dtype)
+        for name, column, array in zip(names, columns, arrays, strict=True)
+        if not _holds_numbers(array)
+    }
+    if len(wrong) > 0:
+        listed = ", ".join(f"{name!r} (dtype {dtype})" for name, dtype in wrong.items())
+        raise ValueError(
+            f"`{what}` must hold numbers, which these columns of the {type(table).__name__} do "
+            f"not: {listed}. Encode text, categories and dates as numbers, or leave them out."
+        )
+    return np.column_stack(arrays)
+
+
+def _column(column: Any) -> npt.NDArray[Any]:
+    """A column as numbers if it holds numbers, bools and missing values, else as it is."""
+    array = np.asarray(column)
+    kind = getattr(getattr(column, "dtype", None), "kind", "O")
+    text = any(isinstance(value, str | bytes) for value in array.flat)
+    if _holds_numbers(array) or kind not in "biufO" or text:
+        return array
+    try:
+        return np.asarray(column.to_numpy(dtype="float64", na_value=np.nan))
+    except (TypeError, ValueError):
+        return array

@@ -27,7 +27,8 @@ class EarlyStopping(Callback):
     Attributes:
         best: best value so far; None before the first.
         best_epoch: its epoch, from 0.
-        stopped_epoch: epoch in which training was stopped, from 0; None if it was not.
+        stopped_epoch: epoch in which training was stopped, from 0; 0 if it was not, because no
+            training is stopped in its first epoch.
 
     Raises:
         ValueError: if `mode` is `"auto"` and the name does not tell the direction.
@@ -57,7 +58,7 @@ class EarlyStopping(Callback):
         self.wait: int
         self.best: float | None
         self.best_epoch: int
-        self.stopped_epoch: int | None
+        self.stopped_epoch: int
         self._best_weights: list[npt.NDArray[Any]] | None
         self._forget()
 
@@ -85,7 +86,7 @@ class EarlyStopping(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Say so, and put back the best weights."""
-        if self.stopped_epoch is not None and self.verbose > 0:
+        if self.stopped_epoch > 0 and self.verbose > 0:
             self.say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self._best_weights is not None:
             if self.verbose > 0:
@@ -100,7 +101,7 @@ class EarlyStopping(Callback):
         self.wait = 0
         self.best = None
         self.best_epoch = 0
-        self.stopped_epoch = None
+        self.stopped_epoch = 0
         self._best_weights = None
 
     def _remember(self, epoch: int) -> None:

@@ -164,7 +164,7 @@ def test_early_stopping_restores_the_best_weights_also_when_it_did_not_stop(mode
     stopping = EarlyStopping(patience=5, restore_best_weights=True)
     train(model, stopping, [3.0, 1.0, 2.0], console=plain)
     assert model.weight == 2.0
-    assert stopping.stopped_epoch is None
+    assert stopping.stopped_epoch == 0
     assert text(plain) == ""
 
 
@@ -177,7 +177,7 @@ def test_early_stopping_forgets_an_earlier_run(model):
     stopping = EarlyStopping(patience=1)
     train(model, stopping, [0.0, 1.0])
     assert epochs_run(model, stopping, [5.0, 4.0, 3.0]) == 3
-    assert stopping.stopped_epoch is None
+    assert stopping.stopped_epoch == 0
 
 
 def test_early_stopping_warns_when_the_metric_is_absent(model):

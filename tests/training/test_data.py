@@ -85,6 +85,88 @@ def test_torch_tensors_are_taken():
     assert (first.y.dtype, last.y.tolist()) == (np.int32, [2])
 
 
+class Table:
+    """A table as pandas makes it: an array of objects, but columns of numbers.
+
+    Args:
+        columns: values by name; None in a column of "boolean" or "Int64" is missing.
+    """
+
+    def __init__(self, **columns):
+        self.columns = list(columns)
+        self._series = {name: TableColumn(*column) for name, column in columns.items()}
+
+    def items(self):
+        return self._series.items()
+
+    def to_numpy(self):
+        return np.array([series.values for series in self._series.values()], object).T
+
+    def __array__(self, dtype=None, copy=None):
+        return self.to_numpy()
+
+
+class Nullable:
+    """A dtype that NumPy does not have; for what is no number its kind is "O"."""
+
+    def __init__(self, name):
+        self.name, self.kind = name, {"boolean": "b", "category": "O"}[name]
+
+    def __str__(self):
+        return self.name
+
+
+class TableColumn:
+    def __init__(self, dtype, values):
+        self.dtype = Nullable(dtype) if dtype in {"boolean", "category"} else np.dtype(dtype)
+        self.values = values
+
+    def to_numpy(self, dtype=None, na_value=None):
+        return np.array([na_value if v is None else v for v in self.values], dtype)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, self.dtype if isinstance(self.dtype, np.dtype) else object)
+
+
+def test_columns_of_bools_and_missing_values_are_numbers():
+    table = Table(a=("float64", [0.5, 2.0]), b=("bool", [True, False]), c=("boolean", [None, True]))
+    (batch,) = make_batches(table, input_dtype="float32").epoch()
+    np.testing.assert_array_equal(batch.x[0], [[0.5, 1, np.nan], [2, 0, 1]])
+
+
+def test_columns_that_hold_no_numbers_are_named():
+    table = Table(
+        a=("float64", [0.5, 2.0]), kind=("category", ["x", "y"]), s=("object", ["1", "2"])
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"`x` must hold numbers, which these columns of the Table do not: 'kind' \(dtype "
+        r"category\), 's' \(dtype object\)\. Encode text, categories and dates",
+    ):
+        make_batches(table)
+
+
+def test_frames_of_pandas_are_taken_column_by_column():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame(
+        {
+            "a": [0.5, 2.0, 3.0],
+            "b": [True, False, True],
+            "c": pandas.array([1, None, 3], dtype="Int64"),
+            "d": pandas.array([None, True, False], dtype="boolean"),
+        }
+    )
+    numbers = [[0.5, 1, 1, np.nan], [2, 0, np.nan, 1], [3, 1, 3, 0]]
+    (batch,) = make_batches(frame, frame["c"], frame["d"], input_dtype="float32").epoch()
+    np.testing.assert_array_equal(batch.x[0], numbers)
+    np.testing.assert_array_equal(batch.y, [1, np.nan, 3])
+    np.testing.assert_array_equal(batch.sample_weight, [np.nan, 1, 0])
+    frame["when"] = pandas.date_range("2020", periods=3)
+    frame["kind"] = pandas.Categorical(["x", "y", "x"])
+    with pytest.raises(ValueError, match=r"'when' \(dtype datetime64.*'kind' \(dtype category\)"):
+        make_batches(frame)
+
+
 @pytest.mark.parametrize("kind", ["csr_matrix", "coo_matrix", "csc_array"])
 def test_sparse_matrices_become_dense_batch_by_batch(kind):
     sparse = pytest.importorskip("scipy.sparse")
