@@ -121,7 +121,7 @@ def to_array(data: Any, dtype: str | None, what: str) -> npt.NDArray[Any]:
         raise ValueError(
             f"`{what}` cannot be made an array: {error}. Received: {type(data)}"
         ) from error
-    if not _holds_numbers(array) and hasattr(data, "to_numpy"):
+    if not _holds_numbers(array) and getattr(data, "to_numpy", None) is not None:
         array = _numbers_of(data, what)
     if not _holds_numbers(array):
         raise ValueError(
@@ -145,9 +145,10 @@ def _numbers_of(table: Any, what: str) -> npt.NDArray[Any]:
     Raises:
         ValueError: if a column does not hold numbers; names all such columns.
     """
-    if not hasattr(table, "columns") or not hasattr(table, "items"):
+    pairs = getattr(table, "items", None)
+    if pairs is None or getattr(table, "columns", None) is None:
         return _column(table)
-    names, columns = zip(*table.items(), strict=True)
+    names, columns = zip(*pairs(), strict=True)
     arrays = [_column(column) for column in columns]
     wrong = {
         name: str(column.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,8 @@ class ModelCheckpoint(Callback):
         save_weights_only: whether to save the weights alone.
         mode: `"min"`, `"max"`, or `"auto"` to tell from the metric's name.
         save_freq: `"epoch"`, or the number of batches after which to save.
-        initial_value_threshold: value that the first saved model must beat.
+        initial_value_threshold: value that the first saved model must beat, with
+            `save_best_only`.
 
     Attributes:
         best: best value so far; None before the first.
@@ -62,6 +64,12 @@ class ModelCheckpoint(Callback):
         self._epoch = 0
         self._monitor = Monitor("ModelCheckpoint", monitor, mode) if save_best_only else None
         self._check_ending()
+        if initial_value_threshold is not None and not save_best_only:
+            warnings.warn(
+                f"`initial_value_threshold={initial_value_threshold}` has no effect without "
+                "`save_best_only=True`.",
+                stacklevel=2,
+            )
 
     @property
     def needs_batch_logs(self) -> bool:

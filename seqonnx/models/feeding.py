@@ -13,7 +13,7 @@ from seqonnx import dtypes
 from seqonnx.losses import Loss
 from seqonnx.training.batches import Batch, Batches
 from seqonnx.training.columns import InputDtype, separate_inputs
-from seqonnx.training.data import make_batches
+from seqonnx.training.data import make_batches, yields_batches
 from seqonnx.training.inputs import with_ranks
 
 if TYPE_CHECKING:
@@ -83,7 +83,16 @@ def batches_for(
 
 
 def single_batch(model: Model, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Batch:
-    """Return the one batch that was given to `train_on_batch` or `test_on_batch`."""
+    """Return the one batch that was given to `train_on_batch` or `test_on_batch`.
+
+    Raises:
+        ValueError: if it is not given as arrays, or does not fit the model or its loss.
+    """
+    if x is not None and yields_batches(x):
+        raise ValueError(
+            "A single batch must be given as arrays. Received what yields batches: "
+            f"x={x!r} (of type {type(x)}). Pass it to `fit` or `evaluate`, or take a batch from it."
+        )
     batches = batches_for(
         model, x, y, sample_weight, training=True, class_weight=class_weight, batch_size=1 << 62
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,12 @@ def load_model(
     try:
         checkpoint = read_checkpoint(path)
     except ForeignFileError:
+        if len(custom) > 0:
+            warnings.warn(
+                f"`custom_objects` has no effect for {path}: another program wrote it, and its "
+                "graph names no classes.",
+                stacklevel=2,
+            )
         return foreign.load_foreign_model(path)
     class_name = str(checkpoint.config["class_name"])
     cls = network_class(class_name, custom)
@@ -129,6 +136,10 @@ def load_weights(model: Exportable, path: Path, skip_mismatch: bool, by_name: bo
         )
     if keras_files.is_keras_file(path):
         keras_files.load_weights(model, path, skip_mismatch=skip_mismatch, by_name=by_name)
+    elif by_name:
+        raise ValueError(
+            f"`by_name=True` is for legacy `.h5` files of Keras's. Received: filepath={path}"
+        )
     else:
         read_weights(model.weights, path, model.name, skip_mismatch=skip_mismatch)
 

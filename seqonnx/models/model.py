@@ -13,7 +13,7 @@ from seqonnx import config, losses, optimizers
 from seqonnx.callbacks import Callback, History
 from seqonnx.graph import Variable, auto_name
 from seqonnx.layers.base import Layer
-from seqonnx.models import feeding, files, running
+from seqonnx.models import compile_arguments, feeding, files, running
 from seqonnx.models.architecture import saved_as
 from seqonnx.models.exportable import Exportable, PathLike
 from seqonnx.models.structure import holds_symbolic
@@ -137,28 +137,28 @@ class Model(Exportable):
             metrics: names, instances or such functions.
             weighted_metrics: the same, weighted by sample weights.
             device: where to train and predict; default `seqonnx.config.get_device()`.
-            steps_per_execution: training steps of `fit` in one run of ONNX Runtime, which saves
-                time where steps are short; callbacks hear of the last of them only.
-            autotune: measure on this machine which way to compute each gradient is the fastest,
-                some tenths of a second for each convolution or pool, and remember it for next time.
+            steps_per_execution: training steps of `fit` in one run, which saves time where they are
+                short; callbacks hear of the last of them only.
+            autotune: measure which form of each gradient is the fastest, and remember it.
             auto_scale_loss: wrap the optimizer in a `LossScaleOptimizer` for `"mixed_float16"`.
             recompute: less memory for a second forward pass: True, or layers whose outputs to keep.
-            **accepted: `run_eagerly`, `jit_compile`, `loss_weights`: for Keras's sake, no effect.
+            **accepted: `loss_weights`, a factor of the loss; `jit_compile`; `run_eagerly` warns.
 
         Raises:
             ValueError: if something cannot be interpreted.
             DeviceError: if the device cannot be had.
         """
-        running.check_accepted(accepted)
-        chosen = optimizers.get(optimizer)
+        compile_arguments.check_accepted(accepted)
+        chosen, names = optimizers.get(optimizer), compile_arguments.output_names(self)
         compilation = Compilation(
             running.scaled_for(self, chosen) if auto_scale_loss else chosen,
             losses.get(loss),
-            running.resolve_metrics(metrics, "metrics"),
-            running.resolve_metrics(weighted_metrics, "weighted_metrics"),
+            running.resolve_metrics(metrics, "metrics", names),
+            running.resolve_metrics(weighted_metrics, "weighted_metrics", names),
             running.check_steps(steps_per_execution),
             autotune,
             running.check_recompute(self, recompute),
+            compile_arguments.resolve_loss_weight(accepted.get("loss_weights"), names),
         )
         select_device(device)
         self._device_request = device

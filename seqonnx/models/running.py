@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,14 @@ import numpy as np
 
 from seqonnx import metrics as metric_room
 from seqonnx.callbacks import Callback, CallbackList, History
+from seqonnx.models.compile_arguments import check_names
 from seqonnx.models.feeding import batches_for, ordered, single_batch, validation_parts
 from seqonnx.models.network import Network
 from seqonnx.optimizers import LossScaleOptimizer, Optimizer
 from seqonnx.training import loop
 from seqonnx.training.batches import Batches
-from seqonnx.training.data import BATCH_SIZE, split_validation
+from seqonnx.training.columns import whole_number
+from seqonnx.training.data import BATCH_SIZE, split_validation, yields_batches
 from seqonnx.training.measures import MetricSpec
 from seqonnx.training.trainer import Subject
 
@@ -23,12 +26,6 @@ if TYPE_CHECKING:
     from seqonnx.models.model import Model
 
 Verbose = int | str | bool
-
-_ACCEPTED = {
-    "run_eagerly",
-    "jit_compile",
-    "loss_weights",
-}
 
 
 @dataclass(frozen=True)
@@ -68,16 +65,6 @@ def subject_of(model: Network) -> Subject:
     )
 
 
-def check_accepted(accepted: Mapping[str, Any]) -> None:
-    """Raise a TypeError for arguments that `compile` does not know."""
-    unknown = sorted(set(accepted) - _ACCEPTED)
-    if len(unknown) > 0:
-        raise TypeError(
-            f"compile() got unexpected arguments {unknown}. Besides its own it accepts "
-            f"{sorted(_ACCEPTED)}."
-        )
-
-
 def scaled_for(model: Network, optimizer: Optimizer) -> Optimizer:
     """Return the optimizer, with a loss scale where a layer's dtype is `"mixed_float16"`."""
     mixed = any(layer.dtype_policy == "mixed_float16" for layer in model.leaf_layers())
@@ -91,12 +78,7 @@ def check_steps(steps: Any) -> int:
     Raises:
         ValueError: if it is not a positive integer.
     """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ValueError(
-            "`steps_per_execution` must be a positive integer. Received: "
-            f"steps_per_execution={steps!r}"
-        )
-    return steps
+    return whole_number(steps, "steps_per_execution", least=1)
 
 
 def check_recompute(model: Network, recompute: Any) -> bool | tuple[str, ...]:
@@ -121,20 +103,22 @@ def check_recompute(model: Network, recompute: Any) -> bool | tuple[str, ...]:
     return tuple(recompute)
 
 
-def resolve_metrics(given: Any, argument: str) -> tuple[MetricSpec, ...]:
+def resolve_metrics(given: Any, argument: str, names: Sequence[str]) -> tuple[MetricSpec, ...]:
     """Return metrics as the trainer takes them.
 
     Args:
         given: list or tuple of what `metrics.get` takes, a dict with one such list for the one
             output, or None.
         argument: name of the argument, for errors.
+        names: names of the output.
 
     Raises:
-        ValueError: if it is something else, or a metric is not known.
+        ValueError: if it is something else, or an output or a metric is not known.
     """
     if given is None:
         return ()
     if isinstance(given, Mapping):
+        check_names(given, names, argument)
         given = [spec for value in given.values() for spec in _listed(value)]
     if not isinstance(given, list | tuple):
         raise ValueError(
@@ -182,6 +166,7 @@ def predict(
 def fit(model: Model, request: FitRequest) -> History:
     """Train (see `Model.fit`)."""
     model.require_compiled()
+    _warn_of_ineffective(request)
     x, y, weight, held_out = request.x, request.y, request.sample_weight, request.validation_data
     if request.validation_split and held_out is None:
         (x, y, weight), held_out = split_validation(
@@ -211,11 +196,38 @@ def fit(model: Model, request: FitRequest) -> History:
         model.trainer(),
         batches,
         told,
-        epochs=range(request.initial_epoch, request.epochs),
+        epochs=range(
+            whole_number(request.initial_epoch, "initial_epoch", least=0),
+            whole_number(request.epochs, "epochs", least=0),
+        ),
         validation=validation,
         stopped=lambda: model.stop_training,
     )
     return told.history
+
+
+def _warn_of_ineffective(request: FitRequest) -> None:
+    """Warn of arguments that do nothing beside, or without, others."""
+    if request.validation_data is not None:
+        if request.validation_split:
+            warnings.warn(
+                f"`validation_split={request.validation_split}` has no effect beside "
+                "`validation_data`, which is measured on.",
+                stacklevel=4,
+            )
+        return
+    asked = {
+        "validation_steps": request.validation_steps is not None,
+        "validation_batch_size": request.validation_batch_size is not None,
+        "validation_freq": request.validation_freq != 1,
+    }
+    names = [name for name, given in asked.items() if given]
+    if not request.validation_split and len(names) > 0:
+        warnings.warn(
+            f"{', '.join(f'`{name}`' for name in names)} has no effect without validation data. "
+            "Pass `validation_data` or `validation_split`.",
+            stacklevel=4,
+        )
 
 
 def evaluate(
@@ -276,6 +288,7 @@ def _validation(model: Model, data: Any, request: FitRequest) -> loop.Validation
     if data is None:
         return None
     frequency = request.validation_freq
+    frequency = int(frequency) if isinstance(frequency, np.integer) else frequency
     if isinstance(frequency, bool) or not isinstance(frequency, int | list | tuple):
         raise ValueError(
             f"Expected `validation_freq` to be a list or int. Received: {frequency} of the type "
@@ -284,13 +297,16 @@ def _validation(model: Model, data: Any, request: FitRequest) -> loop.Validation
     if isinstance(frequency, int) and frequency < 1:
         raise ValueError(f"`validation_freq` must be at least 1. Received: {frequency}")
     x, y, weight = validation_parts(data)
+    size = request.validation_batch_size
+    if size is None and not yields_batches(x):
+        size = request.batch_size
     batches = batches_for(
         model,
         x,
         y,
         weight,
         training=True,
-        batch_size=request.validation_batch_size or request.batch_size,
+        batch_size=size,
         steps=request.validation_steps,
     )
     return loop.Validation(batches, frequency)

@@ -41,6 +41,8 @@ def capture(model: Model) -> TrainingState | None:
         "steps_per_execution": compilation.steps_per_execution,
         "autotune": bool(compilation.autotune),
         "recompute": compilation.recompute,
+        # Only where there is one: the files of other models stay as they were.
+        **({} if compilation.loss_weight == 1.0 else {"loss_weights": compilation.loss_weight}),
         "step": trainer.step,
         "epochs": trainer.epochs,
         "seed": trainer.seed,
@@ -73,6 +75,7 @@ def restore(model: Model, state: TrainingState, path: Path, custom: Mapping[str,
         steps_per_execution=values.get("steps_per_execution", 1),
         autotune=values.get("autotune", False),
         recompute=values.get("recompute", False),
+        loss_weights=values.get("loss_weights"),
         # The optimizer in the file has its loss scale, or does without on purpose.
         auto_scale_loss=False,
     )

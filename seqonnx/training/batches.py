@@ -22,6 +22,7 @@ from seqonnx.training.columns import (
     make_column,
     separate_inputs,
     unwrap,
+    whole_number,
 )
 
 RAN_OUT: Final = (
@@ -73,8 +74,11 @@ class Batches(ABC):
     """
 
     def __init__(self, steps: int | None, length: int | None) -> None:
-        if steps is not None and (isinstance(steps, bool) or steps < 1):
-            raise ValueError(f"The number of steps must be at least 1. Received: {steps}")
+        if steps is not None:
+            if isinstance(steps, bool) or not isinstance(steps, int | np.integer):
+                raise ValueError(f"The number of steps must be an integer. Received: {steps!r}")
+            if steps < 1:
+                raise ValueError(f"The number of steps must be at least 1. Received: {steps}")
         if steps is not None and length is not None and steps >= length:
             if steps > length:
                 warnings.warn(RAN_OUT, stacklevel=4)
@@ -194,10 +198,6 @@ class ArrayBatches(Batches):
         target_dtype: str | None = None,
         class_weight: ClassWeights | None = None,
     ) -> None:
-        if isinstance(batch_size, bool) or batch_size < 1:
-            raise ValueError(
-                f"`batch_size` must be a positive integer. Received: batch_size={batch_size}"
-            )
         inputs = separate_inputs(x, input_dtype)
         self._x = [(make_column(data, "x"), dtype) for data, dtype in inputs]
         self._y = None if y is None else make_column(unwrap(y), "y")
@@ -206,7 +206,7 @@ class ArrayBatches(Batches):
         )
         self._target_dtype = target_dtype
         self._class_weight = class_weight
-        self._batch_size = int(batch_size)
+        self._batch_size = whole_number(batch_size, "batch_size", least=1)
         self._shuffle = shuffle
         columns: list[Column] = [column for column, _ in self._x]
         self._samples = check_cardinality(columns, self._y, self._weight)

@@ -202,6 +202,23 @@ def check_cardinality(x: Sequence[Any], y: Any, sample_weight: Any) -> int:
     return sizes["x"][0]
 
 
+def whole_number(value: Any, name: str, *, least: int) -> int:
+    """Return an argument that counts something, of any integer type.
+
+    Args:
+        value: the argument.
+        name: its name, for errors.
+        least: smallest value that is legal.
+
+    Raises:
+        ValueError: if it is not an integer, or below `least`.
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least:
+        return int(value)
+    kind = "a positive integer" if least == 1 else f"an integer of at least {least}"
+    raise ValueError(f"`{name}` must be {kind}. Received: {name}={value!r}")
+
+
 def _is_sparse(data: object) -> bool:
     """Whether this is a matrix of `scipy.sparse`, told without importing it."""
     return type(data).__module__.startswith("scipy.sparse")

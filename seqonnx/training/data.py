@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from seqonnx.training.batches import ArrayBatches, Batch, Batches
@@ -26,12 +27,18 @@ __all__ = [
     "PyDataset",
     "make_batches",
     "split_validation",
+    "yields_batches",
 ]
 
 Part = tuple[Any, Any, Any]
 
 BATCH_SIZE = 32
 """Samples per batch where none is given, as in Keras."""
+
+
+def yields_batches(x: Any) -> bool:
+    """Whether data has its batches made already, as a generator or a `PyDataset`."""
+    return not is_array(x) and not isinstance(x, dict)
 
 
 def make_batches(
@@ -81,7 +88,7 @@ def make_batches(
     """
     if class_weight is not None and sample_weight is not None:
         raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
-    if is_array(x) or isinstance(x, dict):
+    if not yields_batches(x):
         if class_weight is not None and y is None:
             raise ValueError("`class_weight` weighs targets by their class. Received: y=None")
         batches = ArrayBatches(
@@ -99,6 +106,12 @@ def make_batches(
             raise ValueError("Expected at least one sample in `x`, received 0 samples.")
         return batches
     check_iterable(x)
+    if batch_size is not None:
+        warnings.warn(
+            f"`batch_size={batch_size}` has no effect on a {describe(x)}, which makes its own "
+            "batches.",
+            stacklevel=5,
+        )
     _check_alone(x, y, sample_weight, class_weight)
     return IteratorBatches(
         x,

@@ -240,6 +240,11 @@ class IteratorBatches(Batches):
         if size == 0:
             raise ValueError("A batch must hold at least one sample. Received a batch of none.")
         if self._class_weight is not None and y is not None:
+            if weights is not None:
+                raise ValueError(
+                    "You cannot `class_weight` and `sample_weight` at the same time. Received: "
+                    "class_weight for data that yields (x, y, sample_weight)."
+                )
             weights = self._class_weight.of(y)
         return Batch(x, y, weights, size)
 

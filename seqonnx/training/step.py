@@ -83,6 +83,8 @@ class Objective:
     """Shape of the weights of one sample, or None where there are none."""
     loss_total: Variable
     loss_count: Variable
+    loss_weight: float = 1.0
+    """What the loss is multiplied by; the penalties of regularizers are not."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,8 @@ def _emit_objective(
         batch.append(weight)
     with op.scope("loss"):
         loss = objective.loss.emit(op, y_true, y_pred, weight)
+        if objective.loss_weight != 1.0:
+            loss = op.Mul(loss, objective.loss_weight)
         for variable, regularizer in objective.regularized:
             op.add_loss(regularizer.emit(op, op.read(variable)))
         for extra in op.losses:

@@ -70,6 +70,7 @@ class Compilation:
     steps_per_execution: int = 1
     autotune: bool = False
     recompute: bool | tuple[str, ...] = False
+    loss_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,7 @@ class Trainer:
             weight_shape=None if weight is None else weight.shape[1:],
             loss_total=measures.loss_total,
             loss_count=measures.loss_count,
+            loss_weight=self.compilation.loss_weight,
         )
 
     def _measures(self, batch: Batch) -> Measures:
