@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 
 _TINY: Final = 1e-7
@@ -81,7 +82,7 @@ class MaxNorm(Constraint):
 
     def __init__(self, max_value: float = 2.0, axis: int | Sequence[int] = 0) -> None:
         self.max_value = max_value
-        self.axis = axis
+        self.axis: int | Sequence[int] = plain_value(axis)
 
     def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Emit the constraint."""
@@ -105,7 +106,7 @@ class UnitNorm(Constraint):
     """
 
     def __init__(self, axis: int | Sequence[int] = 0) -> None:
-        self.axis = axis
+        self.axis: int | Sequence[int] = plain_value(axis)
 
     def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Emit the constraint."""
@@ -140,7 +141,7 @@ class MinMaxNorm(Constraint):
         self.min_value = min_value
         self.max_value = max_value
         self.rate = rate
-        self.axis = axis
+        self.axis: int | Sequence[int] = plain_value(axis)
 
     def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Emit the constraint."""
@@ -235,7 +236,7 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
         return None
     if isinstance(constraint, FromFunction):
         return {"class_name": _name_of(constraint.function), "config": {}}
-    return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
+    return {"class_name": type(constraint).__name__, "config": plain_value(constraint.get_config())}
 
 
 def _norm(

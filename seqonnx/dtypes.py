@@ -97,6 +97,25 @@ def is_float(dtype: str) -> bool:
     return dtype in FLOAT_TYPES
 
 
+def plain_value(value: Any) -> Any:
+    """Return NumPy's numbers as Python's, and its arrays as lists, also inside of sequences.
+
+    Sizes, axes and rates come out of array shapes and sums, so any argument may be of NumPy's
+    types; in a configuration they would not be JSON.
+
+    Example:
+        >>> plain_value((np.int64(3), [np.float32(0.5), None])), plain_value(np.array([1, 2]))
+        ((3, [0.5, None]), [1, 2])
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if type(value) in {list, tuple}:
+        return type(value)(plain_value(item) for item in value)
+    if type(value) is dict:
+        return {key: plain_value(item) for key, item in value.items()}
+    return value
+
+
 def to_array(data: Any, dtype: str | None, what: str) -> npt.NDArray[Any]:
     """Return `data` as a contiguous NumPy array.
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, dtype_name, static_shape
 
 
@@ -278,7 +279,10 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
         return None
     if isinstance(regularizer, FromFunction):
         return {"class_name": _name_of(regularizer.function), "config": {}}
-    return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+    return {
+        "class_name": type(regularizer).__name__,
+        "config": plain_value(regularizer.get_config()),
+    }
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from seqonnx.dtypes import plain_value
 from seqonnx.initializers.base import FromArray, FromFunction, Initializer, name_of
 from seqonnx.initializers.fixed import Constant, Identity, Ones, Zeros
 from seqonnx.initializers.sampling import (
@@ -126,4 +127,7 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
     """
     if isinstance(initializer, FromFunction):
         return {"class_name": name_of(initializer.function), "config": {}}
-    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+    return {
+        "class_name": type(initializer).__name__,
+        "config": plain_value(initializer.get_config()),
+    }

@@ -9,6 +9,7 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx import activations, constraints, dtypes, initializers, regularizers
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.symbolic import Shape
@@ -196,6 +197,7 @@ class PReLU(Layer):
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
+        shared_axes = plain_value(shared_axes)
         axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
         self.shared_axes = None if axes is None else list(axes)
         self.alpha: Variable | None = None
@@ -243,6 +245,7 @@ class Softmax(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        axis = plain_value(axis)
         self.axis = axis if isinstance(axis, int) else list(axis)
 
     @property
@@ -297,7 +300,10 @@ def emit_activation(
 def serialize_activation(activation: ActivationLike) -> Any:
     """Return an activation as JSON holds it: its name, or the layer used as one."""
     if isinstance(activation, Layer):
-        return {"class_name": type(activation).__name__, "config": activation.get_config()}
+        return {
+            "class_name": type(activation).__name__,
+            "config": plain_value(activation.get_config()),
+        }
     return activations.serialize(activation)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx import constraints, dtypes, initializers, regularizers
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable, dtype_name
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import from_channels_first, to_channels_first
@@ -63,6 +64,7 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        axis = plain_value(axis)
         if not isinstance(axis, int):
             raise ValueError(f"Expected `axis` to be an integer. Received: axis={axis}")
         self.axis = axis

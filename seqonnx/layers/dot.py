@@ -9,6 +9,7 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx import dtypes
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.merging import Merge
 from seqonnx.symbolic import Shape
@@ -40,6 +41,7 @@ class Dot(Merge):
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        axes = plain_value(axes)
         if not isinstance(axes, int):
             if not isinstance(axes, list | tuple):
                 raise TypeError(

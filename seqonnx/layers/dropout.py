@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Dim, Emitter, dtype_name, ir_dtype, static_shape
 from seqonnx.layers.base import Layer
 
@@ -47,8 +48,8 @@ class Dropout(Layer):
                 f"0 and 1. Received: rate={rate}"
             )
         self.rate = float(rate)
-        self.noise_shape = None if noise_shape is None else list(noise_shape)
-        self.seed = seed
+        self.noise_shape = None if noise_shape is None else list(plain_value(noise_shape))
+        self.seed = plain_value(seed)
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a product with the mask, in training."""

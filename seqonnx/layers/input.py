@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from seqonnx import dtypes
+from seqonnx.dtypes import plain_value
 from seqonnx.layers.base import Layer
 from seqonnx.symbolic import SymbolicTensor
 
@@ -39,9 +42,10 @@ class InputLayer(Layer):
         if shape is not None and batch_shape is not None:
             raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
         if batch_shape is not None:
-            full = tuple(batch_shape)
+            full = plain_value(tuple(batch_shape))
         elif shape is not None:
-            full = (batch_size, *([shape] if isinstance(shape, int) else shape))
+            sizes = [shape] if isinstance(shape, int | np.integer) else shape
+            full = plain_value((batch_size, *sizes))
         else:
             raise ValueError("You must pass a `shape` argument.")
         for size in full:

@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import check_data_format, spatial_axes
@@ -99,6 +100,7 @@ class ZeroPadding3D(_ZeroPadding):
 
 def _pairs(padding: Any, rank: int) -> Pairs:
     """A padding argument as a pair (before, after) for each axis."""
+    padding = plain_value(padding)
     if isinstance(padding, int):
         return ((padding, padding),) * rank
     parts = [padding] if rank == 1 else list(padding)

@@ -8,6 +8,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import Layer
 from seqonnx.layers.channels import FIRST, check_data_format, from_channels_first
@@ -59,6 +60,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: int | Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        target_shape = plain_value(target_shape)
         sizes = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
         if sizes.count(-1) > 1:
             raise ValueError(

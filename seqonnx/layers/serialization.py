@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from seqonnx.dtypes import plain_value
 from seqonnx.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from seqonnx.layers.base import Layer
 from seqonnx.layers.batch_normalization import BatchNormalization
@@ -70,7 +71,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
         >>> serialize(Flatten(name="f"))["class_name"]
         'Flatten'
     """
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    return {"class_name": type(layer).__name__, "config": plain_value(layer.get_config())}
 
 
 def deserialize(

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from seqonnx.dtypes import plain_value
 from seqonnx.symbolic import Shape
 
 _INPUT_SHAPE_WARNING = (
@@ -54,6 +55,7 @@ def declared_shape(shape: Sequence[int | None] | int | None, dim: int | None) ->
     if shape is None and dim is None:
         return None
     warnings.warn(_INPUT_SHAPE_WARNING, UserWarning, stacklevel=5)
+    shape, dim = plain_value((shape, dim))
     if shape is None:
         return (dim,)
     return (shape,) if isinstance(shape, int) else tuple(shape)

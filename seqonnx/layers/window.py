@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Dim
 
 
@@ -27,10 +26,11 @@ def integers(value: Any, count: int, name: str, *, at_least: int = 1) -> tuple[i
         (3, 3)
     """
     problem = f"The `{name}` argument must be a tuple of {count} integers. Received {name}={value}"
-    parts = (value,) * count if isinstance(value, int | np.integer) else value
+    value = plain_value(value)
+    parts = (value,) * count if isinstance(value, int) else value
     if not isinstance(parts, Sequence) or len(parts) != count:
         raise ValueError(problem)
-    if not all(isinstance(p, int | np.integer) for p in parts):
+    if not all(isinstance(p, int) for p in parts):
         raise ValueError(problem)
     small = sorted({int(p) for p in parts if p < at_least})
     if len(small) > 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from seqonnx import objectives
+from seqonnx.dtypes import plain_value
 from seqonnx.losses.base import Loss
 from seqonnx.losses.crossentropy import (
     BinaryCrossentropy,
@@ -100,4 +101,4 @@ def get(identifier: Any) -> Loss | None:
 
 def serialize(loss: Loss) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal loss."""
-    return {"class_name": type(loss).__name__, "config": loss.get_config()}
+    return {"class_name": type(loss).__name__, "config": plain_value(loss.get_config())}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import to_snake_case
 from seqonnx.metrics import accuracy, confusion, probability, regression
 from seqonnx.metrics.auc import AUC
@@ -135,7 +136,7 @@ def resolve(
 
 def serialize(metric: Metric) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal metric."""
-    return {"class_name": type(metric).__name__, "config": metric.get_config()}
+    return {"class_name": type(metric).__name__, "config": plain_value(metric.get_config())}
 
 
 def _accuracy(

@@ -161,6 +161,7 @@ def _check_targets(model: Model, batches: Batches, first: Batch | None, loss: Lo
         raise ValueError(
             f"Training and evaluation of '{model.name}' need targets. Received: y=None"
         )
-    check = partial(loss.check_targets, y_pred_shape=model.outputs[0].shape)
+    # A declared batch size is what is shown; data may be of any length.
+    check = partial(loss.check_targets, y_pred_shape=(None, *model.outputs[0].shape[1:]))
     batches.check_targets(check)
     check(first.y)

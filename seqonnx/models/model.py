@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from seqonnx.models.architecture import saved_as
 from seqonnx.models.exportable import Exportable, PathLike
 from seqonnx.models.structure import holds_symbolic
 from seqonnx.optimizers import Optimizer
-from seqonnx.runtime import select_device
+from seqonnx.runtime import Device, select_device
 from seqonnx.runtime.compiled import Compiled
+from seqonnx.symbolic import Shape
 from seqonnx.training.forward import Forward, compile_training_call
 from seqonnx.training.measures import named_metrics
 from seqonnx.training.trainer import Compilation, Subject, Trainer
@@ -65,7 +66,8 @@ class Model(Exportable):
         self._subject: Subject | None = None
         self._trainer: Trainer | None = None
         self._forward: Forward | None = None
-        self._training_calls: dict[tuple[bool, ...], Compiled] = {}
+        self._forward_for: tuple[Device, list[Shape]] | None = None
+        self._training_calls: dict[Hashable, Compiled] = {}
         self._flags_at_compile: list[tuple[Layer, bool]] = []
         super().__init__(inputs, outputs, name=name, trainable=trainable)
 
@@ -85,7 +87,7 @@ class Model(Exportable):
         if holds_symbolic(x):
             return super().__call__(x, training)
         arrays = feeding.input_arrays(self, x)
-        return self.arrange(self._run_training(arrays) if training else self._run(arrays))
+        return self.arrange(self._run_training(arrays) if training else self.forward().run(arrays))
 
     def predict(
         self,
@@ -137,8 +139,7 @@ class Model(Exportable):
             metrics: names, instances or such functions.
             weighted_metrics: the same, weighted by sample weights.
             device: where to train and predict; default `seqonnx.config.get_device()`.
-            steps_per_execution: training steps of `fit` in one run, which saves time where they are
-                short; callbacks hear of the last of them only.
+            steps_per_execution: steps in one run, for short ones; callbacks hear of the last.
             autotune: measure which form of each gradient is the fastest, and remember it.
             auto_scale_loss: wrap the optimizer in a `LossScaleOptimizer` for `"mixed_float16"`.
             recompute: less memory for a second forward pass: True, or layers whose outputs to keep.
@@ -319,8 +320,10 @@ class Model(Exportable):
     def forward(self) -> Forward:
         """The forward pass with baked weights, on the model's device."""
         device = select_device(self._device_request)
-        if self._forward is None or self._forward.device != device:
+        made_for = (device, [tensor.shape for tensor in self.inputs])
+        if self._forward is None or self._forward_for != made_for:
             self._forward = Forward(self.inputs, self._outputs, self.weights, device, self.arrange)
+            self._forward_for = made_for
         return self._forward
 
     def trainer(self) -> Trainer:
@@ -358,12 +361,9 @@ class Model(Exportable):
         if len(changed) > 0:
             warnings.warn(_TRAINABLE_CHANGED.format(changed), stacklevel=4)
 
-    def _run(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        return self.forward().run(arrays)
-
     def _run_training(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Run in training mode: dropout drops, moving statistics move."""
-        key = tuple(layer.trainable for layer in self.leaf_layers())
+        key = (*(t.shape for t in self.inputs), *(x.trainable for x in self.leaf_layers()))
         compiled = self._training_calls.get(key)
         if compiled is None:
             device = select_device(self._device_request)

@@ -87,8 +87,8 @@ def check_recompute(model: Network, recompute: Any) -> bool | tuple[str, ...]:
     Raises:
         ValueError: if it is neither a bool nor names of layers of the model.
     """
-    if isinstance(recompute, bool):
-        return recompute
+    if isinstance(recompute, bool | np.bool_):
+        return bool(recompute)
     if isinstance(recompute, str) or not isinstance(recompute, Sequence) or len(recompute) == 0:
         raise ValueError(
             "`recompute` must be True, False or a list of names of layers whose outputs are kept. "

@@ -12,7 +12,7 @@ from seqonnx.layers.input import InputLayer
 from seqonnx.models.architecture import deserialize_part, saved_as, serialize_part
 from seqonnx.models.model import Model
 from seqonnx.models.network import Network
-from seqonnx.symbolic import SymbolicTensor
+from seqonnx.symbolic import Shape, SymbolicTensor, infer_call
 
 
 @saved_as("Sequential")
@@ -42,6 +42,7 @@ class Sequential(Model):
         super().__init__(name=name, trainable=trainable)
         self._stack: list[Layer] = []
         self._entry: SymbolicTensor | None = None
+        self._built_by_data = False
         for layer in layers or ():
             self.add(layer)
 
@@ -120,7 +121,40 @@ class Sequential(Model):
         """Build on first data; a built model checks that the data fits."""
         if not self.built:
             self.build(shape[0] if isinstance(shape, list) else shape)
+            self._built_by_data = True
         super().build_for(shape)
+
+    def check_input(self, shape: Shape, index: int) -> None:
+        """Raise a ValueError if data of this shape does not fit.
+
+        Of data that built the model only the rank and what its layers need are fixed, as in
+        Keras: where other sizes fit its layers, the model takes any from then on.
+        """
+        try:
+            super().check_input(shape, index)
+        except ValueError:
+            tensor = self.inputs[index]
+            if not self._built_by_data or len(shape) != tensor.ndim:
+                raise
+            self._shapes_for(shape)
+            sizes = zip(tensor.shape[1:], shape[1:], strict=True)
+            free = (tensor.shape[0], *(have if have == size else None for have, size in sizes))
+            changed = self._shapes_for(free)
+            tensor.shape = free
+            for (_, output), new in zip(self._calls_inside, changed, strict=True):
+                output.shape = new
+
+    def _shapes_for(self, shape: Shape) -> list[Shape]:
+        """Shapes that the layers give for data of a shape; raises what they say if it is wrong."""
+        tensor = SymbolicTensor(shape, self.inputs[0].dtype, self.name)
+        shapes = []
+        for call, _ in self._calls_inside:
+            assert isinstance(call.layer, Layer)
+            call.layer.build_for([tensor.shape] if call.layer.takes_list else tensor.shape)
+            ((given, dtype),) = infer_call(call.layer, [tensor])
+            tensor = SymbolicTensor(given, dtype, call.layer.name)
+            shapes.append(given)
+        return shapes
 
     @property
     def layers(self) -> list[Layer]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqonnx import losses, metrics, optimizers
+from seqonnx.dtypes import plain_value
 from seqonnx.errors import ModelFileError
 from seqonnx.export.checkpoint import TrainingState
 from seqonnx.graph import Variable
@@ -107,7 +108,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if not callable(value):
-        return value
+        return plain_value(value)
     name = getattr(value, "__name__", "<lambda>")
     if name == "<lambda>":
         raise ValueError(

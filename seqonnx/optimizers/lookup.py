@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from seqonnx.dtypes import plain_value
 from seqonnx.optimizers.adadelta import Adadelta
 from seqonnx.optimizers.adagrad import Adagrad
 from seqonnx.optimizers.adam import Adam, AdamW
@@ -59,4 +60,4 @@ def get(identifier: Any) -> Optimizer:
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal optimizer."""
-    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+    return {"class_name": type(optimizer).__name__, "config": plain_value(optimizer.get_config())}

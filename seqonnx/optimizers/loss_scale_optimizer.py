@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.loss_scale import LARGEST, LossScale
@@ -61,6 +62,7 @@ class LossScaleOptimizer(Optimizer):
                 "`initial_scale` must be positive, from 2^-120 to 2^120. Received: "
                 f"initial_scale={initial_scale}"
             )
+        dynamic_growth_steps = plain_value(dynamic_growth_steps)
         if not isinstance(dynamic_growth_steps, int) or dynamic_growth_steps < 1:
             raise ValueError(
                 "`dynamic_growth_steps` must be a positive integer. Received: "
@@ -168,7 +170,10 @@ class LossScaleOptimizer(Optimizer):
         inner = self.inner_optimizer
         return {
             "name": self.name,
-            "inner_optimizer": {"class_name": type(inner).__name__, "config": inner.get_config()},
+            "inner_optimizer": {
+                "class_name": type(inner).__name__,
+                "config": plain_value(inner.get_config()),
+            },
             "initial_scale": self._loss_scale.initial,
             "dynamic_growth_steps": self._loss_scale.growth_steps,
         }

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
+from seqonnx.dtypes import plain_value
+
 
 class LearningRateSchedule(ABC):
     """Base of all schedules; also the way to write one's own.
@@ -325,7 +327,7 @@ def get(config: Mapping[str, Any]) -> LearningRateSchedule:
 
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal schedule."""
-    return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
+    return {"class_name": type(schedule).__name__, "config": plain_value(schedule.get_config())}
 
 
 def _cosine(part: float, height: float, alpha: float) -> float:

@@ -155,7 +155,7 @@ class Trainer:
         batch = batches[0]
         data = _kind(arrays[0], len(batch.x))
         size = self._batch_sizes[data].choose(len(arrays[0][0]))
-        kind = (data, size, len(batches))
+        kind = (data, size, len(batches), self._shapes())
         built = self._train_steps.get(kind)
         if built is None:
             if self._train_measures is None:
@@ -198,7 +198,7 @@ class Trainer:
     def stage_test(self, batch: Batch) -> Staged:
         """Put a batch on the device for measuring."""
         arrays = self._arrays(batch)
-        kind = _kind(arrays, len(batch.x))
+        kind = (_kind(arrays, len(batch.x)), self._shapes())
         built = self._test_steps.get(kind)
         if built is None or built.built_at < self._weights_at:
             if self._test_measures is None:
@@ -248,6 +248,10 @@ class Trainer:
         if steps > 1:
             graph = several_steps(graph, steps)
         return _Built(objective, StepRunner(graph, self._train_state, training=True), at)
+
+    def _shapes(self) -> Hashable:
+        """Shapes that the model takes: one that data has built may come to take more."""
+        return tuple(tensor.shape for tensor in self.subject.inputs)
 
     def _arrays(self, batch: Batch) -> list[npt.NDArray[Any]]:
         """Inputs, targets and weights of a batch, in the order of the graph's inputs."""

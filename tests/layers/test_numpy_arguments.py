@@ -1,0 +1,200 @@
+"""NumPy's numbers and arrays mean what Python's do, in every argument and in files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import seqonnx as keras
+from seqonnx import constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from seqonnx.optimizers import schedules
+
+
+def numbers(value):
+    """The same with every number as a scalar of NumPy's."""
+    if isinstance(value, bool):
+        return np.bool_(value)
+    if isinstance(value, int | float):
+        return np.int64(value) if isinstance(value, int) else np.float64(value)
+    if isinstance(value, list | tuple):
+        return type(value)(numbers(item) for item in value)
+    return value
+
+
+def arrays(value):
+    """The same with numbers in a row as an array."""
+    row = isinstance(value, list | tuple) and all(isinstance(item, int | float) for item in value)
+    return np.array(value) if row else numbers(value)
+
+
+CASES = [
+    (layers.Dense, (4,), {"units": 3, "use_bias": False}),
+    (layers.Conv1D, (8, 4), {"filters": 4, "kernel_size": (3,), "strides": 2, "groups": 2}),
+    (layers.Conv2D, (8, 8, 3), {"filters": 4, "kernel_size": (3, 2), "dilation_rate": (2, 1)}),
+    (layers.Conv3D, (5, 5, 5, 2), {"filters": 2, "kernel_size": 2}),
+    (layers.DepthwiseConv1D, (8, 3), {"kernel_size": 3, "depth_multiplier": 2}),
+    (layers.DepthwiseConv2D, (8, 8, 3), {"kernel_size": (3, 2), "strides": 2}),
+    (layers.SeparableConv1D, (8, 3), {"filters": 4, "kernel_size": 3}),
+    (layers.SeparableConv2D, (8, 8, 3), {"filters": 4, "kernel_size": 3, "depth_multiplier": 2}),
+    (layers.AveragePooling1D, (8, 3), {"pool_size": 2, "strides": 1}),
+    (layers.AveragePooling2D, (8, 8, 3), {"pool_size": (2, 3), "strides": (1, 2)}),
+    (layers.MaxPooling2D, (8, 8, 3), {"pool_size": (2, 3)}),
+    (layers.MaxPooling3D, (4, 4, 4, 3), {"pool_size": 2, "strides": 1}),
+    (layers.GlobalAveragePooling2D, (4, 4, 3), {"keepdims": True}),
+    (layers.BatchNormalization, (4, 3), {"axis": -1, "momentum": 0.5, "epsilon": 0.25}),
+    (layers.Dropout, (4, 3), {"rate": 0.5, "noise_shape": (None, 1, 3), "seed": 3}),
+    (layers.ELU, (4,), {"alpha": 0.5}),
+    (layers.LeakyReLU, (4,), {"negative_slope": 0.5}),
+    (layers.ReLU, (4,), {"max_value": 6.0, "negative_slope": 0.5, "threshold": 0.5}),
+    (layers.PReLU, (4, 3), {"shared_axes": [1]}),
+    (layers.PReLU, (4, 3), {"shared_axes": 1}),
+    (layers.Softmax, (4, 3), {"axis": -1}),
+    (layers.Softmax, (4, 3), {"axis": (1, 2)}),
+    (layers.Rescaling, (2,), {"scale": [0.5, 2.0], "offset": 2}),
+    (layers.Reshape, (12,), {"target_shape": (3, -1)}),
+    (layers.Reshape, (12,), {"target_shape": 12}),
+    (layers.ZeroPadding1D, (4, 3), {"padding": (1, 2)}),
+    (layers.ZeroPadding2D, (4, 4, 3), {"padding": 2}),
+    (layers.ZeroPadding2D, (4, 4, 3), {"padding": ((1, 2), (3, 4))}),
+    (layers.ZeroPadding3D, (4, 4, 4, 3), {"padding": (1, 2, 3)}),
+]
+
+
+def outcome(cls, shape, arguments, path):
+    """Configuration, file and shapes of a model with the layer."""
+    keras.clear_session()
+    keras.set_random_seed(0)
+    model = keras.Sequential([keras.Input(shape), cls(**arguments)])
+    model.save(path)
+    sizes = [*model.input_shape, *model.output_shape]
+    assert {type(size) for size in sizes} <= {int, type(None)}
+    return json.dumps(model.layers[0].get_config()), path.read_bytes(), sizes
+
+
+@pytest.mark.parametrize("convert", [numbers, arrays])
+@pytest.mark.parametrize(("cls", "shape", "arguments"), CASES)
+def test_layer_takes_numpy_numbers_as_pythons(cls, shape, arguments, convert, tmp_path):
+    given = {name: convert(value) for name, value in arguments.items()}
+    found = outcome(cls, convert(shape), given, tmp_path / "a.onnx")
+    assert found == outcome(cls, shape, arguments, tmp_path / "b.onnx")
+
+
+def test_every_layer_with_numbers_among_its_arguments_has_its_case():
+    covered = {cls for cls, _, _ in CASES}
+    covered |= {layers.Concatenate, layers.Dot}  # below: they take several inputs
+    siblings = {layers.AveragePooling3D, layers.MaxPooling1D}  # one class for all ranks
+    numbered = {
+        getattr(layers, name)
+        for name in layers.__all__
+        if isinstance(getattr(layers, name), type) and not name.startswith("Global")
+    }
+    free = {
+        *(layers.Activation, layers.Flatten, layers.Identity, layers.Layer, layers.Merge),
+        *(layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply),
+        *(layers.Subtract, layers.ONNXModel, layers.InputLayer, layers.InputSpec),
+    }
+    assert numbered - free - siblings <= covered
+
+
+@pytest.mark.parametrize("convert", [numbers, arrays])
+def test_axes_of_merging_layers(convert):
+    for made, wanted in (
+        (layers.Dot(axes=convert((1, 2)), name="d"), layers.Dot(axes=(1, 2), name="d")),
+        (layers.Dot(axes=convert(1), name="d"), layers.Dot(axes=1, name="d")),
+        (layers.Concatenate(axis=convert(1), name="c"), layers.Concatenate(axis=1, name="c")),
+    ):
+        assert json.dumps(made.get_config()) == json.dumps(wanted.get_config())
+
+
+@pytest.mark.parametrize("batch", [np.int32(5), None])
+def test_shapes_of_inputs(batch):
+    size = np.int64(3)
+    for tensor in (
+        keras.Input(size, batch_size=batch),
+        keras.Input((size,), batch_size=batch),
+        keras.Input(np.array([3]), batch_size=batch),
+        keras.Input(batch_shape=(batch, size)),
+    ):
+        assert tensor.shape == (batch, 3)
+        assert {type(d) for d in tensor.shape} <= {int, type(None)}
+    model = keras.Sequential([layers.Dense(2)])
+    model.build((batch, size))
+    assert json.dumps(model.input_shape) == json.dumps([None if batch is None else 5, 3])
+
+
+class Own(layers.Layer):
+    """A layer of a user's, which hands on what it is given."""
+
+    def __init__(self, units, rates, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.rates = units, rates
+
+    def build(self, input_shape):
+        self.factor = self.add_weight((input_shape[-1], self.units), "ones", name="factor")
+
+    def call(self, op, x, training):
+        return op.MatMul(x, self.factor)
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units, "rates": self.rates}
+
+
+def test_configuration_of_a_users_layer_is_plain(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), Own(np.int64(4), np.array([0.5, 1.0]))])
+    config = json.loads(json.dumps(model.get_config()))["layers"][1]["config"]
+    assert (config["units"], config["rates"]) == (4, [0.5, 1.0])
+    model.save(tmp_path / "a.onnx")
+    assert keras.load_model(tmp_path / "a.onnx", {"Own": Own}).output_shape == (None, 4)
+
+
+HALF, TWO, YES = np.float64(0.5), np.int64(2), np.bool_(True)
+
+
+@pytest.mark.parametrize(
+    ("serialize", "made"),
+    [
+        (initializers.serialize, initializers.RandomNormal(HALF, HALF, seed=TWO)),
+        (initializers.serialize, initializers.Constant(HALF)),
+        (constraints.serialize, constraints.MaxNorm(HALF, axis=np.array([0, 1]))),
+        (constraints.serialize, constraints.MinMaxNorm(HALF, TWO, HALF, axis=TWO)),
+        (regularizers.serialize, regularizers.L1L2(HALF, HALF)),
+        (optimizers.serialize, optimizers.SGD(HALF, momentum=HALF, nesterov=YES, clipnorm=TWO)),
+        (optimizers.serialize, optimizers.Adam(schedules.ExponentialDecay(HALF, TWO, HALF, YES))),
+        (optimizers.serialize, optimizers.SGD(schedules.CosineDecay(HALF, TWO, HALF))),
+        (
+            optimizers.serialize,
+            optimizers.SGD(schedules.PiecewiseConstantDecay(np.array([2]), np.array([0.5, 1.0]))),
+        ),
+        (
+            optimizers.serialize,
+            optimizers.LossScaleOptimizer(optimizers.SGD(HALF), TWO, dynamic_growth_steps=TWO),
+        ),
+        (losses.serialize, losses.Huber(delta=HALF)),
+        (losses.serialize, losses.CategoricalCrossentropy(from_logits=YES, label_smoothing=HALF)),
+        (metrics.serialize, metrics.TopKCategoricalAccuracy(k=TWO)),
+        (metrics.serialize, metrics.Precision(thresholds=HALF, top_k=TWO)),
+    ],
+)
+def test_configurations_are_plain(serialize, made):
+    config = serialize(made)
+    assert json.loads(json.dumps(config))["config"].keys() == config["config"].keys()
+
+
+def test_compiled_with_numpy_numbers_can_be_saved(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    rate = schedules.ExponentialDecay(HALF, TWO, HALF, staircase=YES)
+    model.compile(
+        optimizers.SGD(rate, momentum=HALF),
+        losses.Huber(delta=HALF),
+        [metrics.TopKCategoricalAccuracy(k=TWO)],
+        steps_per_execution=TWO,
+        recompute=np.bool_(False),
+        loss_weights=HALF,
+    )
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    model.save(tmp_path / "a.onnx")
+    again = keras.load_model(tmp_path / "a.onnx")
+    x, y = np.ones((4, 3)), np.ones((4, 2))
+    assert again.fit(x, y, verbose=0).history == model.fit(x, y, verbose=0).history
