@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,7 @@ def batches_for(
     )
     first = batches.peek()
     _build_and_check(model, [np.shape(x)] if first is None else [a.shape for a in first.x], first)
+    batches.check_inputs(partial(_check_inputs, model))
     if loss is not None:
         _check_targets(model, batches, first, loss)
     return batches
@@ -143,9 +144,17 @@ def _build_and_check(model: Model, shapes: list[tuple[int, ...]], first: Batch |
     """Build a model for data of these shapes, or check that it takes them."""
     if not model.built:
         model.build_for((None, *shapes[0][1:]))
-    arrays = shapes if first is None else [a.shape for a in with_ranks(first.x, model.inputs)]
-    for index, shape in enumerate(arrays):
+    if first is not None:
+        _check_inputs(model, first.x)
+        return
+    for index, shape in enumerate(shapes):
         model.check_input(shape, index)
+
+
+def _check_inputs(model: Model, arrays: Sequence[npt.NDArray[Any]]) -> None:
+    """Raise a ValueError if a model does not take these inputs."""
+    for index, array in enumerate(with_ranks(arrays, model.inputs)):
+        model.check_input(array.shape, index)
 
 
 def _check_targets(model: Model, batches: Batches, first: Batch | None, loss: Loss) -> None:

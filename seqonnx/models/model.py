@@ -228,7 +228,7 @@ class Model(Exportable):
             class_weight: weight of each class index; missing classes weigh 1.
             sample_weight: weight of each sample.
             initial_epoch: number of the first epoch.
-            steps_per_epoch: batches per epoch, for iterators.
+            steps_per_epoch: batches per epoch; of an iterator no more than it needs are drawn.
             validation_steps: batches to measure on, for iterators.
             validation_batch_size: samples per batch when measuring; default `batch_size`.
             validation_freq: every how many epochs to measure, or a list of epochs from 1.

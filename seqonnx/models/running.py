@@ -156,7 +156,7 @@ def predict(
         return model(x)
     batches = batches_for(model, x, batch_size=batch_size, steps=steps)
     told = _callbacks(model, callbacks, verbose, batches)
-    collected = loop.predict(model.forward(), batches, told)
+    collected = loop.predict(model.forward, batches, told)
     if len(collected) == 0:
         empty = [np.zeros((0, *(d or 0 for d in t.shape[1:])), t.dtype) for t in model.outputs]
         return model.arrange(empty)

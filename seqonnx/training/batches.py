@@ -6,7 +6,7 @@ import itertools
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -38,6 +38,7 @@ a step of 0.29 ms in place of 0.34 ms)."""
 
 
 CheckTargets = Callable[[npt.NDArray[Any]], None]
+CheckInputs = Callable[[Sequence[npt.NDArray[Any]]], None]
 
 
 class Batch(NamedTuple):
@@ -145,6 +146,13 @@ class Batches(ABC):
                 self._pass = self._start(rng)
                 batch = next(self._pass, None)
         return batch
+
+    def check_inputs(self, check: CheckInputs) -> None:  # noqa: B027 (arrays are of one shape)
+        """Have the inputs of each batch checked as it comes, where they may differ in shape.
+
+        Args:
+            check: raises an error for inputs that the model does not take.
+        """
 
     def _epoch_begins(self) -> None:  # noqa: B027 (a hook, for those who need it)
         """Called before the first batch of an epoch."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx import dtypes
-from seqonnx.training.batches import RAN_OUT, Batch, Batches, CheckTargets
+from seqonnx.training.batches import RAN_OUT, Batch, Batches, CheckInputs, CheckTargets
 from seqonnx.training.class_weight import ClassWeights
 from seqonnx.training.columns import (
     InputDtype,
@@ -127,6 +127,7 @@ class IteratorBatches(Batches):
         self._target_dtype = target_dtype
         self._class_weight = class_weight
         self._check_targets: CheckTargets | None = None
+        self._check_inputs: CheckInputs | None = None
         self._items: Iterator[Any] | None = None
         self._ahead: Batch | None = None  # drawn to be looked at, and not used yet
         self._used = False  # whether a batch of the present pass was
@@ -150,6 +151,10 @@ class IteratorBatches(Batches):
     def check_targets(self, check: CheckTargets) -> None:
         """Have the targets of each batch checked when it is used."""
         self._check_targets = check
+
+    def check_inputs(self, check: CheckInputs) -> None:
+        """Have the inputs of each batch checked when it is used."""
+        self._check_inputs = check
 
     def _start(self, rng: np.random.Generator | None) -> Iterator[Batch]:
         """Begin a pass over the data, or go on with what can be passed over once."""
@@ -249,7 +254,9 @@ class IteratorBatches(Batches):
         return Batch(x, y, weights, size)
 
     def _finished(self, batch: Batch) -> Batch:
-        """The batch with its targets checked, and in the type that is wanted."""
+        """The batch with inputs and targets checked, and in the type that is wanted."""
+        if self._check_inputs is not None:
+            self._check_inputs(batch.x)
         if batch.y is None:
             return batch
         if self._check_targets is not None:

@@ -81,18 +81,25 @@ def evaluate(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> dic
 
 
 def predict(
-    forward: Forward, batches: Batches, callbacks: CallbackList
+    forward: Callable[[], Forward], batches: Batches, callbacks: CallbackList
 ) -> list[list[npt.NDArray[Any]]]:
-    """Return the outputs of every batch."""
+    """Return the outputs of every batch.
+
+    Args:
+        forward: gives the forward pass, which data of another size may have changed.
+        batches: the data.
+        callbacks: told about every batch.
+    """
     collected: list[list[npt.NDArray[Any]]] = []
     with closing(callbacks):
         callbacks.on_predict_begin()
         with closing(prefetch(batches.epoch(None), batches.depth)) as stream:
             for index, batch in enumerate(stream):
                 callbacks.on_predict_batch_begin(index)
-                outputs = forward.run(batch.x)
+                compute = forward()
+                outputs = compute.run(batch.x)
                 collected.append(outputs)
-                callbacks.batch_done("predict", index, dict, outputs=forward.structured(outputs))
+                callbacks.batch_done("predict", index, dict, outputs=compute.structured(outputs))
         callbacks.on_predict_end()
     return collected
 

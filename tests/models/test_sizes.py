@@ -110,6 +110,36 @@ def test_training_goes_on_with_data_of_another_size():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+def images(*sizes):
+    for size in sizes:
+        x = np.random.default_rng(size).normal(size=(2, size, size, 3)).astype(np.float32)
+        yield x, Y[:2]
+
+
+@pytest.mark.parametrize("executions", [1, 2])
+def test_batches_of_a_generator_may_differ_in_size(executions):
+    def run(*first):
+        keras.clear_session()
+        keras.set_random_seed(0)
+        model = network(*first)
+        model.compile("adam", "mse", steps_per_execution=executions)
+        loss = model.fit(images(8, 8, 12, 12, 10), verbose=0).history["loss"]
+        measured = model.evaluate(images(8, 14, 6), verbose=0)
+        outputs = model.predict((x for x, _ in images(10, 16, 8)), verbose=0)
+        return loss, measured, outputs
+
+    for one, other in zip(run(), run(keras.Input((None, None, 3))), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_wrong_later_batch_of_a_generator_is_told_as_the_first_would_be():
+    model = network(keras.Input((8, 8, 3)))
+    model.compile("sgd", "mse")
+    for call in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match="Invalid input shape for input"):
+            call(images(8, 9), verbose=0)
+
+
 def test_models_that_share_the_tensors_take_other_sizes_too():
     model = network()
     model(SMALL)
