@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+_Line = TypeVar("_Line", bound="Text | str")
 
 
 class Screen:
@@ -53,11 +55,13 @@ class Screen:
         if self._drawn > 0:
             self._write("\r" + " " * self._drawn + "\r")
             self._drawn = 0
-        self.console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self.console.print(
+            self._encodable(text), markup=False, highlight=False, emoji=False, soft_wrap=True
+        )
 
     def draw(self, text: Text) -> None:
         """Show `text` as the live line, cut to the width of the console."""
-        cut = text.copy()
+        cut = self._encodable(text.copy())
         # A line that wraps could not be overwritten by a carriage return.
         cut.truncate(max(1, self.console.width - 1))
         with self.console.capture() as captured:
@@ -70,6 +74,13 @@ class Screen:
         if self._drawn > 0:
             self._write("\n")
             self._drawn = 0
+
+    def _encodable(self, text: _Line) -> _Line:
+        """Escape the characters that the stream cannot encode, as a metric's name may hold them."""
+        plain = str(text)
+        encoding = self.console.encoding
+        escaped = plain.encode(encoding, "backslashreplace").decode(encoding)
+        return text if escaped == plain else type(text)(escaped)
 
     def _write(self, text: str) -> None:
         """Write past rich, which strips carriage returns and cannot redraw in a notebook."""

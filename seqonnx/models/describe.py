@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,10 +16,20 @@ from seqonnx.models.architecture import class_name_of
 from seqonnx.models.network import Network
 from seqonnx.models.structure import unwrap
 from seqonnx.report import LayerRow, SummaryTotals, render_summary
-from seqonnx.symbolic import Shape
+from seqonnx.report.format import takes_boxes
+from seqonnx.symbolic import Shape, SymbolicTensor
 
 if TYPE_CHECKING:
     from seqonnx.models.exportable import Exportable
+
+_NAMES = """
+    ELU Activation AveragePooling1D AveragePooling2D AveragePooling3D Dropout
+    GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D
+    GlobalMaxPooling2D GlobalMaxPooling3D Identity LeakyReLU MaxPooling1D MaxPooling2D
+    MaxPooling3D ReLU Reshape Softmax
+"""
+_BUILT_BY_ITSELF = frozenset(_NAMES.split())
+"""Layers that Keras 3.15.1 shows as `0`, not as `0 (unbuilt)`, before they have seen an input."""
 
 
 def summary(
@@ -29,19 +40,18 @@ def summary(
     **options: Any,
 ) -> None:
     """Lay the summary table out and print it (see `Model.summary`)."""
-    if not model.built:
-        raise ValueError(
-            "This model has not yet been built. Build the model first by calling `build()` or by "
-            "calling the model on a batch of data."
+    rows, totals = [row for row, _ in _rows(model)], _totals(model)
+    console = Console()
+    if print_fn is None:
+        console.file.write(
+            render_summary(model.name, rows, totals, style=style, console=console, **options)
         )
-    rows = [row for row, _ in _rows(model)]
-    console = Console() if print_fn is None else None
-    text = render_summary(model.name, rows, _totals(model), style=style, console=console, **options)
-    if console is None and print_fn is not None:
-        print_fn(text)
-    elif console is not None:
-        console.file.write(text)
         console.file.flush()
+        return
+    # Where the text will go is not known: perhaps to a file that was opened without an encoding.
+    wide = takes_boxes(console.encoding) and takes_boxes(locale.getpreferredencoding(False))
+    encoding = "utf-8" if wide else "ascii"
+    print_fn(render_summary(model.name, rows, totals, style=style, encoding=encoding, **options))
 
 
 def layer_infos(model: Network) -> list[LayerInfo]:
@@ -55,18 +65,19 @@ def layer_infos(model: Network) -> list[LayerInfo]:
 
 def _rows(model: Network) -> Iterator[tuple[LayerRow, Layer]]:
     """A row for each layer, nested ones after their model."""
-    chain = _is_chain(model)
+    chain = not model.built or _is_chain(model)
     for owner, layer, depth in _walk(model):
         shapes = _shapes(owner, layer)
+        weights = _weights(layer)
         connected = () if chain or depth > 0 else _sources(owner, layer)
         yield (
             LayerRow(
                 name=layer.name,
                 class_name=class_name_of(layer),
-                output_shape=unwrap(shapes),
-                params=layer.count_params(),
-                built=layer.built,
-                trainable=layer.trainable if layer.weights else None,
+                output_shape=unwrap(shapes) if shapes else None,
+                params=_size(weights),
+                built=layer.built or _needs_no_build(layer),
+                trainable=layer.trainable if weights else None,
                 connected_to=connected,
                 depth=depth,
             ),
@@ -93,8 +104,21 @@ def _paths(model: Network) -> Iterator[str]:
         yield "/".join(prefixes)
 
 
+def _needs_no_build(layer: Layer) -> bool:
+    """Whether Keras takes a layer for built from the start."""
+    return any(base.__name__ in _BUILT_BY_ITSELF for base in type(layer).__mro__)
+
+
+def _weights(layer: Layer, kind: str = "weights") -> list[Variable]:
+    """Weights that exist: those of built layers where a model is not built as a whole."""
+    parts = layer.leaf_layers() if isinstance(layer, Network) and not layer.built else [layer]
+    return list(dict.fromkeys(variable for part in parts for variable in getattr(part, kind)))
+
+
 def _totals(model: Exportable) -> SummaryTotals:
-    trained, others = model.trainable_weights, model.non_trainable_weights
+    trained = _weights(model, "trainable_weights") if model.trainable else []
+    kept = set(trained)
+    others = [variable for variable in _weights(model) if variable not in kept]
     slots = model.optimizer_variables
     return SummaryTotals(
         trainable=_size(trained),
@@ -116,8 +140,14 @@ def _is_chain(model: Network) -> bool:
 
 
 def _shapes(owner: Network, layer: Layer) -> list[Shape]:
-    """Shapes that a layer gives: those of its last call, as Keras shows them."""
+    """Shapes that a layer gives: those of its last call, as Keras shows them.
+
+    In a model that is not built a layer may have been called elsewhere; none if it was not.
+    """
     tensors = owner.outputs_of(layer)
+    if not tensors and not owner.built:
+        output = getattr(layer, "output", [])
+        tensors = [output] if isinstance(output, SymbolicTensor) else list(output)
     return [tensor.shape for tensor in tensors if tensor.call is tensors[-1].call]
 
 

@@ -101,6 +101,8 @@ class Exportable(Network):
     ) -> None:
         """Print the layers with their output shapes and numbers of parameters.
 
+        Before the model is built, shapes are `?` and numbers `0 (unbuilt)`.
+
         Args:
             line_length: width of the table in characters.
             positions: ends of the columns, as fractions of the width.
@@ -111,7 +113,8 @@ class Exportable(Network):
             style: `"rich"` as Keras 3 prints, `"plain"` as the Sequential guide prints.
 
         Raises:
-            ValueError: if the model has not been built.
+            ValueError: if a column would be narrower than 4 characters, or `layer_range` is not
+                two strings or matches no layer.
         """
         describe.summary(
             self,

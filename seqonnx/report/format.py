@@ -58,6 +58,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def encodable(text: str, encoding: str) -> str:
+    """Escape the characters that `encoding` lacks: "café" in ASCII is `caf\\xe9`."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def takes_boxes(encoding: str) -> bool:
+    """Whether a stream of this encoding can show box characters; else they are drawn in ASCII."""
+    return encoding.lower().startswith("utf")
+
+
 def counts_text(counts: Mapping[str, int]) -> str:
     """Write a histogram on one line: `Conv 53, Relu 49`."""
     return ", ".join(f"{printable(name)} {count:,}" for name, count in counts.items())

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from rich.console import Console
 
+from seqonnx.report.format import encodable
 from seqonnx.report.summary_plain import plain_summary
 from seqonnx.report.summary_rich import rich_summary
 from seqonnx.report.summary_rows import LayerRow, SummaryTotals
@@ -30,6 +32,7 @@ def render_summary(
     layer_range: Sequence[str] | None = None,
     style: Literal["rich", "plain"] = "rich",
     console: Console | None = None,
+    encoding: str | None = None,
 ) -> str:
     """Lay out the summary of a model.
 
@@ -49,6 +52,8 @@ def render_summary(
         style: `"rich"` for the boxes of Keras 3, `"plain"` for the ruled table of its guide.
         console: where the text will be printed: gives the width, and colours if it is a terminal.
             None for a plain text of the width of the process's terminal.
+        encoding: encoding of what takes the text; default: that of the console, else UTF-8. Boxes
+            are drawn in ASCII for any that is not a form of UTF, and names are escaped.
 
     Returns:
         The text, ended by a newline. Nothing is printed.
@@ -66,11 +71,31 @@ def render_summary(
     chosen = _in_range(rows, layer_range)
     if not expand_nested:
         chosen = [row for row in chosen if row.depth == 0]
+    if encoding is None:
+        encoding = "utf-8" if console is None else console.encoding
+    table = (
+        encodable(name, encoding),
+        [_encodable_row(row, encoding) for row in chosen],
+        totals,
+        line_length,
+        positions,
+        show_trainable,
+    )
     if style == "plain":
-        return plain_summary(name, chosen, totals, line_length, positions, show_trainable)
+        return plain_summary(*table, encoding)
     if style == "rich":
-        return rich_summary(name, chosen, totals, line_length, positions, show_trainable, console)
+        return rich_summary(*table, console, encoding)
     raise ValueError(f"`style` must be 'rich' or 'plain'. Received: style={style!r}")
+
+
+def _encodable_row(row: LayerRow, encoding: str) -> LayerRow:
+    """Escape what the names in a row hold beyond `encoding`, before columns are laid out."""
+    return replace(
+        row,
+        name=encodable(row.name, encoding),
+        class_name=encodable(row.class_name, encoding),
+        connected_to=tuple(encodable(source, encoding) for source in row.connected_to),
+    )
 
 
 def _in_range(rows: Sequence[LayerRow], layer_range: Sequence[str] | None) -> list[LayerRow]:

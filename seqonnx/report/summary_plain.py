@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from seqonnx.report.summary_rows import LayerRow, SummaryTotals
+from seqonnx.report.summary_rows import LayerRow, SummaryTotals, row_title
 
 _CHAIN = (65, (0.45, 0.85, 1.0))
 _GRAPH = (98, (0.33, 0.55, 0.67, 1.0))
 _TRAINABLE_WIDTH = 11
+_PARAMS = 2
 
 
 def plain_summary(
@@ -18,6 +19,7 @@ def plain_summary(
     line_length: int | None,
     positions: Sequence[float] | None,
     show_trainable: bool,
+    encoding: str,
 ) -> str:
     """Lay out the summary with rules; see `render_summary`."""
     connected = any(row.connected_to for row in rows)
@@ -34,7 +36,8 @@ def plain_summary(
         header.append("Trainable")
     lines = [f'Model: "{name}"', "_" * length, _line(header, ends), "=" * length]
     for index, row in enumerate(rows):
-        lines.extend(_line(cells, ends) for cells in _cells(row, connected, show_trainable))
+        cells = _cells(row, connected, show_trainable, encoding)
+        lines.extend(_line(line, ends) for line in cells)
         lines.append(("=" if index == len(rows) - 1 else "_") * length)
     weights = totals.trainable + totals.non_trainable
     lines += [
@@ -46,11 +49,12 @@ def plain_summary(
     return "".join(f"{line}\n" for line in lines)
 
 
-def _cells(row: LayerRow, connected: bool, show_trainable: bool) -> Iterator[list[str]]:
+def _cells(
+    row: LayerRow, connected: bool, show_trainable: bool, encoding: str
+) -> Iterator[list[str]]:
     """Yield the cells of one layer; further inputs take a line each."""
-    prefix = f"{'   ' * row.depth}└ " if row.depth else ""
     cells = [
-        f"{prefix}{row.name} ({row.class_name})",
+        f"{row_title(row, encoding)} ({row.class_name})",
         "?" if row.output_shape is None else str(row.output_shape),
         str(row.params) if row.built else "0 (unbuilt)",
     ]
@@ -63,10 +67,16 @@ def _cells(row: LayerRow, connected: bool, show_trainable: bool) -> Iterator[lis
 
 
 def _line(cells: Sequence[str], ends: Sequence[int]) -> str:
-    """Put cells into columns; one that is too long is cut a blank before its column's end."""
+    """Put cells into columns; one that is too long is cut a blank before its column's end.
+
+    A number of parameters is never cut, as it would be another number: its line grows.
+    """
     line = ""
     for index, (cell, end) in enumerate(zip(cells, ends, strict=False)):
         if index > 0:
-            line = f"{line[:-1]} "
-        line = f"{line}{cell}"[:end].ljust(end)
+            line = f"{line} " if len(line) > ends[index - 1] else f"{line[:-1]} "
+        line = f"{line}{cell}"
+        if index != _PARAMS:
+            line = line[:end]
+        line = line.ljust(end)
     return line

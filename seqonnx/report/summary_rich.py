@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from io import StringIO
 from itertools import pairwise
 
+from rich.box import ASCII, HEAVY_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seqonnx.report.format import size_text
-from seqonnx.report.summary_rows import LayerRow, LayerShape, SummaryTotals
+from seqonnx.report.format import size_text, takes_boxes
+from seqonnx.report.summary_rows import LayerRow, LayerShape, SummaryTotals, row_title
 
 _CHAIN = (88, (0.45, 0.80, 1.0))
 _GRAPH = (108, (0.30, 0.56, 0.74, 1.0))
@@ -35,6 +36,7 @@ def rich_summary(
     positions: Sequence[float] | None,
     show_trainable: bool,
     console: Console | None,
+    encoding: str,
 ) -> str:
     """Lay out the summary with box characters; see `render_summary`."""
     connected = any(row.connected_to for row in rows)
@@ -56,13 +58,15 @@ def rich_summary(
         legacy_windows=False,
     )
     table = _table(connected, _widths(positions or stops, length, show_trainable), length)
+    table.box = HEAVY_HEAD if takes_boxes(encoding) else ASCII
     for row in rows:
-        table.add_row(*_cells(row, connected, show_trainable))
+        table.add_row(*_cells(row, connected, show_trainable, encoding))
     out.print(Text(f'Model: "{name}"', style="bold"), soft_wrap=True)
     out.print(table)
     for line in _total_lines(totals):
         out.print(line, soft_wrap=True)
-    return buffer.getvalue()
+    text = buffer.getvalue()
+    return text if takes_boxes(encoding) else text.replace("…", "~")  # where a cell was cut
 
 
 def _widths(positions: Sequence[float], length: int, show_trainable: bool) -> list[int]:
@@ -101,11 +105,10 @@ def _table(connected: bool, widths: Sequence[int], length: int) -> Table:
     return table
 
 
-def _cells(row: LayerRow, connected: bool, show_trainable: bool) -> list[Text]:
+def _cells(row: LayerRow, connected: bool, show_trainable: bool, encoding: str) -> list[Text]:
     """Return the cells of one layer."""
-    prefix = f"{'   ' * row.depth}└ " if row.depth else ""
     cells = [
-        Text.assemble(f"{prefix}{row.name} (", (row.class_name, _CLASS), ")"),
+        Text.assemble(f"{row_title(row, encoding)} (", (row.class_name, _CLASS), ")"),
         _shape(row.output_shape),
         Text.assemble((f"{row.params:,}", _NUMBER), "" if row.built else " (unbuilt)"),
     ]

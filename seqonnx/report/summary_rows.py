@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seqonnx.report.format import takes_boxes
+
 LayerShape = tuple[int | None, ...]
 """An output shape as Keras shows it: None for the batch and other free dimensions."""
 
@@ -66,3 +68,9 @@ class SummaryTotals:
     def total_bytes(self) -> int:
         """Bytes of all numbers, with the state of the optimizer."""
         return self.trainable_bytes + self.non_trainable_bytes + self.optimizer_bytes
+
+
+def row_title(row: LayerRow, encoding: str) -> str:
+    """Return the name of a layer, an inner one indented below its outer one."""
+    corner = "└" if takes_boxes(encoding) else "+"
+    return f"{'   ' * row.depth}{corner} {row.name}" if row.depth else row.name
