@@ -1,17 +1,20 @@
 """Shape inference on any file: names for dynamic dimensions, sizes for them, and what is known.
 
-Dimensions that only inference made up (`unk__3`) are unknown to us; a dimension of a graph input
-without a name gets one, `images[0]` for the first of the input `images`, so that counts can be
-written in terms of it and a size can be given for it.
+Dimensions that only inference made up (`unk__3`) are unknown to us, and so is each one whose name
+says nothing (`?`): inference would take all that are called so for one and the same. A dimension
+of a graph input without a name gets one, `images[0]` for the first of the input `images`, so that
+counts can be written in terms of it and a size can be given for it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import onnx
 from onnx import inliner, shape_inference
 
+from seqonnx.report.dimensions import evaluate, is_name, means_a_size, names_in, shapes_in
 from seqonnx.report.folding import fold_shapes
 from seqonnx.report.polynomial import Dim
 from seqonnx.report.read import graphs_of, stored_tensors
@@ -34,14 +37,9 @@ def prepare(model: onnx.ModelProto) -> tuple[str, ...]:
     for graph in graphs_of(model):
         for _, tensor in stored_tensors(graph):
             _drop_values(tensor)
-        for dim in _dims(graph):
-            if dim.dim_value < 0:  # what some exporters write for a dynamic dimension
-                dim.ClearField("dim_value")
     notes = _inline(model)
-    for value in model.graph.input:
-        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
-            if dim.WhichOneof("value") is None:
-                dim.dim_param = f"{value.name}[{axis}]"
+    _forget_unknown(model)
+    _name_inputs(model)
     return notes
 
 
@@ -59,6 +57,8 @@ def dynamic_dims(model: onnx.ModelProto) -> list[str]:
 
 def match_shapes(model: onnx.ModelProto, given: Mapping[str, Sequence[int]]) -> dict[str, int]:
     """Return the size of each dynamic dimension of the inputs: as `given`, else 1.
+
+    An expression such as `past + 1` that is not given comes to what its names say.
 
     Raises:
         ValueError: if a name is no input, a rank or a static dimension differs, or one dimension
@@ -86,7 +86,20 @@ def match_shapes(model: onnx.ModelProto, given: Mapping[str, Sequence[int]]) -> 
                     f"Input {name!r} has shape {_text(declared)}, and dimension {axis} is {known}. "
                     f"Received: {_text(shape)}"
                 )
-    return {name: sizes.get(name, 1) for name in dynamic_dims(model)}
+    return _completed(sizes, dynamic_dims(model))
+
+
+def _completed(given: Mapping[str, int], dims: Sequence[str]) -> dict[str, int]:
+    """Return a size for each dimension: as given, as an expression says, or 1."""
+    plain = {name: given.get(name, 1) for name in dims if is_name(name)}
+    sizes = {}
+    for name in dims:
+        value = evaluate(name, plain)
+        sizes[name] = given.get(name, 1 if value is None else value)
+        if value is not None and value != sizes[name] and names_in(name) <= given.keys():
+            equations = ", ".join(f"{part} = {given[part]}" for part in sorted(names_in(name)))
+            raise ValueError(f"Dimension {name} is {value} at {equations}. Received: {sizes[name]}")
+    return sizes
 
 
 def bound(
@@ -105,10 +118,11 @@ def bound(
         for dim in _dims(graph):
             if dim.WhichOneof("value") != "dim_param":
                 continue
-            if dim.dim_param in sizes:
-                dim.dim_value = sizes[dim.dim_param]
-            else:
+            size = evaluate(dim.dim_param, sizes)
+            if size is None:
                 dim.ClearField("dim_param")
+            else:
+                dim.dim_value = size
     return copy
 
 
@@ -190,6 +204,31 @@ def _inline(model: onnx.ModelProto) -> tuple[str, ...]:
     return ()
 
 
+def _forget_unknown(model: onnx.ModelProto) -> None:
+    """Clear dimensions that are dynamic without meaning one size: negative, or without a name."""
+    names = {name for name in _dim_params(model) if is_name(name)}
+    for graph in graphs_of(model):
+        for dim in _dims(graph):
+            if dim.dim_value < 0:  # what some exporters write for a dynamic dimension
+                dim.ClearField("dim_value")
+            if dim.HasField("dim_param") and not means_a_size(dim.dim_param, names):
+                dim.ClearField("dim_param")
+
+
+def _name_inputs(model: onnx.ModelProto) -> None:
+    """Name the dimensions of graph inputs that have no name after their input and axis."""
+    taken: set[str] = set()
+    for value in model.graph.input:
+        # Signs of arithmetic in the name of an input must not read as an expression.
+        plain = re.sub(r"[\s+*/()%-]", "_", value.name)
+        while plain in taken:
+            plain += "_"
+        taken.add(plain)
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if dim.WhichOneof("value") is None:
+                dim.dim_param = f"{plain}[{axis}]"
+
+
 def _drop_values(tensor: onnx.TensorProto) -> None:
     """Free the values of a large tensor; its shape and type stay."""
     if tensor.ByteSize() <= _KEPT_BYTES or tensor.data_location == onnx.TensorProto.EXTERNAL:
@@ -203,7 +242,8 @@ def _drop_values(tensor: onnx.TensorProto) -> None:
 def _dims(graph: onnx.GraphProto) -> Iterator[onnx.TensorShapeProto.Dimension]:
     """Yield the dimensions of all values that a graph describes."""
     for value in (*graph.input, *graph.output, *graph.value_info):
-        yield from value.type.tensor_type.shape.dim
+        for shape in shapes_in(value.type):
+            yield from shape.dim
 
 
 def _dim_params(model: onnx.ModelProto) -> Iterator[str]:
