@@ -17,7 +17,7 @@ import onnx
 from seqonnx.report.grouping import group_rows, read_layers, sum_rows
 from seqonnx.report.mac_rules import MAC_RULES
 from seqonnx.report.measure import Value, Visit, Walk, measure
-from seqonnx.report.memory import peak_activation_bytes
+from seqonnx.report.memory import least_activation_bytes, peak_activation_bytes
 from seqonnx.report.polynomial import Polynomial
 from seqonnx.report.read import read_model
 from seqonnx.report.records import ModelReport, Row, Tensor, Totals
@@ -189,7 +189,9 @@ def _unread_row(unread: Sequence[Value]) -> tuple[Row, ...]:
 def _totals(rows: Sequence[Row], measured: _Measured) -> Totals:
     """Add up the rows."""
     macs, macs_at, complete = sum_rows(rows)
-    graph = measured.inferred.graph
+    sized = measured.sized
+    memory = (sized.visits, sized.main.inputs, sized.main.results)
+    whole = not measured.inferred.functions  # a function that is not expanded hides its values
     return Totals(
         params=sum(row.params for row in rows),
         weight_bytes=sum(row.weight_bytes for row in rows),
@@ -197,11 +199,8 @@ def _totals(rows: Sequence[Row], measured: _Measured) -> Totals:
         macs_at=macs_at,
         complete=complete,
         nodes=len(measured.symbolic.visits),
-        peak_activation_bytes=peak_activation_bytes(
-            measured.sized.visits,
-            [value.name for value in feeds(measured.inferred)],
-            [value.name for value in graph.output],
-        ),
+        peak_activation_bytes=peak_activation_bytes(*memory) if whole else None,
+        least_activation_bytes=least_activation_bytes(*memory),
     )
 
 

@@ -13,7 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from seqonnx.report.polynomial import Shape
-from seqonnx.report.read import stored_tensors
+from seqonnx.report.read import sparse_tensors, stored_tensors
 from seqonnx.report.tensors import describe_type
 
 _MOST_ELEMENTS = 64
@@ -39,9 +39,10 @@ def fold_shapes(model: onnx.ModelProto) -> dict[int, onnx.NodeProto]:
     values = (*graph.input, *graph.value_info, *graph.output)
     shapes = {value.name: describe_type(value.type)[1] for value in values}
     known: dict[str, np.ndarray] = {}
+    sparse = {name: tuple(tensor.dims) for name, tensor in sparse_tensors(graph)}
     for name, tensor in stored_tensors(graph):
-        shapes[name] = tuple(tensor.dims)
-        array = _array(tensor)
+        shapes[name] = sparse.get(name, tuple(tensor.dims))
+        array = None if name in sparse else _array(tensor)
         if array is not None:
             known[name] = array
     replaced = {}

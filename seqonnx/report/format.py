@@ -101,15 +101,21 @@ def total_items(report: ModelReport) -> list[tuple[str, str]]:
         ("Total params", f"{totals.params:,} ({size_text(totals.weight_bytes)})"),
         ("Total MACs", f"{macs_text(totals, report.sizes)}  [1 MAC = 2 FLOPs]"),
     ]
-    if totals.peak_activation_bytes is not None:
-        at = f" at {sizes_text(report.sizes)}" if report.sizes else ""
-        items.append(("Peak activations", size_text(totals.peak_activation_bytes) + at))
+    at = f" at {sizes_text(report.sizes)}" if report.sizes else ""
+    items.append(("Peak activations", f"{_peak_text(totals)}{at}"))
     items.append(("Nodes", f"{totals.nodes:,}: {counts_text(report.op_counts)}"))
     if report.not_counted:
         items.append(("MACs not counted", counts_text(report.not_counted)))
     items.extend(("Note", printable(note)) for note in report.notes)
     items.extend((f"Check {check.name}", _outcome(check)) for check in report.checks)
     return items
+
+
+def _peak_text(totals: Totals) -> str:
+    """Write the peak memory of activations; `≥` where the size of a value is not known."""
+    if totals.peak_activation_bytes is not None:
+        return size_text(totals.peak_activation_bytes)
+    return f"≥ {size_text(totals.least_activation_bytes)}"
 
 
 def _outcome(check: Check) -> str:

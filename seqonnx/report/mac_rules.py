@@ -21,7 +21,7 @@ class NodeFacts:
         attributes: plain Python values by name; graphs excluded.
         integers: values of the scalar integer inputs that are known, by input index.
         bodies: MACs of one execution of each subgraph, by attribute name.
-        name: name of the node, for counts that depend on its trips.
+        name: name of the node, no other loop's, for counts that depend on its trips.
     """
 
     op_type: str
@@ -188,10 +188,15 @@ def _if(node: NodeFacts) -> Polynomial | None:
     return None if None in branches and dearer == Polynomial.of(0) else dearer
 
 
+def trips_of(node: NodeFacts) -> str:
+    """Return the name of how often the body of a node runs, where that is not known."""
+    return f"trips({node.name})"
+
+
 @macs("Loop")
 def _loop(node: NodeFacts) -> Polynomial | None:
     trips = node.integers.get(0)
-    count = Polynomial.of(f"trips({node.name})" if trips is None else trips)
+    count = Polynomial.of(trips_of(node) if trips is None else max(trips, 0))
     return _times(count, node.bodies.get("body"))
 
 
@@ -210,7 +215,7 @@ def _scan(node: NodeFacts) -> Polynomial | None:
 
 @macs("SequenceMap")
 def _sequence_map(node: NodeFacts) -> Polynomial | None:
-    return _times(Polynomial.of(f"trips({node.name})"), node.bodies.get("body"))
+    return _times(Polynomial.of(trips_of(node)), node.bodies.get("body"))
 
 
 @macs("Resize", "Upsample")

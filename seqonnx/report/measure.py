@@ -6,7 +6,7 @@ so sums over bodies are one backward pass instead of a recursion.
 
 from __future__ import annotations
 
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -17,15 +17,18 @@ import onnx
 from onnx import numpy_helper
 
 from seqonnx.report.cost import count_macs
-from seqonnx.report.mac_rules import NodeFacts
+from seqonnx.report.mac_rules import NodeFacts, trips_of
 from seqonnx.report.polynomial import Polynomial, Shape
-from seqonnx.report.read import stored_tensors, subgraphs
+from seqonnx.report.read import sparse_tensors, stored_tensors, subgraphs
 from seqonnx.report.tensors import byte_size, describe_type, dtype_name, is_parameter
 
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """A value visible in a graph; `stored` ones have `nbytes` in the file, perhaps an `integer`."""
+    """A value visible in a graph; `stored` ones have `nbytes` in the file, perhaps an `integer`.
+
+    `count` is how many numbers a sparse one stores, which are fewer than its shape says.
+    """
 
     name: str
     dtype: str
@@ -34,11 +37,37 @@ class Value:
     stored: bool = False
     nbytes: int = 0
     integer: int | None = None
+    count: int | None = None
 
     @property
     def size(self) -> int:
-        """Number of elements of a stored value."""
+        """How many numbers a stored value holds."""
+        if self.count is not None:
+            return self.count
         return prod(dim for dim in self.shape or () if isinstance(dim, int))
+
+
+Scope = ChainMap[str, Value]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A graph that runs as a whole: the main one, or a body under its attribute's name."""
+
+    branch: str
+    graph: onnx.GraphProto
+    scope: Scope
+
+    @property
+    def inputs(self) -> list[Value]:
+        """What it is called with; initializers that old files list as inputs are left out."""
+        values = (self.scope.maps[0][value.name] for value in self.graph.input)
+        return [value for value in values if not value.stored]
+
+    @property
+    def results(self) -> list[Value]:
+        """What it returns."""
+        return [self.scope[value.name] for value in self.graph.output]
 
 
 @dataclass
@@ -55,32 +84,32 @@ class Visit:
     complete: bool = True
     weights: list[Value] = field(default_factory=list)
     children: list[int] = field(default_factory=list)
+    bodies: list[Block] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """Name of the node, or of its first output where it has none."""
-        return self.facts.name
+        return self.node.name or next((v.name for v in self.outputs), self.node.op_type)
 
 
 @dataclass(frozen=True)
 class Walk:
-    """All visits in file order, and the weights that no node reads."""
+    """All visits in file order, the weights that no node reads, and the main graph."""
 
     visits: list[Visit]
     unread: tuple[Value, ...]
-
-
-Scope = ChainMap[str, Value]
+    main: Block
 
 
 def measure(model: onnx.ModelProto) -> Walk:
     """Visit every node of a shape-inferred model and fill in MACs and weights."""
     versions = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
     stored: list[Value] = []
-    visits = _visit_all(model.graph, versions, stored)
+    main = Block("", model.graph, _declare(model.graph, Scope(), stored))
+    visits = _visit_all(main, versions, stored)
     for visit in reversed(visits):
         _count(visit, visits)
-    return Walk(visits, _assign_weights(visits, stored))
+    return Walk(visits, _assign_weights(visits, stored), main)
 
 
 def known_sum(counts: Sequence[Polynomial | None]) -> Polynomial | None:
@@ -89,30 +118,37 @@ def known_sum(counts: Sequence[Polynomial | None]) -> Polynomial | None:
     return None if total == Polynomial.of(0) and None in counts else total
 
 
-def _visit_all(
-    graph: onnx.GraphProto, versions: Mapping[str, int], stored: list[Value]
-) -> list[Visit]:
+def _visit_all(main: Block, versions: Mapping[str, int], stored: list[Value]) -> list[Visit]:
     """List the nodes of a graph and of the bodies below it, and the stored values."""
     visits: list[Visit] = []
-    scope = _declare(graph, Scope(), stored)
-    pending: list[_Frame] = [(node, scope, None, "") for node in reversed(graph.node)]
+    loops: Counter[str] = Counter()
+    pending: list[_Frame] = [(node, main, None) for node in reversed(main.graph.node)]
     while pending:
-        node, scope, parent, branch = pending.pop()
-        index = len(visits)
+        node, block, parent = pending.pop()
+        index, scope = len(visits), block.scope
         inputs = tuple(scope.get(name) for name in node.input)
-        unknown = (Value(name, "?", None) for name in node.output)
-        outputs = tuple(scope.get(value.name, value) for value in unknown if value.name)
+        for name in node.output:  # what inference knows nothing of is a value, too
+            scope.maps[0].setdefault(name, Value(name, "?", None))
+        outputs = tuple(scope[name] for name in node.output if name)
         facts = _facts(node, inputs, outputs, versions)
-        visits.append(Visit(node, inputs, outputs, parent, branch, facts))
+        visit = Visit(node, inputs, outputs, parent, block.branch, facts)
+        visits.append(visit)
         if parent is not None:
             visits[parent].children.append(index)
-        for attribute, body in reversed(list(subgraphs(node))):
-            inner = _declare(body, scope.new_child(), stored)
-            pending += [(child, inner, index, attribute) for child in reversed(body.node)]
+        for attribute, body in subgraphs(node):
+            visit.bodies.append(Block(attribute, body, _declare(body, scope.new_child(), stored)))
+        for inner in reversed(visit.bodies):
+            pending += [(child, inner, index) for child in reversed(inner.graph.node)]
+        if visit.bodies:  # loops of one name, as in two calls of a function, turn independently
+            loops[visit.name] += 1
+            number = loops[visit.name]
+            visit.facts = replace(
+                facts, name=visit.name if number == 1 else f"{visit.name}:{number}"
+            )
     return visits
 
 
-_Frame = tuple[onnx.NodeProto, Scope, int | None, str]
+_Frame = tuple[onnx.NodeProto, Block, int | None]
 
 
 def _declare(graph: onnx.GraphProto, scope: Scope, stored: list[Value]) -> Scope:
@@ -120,8 +156,9 @@ def _declare(graph: onnx.GraphProto, scope: Scope, stored: list[Value]) -> Scope
     for value in chain(graph.input, graph.value_info, graph.output):
         dtype, shape = describe_type(value.type)
         scope[value.name] = Value(value.name, dtype, shape)
+    sparse = dict(sparse_tensors(graph))
     for name, tensor in stored_tensors(graph):
-        scope[name] = Value(
+        value = Value(
             name,
             dtype_name(tensor.data_type),
             tuple(tensor.dims),
@@ -130,8 +167,21 @@ def _declare(graph: onnx.GraphProto, scope: Scope, stored: list[Value]) -> Scope
             nbytes=byte_size(tensor.data_type, tensor.dims),
             integer=_scalar_integer(tensor),
         )
+        scope[name] = value if name not in sparse else _sparse(value, sparse[name])
         stored.append(scope[name])
     return scope
+
+
+def _sparse(values: Value, tensor: onnx.SparseTensorProto) -> Value:
+    """Return the value that a sparse tensor is, from that of its numbers other than zero."""
+    indices = byte_size(tensor.indices.data_type, tensor.indices.dims)
+    return replace(
+        values,
+        shape=tuple(tensor.dims),
+        nbytes=values.nbytes + indices,
+        integer=None,
+        count=values.size,
+    )
 
 
 def _scalar_integer(tensor: onnx.TensorProto) -> int | None:
@@ -181,7 +231,9 @@ def _count(visit: Visit, visits: Sequence[Visit]) -> None:
     sums = {name: known_sum(counts) for name, counts in bodies.items()}
     visit.facts = replace(visit.facts, bodies=sums)
     visit.macs = count_macs(visit.node.domain, visit.facts)
-    visit.complete = visit.complete and visit.macs is not None
+    trips = trips_of(visit.facts)
+    known = visit.macs is not None and trips not in visit.macs.names
+    visit.complete = visit.complete and known
 
 
 def _assign_weights(visits: Sequence[Visit], stored: Sequence[Value]) -> tuple[Value, ...]:

@@ -1,72 +1,164 @@
-"""Peak memory of activations: which values are alive at once when nodes run in file order."""
+"""Peak memory of activations: which values are alive at once when nodes run in file order.
+
+In a graph, inputs are alive from the start, results to the end, and any other value from the node
+that makes it to the last one that reads it, be it from inside a body. Nothing is reused in place
+and weights do not count, so a runtime that plans its buffers needs no more, plus scratch space.
+
+A node with bodies takes, on top of what is alive around it, the larger of its outputs and the peak
+of the dearest body (of the branches of an If one runs). A body's own inputs are the state that an
+iteration takes over and the slices it reads; what it makes for a scan output has grown to the
+whole output but for the slice of its last iteration.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 
-from seqonnx.report.measure import Value, Visit
+from seqonnx.report.measure import Block, Value, Visit
 from seqonnx.report.tensors import bits
 
 
 def peak_activation_bytes(
-    visits: Sequence[Visit], feeds: Sequence[str], results: Sequence[str]
+    visits: Sequence[Visit], feeds: Sequence[Value], results: Sequence[Value]
 ) -> int | None:
     """Return the largest sum of sizes of values that are alive at the same time.
 
-    Inputs are alive from the start and results to the end; any other value from the node that
-    makes it to the last one that reads it. Nothing is reused in place and weights do not count,
-    so a runtime that plans its buffers needs no more than this, plus its scratch space.
-
     Args:
-        visits: the walk, measured at static shapes; subgraph bodies keep outer values alive.
-        feeds: names of the graph inputs.
-        results: names of the graph outputs.
+        visits: the walk, measured at static shapes.
+        feeds: the graph inputs.
+        results: the graph outputs.
 
     Returns:
-        Bytes, or None if the size of a value is unknown.
+        Bytes, or None if the size of a value is unknown; see `least_activation_bytes`.
     """
-    steps = _steps(visits)
-    born: dict[str, int] = {}
-    dies: dict[str, int] = {}
-    values: dict[str, Value] = {}
-    for visit, step in zip(visits, steps, strict=True):
-        for value in visit.inputs:
-            if value is not None and not value.stored:
-                values.setdefault(value.name, value)
-                dies[value.name] = step
-        if visit.parent is None:
-            for value in visit.outputs:
-                if not value.stored:
-                    values[value.name] = value
-                    born[value.name] = step
-                    dies.setdefault(value.name, step)
-    end = len(visits)
-    dies.update({name: end for name in results if name in values})
-    born.update({name: -1 for name in feeds if name in values})
-    return _largest_sum(values, born, dies)
+    bodies = [body for visit in visits for body in visit.bodies]
+    used = {id(value) for visit in visits for value in visit.inputs}
+    used.update(id(value) for value in (*results, *(v for body in bodies for v in body.results)))
+    values = [*feeds, *(value for body in bodies for value in body.inputs)]
+    for visit in visits:
+        # A runtime leaves out what a standard operator may give besides and nothing reads, such as
+        # the mask of an old Dropout, whose shape inference does not know.
+        spare = visit.outputs[1:] if visit.node.domain in {"", "ai.onnx"} else ()
+        values += [v for v in visit.outputs if v not in spare or id(v) in used]
+    if any(_bytes(value) is None for value in values if not value.stored):
+        return None
+    return least_activation_bytes(visits, feeds, results)
 
 
-def _steps(visits: Sequence[Visit]) -> list[int]:
-    """Return for each visit the index of the top-level node that it runs in."""
-    steps: list[int] = []
+def least_activation_bytes(
+    visits: Sequence[Visit], feeds: Sequence[Value], results: Sequence[Value]
+) -> int:
+    """Return the same sum over the values whose size is known, which the peak is not below.
+
+    Args:
+        visits: the walk, measured at static shapes.
+        feeds: the graph inputs.
+        results: the graph outputs.
+    """
+    spans = _spans(visits, feeds, results)
+    extra = [0] * len(visits)
+    for index in reversed(range(len(visits))):  # what is in a body comes after its node
+        extra[index] = _extra(index, visits, spans, extra)
+    top = [index for index, visit in enumerate(visits) if visit.parent is None]
+    return _peak(top, spans[_MAIN], extra)
+
+
+_Place = tuple[int | None, str]
+"""A graph of the walk: the body under an attribute of the node of this index."""
+
+_MAIN: _Place = (None, "")
+
+
+@dataclass
+class _Span:
+    """When a value is alive, in indices of the nodes of its graph; -1 is before the first."""
+
+    value: Value
+    place: _Place
+    born: int
+    dies: int
+
+
+def _spans(
+    visits: Sequence[Visit], feeds: Sequence[Value], results: Sequence[Value]
+) -> defaultdict[_Place, list[_Span]]:
+    """Return, for each graph, its values and when they are alive."""
+    made = [(value, _MAIN, -1) for value in feeds]
     for index, visit in enumerate(visits):
-        steps.append(index if visit.parent is None else steps[visit.parent])
-    return steps
+        made += [(value, (visit.parent, visit.branch), index) for value in visit.outputs]
+        for body in visit.bodies:
+            made += [(value, (index, body.branch), -1) for value in body.inputs]
+    spans = {
+        id(value): _Span(value, place, born, born)
+        for value, place, born in reversed(made)  # the first to make a value counts
+        if not value.stored
+    }
+    for index, visit in enumerate(visits):
+        for value in visit.inputs:
+            span = spans.get(id(value))
+            if span is not None:
+                span.dies = max(span.dies, _step(index, span.place, visits))
+    bodies = (body for visit in visits for body in visit.bodies)
+    for value in (*results, *(value for body in bodies for value in body.results)):
+        if id(value) in spans:
+            spans[id(value)].dies = len(visits)
+    found: defaultdict[_Place, list[_Span]] = defaultdict(list)
+    for span in spans.values():
+        found[span.place].append(span)
+    return found
 
 
-def _largest_sum(
-    values: dict[str, Value], born: dict[str, int], dies: dict[str, int]
-) -> int | None:
-    """Sweep over the steps, adding values where they are born and dropping them after death."""
-    changes: list[tuple[int, int]] = []
-    for name, first in born.items():
-        size = _bytes(values[name])
-        if size is None and dies[name] == first:  # an optional output that nothing reads
-            continue
-        if size is None:
-            return None
-        changes += [(first, size), (dies[name] + 1, -size)]
+def _step(index: int, place: _Place, visits: Sequence[Visit]) -> int:
+    """Return the node of the graph `place` that a node runs in: itself, or one whose body it is."""
+    parent = visits[index].parent
+    while parent is not None and parent != place[0]:
+        index, parent = parent, visits[parent].parent
+    return index
+
+
+def _extra(
+    index: int,
+    visits: Sequence[Visit],
+    spans: defaultdict[_Place, list[_Span]],
+    extra: Sequence[int],
+) -> int:
+    """Return what the bodies of a node take beyond the outputs of the node."""
+    visit = visits[index]
+    peaks = [0]
+    for body in visit.bodies:
+        members = [child for child in visit.children if visits[child].branch == body.branch]
+        peaks.append(_peak(members, spans[index, body.branch], extra) + _grown(visit, body))
+    return max(0, max(peaks) - sum(_bytes(value) or 0 for value in visit.outputs))
+
+
+def _grown(visit: Visit, body: Block) -> int:
+    """Return the bytes of the scan outputs of a Loop or Scan before its last iteration."""
+    state, skipped = 0, 0
+    match visit.node.op_type:
+        case "Loop":
+            state, skipped = max(len(visit.node.input) - 2, 0), 1  # trips, condition; condition
+        case "Scan":
+            scanned = visit.facts.attributes.get("num_scan_inputs")
+            state = len(visit.node.input) - (scanned if isinstance(scanned, int) else 0)
+            state -= 1 if visit.facts.version < 9 else 0  # lengths of the sequences
+        case _:
+            return 0
+    outputs = {value.name: value for value in visit.outputs}
+    whole = [outputs.get(name) for name in visit.node.output]
+    pairs = zip(whole[state:], body.results[state + skipped :], strict=False)
+    sizes = [(_bytes(output), _bytes(part)) for output, part in pairs if output is not None]
+    return sum(max(0, size - one) for size, one in sizes if size is not None and one is not None)
+
+
+def _peak(members: Sequence[int], spans: Sequence[_Span], extra: Sequence[int]) -> int:
+    """Sweep over the nodes of a graph, adding values when they are born and dropping the dead."""
+    changes = [(index + end, (1 - 2 * end) * extra[index]) for index in members for end in (0, 1)]
+    for span in spans:
+        size = _bytes(span.value) or 0
+        changes += [(span.born, size), (span.dies + 1, -size)]
     alive = peak = 0
     for _, change in sorted(changes):
         alive += change

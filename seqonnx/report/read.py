@@ -76,7 +76,10 @@ def subgraphs(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.GraphProto]]:
 
 
 def stored_tensors(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.TensorProto]]:
-    """Yield `(value name, tensor)` stored in `graph` itself: initializers, `Constant` values."""
+    """Yield `(value name, tensor)` stored in `graph` itself: initializers, `Constant` values.
+
+    Of a sparse tensor these are its values other than zero; see `sparse_tensors`.
+    """
     for tensor in graph.initializer:
         yield tensor.name, tensor
     for sparse in graph.sparse_initializer:
@@ -85,6 +88,17 @@ def stored_tensors(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.TensorPro
         if node.op_type == "Constant" and node.output:
             for attribute in node.attribute:
                 yield from ((node.output[0], tensor) for tensor in _constant_value(attribute))
+
+
+def sparse_tensors(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.SparseTensorProto]]:
+    """Yield `(value name, tensor)` for those of the stored tensors that are sparse."""
+    for sparse in graph.sparse_initializer:
+        yield sparse.values.name, sparse
+    for node in graph.node:
+        if node.op_type == "Constant" and node.output:
+            for attribute in node.attribute:
+                if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
+                    yield node.output[0], attribute.sparse_tensor
 
 
 def _constant_value(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
@@ -105,6 +119,11 @@ def _constant_value(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto
         case kinds.INTS:
             integers = attribute.ints
             yield onnx.TensorProto(data_type=7, dims=[len(integers)], int64_data=integers)
+        case kinds.STRING:
+            yield onnx.TensorProto(data_type=8, string_data=[attribute.s])
+        case kinds.STRINGS:
+            texts = attribute.strings
+            yield onnx.TensorProto(data_type=8, dims=[len(texts)], string_data=texts)
 
 
 def _read_bytes(path: Path) -> bytes:

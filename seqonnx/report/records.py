@@ -32,7 +32,8 @@ class Row:
         macs: multiply-accumulates in terms of the dynamic dimensions; None if not counted or
             if they cannot be expressed so.
         macs_at: the same number at the sizes of the report; None if not counted.
-        complete: False if `macs_at` leaves something out (the row or a node within it).
+        complete: False if `macs_at` leaves something out (the row or a node within it), or counts
+            one pass of a loop whose length is not known.
         members: names of the nodes of the graph itself that the row stands for.
         body: rows of the nodes inside If, Loop and Scan, already added up in this row.
         trainable: whether training updates the layer; None where unknown.
@@ -64,10 +65,12 @@ class Totals:
         weight_bytes: bytes of all weights.
         macs: sum of the rows; None if it is unknown in terms of the dynamic dimensions.
         macs_at: sum of the rows at the sizes of the report; None if nothing could be counted.
-        complete: False if `macs_at` leaves some operators out.
+        complete: False if `macs_at` leaves some operators or passes of a loop out.
         nodes: nodes after inlining model-local functions, subgraph bodies included.
         peak_activation_bytes: largest sum of sizes of values alive at once, for nodes run in file
             order without sharing or reusing buffers in place; None if a size is unknown.
+        least_activation_bytes: the same sum over the values whose size is known, which the peak is
+            not below; equal to it where it is known.
     """
 
     params: int
@@ -77,6 +80,7 @@ class Totals:
     complete: bool
     nodes: int
     peak_activation_bytes: int | None
+    least_activation_bytes: int = 0
 
 
 @dataclass(frozen=True)

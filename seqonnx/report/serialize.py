@@ -42,7 +42,9 @@ def to_json(report: ModelReport) -> str:
     `macs` is an integer where it depends on no dynamic dimension, else a string such as
     `"1234 * batch"`, or null where it is not counted or has no such form. `macs_at` is the integer
     at `sizes`, or null; where `complete` is false both leave operators out. A row of an If,
-    Loop or Scan carries its inner rows in `body`; they are already added up in the row.
+    Loop or Scan carries its inner rows in `body`; they are already added up in the row. Where
+    `peak_activation_bytes` is null, `least_activation_bytes` says what is known of it: a lower
+    bound.
     """
     return json.dumps(_report(report), indent=2, ensure_ascii=False) + "\n"
 
@@ -125,7 +127,7 @@ def _known(dtype: str) -> str | None:
 
 def _totals(totals: Totals) -> dict[str, Any]:
     """Return the totals as plain values."""
-    return {
+    record = {
         "params": totals.params,
         "weight_bytes": totals.weight_bytes,
         "macs": _count(totals.macs),
@@ -134,6 +136,9 @@ def _totals(totals: Totals) -> dict[str, Any]:
         "nodes": totals.nodes,
         "peak_activation_bytes": totals.peak_activation_bytes,
     }
+    if totals.peak_activation_bytes is None:
+        record["least_activation_bytes"] = totals.least_activation_bytes
+    return record
 
 
 def _shape(shape: Shape) -> list[int | str | None] | None:

@@ -14,6 +14,7 @@ from seqonnx.report.collect import collect
 from seqonnx.report.cost import NO_CONTRACTION, count_macs, has_rule
 from seqonnx.report.mac_rules import MAC_RULES, NodeFacts, macs
 from seqonnx.report.polynomial import Polynomial
+from seqonnx.report.render import render_text
 from seqonnx.report.serialize import to_json
 
 NOT_COUNTED_BY_DECISION = {
@@ -279,6 +280,32 @@ def test_loop_of_unknown_length_says_so(tmp_path):
     assert str(report.totals.macs) == "64 * trips(loop)"
     assert report.totals.macs_at == 64
     assert report.notes == ("trips(loop) is not known before the model runs and is taken as 1.",)
+
+
+def test_loop_of_unknown_length_leaves_the_count_open(tmp_path):
+    onnx.save(loop_model(None), tmp_path / "loop.onnx")
+    report = collect(tmp_path / "loop.onnx")
+    assert (report.rows[0].complete, report.totals.complete) == (False, False)
+    assert report.not_counted == {}
+    assert "Total MACs        64 * trips(loop)  (≥ 64)" in render_text(report)
+
+
+def test_loops_of_one_name_turn_independently(tmp_path):
+    model = loop_model(None)
+    again = model.graph.node.add()
+    again.CopyFrom(model.graph.node[0])
+    again.input[0], again.output[0] = "n", "z"
+    model.graph.input.append(helper.make_tensor_value_info("n", 7, []))
+    model.graph.output.append(helper.make_tensor_value_info("z", 1, [4, 4]))
+    onnx.save(model, tmp_path / "loops.onnx")
+    report = collect(tmp_path / "loops.onnx")
+    assert str(report.totals.macs) == "64 * trips(loop) + 64 * trips(loop:2)"
+    assert [row.name for row in report.rows] == ["loop", "loop"]
+
+
+def test_loop_that_is_told_to_run_less_than_never_costs_nothing(tmp_path):
+    onnx.save(loop_model(-3), tmp_path / "loop.onnx")
+    assert collect(tmp_path / "loop.onnx").totals.macs_at == 0
 
 
 def test_if_counts_its_dearer_branch_and_loops_inside_it(tmp_path):

@@ -203,6 +203,47 @@ def test_four_bit_weights_take_half_a_byte(tmp_path):
     assert (totals.params, totals.weight_bytes) == (15, 8)
 
 
+def test_sparse_weight_counts_what_it_stores_and_has_the_shape_that_it_says(tmp_path):
+    kernel = helper.make_sparse_tensor(
+        numpy_helper.from_array(np.ones(3, np.float32), "w"),
+        numpy_helper.from_array(np.array([0, 5, 7])),
+        [4, 2],
+    )
+    nodes = [helper.make_node("Gemm", ["x", "w"], ["y"], "fc")]
+    path = save(tmp_path / "m.onnx", nodes, [value("x", [3, 4])], [value("y", [3, 2])])
+    model = onnx.load(path)
+    model.graph.sparse_initializer.append(kernel)
+    onnx.save(model, path)
+    totals = collect(path).totals
+    assert (totals.params, totals.weight_bytes) == (3, 3 * 4 + 3 * 8)
+    assert totals.macs_at == 3 * 4 * 2
+    assert totals.peak_activation_bytes == 48 + 24
+
+
+def test_sparse_tensor_is_not_taken_for_its_few_values_where_a_shape_is_read(tmp_path):
+    to = helper.make_sparse_tensor(
+        numpy_helper.from_array(np.array([6]), "to"), numpy_helper.from_array(np.array([1])), [3]
+    )
+    nodes = [
+        helper.make_node("Constant", [], ["to"], sparse_value=to),
+        helper.make_node("Add", ["to", "one"], ["sum"]),  # (1, 7, 1), not (7,)
+        helper.make_node("Reshape", ["x", "sum"], ["y"]),
+    ]
+    one = numpy_helper.from_array(np.array([1]), "one")
+    path = save(tmp_path / "m.onnx", nodes, [value("x", [7])], [value("y", None)], [one])
+    assert collect(path).outputs[0].shape == (None, None, None)
+
+
+def test_texts_in_constants_are_stored_and_take_no_memory_of_activations(tmp_path):
+    nodes = [
+        helper.make_node("Constant", [], ["t"], value_strings=["a", "b"]),
+        helper.make_node("Constant", [], ["s"], value_string="c"),
+    ]
+    path = save(tmp_path / "m.onnx", nodes, [], [value("t", [2], TensorProto.STRING)])
+    totals = collect(path).totals
+    assert (totals.params, totals.peak_activation_bytes) == (0, 0)
+
+
 def test_weight_that_no_node_reads_has_its_own_row(tmp_path):
     node = helper.make_node("Relu", ["x"], ["y"])
     path = save(
