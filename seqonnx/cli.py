@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from seqonnx import __version__
@@ -169,11 +170,15 @@ def _checked(report: ModelReport) -> ModelReport:
 
 def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
     """Render in the form that was asked for."""
+    from seqonnx.report.format import takes_boxes
+
+    encoding = sys.stdout.encoding or "utf-8"
     if arguments.form is not None:
         from seqonnx.report import serialize
 
         renderers: dict[str, Any] = {
-            "json": serialize.to_json,
+            # a name that the stream escapes on its own, as \xe9, would be no JSON
+            "json": partial(serialize.to_json, ascii_only=not takes_boxes(encoding)),
             "csv": serialize.to_csv,
             "markdown": serialize.to_markdown,
         }

@@ -35,8 +35,12 @@ _CSV_COLUMNS = (
 )
 
 
-def to_json(report: ModelReport) -> str:
+def to_json(report: ModelReport, *, ascii_only: bool = False) -> str:
     """Return the report as one JSON object.
+
+    Args:
+        report: the records.
+        ascii_only: escape every other character as JSON has it, for a stream that cannot hold it.
 
     Shapes are lists of integers, dimension names and null (unknown); an unknown rank is null.
     `macs` is an integer where it depends on no dynamic dimension, else a string such as
@@ -46,7 +50,7 @@ def to_json(report: ModelReport) -> str:
     `peak_activation_bytes` is null, `least_activation_bytes` says what is known of it: a lower
     bound.
     """
-    return json.dumps(_report(report), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_report(report), indent=2, ensure_ascii=ascii_only) + "\n"
 
 
 def to_csv(report: ModelReport) -> str:

@@ -392,6 +392,19 @@ def test_names_survive_an_output_of_narrow_encoding(path):
     assert "\\u2500" in result.stdout
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_stays_json_on_an_output_of_narrow_encoding(encoding, path):
+    model = onnx.load(path)
+    helper.set_model_props(model, {"author": "René 🙂"})
+    model.graph.node[0].name = "café❤"
+    onnx.save(model, path)
+    arguments = ("-m", "seqonnx", "inspect", str(path), "--json", "--nodes")
+    result = python(*arguments, env={"PYTHONIOENCODING": encoding}, encoding=encoding)
+    document = json.loads(result.stdout)
+    assert document["metadata"]["author"] == "René 🙂"
+    assert document["rows"][0]["name"] == "café❤"
+
+
 @pytest.mark.skipif(not MNIST.exists(), reason="shared data is not here")
 def test_inspect_reads_as_a_table_on_a_real_file(capsys):
     assert main(["inspect", str(MNIST), "--check"]) == 0
