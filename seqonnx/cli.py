@@ -170,7 +170,7 @@ def _checked(report: ModelReport) -> ModelReport:
 
 def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
     """Render in the form that was asked for."""
-    from seqonnx.report.format import takes_boxes
+    from seqonnx.report.format import drawn, takes_boxes
 
     encoding = sys.stdout.encoding or "utf-8"
     if arguments.form is not None:
@@ -182,14 +182,14 @@ def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
             "csv": serialize.to_csv,
             "markdown": serialize.to_markdown,
         }
-        return str(renderers[arguments.form](report))
+        return drawn(renderers[arguments.form](report), encoding)
     from seqonnx.report.render import render_text
 
     terminal = sys.stdout.isatty()
     width = arguments.width
     if width is None and terminal:
         width = os.get_terminal_size(sys.stdout.fileno()).columns or None
-    return render_text(report, width=width, color=terminal)
+    return drawn(render_text(report, width=width, color=terminal), encoding)
 
 
 def _complain(reason: object, code: int) -> int:

@@ -8,6 +8,7 @@ from seqonnx.report.grouping import LAYERS_KEY
 from seqonnx.report.polynomial import Shape
 from seqonnx.report.records import Check, ModelReport, Row, Totals
 
+_PLAIN_SIGNS = {"≥ ": ">=", "─": "-", "└": "+", "…": "~"}
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
@@ -66,6 +67,14 @@ def encodable(text: str, encoding: str) -> str:
 def takes_boxes(encoding: str) -> bool:
     """Whether a stream of this encoding can show box characters; else they are drawn in ASCII."""
     return encoding.lower().startswith("utf")
+
+
+def drawn(text: str, encoding: str) -> str:
+    """Replace the signs of a report that `encoding` lacks by ASCII of the same width."""
+    for sign, plain in _PLAIN_SIGNS.items():
+        if encodable(sign, encoding) != sign:
+            text = text.replace(sign, plain)
+    return text
 
 
 def counts_text(counts: Mapping[str, int]) -> str:

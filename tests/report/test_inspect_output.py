@@ -389,7 +389,22 @@ def test_closed_pipe_is_no_error(path):
 def test_names_survive_an_output_of_narrow_encoding(path):
     result = python("-m", "seqonnx", "inspect", str(path), env={"PYTHONIOENCODING": "ascii"})
     assert result.returncode == 0, result.stderr
-    assert "\\u2500" in result.stdout
+    assert (
+        "\nLayer         Class    Output shape  Type     Params  MACs     %\n---" in result.stdout
+    )
+
+
+def test_text_is_aligned_on_an_output_of_narrow_encoding(path):
+    model = onnx.load(path)
+    model.graph.node[0].name = "café"
+    model.opset_import.add(domain="vendor", version=1)
+    model.graph.node.add(op_type="Make", domain="vendor", input=["y"], output=["z"])
+    onnx.save(model, path)
+    arguments = ("-m", "seqonnx", "inspect", str(path), "--nodes")
+    result = python(*arguments, env={"PYTHONIOENCODING": "ascii"})
+    assert result.returncode == 0, result.stderr
+    assert "\ncaf\\xe9 " in result.stdout
+    assert "  (>=18 at batch = 1)  [1 MAC = 2 FLOPs]\n" in result.stdout
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
