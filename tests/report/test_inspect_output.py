@@ -394,7 +394,7 @@ def test_names_survive_an_output_of_narrow_encoding(path):
     )
 
 
-def test_text_is_aligned_on_an_output_of_narrow_encoding(path):
+def test_text_is_drawn_in_ascii_on_an_output_of_narrow_encoding(path):
     model = onnx.load(path)
     model.graph.node[0].name = "café"
     model.opset_import.add(domain="vendor", version=1)
