@@ -8,7 +8,7 @@ at concrete sizes, because inference resolves more when it sees numbers (a convo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -128,6 +128,7 @@ def _measure(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> _Me
         notes.append(f"Shape inference failed, so shapes may be unknown: {failure}")
     if any(_is_empty(visit) for visit in sized.visits):
         notes.append("Some values are empty at these sizes: give real ones with --shape.")
+    notes.extend(_order_notes(sized))
     trips = sorted({name for v in sized.visits if v.macs for name in v.macs.names})
     notes.extend(f"{name} is not known before the model runs and is taken as 1." for name in trips)
     return _Measured(symbolic, sized, sizes, inferred, tuple(notes))
@@ -191,7 +192,8 @@ def _totals(rows: Sequence[Row], measured: _Measured) -> Totals:
     macs, macs_at, complete = sum_rows(rows)
     sized = measured.sized
     memory = (sized.visits, sized.main.inputs, sized.main.results)
-    whole = not measured.inferred.functions  # a function that is not expanded hides its values
+    # A function that is not expanded hides its values; others have no place in the order of nodes.
+    whole = not (measured.inferred.functions or sized.early or sized.dangling)
     return Totals(
         params=sum(row.params for row in rows),
         weight_bytes=sum(row.weight_bytes for row in rows),
@@ -202,6 +204,14 @@ def _totals(rows: Sequence[Row], measured: _Measured) -> Totals:
         peak_activation_bytes=peak_activation_bytes(*memory) if whole else None,
         least_activation_bytes=least_activation_bytes(*memory),
     )
+
+
+def _order_notes(walk: Walk) -> Iterator[str]:
+    """Say which values are read that no node before makes, the first of each kind by name."""
+    for pairs, what in ((walk.early, "a later node makes"), (walk.dangling, "nothing makes")):
+        for node, value in pairs[:1]:
+            more = f", and {len(pairs) - 1:,} more such reads" if len(pairs) > 1 else ""
+            yield f"Node {node!r} reads {value!r}, which {what}{more}."
 
 
 def _not_counted(visits: Sequence[Visit]) -> dict[str, int]:

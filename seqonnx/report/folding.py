@@ -81,7 +81,7 @@ def _value(
     model: onnx.ModelProto,
 ) -> np.ndarray | None:
     """Return the constant that a node computes, or None."""
-    if node.domain not in {"", "ai.onnx"} or len(node.output) != 1:
+    if node.domain not in {"", "ai.onnx"} or len(node.output) != 1 or not node.input:
         return None
     if node.op_type == "Shape":
         return _shape(node, shapes.get(node.input[0]))

@@ -48,6 +48,7 @@ class Value:
 
 
 Scope = ChainMap[str, Value]
+_Reads = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Visit:
     parent: int | None
     branch: str
     facts: NodeFacts
+    scope: Scope
     macs: Polynomial | None = None
     complete: bool = True
     weights: list[Value] = field(default_factory=list)
@@ -94,11 +96,17 @@ class Visit:
 
 @dataclass(frozen=True)
 class Walk:
-    """All visits in file order, the weights that no node reads, and the main graph."""
+    """All visits in file order, the weights that no node reads, and the main graph.
+
+    `early` are reads of a value before the node that makes it, `dangling` those of a value that
+    nothing makes, both as pairs of the node's name and the value's.
+    """
 
     visits: list[Visit]
     unread: tuple[Value, ...]
     main: Block
+    early: _Reads
+    dangling: _Reads
 
 
 def measure(model: onnx.ModelProto) -> Walk:
@@ -109,7 +117,7 @@ def measure(model: onnx.ModelProto) -> Walk:
     visits = _visit_all(main, versions, stored)
     for visit in reversed(visits):
         _count(visit, visits)
-    return Walk(visits, _assign_weights(visits, stored), main)
+    return Walk(visits, _assign_weights(visits, stored), main, *_out_of_order(main, visits))
 
 
 def known_sum(counts: Sequence[Polynomial | None]) -> Polynomial | None:
@@ -131,7 +139,7 @@ def _visit_all(main: Block, versions: Mapping[str, int], stored: list[Value]) ->
             scope.maps[0].setdefault(name, Value(name, "?", None))
         outputs = tuple(scope[name] for name in node.output if name)
         facts = _facts(node, inputs, outputs, versions)
-        visit = Visit(node, inputs, outputs, parent, block.branch, facts)
+        visit = Visit(node, inputs, outputs, parent, block.branch, facts, scope)
         visits.append(visit)
         if parent is not None:
             visits[parent].children.append(index)
@@ -151,6 +159,23 @@ def _visit_all(main: Block, versions: Mapping[str, int], stored: list[Value]) ->
 _Frame = tuple[onnx.NodeProto, Block, int | None]
 
 
+def _out_of_order(main: Block, visits: Sequence[Visit]) -> tuple[_Reads, _Reads]:
+    """Return the reads of values that are made later, and of values that nothing makes."""
+    made = {id(value): index for index, visit in enumerate(visits) for value in visit.outputs}
+    for index, visit in enumerate(visits):
+        made |= {id(value): index - 1 for body in visit.bodies for value in body.inputs}
+    made |= {id(value): -1 for value in main.inputs}
+    early, dangling = [], []
+    for index, visit in enumerate(visits):
+        for name in filter(None, visit.node.input):
+            value = visit.scope.get(name)
+            if value is None or not (value.stored or id(value) in made):
+                dangling.append((visit.name, name))
+            elif not value.stored and made[id(value)] >= index:
+                early.append((visit.name, name))
+    return tuple(early), tuple(dangling)
+
+
 def _declare(graph: onnx.GraphProto, scope: Scope, stored: list[Value]) -> Scope:
     """Enter the values of `graph` in `scope`, and those that the file stores in `stored`."""
     for value in chain(graph.input, graph.value_info, graph.output):
@@ -161,7 +186,7 @@ def _declare(graph: onnx.GraphProto, scope: Scope, stored: list[Value]) -> Scope
         value = Value(
             name,
             dtype_name(tensor.data_type),
-            tuple(tensor.dims),
+            tuple(max(dim, 0) for dim in tensor.dims),
             tensor.data_type,
             stored=True,
             nbytes=byte_size(tensor.data_type, tensor.dims),

@@ -25,6 +25,8 @@ def solve_reshapes(model: onnx.ModelProto) -> bool:
         for node in graph.node:
             if node.op_type not in {"Reshape", "Flatten"} or node.domain not in {"", "ai.onnx"}:
                 continue
+            if not node.input or not node.output:  # a damaged file
+                continue
             source, target = types.get(node.input[0]), types.get(node.output[0])
             if source is None or target is None:
                 continue

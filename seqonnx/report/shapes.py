@@ -34,6 +34,8 @@ def prepare(model: onnx.ModelProto) -> tuple[str, ...]:
     Returns:
         Notes on what could not be done.
     """
+    if not model.opset_import:  # files before IR version 3 do not say it
+        model.opset_import.add(domain="", version=1)
     for graph in graphs_of(model):
         for _, tensor in stored_tensors(graph):
             _drop_values(tensor)

@@ -66,7 +66,7 @@ def bits(dtype: str) -> int | None:
 
 def byte_size(data_type: int, dims: Sequence[int]) -> int:
     """Return the bytes of a stored tensor, narrow types packed; 0 for strings."""
-    return (prod(dims) * (bits(dtype_name(data_type)) or 0) + 7) // 8
+    return (prod(max(dim, 0) for dim in dims) * (bits(dtype_name(data_type)) or 0) + 7) // 8
 
 
 def is_parameter(data_type: int, rank: int, op_type: str, index: int) -> bool:

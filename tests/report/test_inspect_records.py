@@ -632,3 +632,55 @@ def test_exported_model_reads_like_its_summary(tmp_path):
     assert report.totals.params == model.count_params() == 80 + 3216 + 170
     assert str(report.totals.macs) == f"{10 * 10 * 8 * 9 + 200 * 16 + 160:,} * batch"
     assert report.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "note"),
+    [
+        ([("Relu", "nobody", "y")], "Node 'y' reads 'nobody', which nothing makes."),
+        (
+            [("Relu", "nobody", "a"), ("Neg", "a", "b"), ("Abs", "nor this", "y")],
+            "Node 'a' reads 'nobody', which nothing makes, and 1 more such reads.",
+        ),
+        ([("Neg", "a", "y"), ("Relu", "x", "a")], "Node 'y' reads 'a', which a later node makes."),
+    ],
+)
+def test_what_is_read_before_it_is_there_is_noted_and_leaves_the_memory_open(nodes, note, tmp_path):
+    made = [helper.make_node(op, [source], [target]) for op, source, target in nodes]
+    path = save(tmp_path / "m.onnx", made, [value("x", [2])], [value("y", [2])])
+    report = collect(path)
+    assert note in report.notes
+    assert report.totals.peak_activation_bytes is None
+    assert report.totals.least_activation_bytes >= 8
+
+
+def test_nodes_that_lack_inputs_and_outputs_are_described(tmp_path):
+    nodes = [
+        helper.make_node(op, [], [op.lower()] if op != "Neg" else [])
+        for op in ("Relu", "Neg", "Shape", "Reshape", "Flatten", "Loop", "Scan", "If", "Constant")
+    ]
+    path = save(tmp_path / "m.onnx", nodes, [value("x", [2])], [])
+    report = collect(path)
+    assert report.not_counted == {"Loop": 1, "Scan": 1, "If": 1}
+    assert report.totals.nodes == 9
+
+
+def test_file_from_before_operator_sets_were_stated_is_of_the_first(tmp_path):
+    node = helper.make_node("Relu", ["x"], ["y"])
+    path = save(tmp_path / "m.onnx", [node], [value("x", [3])], [value("y", None)])
+    model = onnx.load(path)
+    model.ir_version = 2
+    del model.opset_import[:]
+    onnx.save(model, path)
+    report = collect(path)
+    assert (report.opsets, report.notes) == ({}, ())
+
+
+def test_negative_size_of_a_stored_tensor_counts_as_nothing(tmp_path):
+    node = helper.make_node("Add", ["x", "w"], ["y"])
+    path = save(tmp_path / "m.onnx", [node], [value("x", [3])], [value("y", [3])])
+    model = onnx.load(path)
+    model.graph.initializer.add(name="w", data_type=TensorProto.FLOAT, dims=[-3, 2])
+    onnx.save(model, path)
+    totals = collect(path).totals
+    assert (totals.params, totals.weight_bytes) == (0, 0)
