@@ -4,10 +4,12 @@ In a graph, inputs are alive from the start, results to the end, and any other v
 that makes it to the last one that reads it, be it from inside a body. Nothing is reused in place
 and weights do not count, so a runtime that plans its buffers needs no more, plus scratch space.
 
-A node with bodies takes, on top of what is alive around it, the larger of its outputs and the peak
-of the dearest body (of the branches of an If one runs). A body's own inputs are the state that an
-iteration takes over and the slices it reads; what it makes for a scan output has grown to the
-whole output but for the slice of its last iteration.
+A body runs on top of what is alive around its node, the outputs of the node included. Its own
+inputs are the state that an iteration takes over and the slices it reads. Of the branches of an If
+the dearest counts, and its results become the outputs. A Loop keeps the slices of its scan outputs
+until it ends and joins them; a Scan writes them into the output. Of what is said here, ONNX Runtime
+1.32.0 took 80 of 100 MB for an If, 320 of 360 for a Loop and 340 of 340 for a Scan (allocations
+counted, arena off, values of 20 MB): it works in place, and copies the state that a Loop returns.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from seqonnx.report.measure import Block, Value, Visit
+from seqonnx.report.measure import Value, Visit
 from seqonnx.report.tensors import bits
 
 
@@ -125,30 +127,24 @@ def _extra(
     spans: defaultdict[_Place, list[_Span]],
     extra: Sequence[int],
 ) -> int:
-    """Return what the bodies of a node take beyond the outputs of the node."""
+    """Return what the bodies of a node take beyond its inputs and outputs."""
     visit = visits[index]
-    peaks = [0]
+    dearest = 0
     for body in visit.bodies:
         members = [child for child in visit.children if visits[child].branch == body.branch]
-        peaks.append(_peak(members, spans[index, body.branch], extra) + _grown(visit, body))
-    return max(0, max(peaks) - sum(_bytes(value) or 0 for value in visit.outputs))
+        dearest = max(dearest, _peak(members, spans[index, body.branch], extra))
+    if visit.node.op_type == "If":
+        return max(0, dearest - sum(_bytes(value) or 0 for value in visit.outputs))
+    return dearest + (_kept_slices(visit) if visit.node.op_type == "Loop" else 0)
 
 
-def _grown(visit: Visit, body: Block) -> int:
-    """Return the bytes of the scan outputs of a Loop or Scan before its last iteration."""
-    state, skipped = 0, 0
-    match visit.node.op_type:
-        case "Loop":
-            state, skipped = max(len(visit.node.input) - 2, 0), 1  # trips, condition; condition
-        case "Scan":
-            scanned = visit.facts.attributes.get("num_scan_inputs")
-            state = len(visit.node.input) - (scanned if isinstance(scanned, int) else 0)
-            state -= 1 if visit.facts.version < 9 else 0  # lengths of the sequences
-        case _:
-            return 0
+def _kept_slices(visit: Visit) -> int:
+    """Return the bytes of the scan outputs of a Loop but for the slices of its last iteration."""
     outputs = {value.name: value for value in visit.outputs}
-    whole = [outputs.get(name) for name in visit.node.output]
-    pairs = zip(whole[state:], body.results[state + skipped :], strict=False)
+    state = max(len(visit.node.input) - 2, 0)  # besides the number of trips and the condition
+    whole = [outputs.get(name) for name in visit.node.output][state:]
+    slices = [value for body in visit.bodies for value in body.results][state + 1 :]
+    pairs = zip(whole, slices, strict=False)
     sizes = [(_bytes(output), _bytes(part)) for output, part in pairs if output is not None]
     return sum(max(0, size - one) for size, one in sizes if size is not None and one is not None)
 
