@@ -191,6 +191,29 @@ class FromFunction(Regularizer):
         return self.function(op, x)
 
 
+def activity_penalty(op: Emitter, regularizer: Regularizer, y: ir.Value) -> ir.Value:
+    """Emit the penalty on a layer's output, divided by the size of the batch.
+
+    The loss of a batch is a mean, too: so the strength does not depend on how data are batched.
+
+    Args:
+        op: emitter of the graph.
+        regularizer: what penalises.
+        y: the output, batch first; a value without axes has no batch.
+
+    Returns:
+        A scalar.
+    """
+    penalty = regularizer.emit(op, y)
+    if y.shape is not None and len(y.shape) == 0:
+        return penalty
+    size = None if y.shape is None else y.shape[0]
+    if isinstance(size, int):
+        return op.Div(penalty, float(size))
+    counted = op.Squeeze(op.Shape(y, start=0, end=1), [0])
+    return op.Div(penalty, op.cast(counted, dtype_name(penalty)))
+
+
 def l1(l1: float = 0.01) -> L1:
     """Return `L1(l1)`.
 

@@ -15,6 +15,7 @@ from seqonnx.graph import Emitter, Variable, auto_name, check_name
 from seqonnx.layers.precision import Typed, cast_floats, policy_for
 from seqonnx.layers.spec import InputSpec, declared_shape
 from seqonnx.passes.batch_statistics import expand_batch_statistics
+from seqonnx.regularizers import activity_penalty
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.symbolic import LayerCall, Shape, SymbolicTensor, infer_call, symbolic_shape
 
@@ -34,7 +35,7 @@ class Layer(Typed):
         dtype: element type of weights and computation, or a mixed policy such as
             `"mixed_float16"`: weights in float32, computation in float16. Default
             `seqonnx.config.get_dtype_policy()`.
-        activity_regularizer: regularizer of the layer's output.
+        activity_regularizer: regularizer of the layer's output, divided by the batch size.
         input_shape: shape without the batch, for a first layer (prefer `Input`).
         input_dim: the same for a vector input.
 
@@ -326,7 +327,9 @@ class Layer(Typed):
         y = self.emit_typed(op, x, training)
         if self.activity_regularizer is not None:
             wide = dtypes.widened(self.compute_dtype)
-            op.add_loss(self.activity_regularizer.emit(op, cast_floats(op, y, wide)))
+            for part in [y] if isinstance(y, ir.Value) else y:
+                value = cast_floats(op, part, wide)
+                op.add_loss(activity_penalty(op, self.activity_regularizer, value))
         return y
 
     def _call_symbolic(
