@@ -147,7 +147,7 @@ def to_array(data: Any, dtype: str | None, what: str) -> npt.NDArray[Any]:
             f"`{what}` must hold numbers. Received data of dtype {array.dtype} "
             f"(type {type(data).__name__}). Encode text and objects as numbers first."
         )
-    return np.ascontiguousarray(array if dtype is None else array.astype(dtype, copy=False))
+    return np.asarray(array if dtype is None else array.astype(dtype, copy=False), order="C")
 
 
 def _holds_numbers(array: npt.NDArray[Any]) -> bool:

@@ -180,7 +180,7 @@ class Emitter:
     def constant(self, array: npt.NDArray[Any], name: str = "constant") -> ir.Value:
         """Add a constant array as an initializer of the graph, named in the current scope."""
         name = self.unique_name(name)
-        return self._initializer(name, np.ascontiguousarray(array).reshape(array.shape))
+        return self._initializer(name, np.asarray(array, order="C"))
 
     def read(self, variable: Variable) -> ir.Value:
         """Return the value that stands for `variable` in this graph (ONNX layout).

@@ -127,16 +127,17 @@ class Loss:
         Args:
             y_true: targets.
             y_pred: predictions; computed with as float32.
-            sample_weight: weights, shape `(batch,)` or that of the per-sample values.
+            sample_weight: one number, or weights of shape `(batch,)` or that of the per-sample
+                values; sizes of 1 are broadcast.
 
         Returns:
             A float; an array of per-sample values if the reduction is `"none"`.
 
         Raises:
-            ValueError: if the targets do not fit the predictions.
+            ValueError: if the targets or weights do not fit the predictions.
         """
-        predicted = dtypes.to_array(y_pred, "float32", "y_pred")
-        given = dtypes.to_array(y_true, None, "y_true")
+        predicted = np.atleast_1d(dtypes.to_array(y_pred, "float32", "y_pred"))
+        given = np.atleast_1d(dtypes.to_array(y_true, None, "y_true"))
         self.check_targets(given, predicted.shape)
         arrays = [given.astype(self.target_dtype), predicted]
         if sample_weight is not None:

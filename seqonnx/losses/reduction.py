@@ -7,7 +7,7 @@ from typing import Any, Final
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.objectives import match_ranks, to_type_of
+from seqonnx.objectives import match_ranks, spread_weights, to_type_of
 
 REDUCTIONS: Final = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 
@@ -43,7 +43,8 @@ def reduce_weighted(
     Args:
         op: emitter of the graph.
         values: per-sample values, shape `(batch, ...)`.
-        sample_weight: weights, shape `(batch,)` or that of the first axes of `values`.
+        sample_weight: one number, or weights of shape `(batch,)` or that of the first axes of
+            `values`.
         mask: True (or not 0) where a value counts, shape as `sample_weight`.
         reduction: one of `REDUCTIONS`.
 
@@ -75,10 +76,10 @@ def reduce_weighted(
 def _fit(op: Emitter, values: ir.Value, weight: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Give weights the rank of the values: one weight per sample counts for all its values."""
     values, weight = match_ranks(op, values, weight)
-    missing = len(static_shape(values)) - len(static_shape(weight))
-    if missing > 0 and len(static_shape(weight)) > 0:
-        weight = op.Unsqueeze(weight, list(range(-missing, 0)))
-    return values, weight
+    rank, shape = len(static_shape(values)), static_shape(weight)
+    if len(shape) > rank and (rank == 0 or shape[0] == 1):
+        return values, weight
+    return values, spread_weights(op, weight, values)
 
 
 def _divide_or_zero(op: Emitter, values: ir.Value, divisor: ir.Value) -> ir.Value:

@@ -147,11 +147,15 @@ class Metric(Accumulator):
         Args:
             y_true: targets.
             y_pred: predictions; computed with as float32.
-            sample_weight: weights, shape `(batch,)` or that of the per-sample values.
+            sample_weight: one number, or weights of shape `(batch,)` or that of the per-sample
+                values; sizes of 1 are broadcast.
+
+        Raises:
+            ValueError: if the weights do not fit the predictions.
         """
         arrays = [
-            dtypes.to_array(y_true, None, "y_true"),
-            dtypes.to_array(y_pred, "float32", "y_pred"),
+            np.atleast_1d(dtypes.to_array(y_true, None, "y_true")),
+            np.atleast_1d(dtypes.to_array(y_pred, "float32", "y_pred")),
         ]
         if sample_weight is not None:
             arrays.append(dtypes.to_array(sample_weight, "float32", "sample_weight"))

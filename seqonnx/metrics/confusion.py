@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, auto_name, static_shape
+from seqonnx.graph import Emitter, auto_name
 from seqonnx.metrics.base import Metric, Result, State, Values
-from seqonnx.objectives import aligned, match_ranks, to_type_of
+from seqonnx.objectives import aligned, spread_weights, to_type_of
 
 TP, FP, TN, FN = "true_positives", "false_positives", "true_negatives", "false_negatives"
 _NEVER = -1e10
@@ -213,7 +213,7 @@ def count_decisions(
         y_true: labels, not 0 where positive, with the shape of `y_pred`.
         y_pred: scores.
         thresholds: T numbers.
-        sample_weight: weights, shape `(batch,)` or that of `y_pred`.
+        sample_weight: one number, or weights of shape `(batch,)` or that of `y_pred`.
         kept: which counts are wanted.
 
     Returns:
@@ -224,7 +224,7 @@ def count_decisions(
     positive = to_type_of(op, op.Cast(y_true, to=int(ir.DataType.BOOL)), y_pred)
     sides = {TP: positive, FP: op.Sub(1.0, positive)}
     if sample_weight is not None:
-        weight = _spread(op, to_type_of(op, sample_weight, y_pred), y_pred)
+        weight = spread_weights(op, to_type_of(op, sample_weight, y_pred), y_pred)
         sides = {name: op.Mul(side, weight) for name, side in sides.items()}
     counts: dict[str, ir.Value] = {}
     for name, missed in ((TP, FN), (FP, TN)):
@@ -242,15 +242,6 @@ def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[Any]:
     quotient = np.zeros_like(part)
     np.divide(part, whole, out=quotient, where=whole != 0)
     return quotient
-
-
-def _spread(op: Emitter, weight: ir.Value, y_pred: ir.Value) -> ir.Value:
-    """Weights that multiply values of the shape of `y_pred`: a sample's counts for all of them."""
-    y_pred, weight = match_ranks(op, y_pred, weight)
-    missing = len(static_shape(y_pred)) - len(static_shape(weight))
-    if missing > 0 and len(static_shape(weight)) > 0:
-        weight = op.Unsqueeze(weight, list(range(-missing, 0)))
-    return weight
 
 
 def _only_best(op: Emitter, y_pred: ir.Value, k: int) -> ir.Value:

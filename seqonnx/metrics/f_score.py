@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter
+from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.base import Metric, Result, Shape, State, Values
 from seqonnx.metrics.confusion import FN, FP, TP, ratio
-from seqonnx.objectives import to_type_of
+from seqonnx.objectives import refuse_misfit, spread_weights, to_type_of, without_leading_ones
 
 _AVERAGES: Final = (None, "micro", "macro", "weighted")
 
@@ -94,7 +94,12 @@ class FBetaScore(Metric):
         hit = op.Mul(predicted, y_true)
         counts = {TP: hit, FP: op.Sub(predicted, hit), FN: op.Sub(y_true, hit)}
         if sample_weight is not None:
-            weight = op.Reshape(to_type_of(op, sample_weight, y_pred), [-1, 1])
+            weight = to_type_of(op, sample_weight, y_pred)
+            if len(static_shape(weight)) == 1:
+                refuse_misfit(weight, y_pred)
+                weight = op.Reshape(weight, [-1, 1])
+            else:
+                weight = spread_weights(op, without_leading_ones(op, weight), y_pred)
             counts = {name: op.Mul(count, weight) for name, count in counts.items()}
         return {
             name: op.Add(

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.base import Accumulator, Metric, Result, State, Values
-from seqonnx.objectives import match_ranks, to_type_of
+from seqonnx.objectives import (
+    match_ranks,
+    refuse_misfit,
+    spread_weights,
+    to_type_of,
+    without_leading_ones,
+)
 
 
 class MeanMetric(Metric):
@@ -23,6 +30,12 @@ class MeanMetric(Metric):
     Args:
         name: name shown and logged; default: the class name in snake case.
         dtype: element type of the accumulators; default float32.
+    """
+
+    _averages_elements: ClassVar[bool] = False
+    """Whether `values` is a mean over the last axis of what each element gives.
+
+    Data of one axis are then one row, as in Keras, unless there is a weight for each element.
     """
 
     def variables(self) -> dict[str, npt.NDArray[Any]]:
@@ -42,6 +55,8 @@ class MeanMetric(Metric):
         sample_weight: ir.Value | None = None,
     ) -> dict[str, ir.Value]:
         """Emit sum and count after a batch."""
+        if sample_weight is not None and self._averages_elements:
+            y_true, y_pred = _as_samples(op, y_true, y_pred, sample_weight)
         return accumulate_mean(op, state, self.values(op, y_true, y_pred), sample_weight)
 
     def compute(self, state: State) -> Result:
@@ -155,7 +170,9 @@ def accumulate_mean(
         op: emitter of the graph.
         state: `total` and `count` before the batch.
         values: values, shape `(batch, ...)`.
-        weight: weights, shape `(batch,)`, or that of the first axes of `values`.
+        weight: weights, shape `(batch,)`, or that of the first axes of `values`; sizes of 1 are
+            broadcast. One number weighs the batch as a whole, as in Keras: in batches of unlike
+            sizes give one for each sample.
 
     Returns:
         `total` and `count` after the batch.
@@ -165,7 +182,9 @@ def accumulate_mean(
         values = _mean_after(op, values, 1)
         count = to_type_of(op, op.Size(values), state["count"])
     else:
-        values, weight = match_ranks(op, values, to_type_of(op, weight, values))
+        weight = without_leading_ones(op, to_type_of(op, weight, values), values)
+        values, weight = match_ranks(op, values, weight)
+        refuse_misfit(weight, values)
         values = _mean_after(op, values, len(static_shape(weight)))
         if static_shape(weight) != static_shape(values):
             weight = op.Expand(weight, op.Shape(values))
@@ -179,6 +198,16 @@ def mean_so_far(state: State) -> float:
     """Return total / count; 0 where nothing was counted."""
     count = float(state["count"])
     return float(state["total"]) / count if count != 0 else 0.0
+
+
+def _as_samples(
+    op: Emitter, y_true: ir.Value, y_pred: ir.Value, weight: ir.Value
+) -> tuple[ir.Value, ir.Value]:
+    """Turn data of one axis into a column where there is a weight for each element."""
+    ranks = {len(static_shape(value)) for value in (y_true, y_pred)}
+    if ranks != {1} or len(static_shape(weight)) == 0:
+        return y_true, y_pred
+    return op.Unsqueeze(y_true, [-1]), op.Unsqueeze(y_pred, [-1])
 
 
 def _mean_after(op: Emitter, values: ir.Value, axis: int) -> ir.Value:
@@ -195,7 +224,8 @@ def _accumulate_sum(op: Emitter, state: Values, inputs: list[ir.Value]) -> dict[
     values, weight = _pair(inputs)
     values = to_type_of(op, values, state["total"])
     if weight is not None:
-        values = op.Mul(*match_ranks(op, values, to_type_of(op, weight, values)))
+        values, weight = match_ranks(op, values, to_type_of(op, weight, values))
+        values = op.Mul(values, spread_weights(op, weight, values))
     return {"total": op.Add(state["total"], op.ReduceSum(values, keepdims=0))}
 
 
@@ -206,7 +236,7 @@ def _pair(inputs: list[ir.Value]) -> tuple[ir.Value, ir.Value | None]:
 
 def _arrays(values: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> list[npt.NDArray[Any]]:
     """Values and perhaps weights as float32 arrays."""
-    arrays = [dtypes.to_array(values, "float32", "values")]
+    arrays = [np.atleast_1d(dtypes.to_array(values, "float32", "values"))]
     if sample_weight is not None:
         arrays.append(dtypes.to_array(sample_weight, "float32", "sample_weight"))
     return arrays

@@ -25,6 +25,8 @@ class BinaryCrossentropy(MeanMetric):
         0.6931
     """
 
+    _averages_elements = True
+
     def __init__(
         self,
         name: str | None = None,
@@ -159,6 +161,8 @@ class Poisson(MeanMetric):
         1.0
     """
 
+    _averages_elements = True
+
     def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the mean over the last axis."""
         return objectives.poisson(op, y_true, y_pred)
@@ -176,6 +180,8 @@ class Hinge(MeanMetric):
         0.25
     """
 
+    _averages_elements = True
+
     def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the mean over the last axis."""
         return objectives.hinge(op, y_true, y_pred)
@@ -192,6 +198,8 @@ class SquaredHinge(MeanMetric):
         >>> SquaredHinge()([[1.0], [-1.0]], [[0.5], [-3.0]])
         0.125
     """
+
+    _averages_elements = True
 
     def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the mean over the last axis."""

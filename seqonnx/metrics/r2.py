@@ -11,7 +11,7 @@ import onnx_ir as ir
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.base import Metric, Result, Shape, State, Values
 from seqonnx.metrics.confusion import ratio
-from seqonnx.objectives import aligned, to_type_of
+from seqonnx.objectives import aligned, spread_weights, to_type_of, without_leading_ones
 
 _AGGREGATIONS: Final = ("uniform_average", "variance_weighted_average", None)
 
@@ -82,7 +82,8 @@ class R2Score(Metric):
         y_true, y_pred = (to_type_of(op, value, state["mean"]) for value in (y_true, y_pred))
         if sample_weight is None:
             sample_weight = op.Add(op.Mul(op.ReduceMean(y_true, [1], keepdims=0), 0.0), 1.0)
-        weight = op.Reshape(to_type_of(op, sample_weight, y_true), [1, -1])
+        weight = _per_sample(op, to_type_of(op, sample_weight, y_true), y_true)
+        weight = op.Reshape(weight, [1, -1])
 
         def total(values: ir.Value) -> ir.Value:
             summed: ir.Value = op.Squeeze(op.MatMul(weight, values), [0])
@@ -118,3 +119,18 @@ class R2Score(Metric):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return super().get_config() | {"class_aggregation": self.class_aggregation}
+
+
+def _per_sample(op: Emitter, weight: ir.Value, y_true: ir.Value) -> ir.Value:
+    """One weight for each sample, from a number or from weights whose sizes of 1 are broadcast."""
+    if len(static_shape(weight)) == 1 and static_shape(weight) == static_shape(y_true)[:1]:
+        return weight
+    column = spread_weights(op, without_leading_ones(op, weight), y_true)
+    if len(static_shape(column)) == 2 and static_shape(column)[1] != 1:
+        raise ValueError(
+            "R2Score takes one weight for each sample, not one for each column. Received: "
+            f"sample_weight.shape={static_shape(weight)}"
+        )
+    samples: ir.Value = op.Concat(op.Shape(y_true, start=0, end=1), [1], axis=0)
+    expanded: ir.Value = op.Expand(column, samples)
+    return expanded

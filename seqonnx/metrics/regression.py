@@ -24,6 +24,8 @@ class MeanSquaredError(MeanMetric):
         0.25
     """
 
+    _averages_elements = True
+
     def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the mean over the last axis."""
         return objectives.mean_squared_error(op, y_true, y_pred)
@@ -42,8 +44,10 @@ class RootMeanSquaredError(MeanMetric):
     """
 
     def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean square over the last axis."""
-        return objectives.mean_squared_error(op, y_true, y_pred)
+        """Emit the squared error of every element: the mean is taken over all of them."""
+        y_true, y_pred = objectives.aligned(op, y_true, y_pred)
+        error = op.Sub(y_pred, y_true)
+        return op.Mul(error, error)
 
     def compute(self, state: State) -> Result:
         """Return the square root of the mean."""
@@ -62,6 +66,8 @@ class MeanAbsoluteError(MeanMetric):
         0.25
     """
 
+    _averages_elements = True
+
     def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the mean over the last axis."""
         return objectives.mean_absolute_error(op, y_true, y_pred)
@@ -78,6 +84,8 @@ class MeanAbsolutePercentageError(MeanMetric):
         >>> MeanAbsolutePercentageError()([[2.0, 4.0]], [[3.0, 4.0]])
         25.0
     """
+
+    _averages_elements = True
 
     def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the mean over the last axis."""
@@ -96,6 +104,8 @@ class MeanSquaredLogarithmicError(MeanMetric):
         0.0
     """
 
+    _averages_elements = True
+
     def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the mean over the last axis."""
         return objectives.mean_squared_logarithmic_error(op, y_true, y_pred)
@@ -112,6 +122,8 @@ class LogCoshError(MeanMetric):
         >>> round(float(LogCoshError()([[0.0]], [[1.0]])), 4)
         0.4338
     """
+
+    _averages_elements = True
 
     def __init__(self, name: str | None = "logcosh", dtype: str | None = None) -> None:
         super().__init__(name, dtype)

@@ -21,6 +21,7 @@ from seqonnx.objectives.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from seqonnx.objectives.weights import refuse_misfit, spread_weights, without_leading_ones
 
 __all__ = [
     "aligned",
@@ -40,7 +41,10 @@ __all__ = [
     "mean_squared_error",
     "mean_squared_logarithmic_error",
     "poisson",
+    "refuse_misfit",
     "sparse_categorical_crossentropy",
+    "spread_weights",
     "squared_hinge",
     "to_type_of",
+    "without_leading_ones",
 ]

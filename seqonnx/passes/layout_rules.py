@@ -250,7 +250,7 @@ def _in_source_layout(site: Site, value: ir.Value, perm: Perm) -> ir.Value:
     target = source_shape(full, perm)
     array = constant_of(value)
     if array is not None:
-        moved = np.ascontiguousarray(array.reshape(full.numpy()).transpose(inverse(perm)))
+        moved = np.asarray(array.reshape(full.numpy()).transpose(inverse(perm)), order="C")
         return site.edit.constant(moved, site.node, (value.name or "").rpartition("/")[2])
     if _large_axes(value) == 1:
         return site.edit.reshape(value, target, site.node)

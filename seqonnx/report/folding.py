@@ -53,7 +53,7 @@ def fold_shapes(model: onnx.ModelProto) -> dict[int, onnx.NodeProto]:
         known[node.output[0]] = value
         replaced[index] = onnx.NodeProto()
         replaced[index].CopyFrom(node)
-        constant = numpy_helper.from_array(np.ascontiguousarray(value))
+        constant = numpy_helper.from_array(np.asarray(value, order="C"))
         node.CopyFrom(helper.make_node("Constant", [], [node.output[0]], value=constant))
     return replaced
 

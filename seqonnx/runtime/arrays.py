@@ -171,7 +171,7 @@ class DeviceArray:
         if self._host is not None:
             np.copyto(self._host, array)
             return
-        contiguous = np.ascontiguousarray(array).reshape(self.shape)
+        contiguous = np.asarray(array, order="C")
         bits = contiguous.view(np.uint16) if is_bfloat16(self.dtype) else contiguous
         self.ort_value.update_inplace(bits)
 

@@ -39,6 +39,7 @@ def run_emission(
     Args:
         emit: emits the nodes; gets the values of `arrays`, then those of `fixed`.
         arrays: data whose first dimension is the batch: another batch size needs no new session.
+            Where they do not share it, as with weights to broadcast, all shapes are fixed.
         key: what `emit` depends on besides ranks, sizes and element types; equal keys must mean
             equal graphs. See `value_key`.
         fixed: arrays whose shape is fixed in the graph, such as state and scalars.
@@ -56,7 +57,7 @@ def run_emission(
         [1.0, 1.0]
     """
     device = select_device()
-    shapes = tuple(("batch", *array.shape[1:]) if array.ndim > 0 else () for array in arrays)
+    shapes: tuple[tuple[Dim, ...], ...] = _free_batch(arrays)
     shapes += tuple(array.shape for array in fixed)
     types = tuple(array.dtype.name for array in (*arrays, *fixed))
     known = (key, device, len(arrays), shapes, types)
@@ -86,6 +87,13 @@ def value_key(obj: object, *, ignore: Collection[str] = ()) -> Hashable:
     except TypeError:
         return obj
     return key
+
+
+def _free_batch(arrays: Sequence[npt.NDArray[Any]]) -> tuple[tuple[Dim, ...], ...]:
+    """Shapes with a free first size, or as they are where the arrays do not share one."""
+    if len({array.shape[0] for array in arrays if array.ndim > 0}) > 1:
+        return tuple(array.shape for array in arrays)
+    return tuple(("batch", *array.shape[1:]) if array.ndim > 0 else () for array in arrays)
 
 
 def _compile(emit: Emission, shapes: Sequence[tuple[Dim, ...]], types: Sequence[str]) -> Compiled:

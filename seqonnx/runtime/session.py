@@ -155,7 +155,7 @@ class Session:
             results: list[np.ndarray] = self._session.run(wanted, feeds)
             return results
         values = {
-            name: DeviceArray.from_numpy(np.ascontiguousarray(value), CPU).ort_value
+            name: DeviceArray.from_numpy(np.asarray(value, order="C"), CPU).ort_value
             if isinstance(value, np.ndarray)
             else value
             for name, value in feeds.items()
@@ -207,7 +207,7 @@ def _feedable(value: np.ndarray | DeviceArray) -> Any:
         return value.ort_value
     array = np.asarray(value)
     if array.dtype.kind == "V" and array.dtype.name == "bfloat16":
-        return DeviceArray.from_numpy(np.ascontiguousarray(array), CPU).ort_value
+        return DeviceArray.from_numpy(np.asarray(array, order="C"), CPU).ort_value
     return array
 
 

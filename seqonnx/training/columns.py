@@ -119,7 +119,7 @@ def make_column(data: Any, what: str) -> Column:
 
 def cast(array: Array, dtype: str | None) -> Array:
     """Return `array` C-contiguous and of the given type (None: its own), copied only if needed."""
-    return np.ascontiguousarray(array if dtype is None else array.astype(dtype, copy=False))
+    return np.asarray(array if dtype is None else array.astype(dtype, copy=False), order="C")
 
 
 def separate_inputs(x: Any, dtype: InputDtype) -> list[tuple[Any, str | None]]:

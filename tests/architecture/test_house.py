@@ -42,6 +42,8 @@ def offence(node: ast.AST) -> str | None:
                 return "calls hasattr"
             if name.endswith(".__setattr__"):
                 return "uses __setattr__"
+            if name.endswith("ascontiguousarray"):
+                return "makes scalars vectors"
         case ast.Raise(exc=ast.Name(id="SystemExit")):
             return "exits"
         case ast.FunctionDef(name="__setattr__"):
@@ -89,6 +91,7 @@ def test_file_keeps_the_house_rules(path):
         ("object.__setattr__(self, 'x', 1)", "uses __setattr__"),
         ("super().__setattr__('x', 1)", "uses __setattr__"),
         ("class C:\n    def __setattr__(self, name, value):\n        pass", "uses __setattr__"),
+        ("np.ascontiguousarray(x)", "makes scalars vectors"),
         ("import tools.bench", "imports from outside"),
         ("def f():\n    from models import mnist_cnn", "imports from outside"),
         ("import torch", "imports from outside"),

@@ -173,3 +173,14 @@ def test_variables_of_two_types_share_a_step():
     new = optimizers.Adam(0.5, weight_decay=0.1).apply(grads, params)
     assert [p.dtype for p in new] == [np.float32, np.float64]
     np.testing.assert_allclose(new[0], new[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Lion", "Ftrl"])
+def test_a_scalar_stays_a_scalar(name):
+    """A step on a number is that on an array of one, and keeps its rank; clipping included."""
+    for options in ({}, {"clipnorm": 0.1}, {"global_clipnorm": 0.1}, {"clipvalue": 0.1}):
+        scalar, vector = (getattr(optimizers, name)(0.1, **options) for _ in range(2))
+        for _ in range(2):
+            new = scalar.apply([0.5], [1.0])[0]
+            assert new.shape == ()
+            assert float(new) == vector.apply([[0.5]], [[1.0]])[0][0]

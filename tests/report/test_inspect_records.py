@@ -684,3 +684,20 @@ def test_negative_size_of_a_stored_tensor_counts_as_nothing(tmp_path):
     onnx.save(model, path)
     totals = collect(path).totals
     assert (totals.params, totals.weight_bytes) == (0, 0)
+
+
+def test_a_folded_scalar_keeps_its_rank():
+    """One size of a shape, taken by Gather, has no axes: as a vector it changes what follows."""
+    from seqonnx.report.folding import fold_shapes
+
+    model = onnx.parser.parse_model(
+        """
+        <ir_version: 8, opset_import: ["" : 18]>
+        g (float[2, 3] x) => (int64 size)
+        <int64 one = {1}> { shape = Shape(x)  size = Gather<axis = 0>(shape, one) }
+        """
+    )
+    fold_shapes(model)
+    constant = model.graph.node[1]
+    assert constant.op_type == "Constant"
+    assert onnx.numpy_helper.to_array(constant.attribute[0].t).shape == ()

@@ -31,10 +31,10 @@ def multiply_along(
     """
     last, sizes = rank(value) - 1, list(static_shape(value))
     dtype = np.float32 if value.dtype is None else value.dtype.numpy()
-    matrix = np.ascontiguousarray(matrix.astype(dtype))
+    matrix = np.asarray(matrix.astype(dtype), order="C")
     made_sizes = [*sizes[:axis], matrix.shape[0], *sizes[axis + 1 :]]
     if axis == last:
-        return shaped(op.MatMul(value, np.ascontiguousarray(matrix.T)), made_sizes)
+        return shaped(op.MatMul(value, np.asarray(matrix.T, order="C")), made_sizes)
     behind = [size for size in sizes[axis + 1 :] if isinstance(size, int)]
     known = [size if isinstance(size, int) else -1 for size in made_sizes]
     if len(behind) == last - axis and known.count(-1) <= 1 and 0 not in known:
@@ -42,7 +42,7 @@ def multiply_along(
         return shaped(op.Reshape(op.MatMul(matrix, folded), known), made_sizes)
     swap = list(range(last + 1))
     swap[axis], swap[last] = last, axis
-    moved = op.MatMul(op.Transpose(value, perm=swap), np.ascontiguousarray(matrix.T))
+    moved = op.MatMul(op.Transpose(value, perm=swap), np.asarray(matrix.T, order="C"))
     return shaped(op.Transpose(moved, perm=swap), made_sizes)
 
 

@@ -93,7 +93,7 @@ def _multiply(
         for column, taps in enumerate(window.taps(axis) - window.before[axis]):
             matrix[taps[(taps >= 0) & (taps < size)], column] += 1
         if axis == len(large) - 1:
-            return op.MatMul(dy, np.ascontiguousarray(matrix.T))
+            return op.MatMul(dy, np.asarray(matrix.T, order="C"))
         behind = small[axis + 1 :]
         folded = op.Reshape(dy, [0, 0, *large[:axis], small[axis], math.prod(behind)])
         made = op.MatMul(matrix, folded)

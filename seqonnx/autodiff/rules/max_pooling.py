@@ -171,7 +171,7 @@ def _repeated(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:
     if _width(window) > _TINY or not isinstance(channels, int):
         return enlarge(op, value, window.without_rest())
     dtype = np.float32 if value.dtype is None else value.dtype.numpy()
-    block = np.ascontiguousarray(_window_block(window).T.astype(dtype))
+    block = np.asarray(_window_block(window).T.astype(dtype), order="C")
     sizes = [n * k for n, k in zip(window.small_sizes or (), window.kernel, strict=True)]
     rows = op.MatMul(op.Reshape(value, [-1, len(block)]), block)
     return shaped(op.Reshape(rows, [-1, channels, *sizes]), [batch, channels, *sizes])

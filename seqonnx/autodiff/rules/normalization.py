@@ -208,7 +208,7 @@ def _near(op: RuleEmitter, x: ir.Value, size: int) -> tuple[_Matrix, _Matrix]:
     if isinstance(channels, int):
         distance = np.subtract.outer(np.arange(channels), np.arange(channels))
         near = ((distance <= (size - 1) // 2) & (-distance <= size // 2)).astype(numpy_type(x))
-        return near, np.ascontiguousarray(near.T)
+        return near, np.asarray(near.T, order="C")
     numbers = positions(op, size_at(op, x, 1))
     away = op.Sub(op.Unsqueeze(numbers, [1]), numbers)
     inside = op.And(op.LessOrEqual(away, (size - 1) // 2), op.GreaterOrEqual(away, -(size // 2)))

@@ -208,7 +208,7 @@ def _to_columns(
         return x if axis.everywhere(number) else op.MatMul(x, picks[number])
 
     def put_back(number: int, part: ir.Value) -> ir.Value:
-        back = np.ascontiguousarray(picks[number].T)
+        back = np.asarray(picks[number].T, order="C")
         return part if axis.everywhere(number) else op.MatMul(part, back)
 
     parts = _hand_out(op, element, y, dy, axis)
