@@ -12,9 +12,34 @@ def linear(op: Emitter, x: ir.Value) -> ir.Value:
     return x
 
 
-def relu(op: Emitter, x: ir.Value) -> ir.Value:
-    """Emit max(x, 0)."""
-    return op.Relu(x)
+def relu(
+    op: Emitter,
+    x: ir.Value,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+) -> ir.Value:
+    """Emit max(x, 0), or with options the shortest form that they allow.
+
+    Args:
+        op: emitter of the graph.
+        x: a value.
+        negative_slope: what is not above `threshold` becomes `negative_slope` (x - threshold).
+        max_value: upper limit of the output, or None.
+        threshold: what is above it passes; at the threshold itself the output is 0.
+    """
+    if threshold == 0.0:
+        if max_value is None:
+            return op.Relu(x) if negative_slope == 0.0 else op.LeakyRelu(x, alpha=negative_slope)
+        if negative_slope == 0.0:
+            return op.Clip(x, 0.0, max_value)
+        return op.Clip(op.LeakyRelu(x, alpha=negative_slope), None, max_value)
+    y = op.Where(op.Greater(x, threshold), x, 0.0)
+    if max_value is not None:
+        y = op.Clip(y, None, max_value)
+    if negative_slope == 0.0:
+        return y
+    return op.Sub(y, op.Mul(op.Relu(op.Sub(threshold, x)), negative_slope))
 
 
 def relu6(op: Emitter, x: ir.Value) -> ir.Value:

@@ -49,7 +49,7 @@ class ReLU(Layer):
     Args:
         max_value: upper limit of the output, >= 0, or None.
         negative_slope: slope below the threshold, >= 0.
-        threshold: where the line begins, >= 0.
+        threshold: what is above it passes, >= 0; at the threshold itself the output is 0.
         **kwargs: see `Layer`.
 
     Raises:
@@ -78,18 +78,8 @@ class ReLU(Layer):
         self.threshold = _not_negative("threshold", threshold)
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
-        """Emit the shortest form that the options allow."""
-        limit, slope, threshold = self.max_value, self.negative_slope, self.threshold
-        if threshold == 0.0:
-            if limit is None:
-                return op.Relu(x) if slope == 0.0 else op.LeakyRelu(x, alpha=slope)
-            if slope == 0.0:
-                return op.Clip(x, 0.0, limit)
-            return op.Clip(op.LeakyRelu(x, alpha=slope), None, limit)
-        y = op.Where(op.GreaterOrEqual(x, threshold), x, 0.0)
-        if limit is not None:
-            y = op.Clip(y, None, limit)
-        return y if slope == 0.0 else op.Sub(y, op.Mul(op.Relu(op.Sub(threshold, x)), slope))
+        """Emit the activation."""
+        return activations.relu(op, x, self.negative_slope, self.max_value, self.threshold)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -11,13 +11,13 @@ import onnx_ir as ir
 
 from seqonnx import config, dtypes, initializers, regularizers
 from seqonnx.constraints import Constraint
-from seqonnx.graph import Emitter, Variable, auto_name, check_name
-from seqonnx.layers.precision import Typed, cast_floats, policy_for
+from seqonnx.graph import Emitter, Variable, auto_name, check_name, dtype_name
+from seqonnx.layers.precision import Typed, policy_for
 from seqonnx.layers.spec import InputSpec, declared_shape
 from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.regularizers import activity_penalty
 from seqonnx.runtime.compiled import Compiled
-from seqonnx.symbolic import LayerCall, Shape, SymbolicTensor, infer_call, symbolic_shape
+from seqonnx.symbolic import LayerCall, SymbolicTensor, infer_call, symbolic_shape
 
 __all__ = ["InputSpec", "Layer"]
 
@@ -269,7 +269,9 @@ class Layer(Typed):
                 f"Layer '{self.name}' was called on symbolic tensors and on data at once; all "
                 f"inputs must be of one kind. Received: inputs={x}"
             )
-        arrays = [dtypes.to_array(part, self.dtype, "inputs") for part in parts]
+        # A layer of integers takes what it is given: its graph casts floating-point inputs.
+        dtype = self.dtype if dtypes.is_float(self.dtype) else None
+        arrays = [dtypes.to_array(part, dtype, "inputs") for part in parts]
         return self.arrange(self._call_eagerly(arrays, training is True))
 
     @property
@@ -326,9 +328,8 @@ class Layer(Typed):
         """Emit the layer in its element type, with its activity regularizer; see `call`."""
         y = self.emit_typed(op, x, training)
         if self.activity_regularizer is not None:
-            wide = dtypes.widened(self.compute_dtype)
             for part in [y] if isinstance(y, ir.Value) else y:
-                value = cast_floats(op, part, wide)
+                value = op.cast(part, dtypes.widened(dtype_name(part)))
                 op.add_loss(activity_penalty(op, self.activity_regularizer, value))
         return y
 
@@ -359,16 +360,16 @@ class Layer(Typed):
         key = (tuple((a.shape[1:], a.dtype) for a in arrays), training, self.trainable)
         compiled = self._compiled.get(key)
         if compiled is None:
-            compiled = self._compiled[key] = Compiled(self._emit_alone(shapes, training))
+            compiled = self._compiled[key] = Compiled(self._emit_alone(arrays, training))
         return compiled.run(arrays, seed=config.next_seed() if training else 0)
 
-    def _emit_alone(self, shapes: Sequence[Shape], training: bool) -> Emitter:
+    def _emit_alone(self, arrays: Sequence[npt.NDArray[Any]], training: bool) -> Emitter:
         """A graph of this layer and nothing else."""
         op = Emitter(weights_as="input")
-        names = ["input"] if len(shapes) == 1 else [f"input_{i}" for i in range(len(shapes))]
+        names = ["input"] if len(arrays) == 1 else [f"input_{i}" for i in range(len(arrays))]
         values = [
-            op.input(name, self.dtype, symbolic_shape(shape, name))
-            for name, shape in zip(names, shapes, strict=True)
+            op.input(name, array.dtype.name, symbolic_shape(array.shape, name))
+            for name, array in zip(names, arrays, strict=True)
         ]
         with op.scope(self.name):
             result = self.emit(op, values if self.takes_list else values[0], training)

@@ -12,7 +12,10 @@ class Typed:
     """What a layer knows of its element types; the base of `Layer`."""
 
     autocast = True
-    """Whether floating-point inputs, and weights where they are read, get the type computed in."""
+    """Whether floating-point inputs, and such weights where they are read, get the type computed in.
+
+    That of a layer of integers or bools cuts off fractions; inputs of other types stay as they are.
+    """
 
     _policy: dtypes.Policy
 
@@ -57,15 +60,15 @@ def policy_for(dtype: object) -> dtypes.Policy:
 
 
 def cast_floats(op: Emitter, x: Any, dtype: str) -> Any:
-    """Cast a value, or each of a list, where it and `dtype` are floating-point types.
+    """Cast a value, or each of a list, where it has a floating-point type.
 
     Args:
         op: emitter of the graph.
         x: value or list of values.
-        dtype: name of an element type.
+        dtype: name of an element type; an integer one cuts off fractions.
     """
     if isinstance(x, list | tuple):
         return [cast_floats(op, part, dtype) for part in x]
-    if x.dtype is None or not x.dtype.is_floating_point() or not dtypes.is_float(dtype):
+    if x.dtype is None or not x.dtype.is_floating_point():
         return x
     return op.cast(x, dtype)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from emission import reference, runtime
 
-from seqonnx import layers
+from seqonnx import Input, Model, Sequential, layers
+from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
 from seqonnx.passes.batch_statistics import expand_batch_statistics
+from seqonnx.runtime.compiled import Compiled
 
 RNG = np.random.default_rng(3)
 
@@ -46,7 +48,7 @@ def test_dense_on_a_matrix_is_one_node():
 
 def keras_relu(x, limit, slope, threshold):
     """The definition in the Keras reference."""
-    y = np.where(x >= threshold, x, slope * (x - threshold))
+    y = np.where(x > threshold, x, slope * (x - threshold))
     return y if limit is None else np.where(x >= limit, limit, y)
 
 
@@ -57,6 +59,69 @@ def test_relu_with_options(limit, slope, threshold):
     x = np.linspace(-3, 3, 61, dtype=np.float32)[None]
     y = layers.ReLU(limit, slope, threshold)(x)
     np.testing.assert_allclose(y, keras_relu(x, limit, slope, threshold), rtol=1e-5, atol=1e-6)
+
+
+KINKS = [-2.0, 0.0, 0.5, 1.0, 2.0, 2.5, 5.0, 5.5, 8.0, 9.0]
+
+
+@pytest.mark.parametrize(
+    ("limit", "slope", "threshold", "values", "slopes"),
+    [
+        (8.0, 0.0, 5.0, [0] * 7 + [5.5, 8, 8], [0] * 7 + [1, 1, 0]),
+        (
+            *(8.0, 0.25, 5.0),
+            [-1.75, -1.25, -1.125, -1.0, -0.75, -0.625, 0, 5.5, 8, 8],
+            [0.25] * 6 + [0, 1, 1, 0],
+        ),
+        (
+            *(2.0, 0.5, 5.0),
+            [-3.5, -2.5, -2.25, -2.0, -1.5, -1.25, 0, 2, 2, 2],
+            [0.5] * 6 + [0] * 4,
+        ),
+        (
+            *(None, 0.25, 1.0),
+            [-0.75, -0.25, -0.125, 0, 2, 2.5, 5, 5.5, 8, 9],
+            [0.25] * 3 + [0] + [1] * 6,
+        ),
+        (None, 0.0, 5.0, [0] * 7 + [5.5, 8, 9], [0] * 7 + [1] * 3),
+    ],
+)
+def test_relu_is_that_of_keras_at_its_kinks(limit, slope, threshold, values, slopes):
+    """Values and derivatives of Keras 3.15.1 (torch backend); at the threshold both are 0."""
+    layer = layers.ReLU(limit, slope, threshold)
+    assert layer([KINKS]).tolist() == [values]
+    op = Emitter()
+    x = op.input("x", "float32", (1, len(KINKS)))
+    y = layer.call(op, x, False)
+    seed = op.constant(np.ones((1, len(KINKS)), np.float32))
+    (derivative,) = backward(op, [(y, seed)], [x])
+    op.output(derivative, "dx")
+    assert Compiled(op).run([np.array([KINKS], np.float32)])[0].tolist() == [slopes]
+
+
+INTEGER_CASTS = {"uint8": [1, 100], "int32": [1, 100], "int8": [1, 100], "bool": [True, True]}
+
+
+@pytest.mark.parametrize("dtype", INTEGER_CASTS)
+def test_a_layer_of_integers_casts_floats_and_leaves_integers(dtype):
+    """As in Keras, in a model and called on data."""
+    floats = np.array([[1.7, 100.2]], np.float32)
+    y = layers.Flatten(dtype=dtype)(floats)
+    assert (y.dtype, y.tolist()) == (dtype, [INTEGER_CASTS[dtype]])
+    model = Sequential([Input((2,)), layers.Flatten(dtype=dtype)])
+    assert model.output.dtype == dtype
+    assert model.predict(floats, verbose=0).tolist() == [INTEGER_CASTS[dtype]]
+    integers = np.array([[3, 300]], np.int64)
+    y = layers.Flatten(dtype=dtype)(integers)
+    assert (y.dtype, y.tolist()) == ("int64", [[3, 300]])
+
+
+def test_what_a_layer_of_integers_cuts_off_is_gone_behind_it():
+    model = Sequential([Input((1,)), layers.Flatten(dtype="uint8"), layers.Rescaling(0.5)])
+    assert model.predict(np.array([[1.7]]), verbose=0).tolist() == [[0.5]]  # Keras
+    first, second = Input((1,)), Input((1,), dtype="int32")
+    total = Model([first, second], layers.Add(dtype="int32")([first, second]))
+    assert total([np.array([[1.7]]), np.array([[2]])]).tolist() == [[3]]
 
 
 def test_other_activation_layers():
