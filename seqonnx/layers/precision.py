@@ -12,9 +12,9 @@ class Typed:
     """What a layer knows of its element types; the base of `Layer`."""
 
     autocast = True
-    """Whether floating-point inputs, and such weights where they are read, get the type computed in.
+    """Whether floating-point inputs, and weights where they are read, get the type computed in.
 
-    That of a layer of integers or bools cuts off fractions; inputs of other types stay as they are.
+    That of a layer of integers or bools cuts off fractions; other inputs stay as they are.
     """
 
     _policy: dtypes.Policy
