@@ -7,6 +7,8 @@ import io
 import os
 from pathlib import Path
 
+import numpy as np
+
 from seqonnx.callbacks.base import Callback, Logs
 from seqonnx.graph.writing import naming
 
@@ -109,4 +111,6 @@ class CSVLogger(Callback):
 
 def _text(value: object) -> str:
     """A value in a cell; several values (one per class) as a list."""
+    if isinstance(value, np.ndarray):
+        return str(value.tolist())
     return repr(float(value)) if isinstance(value, float) else str(value).replace("\n", " ")

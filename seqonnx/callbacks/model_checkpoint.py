@@ -7,6 +7,8 @@ import warnings
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from seqonnx.callbacks.base import Callback, Logs
 from seqonnx.callbacks.monitor import Monitor
 from seqonnx.graph.writing import target_of
@@ -144,6 +146,12 @@ class ModelCheckpoint(Callback):
             raise KeyError(
                 f"Failed to format this callback filepath: '{self.filepath}'. There is no "
                 f"{error}. Available fields are: epoch,{','.join(fields)}"
+            ) from error
+        except (TypeError, ValueError) as error:
+            several = ", ".join(key for key, value in fields.items() if np.size(value) > 1)
+            hint = f" These have several values: {several}." if several else ""
+            raise ValueError(
+                f"Failed to format this callback filepath: '{self.filepath}': {error}.{hint}"
             ) from error
 
     def _say(self, text: str) -> None:

@@ -7,6 +7,8 @@ import re
 import warnings
 from typing import Final
 
+import numpy as np
+
 from seqonnx.callbacks.base import Logs
 
 # A metric's name says whether more is better: by its words, or by a whole phrase.
@@ -47,7 +49,11 @@ class Monitor:
         self.maximize = _maximized(owner, name) if mode == "auto" else mode == "max"
 
     def value(self, logs: Logs | None, otherwise: str) -> float | None:
-        """The metric's value; None, with a warning that starts `otherwise`, if it is absent."""
+        """The metric's value; None, with a warning that starts `otherwise`, if it is absent.
+
+        Raises:
+            ValueError: if the metric has several values.
+        """
         logs = logs or {}
         value = logs.get(self.name)
         if value is None:
@@ -57,7 +63,13 @@ class Monitor:
                 stacklevel=3,
             )
             return None
-        return float(value)
+        if np.size(value) != 1:
+            raise ValueError(
+                f"{self.owner} watches one number, but the metric `{self.name}` has "
+                f"{np.size(value)} values: {value}. Watch a metric of one number, such as "
+                "`F1Score(average='macro')` or `Precision(thresholds=0.5)`."
+            )
+        return float(np.reshape(value, ()))
 
     def improves(self, value: float, best: float | None) -> bool:
         """Whether `value` is better than `best` by more than `min_delta`; NaN never is."""

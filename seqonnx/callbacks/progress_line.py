@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from seqonnx.callbacks.screen import Screen
 
 if TYPE_CHECKING:
@@ -149,7 +151,12 @@ def _metrics_text(metrics: dict[str, Any]) -> str:
 
 
 def _value_text(value: Any) -> str:
-    """A number with four decimals, or four significant ones where it is small."""
+    """A number with four decimals, or four significant ones where it is small.
+
+    Of several values, such as one for each class, the mean.
+    """
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        value = float(value.mean())
     if not isinstance(value, int | float):
         return str(value).replace("\n", " ")
     return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"

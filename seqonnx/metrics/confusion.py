@@ -158,7 +158,7 @@ class _Count(ConfusionMetric):
         super().__init__((self.kind,), thresholds, name=name, dtype=dtype)
 
     def compute(self, state: State) -> Result:
-        return _one_or_all(np.asarray(state[self.kind]))
+        return _one_or_all(np.array(state[self.kind]))
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "dtype": self.dtype, "thresholds": self.init_thresholds}

@@ -269,7 +269,7 @@ class Model(Exportable):
         steps: int | None = None,
         callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Measure loss and metrics on data.
 
         Args:
@@ -283,7 +283,7 @@ class Model(Exportable):
             return_dict: give a dict by name.
 
         Returns:
-            The loss alone, or loss and metrics as a list or dict.
+            The loss alone, or loss and metrics as a list or dict; several values as an array.
         """
         logs = running.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
         return running.shaped_logs(logs, return_dict)
@@ -295,14 +295,14 @@ class Model(Exportable):
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Run one training step on one batch; returns its loss and metrics."""
         logs = running.train_on_batch(self, x, y, sample_weight, class_weight)
         return running.shaped_logs(logs, return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Measure loss and metrics on one batch."""
         logs = running.test_on_batch(self, x, y, sample_weight)
         return running.shaped_logs(logs, return_dict)

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqonnx import metrics as metric_room
 from seqonnx.callbacks import Callback, CallbackList, History
+from seqonnx.callbacks.base import Logs
 from seqonnx.models.compile_arguments import check_names
 from seqonnx.models.feeding import batches_for, ordered, single_batch, validation_parts
 from seqonnx.models.network import Network
@@ -239,7 +240,7 @@ def evaluate(
     sample_weight: Any,
     steps: int | None,
     callbacks: Sequence[Callback] | Callback | None,
-) -> dict[str, float]:
+) -> Logs:
     """Measure loss and metrics (see `Model.evaluate`)."""
     model.require_compiled()
     batches = batches_for(
@@ -249,9 +250,7 @@ def evaluate(
     return loop.evaluate(model.trainer(), batches, told)
 
 
-def train_on_batch(
-    model: Model, x: Any, y: Any, sample_weight: Any, class_weight: Any
-) -> dict[str, float]:
+def train_on_batch(model: Model, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Logs:
     """Run one step on one batch."""
     model.require_compiled()
     batch = single_batch(model, x, y, sample_weight, class_weight)
@@ -263,7 +262,7 @@ def train_on_batch(
     return trainer.train_logs()
 
 
-def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any) -> dict[str, float]:
+def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any) -> Logs:
     """Measure on one batch."""
     model.require_compiled()
     batch = single_batch(model, x, y, sample_weight, None)
@@ -273,14 +272,12 @@ def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any) -> dict[str,
     return trainer.test_logs()
 
 
-def shaped_logs(
-    logs: Mapping[str, float], return_dict: bool
-) -> float | list[float] | dict[str, float]:
+def shaped_logs(logs: Mapping[str, Any], return_dict: bool) -> float | list[Any] | dict[str, Any]:
     """Arrange loss and metrics as `evaluate` returns them."""
     if return_dict:
         return dict(sorted(logs.items()))
     values = list(logs.values())
-    return values[0] if len(values) == 1 else values
+    return float(values[0]) if len(values) == 1 else values
 
 
 def _validation(model: Model, data: Any, request: FitRequest) -> loop.Validation | None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx.callbacks import CallbackList
+from seqonnx.callbacks.base import Logs
 from seqonnx.training.batches import Batch, Batches
 from seqonnx.training.forward import Forward
 from seqonnx.training.prefetch import prefetch
@@ -58,7 +59,7 @@ def fit(
     """
     with closing(callbacks):
         callbacks.on_train_begin()
-        logs: dict[str, float] = {}
+        logs: Logs = {}
         for epoch in epochs:
             if not batches.ready():
                 break
@@ -74,7 +75,7 @@ def fit(
         callbacks.on_train_end(logs)
 
 
-def evaluate(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> dict[str, float]:
+def evaluate(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> Logs:
     """Return loss and metrics over `batches`, loss first."""
     with closing(callbacks):
         return _measure(trainer, batches, callbacks)
@@ -104,7 +105,7 @@ def predict(
     return collected
 
 
-def _measure(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> dict[str, float]:
+def _measure(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> Logs:
     """Run the measuring step over `batches`; no logs, if they have run out."""
     callbacks.on_test_begin()
     trainer.begin_testing()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
+from seqonnx.callbacks.base import Logs
 from seqonnx.graph import Variable
 from seqonnx.metrics import Metric, resolve
 from seqonnx.symbolic import Shape
@@ -50,13 +51,17 @@ class Measures:
             for key, start in tracked.metric.variables().items():
                 state.overwrite(tracked.state[key], np.asarray(start))
 
-    def logs(self, state: DeviceState) -> dict[str, float]:
-        """Loss and metrics since the last reset, loss first."""
+    def logs(self, state: DeviceState) -> Logs:
+        """Loss and metrics since the last reset, loss first.
+
+        A metric with several values, such as one for each class, is an array of its own.
+        """
         count = float(state.read(self.loss_count))
-        logs = {"loss": float(state.read(self.loss_total)) / max(count, 1.0)}
+        logs: Logs = {"loss": float(state.read(self.loss_total)) / max(count, 1.0)}
         for tracked in self.tracked:
             values = {key: state.read(variable) for key, variable in tracked.state.items()}
-            logs[tracked.name] = float(tracked.metric.compute(values))
+            result = np.array(tracked.metric.compute(values))
+            logs[tracked.name] = float(result) if result.ndim == 0 else result
         return logs
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from seqonnx import config
 from seqonnx.autodiff.rule_emitter import by_rule
+from seqonnx.callbacks.base import Logs
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Dim, Variable
 from seqonnx.losses import Loss
@@ -183,7 +184,7 @@ class Trainer:
         """Return the graph that takes what is staged for training."""
         return self._train_steps[staged.kind].runner.graph
 
-    def train_logs(self) -> dict[str, float]:
+    def train_logs(self) -> Logs:
         """Loss and metrics of training since `begin_training`, loss first."""
         return {} if self._train_measures is None else self._train_measures.logs(self._train_state)
 
@@ -214,7 +215,7 @@ class Trainer:
         """Measure on one batch."""
         self._test_steps[staged.kind].runner.run(staged)
 
-    def test_logs(self) -> dict[str, float]:
+    def test_logs(self) -> Logs:
         """Loss and metrics of measuring since `begin_testing`, loss first."""
         return {} if self._test_measures is None else self._test_measures.logs(self._test_state)
 
