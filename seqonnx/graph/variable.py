@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 _changes = itertools.count(1)
 _last_change = 0
+_last_setting = 0
 
 
 def last_change() -> int:
@@ -28,6 +29,18 @@ def note_change() -> int:
     global _last_change  # noqa: PLW0603 - one counter for the process is the point
     _last_change = next(_changes)
     return _last_change
+
+
+def last_setting() -> int:
+    """Number of the newest change of what a layer emits: graphs made before it are old."""
+    return _last_setting
+
+
+def note_setting() -> int:
+    """Record that a layer will emit other nodes; return the number of the change."""
+    global _last_setting  # noqa: PLW0603 - one counter for the process is the point
+    _last_setting = note_change()
+    return _last_setting
 
 
 class Home(Protocol):

@@ -12,10 +12,81 @@ from seqonnx import activations, constraints, dtypes, initializers, regularizers
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import InputSpec, Layer
+from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 ActivationLike = Callable[..., Any]
 """An activation function `(op, x)`, or a layer without weights."""
+
+
+def get_activation(identifier: Any) -> ActivationLike:
+    """Return what an `activation=` argument stands for; a layer without weights is one too.
+
+    Args:
+        identifier: see `activations.get`; or a layer such as `LeakyReLU(0.1)`.
+
+    Returns:
+        A function `(op, x)`, or the layer.
+
+    Raises:
+        ValueError: if it is none of these, or a layer with weights.
+    """
+    if not isinstance(identifier, Layer):
+        return activations.get(identifier)
+    if type(identifier).build is not Layer.build:
+        raise ValueError(
+            f"A layer with weights cannot be the `activation` of another: add "
+            f"{type(identifier).__name__} to the model as a layer of its own. "
+            f"Received: activation={identifier}"
+        )
+    return identifier
+
+
+def emit_activation(
+    op: Emitter, activation: ActivationLike, x: ir.Value, training: bool
+) -> ir.Value:
+    """Emit an activation function, or a layer used as one."""
+    y: ir.Value = (
+        activation.call(op, x, training) if isinstance(activation, Layer) else activation(op, x)
+    )
+    return y
+
+
+def serialize_activation(activation: ActivationLike) -> Any:
+    """Return an activation as JSON holds it: its name, or the layer used as one."""
+    if isinstance(activation, Layer):
+        return {
+            "class_name": type(activation).__name__,
+            "config": plain_value(activation.get_config()),
+        }
+    return activations.serialize(activation)
+
+
+def _not_negative(name: str, value: float | None) -> float:
+    if value is None or value < 0.0:
+        raise ValueError(
+            f"{name} of a ReLU layer cannot be a negative value. Received: {name}={value}"
+        )
+    return float(value)
+
+
+def _limit(value: float | None) -> float | None:
+    """The upper limit of a ReLU, checked."""
+    if value is not None and value < 0.0:
+        raise ValueError(
+            f"max_value of a ReLU layer cannot be a negative value. Received: max_value={value}"
+        )
+    return None if value is None else float(value)
+
+
+def _leak(value: float | None) -> float:
+    """The slope of a leaky ReLU, checked."""
+    if value is None or value < 0.0:
+        raise ValueError(
+            "The negative_slope value of a Leaky ReLU layer cannot be None or negative value. "
+            f"Expected a float. Received: negative_slope={value}"
+        )
+    return float(value)
 
 
 class Activation(Layer):
@@ -30,9 +101,11 @@ class Activation(Layer):
         [[0.0, 1.0]]
     """
 
+    activation: Setting[ActivationLike] = Setting(get_activation)
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = get_activation(activation)
+        self.activation = activation
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the activation."""
@@ -60,6 +133,10 @@ class ReLU(Layer):
         [[0.0, 6.0]]
     """
 
+    max_value: Setting[float | None] = Setting(_limit)
+    negative_slope: Setting[float] = Setting(lambda given: _not_negative("negative_slope", given))
+    threshold: Setting[float] = Setting(lambda given: _not_negative("threshold", given))
+
     def __init__(
         self,
         max_value: float | None = None,
@@ -68,14 +145,9 @@ class ReLU(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if max_value is not None and max_value < 0.0:
-            raise ValueError(
-                "max_value of a ReLU layer cannot be a negative value. "
-                f"Received: max_value={max_value}"
-            )
-        self.max_value = None if max_value is None else float(max_value)
-        self.negative_slope = _not_negative("negative_slope", negative_slope)
-        self.threshold = _not_negative("threshold", threshold)
+        self.max_value = max_value
+        self.negative_slope = negative_slope
+        self.threshold = threshold
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the activation."""
@@ -107,6 +179,8 @@ class LeakyReLU(Layer):
         [[-0.5, 1.0]]
     """
 
+    negative_slope: Setting[float] = Setting(_leak)
+
     def __init__(
         self, negative_slope: float | None = 0.3, *, alpha: float | None = None, **kwargs: Any
     ) -> None:
@@ -118,12 +192,7 @@ class LeakyReLU(Layer):
                 stacklevel=2,
             )
             negative_slope = alpha
-        if negative_slope is None or negative_slope < 0.0:
-            raise ValueError(
-                "The negative_slope value of a Leaky ReLU layer cannot be None or negative value. "
-                f"Expected a float. Received: negative_slope={negative_slope}"
-            )
-        self.negative_slope = float(negative_slope)
+        self.negative_slope = negative_slope
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the activation."""
@@ -146,9 +215,11 @@ class ELU(Layer):
         [[0.0, 1.0]]
     """
 
+    alpha: Setting[float] = Setting(float)
+
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = float(alpha)
+        self.alpha = alpha
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the activation."""
@@ -233,10 +304,13 @@ class Softmax(Layer):
         [[0.5, 0.5]]
     """
 
+    axis: Setting[int | list[int]] = Setting(
+        lambda given: given if isinstance(given, int) else list(given)
+    )
+
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        axis = plain_value(axis)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.axis = axis
 
     @property
     def working_dtype(self) -> str:
@@ -252,54 +326,3 @@ class Softmax(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return super().get_config() | {"axis": self.axis}
-
-
-def get_activation(identifier: Any) -> ActivationLike:
-    """Return what an `activation=` argument stands for; a layer without weights is one too.
-
-    Args:
-        identifier: see `activations.get`; or a layer such as `LeakyReLU(0.1)`.
-
-    Returns:
-        A function `(op, x)`, or the layer.
-
-    Raises:
-        ValueError: if it is none of these, or a layer with weights.
-    """
-    if not isinstance(identifier, Layer):
-        return activations.get(identifier)
-    if type(identifier).build is not Layer.build:
-        raise ValueError(
-            f"A layer with weights cannot be the `activation` of another: add "
-            f"{type(identifier).__name__} to the model as a layer of its own. "
-            f"Received: activation={identifier}"
-        )
-    return identifier
-
-
-def emit_activation(
-    op: Emitter, activation: ActivationLike, x: ir.Value, training: bool
-) -> ir.Value:
-    """Emit an activation function, or a layer used as one."""
-    y: ir.Value = (
-        activation.call(op, x, training) if isinstance(activation, Layer) else activation(op, x)
-    )
-    return y
-
-
-def serialize_activation(activation: ActivationLike) -> Any:
-    """Return an activation as JSON holds it: its name, or the layer used as one."""
-    if isinstance(activation, Layer):
-        return {
-            "class_name": type(activation).__name__,
-            "config": plain_value(activation.get_config()),
-        }
-    return activations.serialize(activation)
-
-
-def _not_negative(name: str, value: float | None) -> float:
-    if value is None or value < 0.0:
-        raise ValueError(
-            f"{name} of a ReLU layer cannot be a negative value. Received: {name}={value}"
-        )
-    return float(value)

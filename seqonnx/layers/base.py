@@ -11,8 +11,9 @@ import onnx_ir as ir
 
 from seqonnx import config, dtypes, initializers, regularizers
 from seqonnx.constraints import Constraint
-from seqonnx.graph import Emitter, Variable, auto_name, check_name, dtype_name
+from seqonnx.graph import Emitter, Variable, auto_name, check_name, dtype_name, last_setting
 from seqonnx.layers.precision import Typed, policy_for
+from seqonnx.layers.setting import Setting
 from seqonnx.layers.spec import InputSpec, declared_shape
 from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.regularizers import activity_penalty
@@ -69,7 +70,7 @@ class Layer(Typed):
             )
         self.name = auto_name(type(self).__name__) if name is None else check_name(name)
         self._policy = policy_for(dtype)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.activity_regularizer = activity_regularizer
         self.input_spec: InputSpec | None = None
         self.declared_input_shape = declared_shape(input_shape, input_dim)
         self._trainable = bool(trainable)
@@ -79,6 +80,9 @@ class Layer(Typed):
         self._constrained: list[tuple[Variable, Constraint]] = []
         self._calls: list[tuple[LayerCall, list[SymbolicTensor]]] = []
         self._compiled: dict[tuple[Any, ...], Compiled] = {}
+
+    activity_regularizer = Setting(regularizers.get)
+    """Regularizer of the output, or None."""
 
     # What a layer defines.
 
@@ -357,9 +361,12 @@ class Layer(Typed):
     ) -> list[npt.NDArray[Any]]:
         shapes = [array.shape for array in arrays]
         self.build_for(shapes if self.takes_list else shapes[0])
-        key = (tuple((a.shape[1:], a.dtype) for a in arrays), training, self.trainable)
+        sizes = tuple((a.shape[1:], a.dtype) for a in arrays)
+        key = (sizes, training, self.trainable, last_setting())
         compiled = self._compiled.get(key)
         if compiled is None:
+            for old in [known for known in self._compiled if known[-1] != key[-1]]:
+                del self._compiled[old]
             compiled = self._compiled[key] = Compiled(self._emit_alone(arrays, training))
         return compiled.run(arrays, seed=config.next_seed() if training else 0)
 

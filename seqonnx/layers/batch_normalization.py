@@ -12,6 +12,7 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable, dtype_name
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import from_channels_first, to_channels_first
+from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 
@@ -46,6 +47,12 @@ class BatchNormalization(Layer):
         [[1.0, 2.0]]
     """
 
+    axis: Setting[int] = Setting(until_built=True)
+    momentum: Setting[float] = Setting(float)
+    epsilon: Setting[float] = Setting(float)
+    center: Setting[bool] = Setting(bool, until_built=True)
+    scale: Setting[bool] = Setting(bool, until_built=True)
+
     def __init__(
         self,
         axis: int = -1,
@@ -68,10 +75,10 @@ class BatchNormalization(Layer):
         if not isinstance(axis, int):
             raise ValueError(f"Expected `axis` to be an integer. Received: axis={axis}")
         self.axis = axis
-        self.momentum = float(momentum)
-        self.epsilon = float(epsilon)
-        self.center = bool(center)
-        self.scale = bool(scale)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)

@@ -10,10 +10,14 @@ import onnx_ir as ir
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution import Convolution, Size
 from seqonnx.symbolic import Shape
+from seqonnx.layers.setting import Setting
 
 
 class _Conv(Convolution):
     """Base of the convolutions that mix all channels of a group."""
+
+    filters: Setting[int] = Setting(until_built=True)
+    groups: Setting[int] = Setting(until_built=True)
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ from seqonnx.layers.window import (
     shown_shape,
 )
 from seqonnx.symbolic import Shape
+from seqonnx.layers.setting import Setting
 
 Size = int | Sequence[int]
 
@@ -46,6 +47,12 @@ class Convolution(KernelLayer):
     Raises:
         ValueError: if an argument is not legal.
     """
+
+    kernel_size: Setting[tuple[int, ...]] = Setting(until_built=True)
+    strides: Setting[tuple[int, ...]] = Setting(until_built=True)
+    dilation_rate: Setting[tuple[int, ...]] = Setting(until_built=True)
+    padding: Setting[str] = Setting(until_built=True)
+    data_format: Setting[str] = Setting(until_built=True)
 
     rank: int
 

@@ -11,6 +11,7 @@ from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.activation import emit_activation
 from seqonnx.layers.base import InputSpec
 from seqonnx.layers.kernel import KernelLayer
+from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 
@@ -37,6 +38,8 @@ class Dense(KernelLayer):
         >>> Dense(2, kernel_initializer="ones")([[1.0, 2.0, 3.0]]).tolist()
         [[6.0, 6.0]]
     """
+
+    units: Setting[int] = Setting(until_built=True)
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution import Convolution, Size
 from seqonnx.symbolic import Shape
+from seqonnx.layers.setting import Setting
 
 _RENAMED = {
     "kernel_initializer": "depthwise_initializer",
@@ -20,6 +21,8 @@ _RENAMED = {
 
 class _DepthwiseConv(Convolution):
     """Base of the depthwise convolutions."""
+
+    depth_multiplier: Setting[int] = Setting(until_built=True)
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.merging import Merge
 from seqonnx.symbolic import Shape
+from seqonnx.layers.setting import Setting
 
 _SMALLEST_SQUARE = 1e-14
 """Square of Keras's epsilon: the least square norm that a vector is divided by."""
@@ -38,6 +39,9 @@ class Dot(Merge):
         >>> Dot(axes=1)([np.ones((1, 3)), np.full((1, 3), 2.0)]).tolist()
         [[6.0]]
     """
+
+    axes: Setting[int | tuple[int, ...]] = Setting(until_built=True)
+    normalize: Setting[bool] = Setting(bool)
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -11,8 +11,19 @@ import onnx_ir as ir
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Dim, Emitter, dtype_name, ir_dtype, static_shape
 from seqonnx.layers.base import Layer
+from seqonnx.layers.setting import Setting
 
 _STEEP: Final = 2.0**30
+
+
+def _share(rate: Any) -> float:
+    """The share of elements to drop, checked."""
+    if not isinstance(rate, int | float | np.number) or not 0 <= rate <= 1:
+        raise ValueError(
+            "Invalid value received for argument `rate`. Expected a float value between "
+            f"0 and 1. Received: rate={rate}"
+        )
+    return float(rate)
 
 
 class Dropout(Layer):
@@ -34,6 +45,8 @@ class Dropout(Layer):
         [[1.0, 2.0]]
     """
 
+    rate: Setting[float] = Setting(_share)
+
     def __init__(
         self,
         rate: float,
@@ -42,12 +55,7 @@ class Dropout(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(rate, int | float | np.number) or not 0 <= rate <= 1:
-            raise ValueError(
-                "Invalid value received for argument `rate`. Expected a float value between "
-                f"0 and 1. Received: rate={rate}"
-            )
-        self.rate = float(rate)
+        self.rate = rate
         self.noise_shape = None if noise_shape is None else list(plain_value(noise_shape))
         self.seed = plain_value(seed)
 

@@ -14,10 +14,14 @@ from seqonnx.layers.channels import (
     from_channels_first,
     to_channels_first,
 )
+from seqonnx.layers.setting import Setting
 
 
 class _GlobalPooling(Layer):
     """Base of the global poolings: `rank` counts spatial axes, `operator` is ONNX's."""
+
+    data_format: Setting[str] = Setting(until_built=True)
+    keepdims: Setting[bool] = Setting(until_built=True)
 
     rank: int
     operator: str

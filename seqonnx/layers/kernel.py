@@ -7,8 +7,9 @@ from typing import Any
 
 from seqonnx import constraints, initializers, regularizers
 from seqonnx.graph import Variable
-from seqonnx.layers.activation import get_activation, serialize_activation
+from seqonnx.layers.activation import ActivationLike, get_activation, serialize_activation
 from seqonnx.layers.base import Layer
+from seqonnx.layers.setting import Setting
 
 
 class KernelLayer(Layer):
@@ -26,6 +27,21 @@ class KernelLayer(Layer):
         **kwargs: see `Layer`.
     """
 
+    activation: Setting[ActivationLike] = Setting(get_activation)
+    use_bias: Setting[bool] = Setting(bool, until_built=True)
+    kernel_regularizer: Setting[regularizers.Regularizer | None] = Setting(
+        regularizers.get, until_built=True
+    )
+    bias_regularizer: Setting[regularizers.Regularizer | None] = Setting(
+        regularizers.get, until_built=True
+    )
+    kernel_constraint: Setting[constraints.Constraint | None] = Setting(
+        constraints.get, until_built=True
+    )
+    bias_constraint: Setting[constraints.Constraint | None] = Setting(
+        constraints.get, until_built=True
+    )
+
     def __init__(
         self,
         activation: Any,
@@ -39,14 +55,14 @@ class KernelLayer(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.activation = get_activation(activation)
-        self.use_bias = bool(use_bias)
+        self.activation = activation
+        self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.kernel_regularizer = kernel_regularizer
+        self.bias_regularizer = bias_regularizer
+        self.kernel_constraint = kernel_constraint
+        self.bias_constraint = bias_constraint
         self.bias: Variable | None = None
         self._kernel: Variable | None = None
 

@@ -12,6 +12,7 @@ from seqonnx.graph import Emitter, dtype_name
 from seqonnx.layers.base import Layer
 from seqonnx.layers.precision import cast_floats
 from seqonnx.symbolic import Shape
+from seqonnx.layers.setting import Setting
 
 
 class Merge(Layer):
@@ -213,6 +214,8 @@ class Concatenate(Merge):
         >>> Concatenate()([np.ones((1, 2)), np.zeros((1, 1))]).tolist()
         [[1.0, 1.0, 0.0]]
     """
+
+    axis: Setting[int] = Setting(until_built=True)
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

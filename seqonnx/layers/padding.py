@@ -12,12 +12,16 @@ from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import check_data_format, spatial_axes
 from seqonnx.layers.window import integers
+from seqonnx.layers.setting import Setting
 
 Pairs = tuple[tuple[int, int], ...]
 
 
 class _ZeroPadding(Layer):
     """Base of the paddings: `rank` is the number of spatial axes."""
+
+    padding: Setting[Pairs] = Setting(until_built=True)
+    data_format: Setting[str] = Setting(until_built=True)
 
     rank: int
 

@@ -16,6 +16,7 @@ from seqonnx.layers.channels import (
     to_channels_first,
 )
 from seqonnx.layers.convolution import Size
+from seqonnx.layers.setting import Setting
 from seqonnx.layers.window import (
     check_padding,
     has_no_output,
@@ -27,6 +28,11 @@ from seqonnx.layers.window import (
 
 class _Pooling(Layer):
     """Base of the poolings: `rank` is the number of spatial axes, `operator` the ONNX operator."""
+
+    pool_size: Setting[tuple[int, ...]] = Setting(until_built=True)
+    strides: Setting[tuple[int, ...]] = Setting(until_built=True)
+    padding: Setting[str] = Setting(until_built=True)
+    data_format: Setting[str] = Setting(until_built=True)
 
     rank: int
     operator: str

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter, ir_dtype
 from seqonnx.layers.base import Layer
+from seqonnx.layers.setting import Setting
 
 Factor = float | Sequence[float]
 
@@ -26,6 +27,9 @@ class Rescaling(Layer):
         >>> Rescaling(0.5, offset=-1.0)([[0.0, 4.0]]).tolist()
         [[-1.0, 1.0]]
     """
+
+    scale: Setting[Factor] = Setting()
+    offset: Setting[Factor] = Setting()
 
     def __init__(self, scale: Factor, offset: Factor = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

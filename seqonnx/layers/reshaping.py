@@ -12,6 +12,7 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import Layer
 from seqonnx.layers.channels import FIRST, check_data_format, from_channels_first
+from seqonnx.layers.setting import Setting
 from seqonnx.layers.window import shown_shape
 
 
@@ -27,6 +28,8 @@ class Flatten(Layer):
         >>> Flatten()([[[1.0], [2.0]]]).tolist()
         [[1.0, 2.0]]
     """
+
+    data_format: Setting[str] = Setting(until_built=True)
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -57,6 +60,8 @@ class Reshape(Layer):
         >>> Reshape((2, -1))([[1.0, 2.0, 3.0, 4.0]]).tolist()
         [[[1.0, 2.0], [3.0, 4.0]]]
     """
+
+    target_shape: Setting[tuple[int, ...]] = Setting(until_built=True)
 
     def __init__(self, target_shape: int | Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -11,6 +11,7 @@ from seqonnx import constraints, initializers, regularizers
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.convolution import Convolution, Size
 from seqonnx.symbolic import Shape
+from seqonnx.layers.setting import Setting
 
 _RENAMED = {
     "kernel_initializer": "pointwise_initializer",
@@ -21,6 +22,9 @@ _RENAMED = {
 
 class _SeparableConv(Convolution):
     """Base of the separable convolutions; `kernel` is the pointwise kernel."""
+
+    filters: Setting[int] = Setting(until_built=True)
+    depth_multiplier: Setting[int] = Setting(until_built=True)
 
     def __init__(
         self,

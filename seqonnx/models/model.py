@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from seqonnx import config, losses, optimizers
 from seqonnx.callbacks import Callback, History
-from seqonnx.graph import Variable, auto_name
+from seqonnx.graph import Variable, auto_name, last_setting
 from seqonnx.layers.base import Layer
 from seqonnx.models import compile_arguments, feeding, files, running
 from seqonnx.models.architecture import saved_as
@@ -363,7 +363,8 @@ class Model(Exportable):
 
     def _run_training(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Run in training mode: dropout drops, moving statistics move."""
-        key = (*(t.shape for t in self.inputs), *(x.trainable for x in self.leaf_layers()))
+        shapes = [tensor.shape for tensor in self.inputs]
+        key = (last_setting(), *shapes, *(layer.trainable for layer in self.leaf_layers()))
         compiled = self._training_calls.get(key)
         if compiled is None:
             device = select_device(self._device_request)

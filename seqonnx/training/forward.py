@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from seqonnx.graph import Emitter, Variable, last_change
+from seqonnx.graph import Emitter, Variable, last_change, last_setting
 from seqonnx.graph.serde import to_bytes
 from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.passes.relabel import relabel
@@ -59,7 +59,7 @@ class Forward:
         change = last_change()
         if self._session is not None and change == self._checked_at:
             return self._session
-        newest = max((variable.changed_at for variable in self._variables), default=0)
+        newest = max([last_setting(), *(variable.changed_at for variable in self._variables)])
         if self._session is None or newest > self._built_at:
             op = Emitter()
             self._names = _emit(op, self._inputs, self._outputs, training=False)

@@ -14,7 +14,7 @@ from seqonnx import config
 from seqonnx.autodiff.rule_emitter import by_rule
 from seqonnx.callbacks.base import Logs
 from seqonnx.constraints import Constraint
-from seqonnx.graph import Dim, Variable
+from seqonnx.graph import Dim, Variable, last_setting
 from seqonnx.losses import Loss
 from seqonnx.optimizers import Optimizer
 from seqonnx.regularizers import Regularizer
@@ -81,7 +81,7 @@ class _Built:
     objective: Objective
     runner: StepRunner
     built_at: int
-    """Number of the newest change of the weights that are baked into it."""
+    """Number of the newest change of what is baked into it: weights, settings of layers."""
 
 
 class Trainer:
@@ -158,7 +158,7 @@ class Trainer:
         size = self._batch_sizes[data].choose(len(arrays[0][0]))
         kind = (data, size, len(batches), self._shapes())
         built = self._train_steps.get(kind)
-        if built is None:
+        if built is None or built.built_at < last_setting():
             if self._train_measures is None:
                 self._train_measures = self._measures(batch)
             objective = self._objective(self._train_measures, batch, size)
@@ -192,7 +192,7 @@ class Trainer:
 
     def begin_testing(self) -> None:
         """Set loss and metrics of measuring to their start, and take over the newest weights."""
-        self._weights_at = _newest(self.subject.weights)
+        self._weights_at = max(_newest(self.subject.weights), last_setting())
         if self._test_measures is not None:
             self._test_measures.reset(self._test_state)
 
@@ -204,7 +204,7 @@ class Trainer:
         if built is None or built.built_at < self._weights_at:
             if self._test_measures is None:
                 self._test_measures = self._measures(batch)
-            at = _newest(self.subject.weights)
+            at = max(_newest(self.subject.weights), last_setting())
             objective = self._objective(self._test_measures, batch, BATCH)
             graph = build_test_step(objective, device=self.device.memory)
             runner = StepRunner(graph, self._test_state, training=False)
@@ -228,7 +228,7 @@ class Trainer:
 
     def _build_train(self, objective: Objective, steps: int) -> _Built:
         subject = self.subject
-        at = _newest(subject.frozen)
+        at = max(_newest(subject.frozen), last_setting())
         update = Update(
             self.compilation.optimizer,
             subject.trainable,
