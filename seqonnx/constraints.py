@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
+from seqonnx.graph.signatures import check_signature
 
 _TINY: Final = 1e-7
 """Added to a norm before dividing by it."""
@@ -38,7 +39,10 @@ class Constraint:
         Returns:
             The weight to go on with, in the ONNX layout.
         """
-        raise NotImplementedError(f"Constraint {type(self).__name__} does not define `emit`.")
+        raise NotImplementedError(
+            f"Constraint {type(self).__name__} does not define `emit`. Write "
+            "`emit(self, op, w, layout)`, which emits the new weight."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as plain values that JSON can hold."""
@@ -168,6 +172,7 @@ class FromFunction(Constraint):
     """
 
     def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
+        check_signature(function, "constraint", "op", "w")
         self.function = function
 
     def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:

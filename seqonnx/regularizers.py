@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, dtype_name, static_shape
+from seqonnx.graph.signatures import check_signature
 
 
 class Regularizer:
@@ -33,7 +34,10 @@ class Regularizer:
         Returns:
             A scalar.
         """
-        raise NotImplementedError(f"Regularizer {type(self).__name__} does not define `emit`.")
+        raise NotImplementedError(
+            f"Regularizer {type(self).__name__} does not define `emit`. Write "
+            "`emit(self, op, x)`, which emits the penalty."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as plain values that JSON can hold."""
@@ -184,6 +188,7 @@ class FromFunction(Regularizer):
     """
 
     def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
+        check_signature(function, "regularizer", "op", "x")
         self.function = function
 
     def emit(self, op: Emitter, x: ir.Value) -> ir.Value:

@@ -39,6 +39,7 @@ from seqonnx.activations.smooth import (
     tanh,
     tanh_shrink,
 )
+from seqonnx.graph.signatures import check_signature
 
 __all__ = [
     "ActivationFunction",
@@ -102,6 +103,7 @@ def get(identifier: Any) -> ActivationFunction:
 
     Raises:
         ValueError: if it stands for none.
+        TypeError: if it is a function of another signature.
 
     Example:
         >>> get("swish").__name__
@@ -113,6 +115,7 @@ def get(identifier: Any) -> ActivationFunction:
         case str() if identifier in _NAMES:
             return _NAMES[identifier]
     if callable(identifier):
+        check_signature(identifier, "activation", "op", "x")
         function: ActivationFunction = identifier
         return function
     raise ValueError(f"Could not interpret activation function identifier: {identifier}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, Protocol, cast, overload
 
@@ -128,9 +129,8 @@ class Emitter:
         self._numbers: dict[str, int] = {}
 
     def __getattr__(self, op_type: str) -> Operator:
-        if not op_type[0].isupper():
-            raise AttributeError(f"'{op_type}' is not an ONNX operator nor a method of Emitter.")
-
+        if not _is_operator(op_type):
+            raise AttributeError(_unknown_operator(op_type))
         return cast(Operator, lambda *args, **attributes: self.emit(op_type, args, attributes))
 
     def emit(self, op_type: str, args: Sequence[Any], attributes: dict[str, Any]) -> Any:
@@ -310,6 +310,22 @@ class Emitter:
             f"ONNX refuses the inputs of {op_type} (node '{name}', layer '{layer}'): "
             f"received shapes {shapes}. {error}"
         )
+
+
+@cache
+def _is_operator(op_type: str) -> bool:
+    """Whether the standard has this operator in the set that graphs are written in."""
+    return onnx.defs.has(op_type, OPSET)
+
+
+def _unknown_operator(op_type: str) -> str:
+    """Why an attribute is neither operator nor method, and which names are near."""
+    names = {s.name.lower(): s.name for s in onnx.defs.get_all_schemas() if s.domain == ""}
+    names = {low: name for low, name in names.items() if _is_operator(name)}
+    names.update({name.lower(): name for name in vars(Emitter) if not name.startswith("_")})
+    near = [names[low] for low in get_close_matches(op_type.lower(), names)]
+    hint = f" Did you mean {' or '.join(f'`op.{name}`' for name in near)}?" if near else ""
+    return f"'{op_type}' is not an ONNX operator nor a method of Emitter.{hint}"
 
 
 def ir_dtype(name: str) -> ir.DataType:

@@ -8,6 +8,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx.graph.signatures import check_signature
+
 Array = npt.NDArray[Any]
 
 
@@ -94,6 +96,7 @@ class FromFunction(Initializer):
     """
 
     def __init__(self, function: Callable[..., npt.ArrayLike]) -> None:
+        check_signature(function, "initializer", "shape", dtype="float32")
         self.function = function
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:

@@ -104,7 +104,10 @@ class Layer(Typed):
         Returns:
             The output value.
         """
-        raise NotImplementedError(f"Layer {type(self).__name__} does not define `call`.")
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not define `call`. Write "
+            "`call(self, op, x, training)`, which emits its nodes."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as plain values that JSON can hold."""

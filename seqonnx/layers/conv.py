@@ -9,8 +9,8 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution import Convolution, Size
-from seqonnx.symbolic import Shape
 from seqonnx.layers.setting import Setting
+from seqonnx.symbolic import Shape
 
 
 class _Conv(Convolution):

@@ -20,6 +20,7 @@ from seqonnx.layers.channels import (
     to_channels_first,
 )
 from seqonnx.layers.kernel import KernelLayer
+from seqonnx.layers.setting import Setting
 from seqonnx.layers.window import (
     check_padding,
     has_no_output,
@@ -28,7 +29,6 @@ from seqonnx.layers.window import (
     shown_shape,
 )
 from seqonnx.symbolic import Shape
-from seqonnx.layers.setting import Setting
 
 Size = int | Sequence[int]
 

@@ -12,8 +12,8 @@ from seqonnx import dtypes
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.merging import Merge
-from seqonnx.symbolic import Shape
 from seqonnx.layers.setting import Setting
+from seqonnx.symbolic import Shape
 
 _SMALLEST_SQUARE = 1e-14
 """Square of Keras's epsilon: the least square norm that a vector is divided by."""

@@ -11,8 +11,8 @@ import onnx_ir as ir
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.layers.base import Layer
 from seqonnx.layers.precision import cast_floats
-from seqonnx.symbolic import Shape
 from seqonnx.layers.setting import Setting
+from seqonnx.symbolic import Shape
 
 
 class Merge(Layer):

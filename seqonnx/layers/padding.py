@@ -11,8 +11,8 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import check_data_format, spatial_axes
-from seqonnx.layers.window import integers
 from seqonnx.layers.setting import Setting
+from seqonnx.layers.window import integers
 
 Pairs = tuple[tuple[int, int], ...]
 

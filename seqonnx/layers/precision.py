@@ -6,6 +6,7 @@ from typing import Any
 
 from seqonnx import config, dtypes
 from seqonnx.graph import Emitter
+from seqonnx.graph.signatures import check_method
 
 
 class Typed:
@@ -46,6 +47,7 @@ class Typed:
 
     def emit_typed(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit `call` on inputs of the working type; its outputs get the type computed in."""
+        check_method(self, "Layer", "call", "op", "x", "training")
         if not self.autocast:
             return self.call(op, x, training)
         inside, outside = self.working_dtype, self.compute_dtype

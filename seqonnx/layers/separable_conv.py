@@ -10,8 +10,8 @@ import onnx_ir as ir
 from seqonnx import constraints, initializers, regularizers
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.convolution import Convolution, Size
-from seqonnx.symbolic import Shape
 from seqonnx.layers.setting import Setting
+from seqonnx.symbolic import Shape
 
 _RENAMED = {
     "kernel_initializer": "pointwise_initializer",

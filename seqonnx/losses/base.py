@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.graph import Emitter, to_snake_case
+from seqonnx.graph.signatures import check_method
 from seqonnx.losses.reduction import reduce_weighted, standardize_reduction
 from seqonnx.losses.targets import Shape
 from seqonnx.runtime.program import run_emission, value_key
@@ -62,7 +63,10 @@ class Loss:
         Returns:
             Values, usually of shape `y_pred.shape[:-1]`.
         """
-        raise NotImplementedError(f"Loss {type(self).__name__} does not define `per_sample`.")
+        raise NotImplementedError(
+            f"Loss {type(self).__name__} does not define `per_sample`. Write "
+            "`per_sample(self, op, y_true, y_pred)`, which emits the loss of each sample."
+        )
 
     def mask(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value | None:
         """Emit which values count (True), or return None where all of them do."""
@@ -110,6 +114,7 @@ class Loss:
         Returns:
             A scalar; the weighted per-sample values if the reduction is `"none"`.
         """
+        check_method(self, "Loss", "per_sample", "op", "y_true", "y_pred")
         values = self.per_sample(op, y_true, y_pred)
         own = self.mask(op, y_true, y_pred)
         if own is not None:

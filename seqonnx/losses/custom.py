@@ -8,6 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.signatures import check_signature
 from seqonnx.losses.base import Loss
 
 Objective = Callable[..., ir.Value]
@@ -24,6 +25,9 @@ class LossFunctionWrapper(Loss):
         name: name shown; default: the function's name.
         **arguments: further keyword arguments of `fn`.
 
+    Raises:
+        TypeError: if `fn` has another signature.
+
     Example:
         >>> def absolute(op, y_true, y_pred):
         ...     return op.ReduceMean(op.Abs(op.Sub(y_true, y_pred)), [-1], keepdims=0)
@@ -39,6 +43,7 @@ class LossFunctionWrapper(Loss):
         **arguments: Any,
     ) -> None:
         super().__init__(getattr(fn, "__name__", None) if name is None else name, reduction)
+        check_signature(fn, "loss", "op", "y_true", "y_pred", **arguments)
         self.fn = fn
         self.arguments = arguments
 

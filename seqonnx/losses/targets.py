@@ -90,7 +90,7 @@ def _label_hint(y_true: npt.NDArray[Any], y_pred_shape: Shape) -> str:
         return ""
     return (
         ". The targets look like integer labels: use the loss `sparse_categorical_crossentropy`, "
-        "or make them one-hot with `to_categorical`."
+        "or make them one-hot with `numpy.eye(classes)[labels]`."
     )
 
 

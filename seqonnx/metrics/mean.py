@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.signatures import check_method, check_signature
 from seqonnx.metrics.base import Accumulator, Metric, Result, State, Values
 from seqonnx.objectives import (
     match_ranks,
@@ -55,6 +56,7 @@ class MeanMetric(Metric):
         sample_weight: ir.Value | None = None,
     ) -> dict[str, ir.Value]:
         """Emit sum and count after a batch."""
+        check_method(self, "Metric", "values", "op", "y_true", "y_pred")
         if sample_weight is not None and self._averages_elements:
             y_true, y_pred = _as_samples(op, y_true, y_pred, sample_weight)
         return accumulate_mean(op, state, self.values(op, y_true, y_pred), sample_weight)
@@ -74,6 +76,9 @@ class MeanMetricWrapper(MeanMetric):
         dtype: element type of the accumulators; default float32.
         **arguments: further keyword arguments of `fn`.
 
+    Raises:
+        TypeError: if `fn` has another signature.
+
     Example:
         >>> metric = MeanMetricWrapper(lambda op, y_true, y_pred: op.Sub(y_pred, y_true), "bias")
         >>> metric([1.0, 2.0], [2.0, 5.0])
@@ -88,6 +93,7 @@ class MeanMetricWrapper(MeanMetric):
         **arguments: Any,
     ) -> None:
         super().__init__(getattr(fn, "__name__", None) if name is None else name, dtype)
+        check_signature(fn, "metric", "op", "y_true", "y_pred", **arguments)
         self.fn = fn
         self.arguments = arguments
 

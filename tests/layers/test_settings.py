@@ -16,13 +16,13 @@ def identity():
 
 
 CASES = {
-    "Dense.activation": (lambda: identity(), "activation", "relu", np.maximum(X, 0)),
+    "Dense.activation": (identity, "activation", "relu", np.maximum(X, 0)),
     "Activation.activation": (lambda: layers.Activation("relu"), "activation", None, X),
-    "ReLU.max_value": (lambda: layers.ReLU(), "max_value", 6, np.clip(X, 0, 6)),
-    "ReLU.negative_slope": (lambda: layers.ReLU(), "negative_slope", 0.5, [[-1.5, -0.5, 2, 9]]),
-    "ReLU.threshold": (lambda: layers.ReLU(), "threshold", 2, [[0, 0, 0, 9]]),
-    "LeakyReLU": (lambda: layers.LeakyReLU(), "negative_slope", 1, X),
-    "ELU.alpha": (lambda: layers.ELU(), "alpha", 0.0, np.maximum(X, 0)),
+    "ReLU.max_value": (layers.ReLU, "max_value", 6, np.clip(X, 0, 6)),
+    "ReLU.negative_slope": (layers.ReLU, "negative_slope", 0.5, [[-1.5, -0.5, 2, 9]]),
+    "ReLU.threshold": (layers.ReLU, "threshold", 2, [[0, 0, 0, 9]]),
+    "LeakyReLU": (layers.LeakyReLU, "negative_slope", 1, X),
+    "ELU.alpha": (layers.ELU, "alpha", 0.0, np.maximum(X, 0)),
     "Rescaling.scale": (lambda: layers.Rescaling(2.0), "scale", 3.0, 3 * X),
     "Rescaling.offset": (lambda: layers.Rescaling(2.0), "offset", 1.0, 2 * X + 1),
     "BatchNormalization.epsilon": (
@@ -111,9 +111,9 @@ def test_an_activity_regularizer_takes_effect_later():
         (lambda: layers.Conv1D(2, 3), (5, 1), "filters", 3),
         (lambda: layers.SeparableConv2D(2, 3), (5, 5, 1), "depth_multiplier", 3),
         (lambda: layers.DepthwiseConv2D(3), (5, 5, 1), "padding", "same"),
-        (lambda: layers.GlobalMaxPooling2D(), (4, 4, 1), "keepdims", True),
+        (layers.GlobalMaxPooling2D, (4, 4, 1), "keepdims", True),
         (lambda: layers.ZeroPadding2D(1), (4, 4, 1), "data_format", "channels_first"),
-        (lambda: layers.BatchNormalization(), (4,), "center", False),
+        (layers.BatchNormalization, (4,), "center", False),
         (lambda: layers.MaxPooling2D(2), (4, 4, 1), "strides", (1, 1)),
         (lambda: layers.Reshape((2, 2)), (4,), "target_shape", (4, 1)),
     ],

@@ -1,0 +1,93 @@
+"""Signatures of what users write: a function that cannot be called as it will be is refused."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+_VALUES = frozenset({"input", "inputs", "x", "w", "y_pred", "y_true"})
+"""Names that say that a first parameter is a value, not the emitter."""
+
+
+def takes(function: Callable[..., Any], *parameters: str, **arguments: Any) -> bool:
+    """Whether a function can be called with so many positional arguments.
+
+    Args:
+        function: a function, or an object with `__call__`.
+        *parameters: names of what it will be given, such as `"op"`, `"x"`. A function whose first
+            parameter has the name of a value does not take an `op` there.
+        **arguments: keyword arguments.
+
+    Example:
+        >>> takes(lambda op, x: x, "op", "x"), takes(lambda x: x, "op", "x")
+        (True, False)
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a built-in without a signature
+        return True
+    try:
+        signature.bind(*parameters, **arguments)
+    except TypeError:
+        return False
+    first = next(iter(signature.parameters), "")
+    return parameters[0] != "op" or first not in _VALUES
+
+
+def check_signature(
+    function: Callable[..., Any], what: str, *parameters: str, **arguments: Any
+) -> None:
+    """Raise unless a function can be called as it will be.
+
+    Args:
+        function: a function, or an object with `__call__`.
+        what: what it is, such as `"loss"`.
+        *parameters: see `takes`.
+        **arguments: keyword arguments.
+
+    Raises:
+        TypeError: names the signature that is expected and the one that was received.
+    """
+    if not takes(function, *parameters, **arguments):
+        given = ", ".join([*parameters, *(f"{name}=…" for name in arguments)])
+        raise TypeError(
+            f"A function given as {what} is called as `fn({given})`{_about_op(parameters)}. "
+            f"Received: {described(function)}"
+        )
+
+
+def check_method(owner: object, kind: str, name: str, *parameters: str) -> None:
+    """Raise unless a method that a user's class defines can be called as it will be.
+
+    Args:
+        owner: an object of the class.
+        kind: what the class is, such as `"Layer"`.
+        name: name of the method.
+        *parameters: see `takes`.
+
+    Raises:
+        TypeError: names the signature that is expected and the one that was received.
+    """
+    method = getattr(owner, name)
+    if not takes(method, *parameters):
+        raise TypeError(
+            f"{kind} {type(owner).__name__} must define `{name}(self, {', '.join(parameters)})`"
+            f"{_about_op(parameters)}. Received: {described(method)}"
+        )
+
+
+def described(function: Callable[..., Any]) -> str:
+    """Name and signature of a function, for a message."""
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        return f"{name}{inspect.signature(function)}"
+    except (TypeError, ValueError):
+        return str(name)
+
+
+def _about_op(parameters: tuple[str, ...]) -> str:
+    """What the first argument is, where it is the emitter."""
+    if parameters[0] != "op":
+        return ""
+    return f": `op` has every ONNX operator as a method, as in `op.Abs({parameters[1]})`"
