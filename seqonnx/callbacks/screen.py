@@ -50,6 +50,10 @@ class Screen:
         """The character that a bar is drawn with: one that the stream can encode."""
         return "-" if self.console.options.ascii_only else "━"
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return the state of a copy, which writes to standard output."""
+        return {"_console": None, "_drawn": 0}
+
     def line(self, text: Text | str) -> None:
         """Write one whole line, in place of a live line."""
         if self._drawn > 0:

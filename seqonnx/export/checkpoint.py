@@ -77,11 +77,11 @@ def write_checkpoint(
     extra: dict[str, npt.NDArray[Any]] = {}
     order: list[str] = []
     for index, weight in enumerate(source.weights):
-        name = names.get(weight, "")
-        if not _holds(tensors.get(name), weight.stored()):
+        name, value = names.get(weight, ""), source.values[weight]
+        if not _holds(tensors.get(name), value):
             # Not in the inference graph, or there in another layout.
             name = f"weights/{index}/{weight.path}"
-            extra[name] = weight.stored()
+            extra[name] = value
         order.append(name)
     values = None if training is None else dict(training.values)
     slots = {} if training is None else training.slots

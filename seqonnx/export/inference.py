@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 
 from seqonnx.graph import Emitter, Variable
@@ -51,6 +52,7 @@ class Source:
         layers: what to say about the layers.
         config: the model's configuration.
         weights: all weights, in the model's order.
+        values: their values, of one moment, in the ONNX layout.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Source:
     layers: Sequence[LayerInfo]
     config: Mapping[str, Any]
     weights: Sequence[Variable]
+    values: Mapping[Variable, npt.NDArray[Any]]
 
 
 def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, dict[str, Variable]]:
@@ -72,7 +75,7 @@ def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, di
     Returns:
         The message, and the weight behind each initializer.
     """
-    op = Emitter()
+    op = Emitter(values=source.values)
     _, values = emit_forward(op, source.inputs, [t for _, t in source.outputs], training=False)
     for (name, _), value in zip(source.outputs, values, strict=True):
         op.output(value, name)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph import Variable
+from seqonnx.graph import Variable, assign_together, read_together
 from seqonnx.graph.writing import replacing
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -32,11 +32,12 @@ def write_weights(variables: Sequence[Variable], path: Path) -> None:
         ValueError: if the name does not end in `.npz`.
     """
     _check_suffix(path)
+    _, values = read_together(variables)
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, variable in zip(_keys(variables), variables, strict=True):
+        for name, variable, value in zip(_keys(variables), variables, values, strict=True):
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
             with archive.open(entry, "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, variable.numpy(), allow_pickle=False)
+                np.lib.format.write_array(member, variable.shown(value), allow_pickle=False)
 
 
 def read_weights(
@@ -79,8 +80,7 @@ def read_weights(
         if not skip_mismatch:
             raise ValueError(text)
         warnings.warn(text, stacklevel=5)
-    for variable, array in matched:
-        variable.assign(_numbers(array))
+    assign_together((variable, variable.fitted(_numbers(array))) for variable, array in matched)
 
 
 def _misfit(name: str, variable: Variable, found: Mapping[str, npt.NDArray[Any]]) -> str | None:

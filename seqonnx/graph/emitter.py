@@ -6,7 +6,7 @@ each node) and adds what seqonnx needs: names scoped by layer, variables, noise,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cache
@@ -95,6 +95,7 @@ class Emitter:
         weights_as: how variables enter the graph: `"initializer"` bakes their values in,
             `"input"` makes them inputs.
         except_for: variables that enter the other way.
+        values: what to bake in where a variable's value of this moment is not what is wanted.
 
     Example:
         >>> op = Emitter()
@@ -111,12 +112,14 @@ class Emitter:
         *,
         weights_as: WeightsAs = "initializer",
         except_for: Collection[Variable] = (),
+        values: Mapping[Variable, npt.NDArray[Any]] | None = None,
     ) -> None:
         if graph is None:
             graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name="seqonnx")
         self.graph = graph
         self._weights_as = weights_as
         self._except_for = frozenset(except_for)
+        self._values = {} if values is None else values
         self.variables: dict[Variable, ir.Value] = {}
         self.updates: dict[Variable, ir.Value] = {}
         self.losses: list[ir.Value] = []
@@ -190,12 +193,12 @@ class Emitter:
         value = self.variables.get(variable)
         if value is None:
             name = self.unique_name(variable.name)
-            stored = variable.stored()
             baked = (self._weights_as == "initializer") != (variable in self._except_for)
             if baked:
-                value = self._initializer(name, stored)
+                stored = self._values.get(variable)
+                value = self._initializer(name, variable.stored() if stored is None else stored)
             else:
-                value = self._input(name, variable.dtype, stored.shape)
+                value = self._input(name, variable.dtype, variable.stored_shape)
             self.variables[variable] = value
         wanted = self._compute_dtype
         if wanted is None or wanted == variable.dtype or not dtypes.is_float(variable.dtype):

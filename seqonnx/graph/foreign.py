@@ -73,6 +73,10 @@ class Foreign:
             "statistics": list(self.statistics),
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A graph of `onnx_ir` cannot be pickled.
+        return load_foreign, (self.dump(),)
+
 
 def import_foreign(
     model: ModelLike, outputs: Sequence[str] | None = None

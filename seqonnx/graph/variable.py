@@ -3,32 +3,89 @@
 A graph refers to a variable as an initializer (its value baked in) or as an input (its value
 given at every run). While a model trains, the newest value lies on the device; `Home` is the way
 back to it.
+
+Whoever reads sees a change of several variables whole or not at all, in any thread and whatever
+interrupts the writer: values are never written into, and what counts is replaced by storing one
+reference.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any, Protocol
+import math
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+Array = npt.NDArray[Any]
+
 _changes = itertools.count(1)
 _last_change = 0
 _last_setting = 0
+_settled_change = 0
+_committing = threading.RLock()
 
 
 def last_change() -> int:
-    """Number of the newest change of any variable: equal numbers mean that nothing changed."""
+    """Number of the newest change of any variable: equal numbers mean that nothing changed.
+
+    The change itself may be seen a moment later; see `settled_change`.
+    """
     return _last_change
 
 
-def note_change() -> int:
-    """Record that a variable changed, here or on a device; return the number of the change."""
-    global _last_change  # noqa: PLW0603 - one counter for the process is the point
+def settled_change() -> int:
+    """Number of a change, mostly the newest: all up to it are seen by now."""
+    return _settled_change
+
+
+def commit(publish: Callable[[int], Any]) -> int:
+    """Number a change and make it seen.
+
+    Args:
+        publish: takes the number, and makes the change seen by storing one reference.
+
+    Returns:
+        The number.
+    """
+    global _last_change, _settled_change  # noqa: PLW0603 - one for the process is the point
+    with _committing:
+        # In this order, for an interrupt in between: it costs readers a second look.
+        _last_change = number = next(_changes)
+        publish(number)
+        _settled_change = number
+    return number
+
+
+def _start_child() -> None:
+    """Begin in a forked child: another thread of the parent may have held the lock.
+
+    The number has everyone look again whether a session that was inherited can be used.
+    """
+    global _committing, _last_change  # noqa: PLW0603 - one of each for the process is the point
+    _committing = threading.RLock()
     _last_change = next(_changes)
-    return _last_change
+
+
+if os.name == "posix":
+    os.register_at_fork(after_in_child=_start_child)
+
+
+class Copy(NamedTuple):
+    """What a home holds at one moment.
+
+    Args:
+        values: the variables that live there, in the ONNX layout.
+        changed_at: number of the newest change that they have seen.
+    """
+
+    values: Mapping[Variable, Array]
+    changed_at: int
 
 
 def last_setting() -> int:
@@ -38,20 +95,49 @@ def last_setting() -> int:
 
 def note_setting() -> int:
     """Record that a layer will emit other nodes; return the number of the change."""
+    return commit(_publish_setting)
+
+
+def _publish_setting(number: int) -> None:
     global _last_setting  # noqa: PLW0603 - one counter for the process is the point
-    _last_setting = note_change()
-    return _last_setting
+    _last_setting = number
 
 
 class Home(Protocol):
     """Keeps the newest value of variables somewhere else, such as a device."""
 
-    def fetch(self) -> None:
-        """Write the newest values into the variables that live here (`Variable.receive`)."""
+    def fetch(self) -> Copy:
+        """Return the newest values of all variables that live here."""
 
     @property
     def changed_at(self) -> int:
         """Number of the newest change made here (see `last_change`)."""
+
+
+class Change:
+    """A change of one or several variables: it counts once it has a number."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+
+
+class Value:
+    """What a variable holds: an array here, or the home that has it; and the change that said so.
+
+    `before` is what counts until the change has its number.
+    """
+
+    __slots__ = ("array", "before", "change", "home")
+
+    def __init__(
+        self, array: Array | None, home: Home | None, change: Change, before: Value | None = None
+    ) -> None:
+        self.array = array
+        self.home = home
+        self.change = change
+        self.before = before
 
 
 class Variable:
@@ -73,7 +159,7 @@ class Variable:
 
     def __init__(
         self,
-        value: npt.NDArray[Any],
+        value: Array,
         name: str,
         *,
         trainable: bool = True,
@@ -86,9 +172,10 @@ class Variable:
         self._to_stored = None if layout is None else tuple(layout)
         self._to_shown = None if layout is None else tuple(int(i) for i in np.argsort(layout))
         self._shape: tuple[int, ...] = value.shape
-        self._array = self._store(value)
-        self._home: Home | None = None
-        self._assigned_at = note_change()
+        self._dtype = value.dtype
+        change = Change()
+        self._value = Value(self._store(value), None, change)
+        commit(partial(setattr, change, "number"))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -98,52 +185,76 @@ class Variable:
     @property
     def dtype(self) -> str:
         """Name of the element type, such as `"float32"`."""
-        return str(self._array.dtype.name)
+        return str(self._dtype.name)
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(self._array.size)
+        return math.prod(self._shape)
 
     @property
     def nbytes(self) -> int:
         """Number of bytes of the value."""
-        return int(self._array.nbytes)
+        return self.size * self._dtype.itemsize
 
     @property
     def changed_at(self) -> int:
         """Number of the newest change of this variable, here or at its home."""
-        return max(self._assigned_at, 0 if self._home is None else self._home.changed_at)
+        value = self.newest()
+        return max(value.change.number, 0 if value.home is None else value.home.changed_at)
 
     @property
     def assigned_at(self) -> int:
         """Number of the newest change made by `assign`."""
-        return self._assigned_at
+        return self.newest().change.number
 
     @property
     def home(self) -> Home | None:
         """Where the newest value is kept; None: here."""
-        return self._home
+        return self.newest().home
 
     @property
     def layout(self) -> tuple[int, ...] | None:
         """Axes that turn the Keras layout into the stored one; None where they are the same."""
         return self._to_stored
 
-    def numpy(self) -> npt.NDArray[Any]:
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Shape in the ONNX layout."""
+        return (
+            self._shape
+            if self._to_stored is None
+            else tuple(self._shape[axis] for axis in self._to_stored)
+        )
+
+    def numpy(self) -> Array:
         """Return a copy of the value in the Keras layout."""
-        stored = self.stored()
+        return self.shown(self.stored())
+
+    def shown(self, stored: Array) -> Array:
+        """Return a copy, in the Keras layout, of a value in the ONNX layout."""
         shown = stored if self._to_shown is None else stored.transpose(self._to_shown)
         return np.array(shown, order="C")
 
-    def stored(self) -> npt.NDArray[Any]:
+    def stored(self) -> Array:
         """Return the value in the ONNX layout; do not write into it."""
-        if self._home is not None:
-            self._home.fetch()
-        return self._array
+        return self.read(self.newest())
+
+    def newest(self) -> Value:
+        """Return what the variable holds now."""
+        value = self._value
+        before = value.before
+        return value if before is None or value.change.number > 0 else before
+
+    def read(self, value: Value) -> Array:
+        """Return the array, in the ONNX layout, of something that the variable held."""
+        if value.home is not None:
+            return value.home.fetch().values[self]
+        assert value.array is not None
+        return value.array
 
     def assign(self, value: npt.ArrayLike) -> None:
-        """Replace the value.
+        """Replace the value; for several variables see `assign_together`.
 
         Args:
             value: array in the Keras layout with the variable's shape; cast to its dtype.
@@ -157,35 +268,114 @@ class Variable:
                 f"The shape of the target variable and the shape of the target value must match. "
                 f"Variable {self.path} has shape {self._shape}. Received: value.shape={array.shape}"
             )
-        self.assign_stored(self._store(array.astype(self._array.dtype)))
+        self.assign_stored(self.fitted(array))
 
-    def assign_stored(self, stored: npt.NDArray[Any]) -> None:
+    def fitted(self, value: Array) -> Array:
+        """Return an array in the Keras layout as it is stored here: ONNX layout, own dtype."""
+        return self._store(value.astype(self._dtype, copy=False))
+
+    def assign_stored(self, stored: Array) -> None:
         """Replace the value by one in the ONNX layout, of the right shape and dtype."""
-        if self._home is not None:
-            self._home.fetch()
-        self._array = stored
-        self._assigned_at = note_change()
+        assign_together([(self, stored)])
 
-    def receive(self, stored: npt.NDArray[Any]) -> None:
-        """Take over the value that lies at the home, in the ONNX layout."""
-        self._array = stored
+    def receive(self, stored: Array) -> None:
+        """Take over the value that lies at the home, in the ONNX layout, and keep it here."""
+        value = self.newest()
+        self._replace(value, Value(stored, None, Change(self.changed_at)))
 
-    def move_to(self, home: Home | None) -> None:
-        """Say where the newest value is kept from now on (None: here)."""
-        if self._home is not None and self._home is not home:
-            self._home.fetch()
-            self._assigned_at = max(self._assigned_at, self._home.changed_at)
-        self._home = home
+    def move_to(self, home: Home | None, since: Value | None = None) -> bool:
+        """Say where the newest value is kept from now on (None: here).
 
-    def _store(self, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        Args:
+            home: who has it.
+            since: what `newest` returned when `home` took the value; default: it has the newest.
+
+        Returns:
+            Whether nothing newer has come meanwhile.
+        """
+        value = self.newest() if since is None else since
+        if value.home is home:
+            return True
+        array = self.read(value) if home is None else None
+        return self._replace(value, Value(array, home, Change(self.changed_at)))
+
+    def _replace(self, value: Value, new: Value) -> bool:
+        """Hold `new`, unless `value` has been replaced by something else meanwhile."""
+        with _committing:
+            same = self.newest() is value
+            if same:
+                self._value = new
+            return same
+
+    def _store(self, value: Array) -> Array:
         shown = value if self._to_stored is None else value.transpose(self._to_stored)
         return np.array(shown, order="C")
 
-    def __array__(
-        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
-    ) -> npt.NDArray[Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         value = self.numpy()
         return value if dtype is None else value.astype(dtype)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy: with the value, at home nowhere."""
+        return vars(self) | {"_value": self.stored()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        change = Change()
+        self._value = Value(state["_value"], None, change)
+        commit(partial(setattr, change, "number"))
+
+
+def assign_together(values: Iterable[tuple[Variable, Array]]) -> None:
+    """Replace the values of several variables: nobody ever sees only some of them replaced.
+
+    Args:
+        values: variables, each with an array in the ONNX layout, of its shape and dtype.
+
+    Example:
+        >>> kernel, bias = (Variable(np.zeros(2, np.float32), name) for name in ("kernel", "bias"))
+        >>> assign_together([(kernel, np.ones(2, np.float32)), (bias, np.ones(2, np.float32))])
+        >>> kernel.numpy().tolist(), bias.numpy().tolist()
+        ([1.0, 1.0], [1.0, 1.0])
+    """
+    pairs = list(values)
+    if len(pairs) == 0:
+        return
+    change = Change()
+    with _committing:
+        for variable, array in pairs:
+            variable._value = Value(array, None, change, before=variable.newest())
+        commit(partial(setattr, change, "number"))
+    for variable, _ in pairs:
+        value = variable._value
+        if value.change is change:
+            value.before = None  # which would keep the array alive
+
+
+def read_together(variables: Sequence[Variable]) -> tuple[int, list[Array]]:
+    """Return the values of several variables as they are at one moment.
+
+    Returns:
+        The number of the newest change of these variables, and an array for each in the ONNX
+        layout; do not write into them.
+
+    Example:
+        >>> _, (value,) = read_together([Variable(np.zeros(1, np.float32), "bias")])
+        >>> value.tolist()
+        [0.0]
+    """
+    while True:
+        found = [(variable, variable.newest()) for variable in variables]
+        copies = {value.home: value.home.fetch() for _, value in found if value.home is not None}
+        # What is the same at a second look was there, all of it, at the end of the first.
+        if all(variable.newest() is value for variable, value in found):
+            break
+    seen = [copy.changed_at for copy in copies.values()]
+    number = max([*seen, *(value.change.number for _, value in found)], default=0)
+    return number, [
+        variable.read(value) if value.home is None else copies[value.home].values[variable]
+        for variable, value in found
+    ]

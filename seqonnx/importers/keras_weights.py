@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqonnx.graph import Variable
+from seqonnx.graph import Variable, read_together
 from seqonnx.graph.writing import replacing, target_of
 from seqonnx.importers.hdf5 import (
     Group,
@@ -59,6 +59,8 @@ def write_weights(root: Part, path: Path) -> None:
     """
     h5py = require_h5py()
     target_of(path)
+    variables = [variable for _, part in root.walk() for variable in part.variables]
+    values = dict(zip(variables, read_together(variables)[1], strict=True))
     # In memory, because HDF5 ends the process where it cannot write to the disk. Files in memory
     # that have the same name are one file for HDF5, hence a name that no other thread has.
     name = secrets.token_hex(8)
@@ -67,7 +69,7 @@ def write_weights(root: Part, path: Path) -> None:
             group = file.create_group(f"{below}vars")
             group.attrs["name"] = part.name
             for index, variable in enumerate(part.variables):
-                write_dataset(group, str(index), variable.numpy())
+                write_dataset(group, str(index), variable.shown(values[variable]))
         file.flush()
         content = file.id.get_file_image()
     with replacing(path) as temporary:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from seqonnx.graph import Variable
+from seqonnx.graph import Variable, assign_together
 from seqonnx.graph.names import to_snake_case
 
 Matched = list[tuple[Variable, npt.NDArray[Any]]]
@@ -94,5 +94,4 @@ def assign(matched: Matched, failures: Sequence[Failure], path: Path, *, skip: b
         if not skip:
             raise ValueError(text)
         warnings.warn(text, stacklevel=2)
-    for variable, array in matched:
-        variable.assign(array)
+    assign_together((variable, variable.fitted(array)) for variable, array in matched)

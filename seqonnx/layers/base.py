@@ -11,7 +11,16 @@ import onnx_ir as ir
 
 from seqonnx import config, dtypes, initializers, regularizers
 from seqonnx.constraints import Constraint
-from seqonnx.graph import Emitter, Variable, auto_name, check_name, dtype_name, last_setting
+from seqonnx.graph import (
+    Emitter,
+    Variable,
+    assign_together,
+    auto_name,
+    check_name,
+    dtype_name,
+    last_setting,
+    read_together,
+)
 from seqonnx.layers.precision import Typed, policy_for
 from seqonnx.layers.setting import Setting
 from seqonnx.layers.spec import InputSpec, declared_shape
@@ -210,7 +219,9 @@ class Layer(Typed):
 
     def get_weights(self) -> list[npt.NDArray[Any]]:
         """Return copies of the weights in the Keras layout."""
-        return [variable.numpy() for variable in self.weights]
+        variables = self.weights
+        _, values = read_together(variables)
+        return [variable.shown(value) for variable, value in zip(variables, values, strict=True)]
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Replace all weights; nothing changes if one of them does not fit.
@@ -234,8 +245,8 @@ class Layer(Typed):
                     f"Layer {self.name} weight shape {variable.shape} is not compatible with "
                     f"provided weight shape {array.shape}."
                 )
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array)
+        pairs = zip(variables, arrays, strict=True)
+        assign_together((variable, variable.fitted(array)) for variable, array in pairs)
 
     def count_params(self) -> int:
         """Return the number of elements of all weights.
@@ -351,7 +362,8 @@ class Layer(Typed):
             )
         shapes = [tensor.shape for tensor in inputs]
         self.build_for(shapes if self.takes_list else shapes[0])
-        call = LayerCall(self, tuple(inputs), len(self._calls), training)
+        number = self._calls[-1][0].index + 1 if len(self._calls) > 0 else 0
+        call = LayerCall(self, tuple(inputs), number, training)
         outputs = [
             SymbolicTensor(shape, dtype, self.name, call, index=index)
             for index, (shape, dtype) in enumerate(infer_call(self, inputs))
@@ -397,3 +409,7 @@ class Layer(Typed):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy: neither sessions nor the models that the layer is in."""
+        return vars(self) | {"_calls": [], "_compiled": {}}

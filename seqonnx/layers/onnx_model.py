@@ -143,6 +143,10 @@ class ONNXModel(Layer):
         own = {"filepath": self._filepath, "outputs": self._chosen, "graph": self._foreign.dump()}
         return super().get_config() | own
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy; graphs for certain shapes are made again."""
+        return super().__getstate__() | {"_specialized": {}}
+
     @property
     def _title(self) -> str:
         return self._filepath or "an ONNX model"

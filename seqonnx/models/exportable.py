@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import onnx
 
 from seqonnx.graph import Variable
-from seqonnx.models import describe, files
+from seqonnx.models import copying, describe, files
 from seqonnx.models.architecture import connect_config, graph_config
 from seqonnx.models.network import Network
 
@@ -131,3 +131,10 @@ class Exportable(Network):
     def optimizer_variables(self) -> list[Variable]:
         """Slots of the optimizer; a network without training has none."""
         return []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy: everything needed to go on, and no session."""
+        return copying.state_of(self, super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        copying.restore(self, state)

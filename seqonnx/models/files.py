@@ -14,6 +14,7 @@ from seqonnx.errors import ForeignFileError, ModelFileError
 from seqonnx.export.checkpoint import read_checkpoint, write_checkpoint
 from seqonnx.export.inference import Source, emit_inference
 from seqonnx.export.weights import read_weights, write_weights
+from seqonnx.graph import assign_together, read_together
 from seqonnx.graph.files import EXTERNAL_FROM, write_model
 from seqonnx.graph.writing import target_of
 from seqonnx.layers.input import InputLayer
@@ -53,8 +54,8 @@ def save(model: Model, path: Path, *, external_from: int = EXTERNAL_FROM) -> Non
             "data or call `build()` first."
         )
     target_of(path)
-    source = _source(model, None)
-    write_checkpoint(source, training_state.capture(model), path, external_from=external_from)
+    values, training = training_state.capture(model)
+    write_checkpoint(_source(model, None, values), training, path, external_from=external_from)
 
 
 def load_model(
@@ -108,12 +109,11 @@ def load_model(
     model = cls.from_config(dict(checkpoint.config["config"]), custom)
     weights = model.weights
     have = [(array.shape, array.dtype.name) for array in checkpoint.weights]
-    if [(weight.stored().shape, weight.dtype) for weight in weights] != have:
+    if [(weight.stored_shape, weight.dtype) for weight in weights] != have:
         raise ModelFileError(
             f"{path} is damaged: its weights do not have the shapes that its layers need."
         )
-    for weight, array in zip(weights, checkpoint.weights, strict=True):
-        weight.assign_stored(array)
+    assign_together(zip(weights, checkpoint.weights, strict=True))
     if checkpoint.training is not None:
         training_state.restore(model, checkpoint.training, path, custom)
     return model
@@ -144,14 +144,23 @@ def load_weights(model: Exportable, path: Path, skip_mismatch: bool, by_name: bo
         read_weights(model.weights, path, model.name, skip_mismatch=skip_mismatch)
 
 
-def _source(model: Exportable, outputs: str | Sequence[str] | None) -> Source:
+def _source(
+    model: Exportable,
+    outputs: str | Sequence[str] | None,
+    values: training_state.Values | None = None,
+) -> Source:
+    """The model as the exporter sees it, with given values of its weights or those of now."""
+    weights = model.weights
+    if values is None:
+        values = dict(zip(weights, read_together(weights)[1], strict=True))
     return Source(
         name=model.name,
         inputs=model.inputs,
         outputs=_chosen_outputs(model, outputs),
         layers=layer_infos(model),
         config={"class_name": class_name_of(model), "config": model.get_config()},
-        weights=model.weights,
+        weights=weights,
+        values=values,
     )
 
 

@@ -18,17 +18,12 @@ from seqonnx.models.architecture import saved_as
 from seqonnx.models.exportable import Exportable, PathLike
 from seqonnx.models.structure import holds_symbolic
 from seqonnx.optimizers import Optimizer
-from seqonnx.runtime import Device, select_device
+from seqonnx.runtime import select_device
 from seqonnx.runtime.compiled import Compiled
-from seqonnx.symbolic import Shape
+from seqonnx.runtime.forking import making
 from seqonnx.training.forward import Forward, compile_training_call
 from seqonnx.training.measures import named_metrics
-from seqonnx.training.trainer import Compilation, Subject, Trainer
-
-_TRAINABLE_CHANGED = (
-    "A layer's `trainable` state has changed since the model was compiled. The change takes "
-    "effect at the next `compile()`. Please recompile the model. Changed layers: {}"
-)
+from seqonnx.training.trainer import Compilation, Progress, Subject, Trainer
 
 
 @saved_as("Functional")
@@ -65,8 +60,8 @@ class Model(Exportable):
         self._device_request: config.DeviceRequest | None = None
         self._subject: Subject | None = None
         self._trainer: Trainer | None = None
+        self._progress: Progress | None = None
         self._forward: Forward | None = None
-        self._forward_for: tuple[Device, list[Shape]] | None = None
         self._training_calls: dict[Hashable, Compiled] = {}
         self._flags_at_compile: list[tuple[Layer, bool]] = []
         super().__init__(inputs, outputs, name=name, trainable=trainable)
@@ -321,10 +316,11 @@ class Model(Exportable):
         """The forward pass with baked weights, on the model's device."""
         device = select_device(self._device_request)
         made_for = (device, [tensor.shape for tensor in self.inputs])
-        if self._forward is None or self._forward_for != made_for:
-            self._forward = Forward(self.inputs, self._outputs, self.weights, device, self.arrange)
-            self._forward_for = made_for
-        return self._forward
+        forward = self._forward
+        if forward is None or forward.made_for != made_for:
+            forward = Forward(self.inputs, self._outputs, self.weights, device, self.arrange)
+            self._forward = forward
+        return forward
 
     def trainer(self) -> Trainer:
         """The trainer; makes it on first use, for the layers that trained at `compile`.
@@ -333,13 +329,12 @@ class Model(Exportable):
             ValueError: if the model is not compiled.
         """
         compilation = self._require_compilation()
-        if self._trainer is None:
-            if self._subject is None:
-                self._capture_subject()
-            assert self._subject is not None
-            device = select_device(self._device_request)
-            self._trainer = Trainer(self._subject, compilation, device)
-        return self._trainer
+        with making():
+            if self._trainer is None:
+                subject = self._subject or self._capture_subject()
+                device = select_device(self._device_request)
+                self._trainer = Trainer(subject, compilation, device, self._progress)
+            return self._trainer
 
     @property
     def compilation(self) -> Compilation | None:
@@ -349,7 +344,8 @@ class Model(Exportable):
     @property
     def optimizer_variables(self) -> list[Variable]:
         """Slots of the optimizer; empty until the model trains."""
-        return [] if self._trainer is None else self._trainer.optimizer_variables
+        begun = self._trainer or self._progress
+        return [] if begun is None else self.trainer().optimizer_variables
 
     def require_compiled(self) -> None:
         """Raise a ValueError if `compile` was not called."""
@@ -359,7 +355,7 @@ class Model(Exportable):
         """Warn if a `trainable` flag is not what it was at `compile`."""
         changed = [x.name for x, flag in self._flags_at_compile if x.trainable != flag]
         if len(changed) > 0:
-            warnings.warn(_TRAINABLE_CHANGED.format(changed), stacklevel=4)
+            warnings.warn(running.TRAINABLE_CHANGED.format(changed), stacklevel=4)
 
     def _run_training(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Run in training mode: dropout drops, moving statistics move."""
@@ -382,18 +378,19 @@ class Model(Exportable):
 
     def _drop_passes(self) -> None:
         """Forget what was made for the graph, the device or the optimizer of before."""
-        if self._trainer is not None:
-            self._trainer.release()
-        self._trainer = None
+        trainer, self._trainer, self._progress = self._trainer, None, None
+        if trainer is not None:
+            trainer.release()
         self._subject = None
         self._forward = None
         self._training_calls.clear()
         self._flags_at_compile = []
 
-    def _capture_subject(self) -> None:
+    def _capture_subject(self) -> Subject:
         """Note what trains: a later change of `trainable` takes effect at the next `compile`."""
-        self._subject = running.subject_of(self)
         self._flags_at_compile = [(x, x.trainable) for x in (self, *self.leaf_layers())]
+        self._subject = running.subject_of(self)
+        return self._subject
 
     def _require_compilation(self) -> Compilation:
         if self._compilation is None:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 Verbose = int | str | bool
 
+TRAINABLE_CHANGED = (
+    "A layer's `trainable` state has changed since the model was compiled. The change takes "
+    "effect at the next `compile()`. Please recompile the model. Changed layers: {}"
+)
+
 
 @dataclass(frozen=True)
 class FitRequest:
@@ -267,9 +272,9 @@ def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any) -> Logs:
     model.require_compiled()
     batch = single_batch(model, x, y, sample_weight, None)
     trainer = model.trainer()
-    trainer.begin_testing()
-    trainer.test(trainer.stage_test(batch))
-    return trainer.test_logs()
+    with trainer.testing():
+        trainer.test(trainer.stage_test(batch))
+        return trainer.test_logs()
 
 
 def shaped_logs(logs: Mapping[str, Any], return_dict: bool) -> float | list[Any] | dict[str, Any]:

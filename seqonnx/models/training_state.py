@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy.typing as npt
+
 from seqonnx import losses, metrics, optimizers
 from seqonnx.dtypes import plain_value
 from seqonnx.errors import ModelFileError
 from seqonnx.export.checkpoint import TrainingState
-from seqonnx.graph import Variable
+from seqonnx.graph import Variable, assign_together, read_together
 from seqonnx.training.measures import MetricSpec
+from seqonnx.training.trainer import Compilation, Trainer
 
 if TYPE_CHECKING:
     from seqonnx.models.model import Model
@@ -24,16 +27,33 @@ _WRAPPERS = {
 """Classes that hold a function, which a configuration can only name."""
 
 
-def capture(model: Model) -> TrainingState | None:
-    """Return compile arguments, counters and optimizer slots; None if the model is not compiled.
+Values = dict[Variable, npt.NDArray[Any]]
+
+
+def capture(model: Model) -> tuple[Values, TrainingState | None]:
+    """Return what a model is at one moment, between two training steps.
+
+    Returns:
+        The weights, in the ONNX layout; and compile arguments, counters and optimizer slots, or
+        None if the model is not compiled.
 
     Raises:
         ValueError: if a function without a name is among the compile arguments.
     """
-    compilation = model.compilation
-    if compilation is None:
-        return None
+    weights = model.weights
+    if model.compilation is None:
+        return dict(zip(weights, read_together(weights)[1], strict=True)), None
     trainer = model.trainer()
+    slots = trainer.optimizer_variables
+    with trainer.at_rest():
+        _, arrays = read_together([*weights, *slots])
+        plain = _plain_values(model.compilation, trainer)
+    stored = dict(zip(_keys(slots), arrays[len(weights) :], strict=True))
+    return dict(zip(weights, arrays, strict=False)), TrainingState(plain, stored)
+
+
+def _plain_values(compilation: Compilation, trainer: Trainer) -> dict[str, Any]:
+    """Compile arguments and counters as a file holds them."""
     values = {
         "optimizer": optimizers.serialize(compilation.optimizer),
         "loss": None if compilation.loss is None else losses.serialize(compilation.loss),
@@ -48,9 +68,7 @@ def capture(model: Model) -> TrainingState | None:
         "epochs": trainer.epochs,
         "seed": trainer.seed,
     }
-    slots = dict(zip(_keys(trainer.optimizer_variables), trainer.optimizer_variables, strict=True))
-    plain = {key: _plain(value) for key, value in values.items()}
-    return TrainingState(plain, {key: slot.stored() for key, slot in slots.items()})
+    return {key: _plain(value) for key, value in values.items()}
 
 
 def restore(model: Model, state: TrainingState, path: Path, custom: Mapping[str, Any]) -> None:
@@ -85,11 +103,13 @@ def restore(model: Model, state: TrainingState, path: Path, custom: Mapping[str,
     trainer.seed = int(values["seed"])
     model.optimizer.iterations = int(values["step"])
     variables = trainer.optimizer_variables
+    found: list[tuple[Variable, npt.NDArray[Any]]] = []
     for key, slot in zip(_keys(variables), variables, strict=True):
         array = state.slots.get(key)
-        if array is None or array.shape != slot.stored().shape:
+        if array is None or array.shape != slot.stored_shape:
             raise ModelFileError(f"{path} is damaged: it lacks the optimizer slot {slot.path}.")
-        slot.assign_stored(array)
+        found.append((slot, array))
+    assign_together(found)
 
 
 def _keys(slots: Sequence[Variable]) -> list[str]:

@@ -17,6 +17,7 @@ from seqonnx.graph import Emitter, Variable, auto_name
 from seqonnx.optimizers import clipping, eager, packing
 from seqonnx.optimizers.loss_scale import LossScale
 from seqonnx.optimizers.rate import check_rate, rate_at, read_rate, write_rate
+from seqonnx.optimizers.step_count import StepCount
 from seqonnx.runtime.program import value_key
 
 Slots = Mapping[str, ir.Value]
@@ -90,10 +91,10 @@ class Optimizer(ABC):
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
         self.global_clipnorm = global_clipnorm
-        self.iterations = 0
+        self._count = StepCount()
         self._rate = check_rate(learning_rate)
         self._undecayed: tuple[str, ...] = ()
-        self._kept: list[dict[str, npt.NDArray[Any]]] | None = None
+        self._kept = eager.Kept()
 
     # What an optimizer defines.
 
@@ -166,6 +167,15 @@ class Optimizer(ABC):
     def loss_scale(self) -> LossScale | None:
         """What the loss is multiplied by before it is differentiated; None: it is not."""
         return None
+
+    @property
+    def iterations(self) -> int:
+        """How many steps have been taken; settable."""
+        return self._count.total() + self._kept.steps
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self._count = self._count.set_to(value - self._kept.steps)
 
     def restart(self) -> None:
         """Forget the steps taken, as `compile` does; slots belong to the model."""
@@ -287,13 +297,14 @@ class Optimizer(ABC):
                 f"{[grad.shape for grad in given]}, shapes of params={shapes}"
             )
         given = [grad.astype(v.dtype) for grad, v in zip(given, values, strict=True)]
-        if self._kept is None:
-            self._kept = [eager.first_slots(self.slots(v.shape, v.dtype.name), v) for v in values]
-        key = value_key(self, ignore=("name", "iterations", "_rate", "_kept"))
-        values, self._kept = eager.run_step(
-            self.emit, values, given, self._kept, self.learning_rate, self.iterations + 1, key
+        kept = self._kept.slots
+        if kept is None:
+            kept = [eager.first_slots(self.slots(v.shape, v.dtype.name), v) for v in values]
+        key = value_key(self, ignore=("name", "_count", "_rate", "_kept"))
+        values, slots = eager.run_step(
+            self.emit, values, given, kept, self.learning_rate, self.iterations + 1, key
         )
-        self.iterations += 1
+        self._kept = eager.Kept(slots, self._kept.steps + 1)
         return values
 
     def _decays(self, path: str) -> bool:
@@ -324,6 +335,10 @@ class Optimizer(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy: the steps are its own, those who take them are not."""
+        return vars(self) | {"_count": StepCount(self._count.total())}
 
 
 def _as_type(op: Emitter, value: ir.Value, dtype: ir.DataType | None) -> ir.Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,18 @@ from seqonnx.runtime.program import run_emission
 T = TypeVar("T")
 Array = npt.NDArray[Any]
 Step = Callable[..., tuple[list[ir.Value], list[dict[str, ir.Value]]]]
+
+
+class Kept(NamedTuple):
+    """What steps on arrays leave in an optimizer.
+
+    Args:
+        slots: the slots of each variable; None before the first step.
+        steps: number of these steps.
+    """
+
+    slots: list[dict[str, Array]] | None = None
+    steps: int = 0
 
 
 def first_slots(fills: Mapping[str, float], param: Array) -> dict[str, Array]:

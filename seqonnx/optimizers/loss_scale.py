@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx import dtypes
-from seqonnx.graph import Emitter, Variable, dtype_name
+from seqonnx.graph import Emitter, Variable, assign_together, dtype_name
 
 LARGEST: Final = 2.0**120
 """Largest scale; the gradients of a scale that is infinite would say nothing."""
@@ -48,8 +48,8 @@ class LossScale:
 
     def reset(self) -> None:
         """Start anew."""
-        for variable in self.variables:
-            variable.assign(np.float32(self.initial if variable is self.scale else 0.0))
+        starts = [(v, self.initial if v is self.scale else 0.0) for v in self.variables]
+        assign_together((variable, np.array(start, np.float32)) for variable, start in starts)
 
     def unscale(self, op: Emitter, grads: Sequence[ir.Value]) -> tuple[list[ir.Value], ir.Value]:
         """Emit the gradients of the loss from those of the scaled loss.

@@ -13,6 +13,7 @@ import numpy as np
 
 from seqonnx import dtypes
 from seqonnx.runtime.device import Device
+from seqonnx.runtime.forking import require_usable_cuda
 from seqonnx.runtime.install import load_onnxruntime
 
 _BFLOAT16 = 16  # TensorProto.BFLOAT16: NumPy has no such type, so ONNX Runtime is told by number.
@@ -123,6 +124,7 @@ class DeviceArray:
         """
         resolved = _resolve_dtype(dtype)
         if device.memory == "cuda":
+            require_usable_cuda()
             return cls(
                 load_onnxruntime().OrtValue.ortvalue_from_shape_and_type(
                     list(shape), element_type(resolved), "cuda", device.index
@@ -171,6 +173,8 @@ class DeviceArray:
         if self._host is not None:
             np.copyto(self._host, array)
             return
+        if self.memory == "cuda":
+            require_usable_cuda()
         contiguous = np.asarray(array, order="C")
         bits = contiguous.view(np.uint16) if is_bfloat16(self.dtype) else contiguous
         self.ort_value.update_inplace(bits)
@@ -180,6 +184,7 @@ class DeviceArray:
 
     def _download(self) -> np.ndarray:
         """Copy from the GPU."""
+        require_usable_cuda()
         if not is_bfloat16(self.dtype):
             result: np.ndarray = self.ort_value.numpy()
             return result

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph import Emitter, assign_together, read_together, static_shape
 from seqonnx.graph.serde import to_bytes
 from seqonnx.runtime.device import Device, select_device
 from seqonnx.runtime.noise import uniform_noise
@@ -43,7 +43,9 @@ class Compiled:
         self._updated = list(op.updates)
         for variable, value in op.updates.items():
             op.output(value, f"next/{variable.path}")
-        self._session = Session(to_bytes(op.graph), device or select_device())
+        self._model = to_bytes(op.graph)
+        self._device = device or select_device()
+        self._session = Session(self._model, self._device)
 
     def run(
         self, arrays: Sequence[npt.NDArray[Any]], *, seed: int = 0, step: int = 0
@@ -58,16 +60,19 @@ class Compiled:
         Returns:
             The outputs.
         """
+        if self._session.inherited:
+            self._session = Session(self._model, self._device)
         feeds: dict[str, npt.NDArray[Any]] = dict(zip(self._names, arrays, strict=True))
-        feeds.update({str(name): variable.stored() for name, variable in self._fed.items()})
+        if self._fed:
+            _, values = read_together(list(self._fed.values()))
+            feeds.update(zip(map(str, self._fed), values, strict=True))
         if self._noise:
             sizes = self._sizes(feeds)
             for stream, (name, shape) in enumerate(self._noise.items()):
                 actual = [d if isinstance(d, int) else sizes[str(d)] for d in shape]
                 feeds[name] = uniform_noise(seed, step, stream, actual)
         results = self._session.run(feeds)
-        for variable, new in zip(self._updated, results[self._count :], strict=True):
-            variable.assign_stored(new)
+        assign_together(zip(self._updated, results[self._count :], strict=True))
         return results[: self._count]
 
     def _sizes(self, feeds: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:

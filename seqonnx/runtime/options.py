@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from seqonnx.runtime.forking import note_session, require_usable_cuda
 from seqonnx.runtime.install import load_onnxruntime
 
 _SEVERITY_ERROR = 3
@@ -79,12 +81,17 @@ def open_session(
         options: from `session_options`.
         providers: names and options, in order of preference.
     """
+    on_cuda = any(name.startswith("CUDA") for name, _ in providers)
+    if on_cuda:
+        require_usable_cuda()
     source = model if isinstance(model, bytes) else str(model)
-    open_ = load_onnxruntime().InferenceSession
+    open_ = partial(load_onnxruntime().InferenceSession, source, options, providers=providers)
     try:
-        return open_(source, options, providers=providers, enable_fallback=0)
+        session = open_(enable_fallback=0)
     except Exception as error:
         if "use_per_session_threads must be false" not in str(error):
             raise
-    options.use_per_session_threads = False
-    return open_(source, options, providers=providers, enable_fallback=0)
+        options.use_per_session_threads = False
+        session = open_(enable_fallback=0)
+    note_session(session, on_cuda=on_cuda)
+    return session

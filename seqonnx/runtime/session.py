@@ -13,6 +13,7 @@ from seqonnx.runtime.arrays import DeviceArray, TensorSpec
 from seqonnx.runtime.binding import Binding
 from seqonnx.runtime.device import CPU, Device
 from seqonnx.runtime.failure import load_error, run_error
+from seqonnx.runtime.forking import generation
 from seqonnx.runtime.options import open_session, session_options
 from seqonnx.runtime.profile import ProfileRecord, read_profile
 
@@ -64,6 +65,7 @@ class Session:
         profile: Path | None = None,
     ) -> None:
         self.device = device
+        self._generation = generation()
         self._name = f"graph '{name}'" if name else "the graph"
         self._profile = profile
         options = session_options(
@@ -79,6 +81,11 @@ class Session:
         self.input_names = [spec.name for spec in self.inputs]
         self.output_names = [spec.name for spec in self.outputs]
         self._bfloat16_outputs = {s.name for s in self.outputs if s.dtype == "bfloat16"}
+
+    @property
+    def inherited(self) -> bool:
+        """Whether a parent has opened it: then a forked child must open one of its own."""
+        return self._generation != generation()
 
     def run(
         self,

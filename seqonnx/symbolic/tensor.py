@@ -70,6 +70,10 @@ class SymbolicTensor:
         """Rank."""
         return len(self.shape)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy; the model that is copied knows the calls in their order."""
+        return vars(self) | {"call": None}
+
     def __repr__(self) -> str:
         return (
             f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse=False, ragged=False, "

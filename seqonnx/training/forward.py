@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 
-from seqonnx.graph import Emitter, Variable, last_change, last_setting
+from seqonnx.graph import (
+    Emitter,
+    Variable,
+    last_change,
+    last_setting,
+    read_together,
+    settled_change,
+)
 from seqonnx.graph.serde import to_bytes
 from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.passes.relabel import relabel
 from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
+from seqonnx.runtime.forking import renewed_in_children
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 from seqonnx.training.inputs import with_ranks
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A forward pass with the weights of one moment."""
+
+    session: Session
+    inputs: Sequence[SymbolicTensor]
+    names: Sequence[str]
+    built_at: int
+    """Number of the newest change of the weights that are baked in."""
+
+    def run(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """Return the outputs for one array per input."""
+        return self.session.run(dict(zip(self.names, with_ranks(arrays, self.inputs), strict=True)))
 
 
 class Forward:
     """Computes tensors of a model; the session is rebuilt only after weights have changed.
 
     Baked weights let ONNX Runtime lay them out for the machine, which inputs do not (measured
-    11 to 68 % on inference).
+    11 to 68 % on inference). Any number of threads may compute while others change the weights:
+    a `Pass` does not change, and a new one is built by one thread for all that wait for it.
 
     Args:
         inputs: model inputs.
@@ -29,6 +55,9 @@ class Forward:
         variables: weights whose change makes the session old.
         device: where to run.
         structured: arranges one array per output as the model's user wants them.
+
+    Attributes:
+        made_for: device and shapes of the inputs; with others, another pass is needed.
     """
 
     def __init__(
@@ -43,32 +72,63 @@ class Forward:
         self._outputs = list(outputs)
         self._variables = list(variables)
         self.device = device
+        self.made_for = (device, [tensor.shape for tensor in inputs])
         self.structured = structured
-        self._session: Session | None = None
-        self._built_at = -1
-        self._checked_at = -1
-        self._names: list[str] = []
+        # The newest pass, and a change up to which it is known to be the newest.
+        self._checked: tuple[int, Pass] | None = None
+        self._renew_lock()
+        renewed_in_children(self, Forward._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._building = threading.RLock()
 
     def run(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        """Return the outputs for one array per input."""
-        session = self._current()
-        return session.run(dict(zip(self._names, with_ranks(arrays, self._inputs), strict=True)))
+        """Return the outputs for one array per input, for the weights as they are now."""
+        return self.current().run(arrays)
 
-    def _current(self) -> Session:
-        """The session for the weights as they are now."""
-        change = last_change()
-        if self._session is not None and change == self._checked_at:
-            return self._session
-        newest = max([last_setting(), *(variable.changed_at for variable in self._variables)])
-        if self._session is None or newest > self._built_at:
-            op = Emitter()
-            self._names = _emit(op, self._inputs, self._outputs, training=False)
-            if self.device.memory == "cuda":
-                relabel(op.graph)
-            self._session = Session(to_bytes(op.graph), self.device, name="forward pass")
-            self._built_at = newest
-        self._checked_at = change
-        return self._session
+    def current(self) -> Pass:
+        """Return the pass for the weights as they are now."""
+        checked = self._checked
+        if checked is not None and checked[0] == last_change():
+            return checked[1]
+        wanted = last_change()
+        newest = self._still_newest()
+        if newest is None:
+            with self._building:
+                newest = self._since(wanted) or self._still_newest() or self._build()
+        return newest
+
+    def _since(self, change: int) -> Pass | None:
+        """The pass that there is, if another thread has built it since a change."""
+        checked = self._checked
+        if checked is None or checked[0] < change or checked[1].session.inherited:
+            return None
+        return checked[1]
+
+    def _still_newest(self) -> Pass | None:
+        """The pass that there is, if no weight has changed since it was built."""
+        if self._checked is None:
+            return None
+        change = settled_change()
+        newest = self._checked[1]
+        changed_at = max([last_setting(), *(v.changed_at for v in self._variables)])
+        if newest.session.inherited or changed_at > newest.built_at:
+            return None
+        self._checked = (change, newest)
+        return newest
+
+    def _build(self) -> Pass:
+        change = settled_change()
+        setting = last_setting()
+        newest, arrays = read_together(self._variables)
+        op = Emitter(values=dict(zip(self._variables, arrays, strict=True)))
+        names = _emit(op, self._inputs, self._outputs, training=False)
+        if self.device.memory == "cuda":
+            relabel(op.graph)
+        session = Session(to_bytes(op.graph), self.device, name="forward pass")
+        built = Pass(session, self._inputs, names, max(newest, setting))
+        self._checked = (change, built)
+        return built
 
 
 def compile_training_call(

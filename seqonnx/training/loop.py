@@ -94,11 +94,15 @@ def predict(
     collected: list[list[npt.NDArray[Any]]] = []
     with closing(callbacks):
         callbacks.on_predict_begin()
+        compute = forward()
+        newest = compute.current()  # and so it stays, whatever others do to the weights
         with closing(prefetch(batches.epoch(None), batches.depth)) as stream:
             for index, batch in enumerate(stream):
                 callbacks.on_predict_batch_begin(index)
-                compute = forward()
-                outputs = compute.run(batch.x)
+                if forward() is not compute:  # this batch has sizes of its own
+                    compute = forward()
+                    newest = compute.current()
+                outputs = newest.run(batch.x)
                 collected.append(outputs)
                 callbacks.batch_done("predict", index, dict, outputs=compute.structured(outputs))
         callbacks.on_predict_end()
@@ -108,17 +112,17 @@ def predict(
 def _measure(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> Logs:
     """Run the measuring step over `batches`; no logs, if they have run out."""
     callbacks.on_test_begin()
-    trainer.begin_testing()
-    source = map(trainer.stage_test, batches.epoch(None))
-    seen = 0
-    with closing(prefetch(source, batches.depth)) as stream:
-        for staged in stream:
-            callbacks.on_test_batch_begin(seen)
-            trainer.test(staged)
-            callbacks.batch_done("test", seen, trainer.test_logs)
-            seen += 1
-    # Of no batch the loss would be 0, the best there is.
-    logs = trainer.test_logs() if seen > 0 else {}
+    with trainer.testing():
+        source = map(trainer.stage_test, batches.epoch(None))
+        seen = 0
+        with closing(prefetch(source, batches.depth)) as stream:
+            for staged in stream:
+                callbacks.on_test_batch_begin(seen)
+                trainer.test(staged)
+                callbacks.batch_done("test", seen, trainer.test_logs)
+                seen += 1
+        # Of no batch the loss would be 0, the best there is.
+        logs = trainer.test_logs() if seen > 0 else {}
     callbacks.on_test_end(logs)
     return logs
 

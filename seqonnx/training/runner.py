@@ -135,7 +135,12 @@ class StepRunner:
             ExecutionError: if ONNX Runtime fails; names the layer. The state is as before. On a
                 GPU the error may come with the next step, or the next look at the state.
         """
-        self._state.take_step(partial(self._run, staged, scalars))
+        self._state.take_step(partial(self._run, staged, scalars), staged.steps)
+
+    @property
+    def inherited(self) -> bool:
+        """Whether it was made before this process was forked; see `Session.inherited`."""
+        return self._session.inherited
 
     def end_profile(self) -> list[ProfileRecord]:
         """Stop the profiler and leave its trace; see `Session.end_profile`."""

@@ -2,20 +2,27 @@
 
 Every array that a step changes has two buffers. A step reads one side and writes the other
 (ping-pong), so nothing is copied between steps. Values come back to the host when someone asks.
+
+What the state is, is said by one record (`_Moment`), which is replaced by storing one reference:
+side, step counter and the copy on the host belong together at any time, whatever interrupts a
+step or a fetch.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from seqonnx.graph import Variable, last_change, note_change
+from seqonnx.graph import Copy, Variable, commit, last_change, settled_change
 from seqonnx.runtime import Device, DeviceArray
+from seqonnx.runtime.forking import renewed_in_children
 
 
 @dataclass
@@ -25,7 +32,17 @@ class _Held:
     sides: tuple[DeviceArray, DeviceArray]
     written: bool
     pushed: int
-    """Number of the newest assignment on the host that the arrays have taken over."""
+    """Number of the newest change elsewhere that the arrays have taken over."""
+
+
+class _Moment(NamedTuple):
+    """The state between two steps: which side is the newest, and what goes with it."""
+
+    side: int
+    steps: int
+    changed_at: int
+    copy: Copy | None
+    """The written variables on the host; None until someone asks."""
 
 
 class DeviceState:
@@ -44,19 +61,31 @@ class DeviceState:
 
     def __init__(self, device: Device) -> None:
         self.device = device
-        self.side = 0
+        self._now = _Moment(side=0, steps=0, changed_at=0, copy=None)
         self._held: dict[Variable, _Held] = {}
-        self._changed_at = 0
-        self._fetched = True
         self._seen = 0
-        self._wait: Callable[[], None] | None = None
+        self._running: tuple[Callable[[], None], _Moment] | None = None
+        self._renew_lock()
+        renewed_in_children(self, DeviceState._renew_lock)
+
+    def _renew_lock(self) -> None:
         # A batch may be staged, and a graph built, in another thread than the one that steps.
         self._lock = threading.RLock()
 
     @property
+    def side(self) -> int:
+        """The side that holds the newest values."""
+        return self._now.side
+
+    @property
+    def steps(self) -> int:
+        """Number of steps taken."""
+        return self._now.steps
+
+    @property
     def changed_at(self) -> int:
         """Number of the newest change made by a step."""
-        return self._changed_at
+        return self._now.changed_at
 
     def hold(self, variables: Iterable[Variable], written: Collection[Variable]) -> None:
         """Bring variables to the device; those that are here already stay as they are.
@@ -65,21 +94,34 @@ class DeviceState:
             variables: what a graph reads.
             written: those of them that a step replaces.
         """
-        with self._lock:
-            for variable in variables:
-                if variable not in self._held:
-                    pushed = variable.assigned_at
-                    first = self._upload(variable)
-                    changes = variable in written
-                    second = self._upload(variable) if changes else first
-                    self._held[variable] = _Held((first, second), changes, pushed)
-                    variable.move_to(self)
+        for variable in variables:
+            if variable in self._held:
+                continue
+            changed_at, value = variable.changed_at, variable.newest()
+            array = variable.read(value)
+            changes = variable in written
+            first = self._upload(array)
+            held = _Held((first, self._upload(array) if changes else first), changes, changed_at)
+            with self._lock:
+                # Whatever happens before it has moved, the next step looks where it is.
+                self._seen = -1
+                self._held[variable] = held
+                if changes:
+                    self._now = self._now._replace(copy=None)
+                    variable.move_to(self, since=value)
 
     def buffers(self, variable: Variable) -> tuple[DeviceArray, DeviceArray]:
         """Both buffers of a variable: a step on side 0 reads the first and writes the second."""
         return self._held[variable].sides
 
-    def take_step(self, step: Callable[[int], None]) -> None:
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Let no step begin inside, so that what is read there is of one moment."""
+        with self._lock:
+            self.wait()
+            yield
+
+    def take_step(self, step: Callable[[int], None], steps: int = 1) -> None:
         """Run a step; afterwards the side that it wrote is the newest.
 
         The step before has ended when this one begins. If the step fails, the state stays as it
@@ -87,16 +129,16 @@ class DeviceState:
 
         Args:
             step: takes the side to read, and writes the other.
+            steps: how many training steps it is.
         """
         with self._lock:
             self.wait()
-            step(self.side)
-            self.side = 1 - self.side
-            undisturbed = last_change() == self._seen
-            self._changed_at = note_change()
-            if undisturbed:
-                self._seen = self._changed_at
-            self._fetched = False
+            now = self._now
+            step(now.side)
+            after = _Moment(1 - now.side, now.steps + steps, 0, None)
+            number = commit(partial(self._become, after))
+            if number == self._seen + 1:  # nothing has changed elsewhere
+                self._seen = number
 
     def leave_running(self, wait: Callable[[], None]) -> None:
         """Note that the step inside `take_step` goes on after it.
@@ -104,25 +146,46 @@ class DeviceState:
         Args:
             wait: waits for its end, and keeps until then what the step reads.
         """
-        self._wait = wait
+        self._running = (wait, self._now)
 
     def wait(self) -> None:
-        """Wait for a step that may still be running on the device."""
-        with self._lock:
-            wait, self._wait = self._wait, None
-            if wait is not None:
-                wait()
+        """Wait for a step that may still be running on the device.
 
-    def fetch(self) -> None:
-        """Bring the newest values back into the variables."""
+        Raises:
+            ExecutionError: if it failed. The state is as it was before that step.
+        """
+        if self._running is None:
+            return
         with self._lock:
-            if self._fetched:
+            if self._running is None:
                 return
+            wait, before = self._running
+            try:
+                wait()
+            except Exception:
+                commit(partial(self._become, before))
+                self._running = None
+                raise
+            self._running = None
+
+    def fetch(self) -> Copy:
+        """Return the newest values of the variables that steps write, of one moment."""
+        copy = self._now.copy
+        if copy is not None:
+            return copy
+        with self._lock:
             self.wait()
-            self._fetched = True
-            for variable, held in self._held.items():
-                if held.written and variable.home is self:
-                    variable.receive(held.sides[self.side].numpy())
+            now = self._now
+            copy = now.copy
+            if copy is None:
+                values = {
+                    variable: held.sides[now.side].numpy()
+                    for variable, held in self._held.items()
+                    if held.written
+                }
+                copy = Copy(values, now.changed_at)
+                self._now = now._replace(copy=copy)
+            return copy
 
     def push_changes(self) -> bool:
         """Take over what was assigned on the host, or trained elsewhere, since the last step.
@@ -130,25 +193,37 @@ class DeviceState:
         Returns:
             Whether anything at all, here or elsewhere, has changed since.
         """
-        seen = last_change()
-        if seen == self._seen:
+        if last_change() == self._seen:
             return False
+        seen = settled_change()
+        # Read before the lock is taken: another state may have to be asked.
+        changed = [
+            (variable, value, variable.changed_at, variable.read(value))
+            for variable, held in self._held.copy().items()
+            if (value := variable.newest()).home is not self
+            and (held.written or variable.changed_at > held.pushed)
+        ]
         with self._lock:
             self.wait()
-            for variable, held in self._held.items():
-                if variable.home is not self:
-                    variable.move_to(self)
-                if variable.assigned_at > held.pushed:
-                    held.pushed = variable.assigned_at
-                    held.sides[self.side].update(variable.stored())
-            self._seen = seen
+            arrived = True
+            for variable, value, changed_at, array in changed:
+                held = self._held[variable]
+                held.sides[self.side].update(array)
+                held.pushed = changed_at
+                if held.written:
+                    self._now = self._now._replace(copy=None)
+                    arrived = variable.move_to(self, since=value) and arrived
+            if arrived:
+                self._seen = seen
         return True
 
     def overwrite(self, variable: Variable, value: npt.NDArray[Any]) -> None:
         """Set a variable that may be here, without bringing the others back to the host."""
         if variable in self._held:
-            self.wait()
-            self._held[variable].sides[self.side].update(value.astype(variable.dtype))
+            with self._lock:
+                self.wait()
+                self._held[variable].sides[self.side].update(value.astype(variable.dtype))
+                self._now = self._now._replace(copy=None)
 
     def read(self, variable: Variable) -> npt.NDArray[Any]:
         """Return one variable's newest value without fetching the others."""
@@ -157,12 +232,15 @@ class DeviceState:
 
     def release(self) -> None:
         """Bring everything back to the host and let the variables go."""
-        self.wait()
-        self.fetch()
-        for variable in self._held:
-            if variable.home is self:
-                variable.move_to(None)
-        self._held.clear()
+        with self._lock:
+            copy = self.fetch()
+            for variable, array in copy.values.items():
+                if variable.home is self:
+                    variable.receive(array)
+            self._held.clear()
 
-    def _upload(self, variable: Variable) -> DeviceArray:
-        return DeviceArray.from_numpy(np.array(variable.stored(), order="C"), self.device)
+    def _become(self, moment: _Moment, number: int) -> None:
+        self._now = moment._replace(changed_at=number, copy=None)
+
+    def _upload(self, array: npt.NDArray[Any]) -> DeviceArray:
+        return DeviceArray.from_numpy(np.array(array, order="C"), self.device)

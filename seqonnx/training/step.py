@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
@@ -128,6 +130,7 @@ def build_train_step(
     choose: Choose = by_rule,
     recompute: bool | Sequence[str] = False,
     flat: bool = True,
+    values: Mapping[Variable, npt.NDArray[Any]] | None = None,
 ) -> StepGraph:
     """Build the graph of one training step.
 
@@ -139,6 +142,7 @@ def build_train_step(
         recompute: whether activations are computed again for the backward pass, or the names of
             the layers whose outputs are kept.
         flat: whether variables may be written as vectors, where that saves a copy.
+        values: values of the frozen weights; default: those of the moment.
 
     Returns:
         The step graph.
@@ -146,7 +150,7 @@ def build_train_step(
     Raises:
         GradientError: if an operator between a trained weight and the loss has no gradient rule.
     """
-    op = Emitter(weights_as="input", except_for=update.frozen)
+    op = Emitter(weights_as="input", except_for=update.frozen, values=values)
     batch, loss = _emit_objective(op, objective, training=True)
     lr = op.input(LEARNING_RATE, "float32", ())
     step = op.input(STEP, "float32", ())
@@ -177,9 +181,21 @@ def build_train_step(
     )
 
 
-def build_test_step(objective: Objective, *, device: str = "cpu") -> StepGraph:
-    """Build the graph that measures loss and metrics on one batch, weights baked in."""
-    op = Emitter(weights_as="initializer", except_for=_accumulators(objective))
+def build_test_step(
+    objective: Objective,
+    *,
+    device: str = "cpu",
+    values: Mapping[Variable, npt.NDArray[Any]] | None = None,
+) -> StepGraph:
+    """Build the graph that measures loss and metrics on one batch, weights baked in.
+
+    Args:
+        objective: model, loss and metrics.
+        device: `"cpu"` or `"cuda"`.
+        values: values of the weights; default: those of the moment.
+    """
+    accumulators = _accumulators(objective)
+    op = Emitter(weights_as="initializer", except_for=accumulators, values=values)
     batch, _ = _emit_objective(op, objective, training=False)
     return _finish(op, batch, dict(op.updates), (), device=device)
 
@@ -302,7 +318,7 @@ def _finish(
     for variable, value in writes.items():
         vector = _vector_behind(value) if flat else None
         output = op.output(value if vector is None else vector, f"next/{op.read(variable).name}")
-        output.shape = ir.Shape(variable.stored().shape) if vector is None else vector.shape
+        output.shape = ir.Shape(variable.stored_shape) if vector is None else vector.shape
         output.type = ir.TensorType(ir_dtype(variable.dtype))
         names[variable] = str(output.name)
     # ONNX Runtime computes nodes that nothing uses, such as activations that no rule asked for.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +16,13 @@ from seqonnx import config
 from seqonnx.autodiff.rule_emitter import by_rule
 from seqonnx.callbacks.base import Logs
 from seqonnx.constraints import Constraint
-from seqonnx.graph import Dim, Variable, last_setting
+from seqonnx.graph import Dim, Variable, last_setting, read_together
 from seqonnx.losses import Loss
 from seqonnx.optimizers import Optimizer
+from seqonnx.optimizers.step_count import count_steps_of, stop_counting
 from seqonnx.regularizers import Regularizer
 from seqonnx.runtime import Device
+from seqonnx.runtime.forking import renewed_in_children
 from seqonnx.symbolic import BATCH, SymbolicTensor
 from seqonnx.training.autotune import Autotuner
 from seqonnx.training.batch_sizes import BatchSizes
@@ -74,6 +78,24 @@ class Compilation:
     loss_weight: float = 1.0
 
 
+Slots = Mapping[Variable, Mapping[str, Variable]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come, besides weights and steps taken.
+
+    Args:
+        seed: seed of the noise and of the order of the samples.
+        epochs: number of epochs begun.
+        slots: optimizer slots of each trained weight.
+    """
+
+    seed: int
+    epochs: int
+    slots: Slots
+
+
 @dataclass(frozen=True)
 class _Built:
     """A step graph, ready to run."""
@@ -94,17 +116,26 @@ class Trainer:
         subject: the model.
         compilation: optimizer, loss and metrics.
         device: where to run.
+        progress: where to go on; default: at the start.
     """
 
-    def __init__(self, subject: Subject, compilation: Compilation, device: Device) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        compilation: Compilation,
+        device: Device,
+        progress: Progress | None = None,
+    ) -> None:
         self.subject = subject
         self.compilation = compilation
         self.device = device
-        self.seed = config.next_seed()
-        self.epochs = 0
-        compilation.optimizer.iterations = 0
-        self.slots = _make_slots(subject.trainable, compilation.optimizer)
+        if progress is None:
+            compilation.optimizer.iterations = 0
+            slots = _make_slots(subject.trainable, compilation.optimizer)
+            progress = Progress(config.next_seed(), 0, slots)
+        self.seed, self.epochs, self.slots = progress.seed, progress.epochs, progress.slots
         self._train_state = DeviceState(device)
+        count_steps_of(compilation.optimizer, self._train_state)
         self._test_state = DeviceState(device)
         self._train_steps: dict[Hashable, _Built] = {}
         self._test_steps: dict[Hashable, _Built] = {}
@@ -114,6 +145,23 @@ class Trainer:
         self._choose = Autotuner(device) if compilation.autotune else by_rule
         self._frozen_at = 0
         self._weights_at = 0
+        self._weights: Mapping[Variable, npt.NDArray[Any]] = {}
+        self._renew_lock()
+        renewed_in_children(self, Trainer._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._testing = threading.RLock()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the training has come."""
+        return Progress(self.seed, self.epochs, self.slots)
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Let no step begin inside, so that weights, slots and counters belong together."""
+        with self._train_state.at_rest():
+            yield
 
     @property
     def step(self) -> int:
@@ -170,15 +218,15 @@ class Trainer:
         if self._train_state.push_changes():
             self._frozen_at = _newest(self.subject.frozen)
         built = self._train_steps[staged.kind]
-        if built.built_at < self._frozen_at:
+        if built.built_at < self._frozen_at or built.runner.inherited:
             built = self._train_steps[staged.kind] = self._build_train(
                 built.objective, staged.steps
             )
         optimizer = self.compilation.optimizer
-        taken = range(optimizer.iterations, optimizer.iterations + staged.steps)
+        before = optimizer.iterations
+        taken = range(before, before + staged.steps)
         rates = [optimizer.learning_rate_at(number) for number in taken]
         built.runner.run(staged, rates, [number + 1 for number in taken])
-        optimizer.iterations += staged.steps
 
     def step_graph(self, staged: Staged) -> StepGraph:
         """Return the graph that takes what is staged for training."""
@@ -190,25 +238,39 @@ class Trainer:
 
     # Measuring.
 
-    def begin_testing(self) -> None:
-        """Set loss and metrics of measuring to their start, and take over the newest weights."""
-        self._weights_at = max(_newest(self.subject.weights), last_setting())
-        if self._test_measures is not None:
-            self._test_measures.reset(self._test_state)
+    @contextmanager
+    def testing(self) -> Iterator[None]:
+        """Measure inside, with loss and metrics from their start on.
+
+        All batches see the weights of this moment, whatever other threads do to them. Threads
+        that measure with one trainer take turns.
+        """
+        with self._testing:
+            weights = self.subject.weights
+            setting = last_setting()
+            newest, arrays = read_together(weights)
+            self._weights_at = max(newest, setting)
+            self._weights = dict(zip(weights, arrays, strict=True))
+            if self._test_measures is not None:
+                self._test_measures.reset(self._test_state)
+            try:
+                yield
+            finally:
+                self._weights = {}
 
     def stage_test(self, batch: Batch) -> Staged:
-        """Put a batch on the device for measuring."""
+        """Put a batch on the device for measuring; inside `testing`."""
         arrays = self._arrays(batch)
         kind = (_kind(arrays, len(batch.x)), self._shapes())
         built = self._test_steps.get(kind)
-        if built is None or built.built_at < self._weights_at:
+        old = built is not None and built.built_at != self._weights_at
+        if built is None or old or built.runner.inherited:
             if self._test_measures is None:
                 self._test_measures = self._measures(batch)
-            at = max(_newest(self.subject.weights), last_setting())
             objective = self._objective(self._test_measures, batch, BATCH)
-            graph = build_test_step(objective, device=self.device.memory)
+            graph = build_test_step(objective, device=self.device.memory, values=self._weights)
             runner = StepRunner(graph, self._test_state, training=False)
-            built = self._test_steps[kind] = _Built(objective, runner, at)
+            built = self._test_steps[kind] = _Built(objective, runner, self._weights_at)
         return built.runner.stage(kind, [arrays])
 
     def test(self, staged: Staged) -> None:
@@ -216,19 +278,22 @@ class Trainer:
         self._test_steps[staged.kind].runner.run(staged)
 
     def test_logs(self) -> Logs:
-        """Loss and metrics of measuring since `begin_testing`, loss first."""
+        """Loss and metrics of measuring since `testing` began, loss first."""
         return {} if self._test_measures is None else self._test_measures.logs(self._test_state)
 
     def release(self) -> None:
         """Bring weights and slots back to the host; the trainer is of no use afterwards."""
         self._train_state.release()
         self._test_state.release()
+        stop_counting(self.compilation.optimizer, self._train_state)
 
     # Building.
 
     def _build_train(self, objective: Objective, steps: int) -> _Built:
         subject = self.subject
-        at = max(_newest(subject.frozen), last_setting())
+        setting = last_setting()
+        newest, frozen = read_together(subject.frozen)
+        at = max(newest, setting)
         update = Update(
             self.compilation.optimizer,
             subject.trainable,
@@ -245,6 +310,7 @@ class Trainer:
             choose=choose,
             recompute=self.compilation.recompute,
             flat=steps == 1,
+            values=dict(zip(subject.frozen, frozen, strict=True)),
         )
         if steps > 1:
             graph = several_steps(graph, steps)
@@ -298,9 +364,7 @@ def _newest(variables: Iterable[Variable]) -> int:
     return max((variable.changed_at for variable in variables), default=0)
 
 
-def _make_slots(
-    weights: Sequence[Variable], optimizer: Optimizer
-) -> Mapping[Variable, Mapping[str, Variable]]:
+def _make_slots(weights: Sequence[Variable], optimizer: Optimizer) -> Slots:
     """Optimizer slots of each weight, filled with their start."""
     return {
         weight: {

@@ -185,16 +185,16 @@ def test_schedule_gives_the_rate_of_each_step():
 
 
 def test_weights_come_to_the_host_only_when_asked(x, y, monkeypatch):
-    from seqonnx.graph import Variable
+    from seqonnx.training import state
 
     received: list[str] = []
-    original = Variable.receive
+    original = state.Copy
 
-    def counting(self, stored):
-        received.append(self.path)
-        original(self, stored)
+    def counting(values, changed_at):
+        received.extend(variable.path for variable in values)
+        return original(values, changed_at)
 
-    monkeypatch.setattr(Variable, "receive", counting)
+    monkeypatch.setattr(state, "Copy", counting)
     model = make_model()
     model.fit(x, y, epochs=3, batch_size=4, verbose=0)
     assert received == []
