@@ -15,7 +15,8 @@ from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.registry import has_gradient
 from seqonnx.autodiff.sources import FLOATS, sources_of
 from seqonnx.graph import Emitter, dtype_name, static_shape
-from seqonnx.graph.importing import ModelLike, expand_calls, import_model
+from seqonnx.graph.damage import reading
+from seqonnx.graph.importing import ModelLike, expand_calls, import_model, title_of
 from seqonnx.graph.serde import to_proto
 from seqonnx.graph.versions import IR_VERSION
 
@@ -34,6 +35,7 @@ class Opened:
     def __init__(self, model: ModelLike, device: Device) -> None:
         if device not in ("cpu", "cuda"):
             raise ValueError(f'`device` must be "cpu" or "cuda". Received: device={device!r}')
+        self._title = title_of(model)
         imported = import_model(model, has_gradient)
         self._functions = imported.functions
         self._device = device
@@ -96,25 +98,30 @@ class Opened:
             GradientError: if an operator on the way has no gradient rule.
         """
         values = list(wrt)
-        refuse_blockers(self.graph, [value for value, _ in targets], wrt, zero_counts=True)
-        if not self._nested(values):
-            return backward(self.op, targets, values, device=self._device)
-        # The engine stops at what is wanted, so a way through another wanted value is a walk apart.
-        return [backward(self.op, targets, [v], device=self._device)[0] for v in values]
+        with reading(self._title, refusals=True):
+            refuse_blockers(self.graph, [value for value, _ in targets], wrt, zero_counts=True)
+            if not self._nested(values):
+                return backward(self.op, targets, values, device=self._device)
+            # The engine stops at what is wanted: a way through another wanted value is a walk
+            # apart.
+            return [backward(self.op, targets, [v], device=self._device)[0] for v in values]
 
     def finish(
         self, results: Sequence[ir.Value | None], like: Named, prefix: str
     ) -> onnx.ModelProto:
         """Return the model of some results, one `prefix/NAME` for each value; None means zeros."""
-        self.graph.outputs.clear()
-        for result, (value, name) in zip(results, like.items(), strict=True):
-            self._output(self.filled(value, 0.0) if result is None else result, f"{prefix}/{name}")
-        common_passes.RemoveUnusedNodesPass()(ir.Model(self.graph, ir_version=IR_VERSION))
-        expand_calls(self.graph, self._functions)
-        wrapped = ir.Model(self.graph, ir_version=IR_VERSION)
-        common_passes.RemoveUnusedNodesPass()(wrapped)
-        common_passes.RemoveUnusedOpsetsPass()(wrapped)
-        return to_proto(self.graph)
+        with reading(self._title, refusals=True):
+            self.graph.outputs.clear()
+            for result, (value, name) in zip(results, like.items(), strict=True):
+                self._output(
+                    self.filled(value, 0.0) if result is None else result, f"{prefix}/{name}"
+                )
+            common_passes.RemoveUnusedNodesPass()(ir.Model(self.graph, ir_version=IR_VERSION))
+            expand_calls(self.graph, self._functions)
+            wrapped = ir.Model(self.graph, ir_version=IR_VERSION)
+            common_passes.RemoveUnusedNodesPass()(wrapped)
+            common_passes.RemoveUnusedOpsetsPass()(wrapped)
+            return to_proto(self.graph)
 
     def _output(self, value: ir.Value, name: str) -> None:
         """Make an output; an inner tensor of the same name, from an earlier turn, gives way."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqonnx.errors import ModelFileError
+from seqonnx.export.arrays import StoredArray, open_arrays
 from seqonnx.graph import Variable, assign_together, read_together
 from seqonnx.graph.writing import replacing
 
@@ -59,19 +58,20 @@ def read_weights(
         ValueError: if weights are absent or have another shape.
     """
     _check_suffix(path)
-    found = _read(path)
-    keys = _keys(variables)
-    shapes = [array.shape for array in found.values()]
-    if not set(keys) <= set(found) and shapes == [variable.shape for variable in variables]:
-        found = dict(zip(keys, found.values(), strict=True))
-    matched: list[tuple[Variable, npt.NDArray[Any]]] = []
-    problems: list[str] = []
-    for name, variable in zip(keys, variables, strict=True):
-        problem = _misfit(name, variable, found)
-        if problem is None:
-            matched.append((variable, found[name]))
-        else:
-            problems.append(problem)
+    with open_arrays(path) as stored:
+        keys = _keys(variables)
+        shapes = [array.shape for array in stored.values()]
+        in_order = shapes == [variable.shape for variable in variables]
+        renamed = in_order and not set(keys) <= set(stored)
+        found = dict(zip(keys, stored.values(), strict=True)) if renamed else stored
+        matched: list[tuple[Variable, npt.NDArray[Any]]] = []
+        problems: list[str] = []
+        for name, variable in zip(keys, variables, strict=True):
+            problem = _misfit(name, variable, found)
+            if problem is None:
+                matched.append((variable, found[name].read()))
+            else:
+                problems.append(problem)
     if len(problems) > 0:
         text = (
             f"A total of {len(problems)} weights of model '{model}' could not be loaded from "
@@ -83,7 +83,7 @@ def read_weights(
     assign_together((variable, variable.fitted(_numbers(array))) for variable, array in matched)
 
 
-def _misfit(name: str, variable: Variable, found: Mapping[str, npt.NDArray[Any]]) -> str | None:
+def _misfit(name: str, variable: Variable, found: Mapping[str, StoredArray]) -> str | None:
     """Why a weight cannot be taken from a file, or None."""
     array = found.get(name)
     if array is None:
@@ -113,19 +113,6 @@ def _keys(variables: Sequence[Variable]) -> list[str]:
         seen[variable.path] = count + 1
         keys.append(variable.path if count == 0 else f"{variable.path}_{count}")
     return keys
-
-
-def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
-    if not path.is_file():
-        raise ModelFileError(f"File not found: {path}. Expected an `.npz` file of weights.")
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise ValueError("it holds a single array")
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelFileError(f"{path} is not an `.npz` file of weights: {error}") from error
 
 
 def _check_suffix(path: Path) -> None:

@@ -15,9 +15,12 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.constants import refuse_large_constants
+from seqonnx.graph.damage import reading
 from seqonnx.graph.files import all_tensors
 from seqonnx.graph.importing import ModelLike, convert, open_model
 from seqonnx.graph.serde import to_bytes
+from seqonnx.graph.soundness import refuse_unsound
 from seqonnx.graph.versions import IR_VERSION
 
 _FLOATS: Final = frozenset(
@@ -98,16 +101,11 @@ def import_foreign(
         ValueError: if a name in `outputs` is not a tensor of the model.
     """
     name, opened = open_model(model)
-    graph = opened.graph
-    data = _data_inputs(graph, name)
-    weights: dict[str, npt.NDArray[Any]] = {}
-    for key, value in list(graph.initializers.items()):
-        if value.const_value is not None and _is_weight(value):
-            weights[key] = value.const_value.numpy()
-            del graph.initializers[key]
-            value.const_value = None
-            graph.inputs.append(value)
-    graph = convert(graph, name)
+    with reading(name):
+        graph = opened.graph
+        data = _data_inputs(graph, name)
+        weights = _take_weights(graph)
+        graph = convert(graph, name)
     if outputs is not None:
         _cut(graph, outputs, name)
     common_passes.RemoveUnusedNodesPass()(wrap(graph))
@@ -121,6 +119,18 @@ def import_foreign(
     return Foreign(graph, [key for key in data if key in left], statistics), weights
 
 
+def _take_weights(graph: ir.Graph) -> dict[str, npt.NDArray[Any]]:
+    """Make inputs of the initializers that are weights; return their values."""
+    weights: dict[str, npt.NDArray[Any]] = {}
+    for key, value in list(graph.initializers.items()):
+        if value.const_value is not None and _is_weight(value):
+            weights[key] = value.const_value.numpy()
+            del graph.initializers[key]
+            value.const_value = None
+            graph.inputs.append(value)
+    return weights
+
+
 def load_foreign(values: Mapping[str, Any]) -> Foreign:
     """Return what `Foreign.dump` gave.
 
@@ -132,6 +142,8 @@ def load_foreign(values: Mapping[str, Any]) -> Foreign:
         proto = onnx.load_model_from_string(content)
         if any(t.data_location == onnx.TensorProto.EXTERNAL for t in all_tensors(proto)):
             raise ValueError("it refers to other files")
+        refuse_unsound(proto, "it")
+        refuse_large_constants(proto, "it")
         graph = ir.from_proto(proto).graph
         return Foreign(graph, list(values["inputs"]), list(values["statistics"]))
     except Exception as error:

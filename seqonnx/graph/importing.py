@@ -13,8 +13,11 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.constants import refuse_large_constants
+from seqonnx.graph.damage import reading
 from seqonnx.graph.files import read_model, refuse_outside
 from seqonnx.graph.ranks import infer_shapes
+from seqonnx.graph.soundness import refuse_unsound
 from seqonnx.graph.versions import IR_VERSION, OPSET
 
 
@@ -71,16 +74,17 @@ def import_model(model: ModelLike, keep: Keep) -> ir.Model:
         ModelFileError: if the file cannot be read, or its operator set cannot be converted.
     """
     name, opened = open_model(model, keep)
-    if not any(_is_call(node, opened) for node in opened.graph.all_nodes()):
-        return ir.Model(convert(opened.graph, name), ir_version=IR_VERSION)
-    opened = ir.from_proto(_infer(ir.to_proto(opened), name))
-    calls = [node for node in opened.graph.all_nodes() if _is_call(node, opened)]
-    bodies = [_body_of(call, opened, str(i), name) for i, call in enumerate(calls)]
-    for call, body in zip(calls, bodies, strict=True):
-        call.overload = body.overload
-    proto = _convert(opened.graph, name)
-    proto.functions.extend(ir.to_proto(body) for body in bodies)
-    return ir.from_proto(_infer(proto, name))
+    with reading(name):
+        if not any(_is_call(node, opened) for node in opened.graph.all_nodes()):
+            return ir.Model(convert(opened.graph, name), ir_version=IR_VERSION)
+        opened = ir.from_proto(_infer(ir.to_proto(opened), name))
+        calls = [node for node in opened.graph.all_nodes() if _is_call(node, opened)]
+        bodies = [_body_of(call, opened, str(i), name) for i, call in enumerate(calls)]
+        for call, body in zip(calls, bodies, strict=True):
+            call.overload = body.overload
+        proto = _convert(opened.graph, name)
+        proto.functions.extend(ir.to_proto(body) for body in bodies)
+        return ir.from_proto(_infer(proto, name))
 
 
 def expand_calls(graph: ir.Graph, functions: Mapping[ir.OperatorIdentifier, ir.Function]) -> None:
@@ -103,17 +107,23 @@ def open_model(model: ModelLike, keep: Keep | None = None) -> tuple[str, ir.Mode
     Raises:
         ModelFileError: if the file cannot be read, or a function cannot be expanded.
     """
-    if isinstance(model, str | os.PathLike):
-        name, proto = str(model), read_model(Path(model))
-    elif isinstance(model, onnx.ModelProto):
-        name, proto = "the model", model
-    else:
-        name, proto = "the model", model.to_onnx()
-    refuse_outside(proto, name)
-    opened = ir.from_proto(proto)
-    opened = common_passes.RemoveInitializersFromInputsPass()(opened).model
-    opened = _inlined(opened, name, keep)
-    return name, common_passes.LiftSubgraphInitializersToMainGraphPass()(opened).model
+    name, proto = title_of(model), None
+    if not isinstance(model, str | os.PathLike):
+        proto = model if isinstance(model, onnx.ModelProto) else model.to_onnx()
+    with reading(name):
+        proto = read_model(Path(name)) if proto is None else proto
+        refuse_outside(proto, name)
+        refuse_unsound(proto, name)
+        refuse_large_constants(proto, name)
+        opened = ir.from_proto(proto)
+        opened = common_passes.RemoveInitializersFromInputsPass()(opened).model
+        opened = _inlined(opened, name, keep)
+        return name, common_passes.LiftSubgraphInitializersToMainGraphPass()(opened).model
+
+
+def title_of(model: ModelLike) -> str:
+    """Return what errors call a model: its file, if it is one."""
+    return os.fspath(model) if isinstance(model, str | os.PathLike) else "the model"
 
 
 def convert(graph: ir.Graph, name: str) -> ir.Graph:

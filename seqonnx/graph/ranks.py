@@ -12,6 +12,9 @@ import onnx
 
 Shape = onnx.TensorShapeProto
 
+_MOST_AXES = 1 << 10
+"""A longer vector is no shape, whatever an operator takes it for."""
+
 
 def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy of a model with the types and shapes of inner tensors, as far as can be known.
@@ -45,7 +48,7 @@ def _note_ranks(graph: onnx.GraphProto) -> bool:
             stack.extend((a.g, shapes) for a in node.attribute if a.HasField("g"))
             unknown = [values[n] for n in _alike(node) if n in values and n not in shapes]
             rank = _rank(node, [shapes.get(name) for name in node.input]) if unknown else None
-            if rank is not None:
+            if rank is not None and rank <= _MOST_AXES:
                 for value in unknown:
                     shapes[value.name] = _unknown_sizes(value.type.tensor_type.shape, rank)
                     noted = True

@@ -167,8 +167,9 @@ def _bfloat16() -> np.dtype[Any]:
 
 
 def _where(group: Group) -> str:
-    name = group.file.filename
-    return f"{_text(name)}, group '{group.name}'"
+    name = _text(group.file.filename)
+    # What is read from inside an archive has no name of its own; whoever opened it gives it one.
+    return f"group '{group.name}'" if name.startswith("<") else f"{name}, group '{group.name}'"
 
 
 def _text(value: Any) -> str:

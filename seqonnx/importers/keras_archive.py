@@ -14,17 +14,16 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import IO, Any, Final
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.archives import checked_members
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.weights.h5"
 
 _LARGEST_CONFIG = 1 << 26
-_SMALL = 1 << 24
-_EXPANSION = 100
 # `zipfile` raises NotImplementedError for a compression that it does not know: a broken file here.
 _BROKEN = (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
@@ -36,10 +35,12 @@ class KerasArchive:
     Args:
         config: what config.json holds: class and arguments of the model.
         weights: model.weights.h5, to read from.
+        held: its bytes.
     """
 
     config: Mapping[str, Any]
     weights: IO[bytes]
+    held: int
 
 
 @contextlib.contextmanager
@@ -62,15 +63,16 @@ def open_archive(path: Path) -> Iterator[KerasArchive]:
         )
     with tempfile.TemporaryFile() as weights:
         config = _read(path, weights)
+        held = weights.tell()
         weights.seek(0)
-        yield KerasArchive(config, weights)
+        yield KerasArchive(config, weights, held)
 
 
 def _read(path: Path, weights: IO[bytes]) -> Mapping[str, Any]:
     """Copy the weights out of the archive and return the configuration."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = _members(archive, path)
+            members = checked_members(archive, path)
             for name in (CONFIG, WEIGHTS):
                 if name not in members:
                     raise ModelFileError(
@@ -92,39 +94,3 @@ def _read(path: Path, weights: IO[bytes]) -> Mapping[str, Any]:
     if not isinstance(config, dict):
         raise ModelFileError(f"{path} is damaged: its {CONFIG} does not describe a model.")
     return config
-
-
-def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
-    """Members by name, after a look at every one of them."""
-    size = path.stat().st_size
-    members: dict[str, zipfile.ZipInfo] = {}
-    for member in archive.infolist():
-        name = member.filename
-        if _leaves(name):
-            raise ModelFileError(
-                f"{path} is refused: its member '{name}' has a path that leads out of the archive."
-            )
-        if name in members:
-            raise ModelFileError(f"{path} is refused: it holds '{name}' twice.")
-        if member.flag_bits & 1:
-            raise ModelFileError(f"{path} is refused: its member '{name}' is encrypted.")
-        stored = min(member.compress_size, size)
-        if member.file_size > _SMALL and member.file_size > _EXPANSION * stored:
-            raise ModelFileError(
-                f"{path} is refused: its member '{name}' claims {member.file_size:,} bytes and "
-                f"holds {stored:,}, which is how a decompression bomb looks."
-            )
-        members[name] = member
-    return members
-
-
-def _leaves(name: str) -> bool:
-    """Whether a path is absolute or climbs up, on any system."""
-    posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    return (
-        posix.is_absolute()
-        or windows.anchor != ""
-        or ".." in posix.parts
-        or ".." in windows.parts
-        or "\0" in name
-    )

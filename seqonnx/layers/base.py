@@ -18,16 +18,15 @@ from seqonnx.graph import (
     auto_name,
     check_name,
     dtype_name,
-    last_setting,
     read_together,
 )
+from seqonnx.graph.budget import claim
+from seqonnx.layers.alone import CallsOnData
 from seqonnx.layers.precision import Typed, policy_for
 from seqonnx.layers.setting import Setting
 from seqonnx.layers.spec import InputSpec, declared_shape
-from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.regularizers import activity_penalty
-from seqonnx.runtime.compiled import Compiled
-from seqonnx.symbolic import LayerCall, SymbolicTensor, infer_call, symbolic_shape
+from seqonnx.symbolic import LayerCall, SymbolicTensor, infer_call
 
 __all__ = ["InputSpec", "Layer"]
 
@@ -88,7 +87,7 @@ class Layer(Typed):
         self._regularized: list[tuple[Variable, regularizers.Regularizer]] = []
         self._constrained: list[tuple[Variable, Constraint]] = []
         self._calls: list[tuple[LayerCall, list[SymbolicTensor]]] = []
-        self._compiled: dict[tuple[Any, ...], Compiled] = {}
+        self._calls_on_data = CallsOnData(self.name)
 
     activity_regularizer = Setting(regularizers.get)
     """Regularizer of the output, or None."""
@@ -167,7 +166,9 @@ class Layer(Typed):
                 "Shapes used to initialize variables must be fully-defined (no `None` "
                 f"dimensions). Received: shape={tuple(shape)} for variable path='{path}'"
             )
-        value = initializers.get(initializer)(tuple(int(d or 0) for d in shape), self.dtype)
+        sizes = tuple(int(d or 0) for d in shape)
+        claim(sizes, self.dtype, path)
+        value = initializers.get(initializer)(sizes, self.dtype)
         variable = Variable(value, name, trainable=trainable, layout=layout, path=path)
         self._variables.append(variable)
         chosen = regularizers.get(regularizer)
@@ -376,29 +377,12 @@ class Layer(Typed):
     ) -> list[npt.NDArray[Any]]:
         shapes = [array.shape for array in arrays]
         self.build_for(shapes if self.takes_list else shapes[0])
-        sizes = tuple((a.shape[1:], a.dtype) for a in arrays)
-        key = (sizes, training, self.trainable, last_setting())
-        compiled = self._compiled.get(key)
-        if compiled is None:
-            for old in [known for known in self._compiled if known[-1] != key[-1]]:
-                del self._compiled[old]
-            compiled = self._compiled[key] = Compiled(self._emit_alone(arrays, training))
-        return compiled.run(arrays, seed=config.next_seed() if training else 0)
-
-    def _emit_alone(self, arrays: Sequence[npt.NDArray[Any]], training: bool) -> Emitter:
-        """A graph of this layer and nothing else."""
-        op = Emitter(weights_as="input")
-        names = ["input"] if len(arrays) == 1 else [f"input_{i}" for i in range(len(arrays))]
-        values = [
-            op.input(name, array.dtype.name, symbolic_shape(array.shape, name))
-            for name, array in zip(names, arrays, strict=True)
-        ]
-        with op.scope(self.name):
-            result = self.emit(op, values if self.takes_list else values[0], training)
-        for value in [result] if isinstance(result, ir.Value) else result:
-            op.output(value, self.name)
-        expand_batch_statistics(op.graph)
-        return op
+        return self._calls_on_data.run(
+            arrays,
+            (training, self.trainable),
+            lambda op, x: self.emit(op, x if self.takes_list else x[0], training),
+            seed=config.next_seed() if training else 0,
+        )
 
     def _first_call(self, what: str) -> tuple[LayerCall, list[SymbolicTensor]]:
         if not self._calls:
@@ -411,5 +395,5 @@ class Layer(Typed):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state of a copy: neither sessions nor the models that the layer is in."""
-        return vars(self) | {"_calls": [], "_compiled": {}}
+        """Return the state of a copy: without the models that the layer is in."""
+        return vars(self) | {"_calls": []}

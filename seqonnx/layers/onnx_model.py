@@ -11,6 +11,8 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Dim, Emitter, Variable, dtype_name, static_shape
+from seqonnx.graph.budget import claim
+from seqonnx.graph.damage import reading
 from seqonnx.graph.foreign import Foreign, import_foreign, load_foreign, tensors_of
 from seqonnx.graph.importing import ModelLike
 from seqonnx.graph.splice import splice
@@ -67,14 +69,16 @@ class ONNXModel(Layer):
             self._foreign = load_foreign(graph)
         elif filepath is not None:
             self._foreign, arrays = import_foreign(filepath, self._chosen)
-            self._foreign, suspects = _with_free_batch(self._foreign)
+            with reading(self._title, refusals=True):
+                self._foreign, suspects = _with_free_batch(self._foreign)
         else:
             raise ValueError("ONNXModel needs a `filepath`. Received: filepath=None")
         data = self._foreign.data
         _check_inputs(data, self._title)
         super().__init__(trainable=trainable, **{**kwargs, "dtype": dtype_name(data[0])})
         self._specialized: dict[tuple[tuple[Dim, ...], ...], ir.Graph] = {}
-        self._by_name = self._make_weights(arrays)
+        with reading(self._title, refusals=True):
+            self._by_name = self._make_weights(arrays)
         self._built = True
         if len(data) == 1:
             sizes = _seen(data[0])
@@ -82,7 +86,8 @@ class ONNXModel(Layer):
             self.input_spec = InputSpec(ndim=len(sizes), axes=axes)
             self.declared_input_shape = sizes[1:]
         if suspects is not None:
-            self._check_rows(suspects)
+            with reading(self._title, refusals=True):
+                self._check_rows(suspects)
 
     autocast = False
     """The file says which types its operators work in."""
@@ -158,7 +163,9 @@ class ONNXModel(Layer):
             key = str(value.name)
             array = arrays.get(key)
             if array is None:
-                array = np.zeros([d or 0 for d in _seen(value)], dtype_name(value))
+                sizes = [d or 0 for d in _seen(value)]
+                claim(sizes, dtype_name(value), key)
+                array = np.zeros(sizes, dtype_name(value))
             name = key.strip("/")
             learned = key not in self._foreign.statistics
             found[key] = Variable(array, name, trainable=learned, path=f"{self.name}/{name}")

@@ -18,6 +18,9 @@ from seqonnx.symbolic import BATCH
 _DATA_DEPENDENT: Final = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
 """Operators whose output sizes depend on the values of their inputs."""
 
+_SECONDS: Final = 10.0
+"""When a question is given up: a loop of a foreign file may never end."""
+
 Arrays = list[npt.NDArray[Any]]
 
 
@@ -58,7 +61,7 @@ class Probe:
 
     def run(self, arrays: Arrays) -> Arrays:
         """Outputs for these inputs."""
-        return self._compiled.run(arrays)
+        return self._compiled.run(arrays, seconds=_SECONDS)
 
     def disagreement(self) -> str | None:
         """Say how rows computed together differ from rows computed alone; None if not at all."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.budget import claim
 from seqonnx.metrics.base import Result, State, Values
 from seqonnx.metrics.confusion import FN, FP, TN, TP, ConfusionMetric, ratio
 
@@ -65,6 +66,8 @@ class AUC(ConfusionMetric):
                 "Argument `num_thresholds` must be an integer > 1. "
                 f"Received: num_thresholds={num_thresholds}"
             )
+        if thresholds is None:
+            claim((num_thresholds,), "float64", f"{name or 'auc'}/thresholds")
         inner = np.linspace(0, 1, num_thresholds)[1:-1] if thresholds is None else thresholds
         super().__init__((TP, FP, TN, FN), sorted(float(t) for t in inner), None, None, name, dtype)
         self.thresholds = (-_EPSILON, *self.thresholds, 1.0 + _EPSILON)

@@ -15,6 +15,8 @@ from seqonnx.export.checkpoint import read_checkpoint, write_checkpoint
 from seqonnx.export.inference import Source, emit_inference
 from seqonnx.export.weights import read_weights, write_weights
 from seqonnx.graph import assign_together, read_together
+from seqonnx.graph.budget import weights_at_most
+from seqonnx.graph.damage import reading
 from seqonnx.graph.files import EXTERNAL_FROM, write_model
 from seqonnx.graph.writing import target_of
 from seqonnx.layers.input import InputLayer
@@ -82,11 +84,17 @@ def load_model(
     Example:
         >>> model = load_model("digits.onnx")  # doctest: +SKIP
     """
+    path = Path(filepath)
+    custom = {} if custom_objects is None else dict(custom_objects)
+    with reading(path):
+        return _load_model(path, custom)
+
+
+def _load_model(path: Path, custom: Mapping[str, Any]) -> Model:
+    """Load a model of any format."""
     from seqonnx.models import foreign, keras_graph
     from seqonnx.models.model import Model
 
-    path = Path(filepath)
-    custom = {} if custom_objects is None else dict(custom_objects)
     if path.suffix == keras_files.ARCHIVE:
         return keras_graph.load_model(path, custom)
     try:
@@ -106,7 +114,9 @@ def load_model(
             f"{path} holds a model of class {class_name}, which is not known. Pass the class in "
             f"`custom_objects`, as {{'{class_name}': {class_name}}}."
         )
-    model = cls.from_config(dict(checkpoint.config["config"]), custom)
+    held = sum(array.nbytes for array in checkpoint.weights)
+    with weights_at_most(held):
+        model = cls.from_config(dict(checkpoint.config["config"]), custom)
     weights = model.weights
     have = [(array.shape, array.dtype.name) for array in checkpoint.weights]
     if [(weight.stored_shape, weight.dtype) for weight in weights] != have:
@@ -115,7 +125,8 @@ def load_model(
         )
     assign_together(zip(weights, checkpoint.weights, strict=True))
     if checkpoint.training is not None:
-        training_state.restore(model, checkpoint.training, path, custom)
+        with weights_at_most(held):
+            training_state.restore(model, checkpoint.training, path, custom)
     return model
 
 
@@ -135,7 +146,8 @@ def load_weights(model: Exportable, path: Path, skip_mismatch: bool, by_name: bo
             "model first by calling it on some data or by using `build()`."
         )
     if keras_files.is_keras_file(path):
-        keras_files.load_weights(model, path, skip_mismatch=skip_mismatch, by_name=by_name)
+        with reading(path, refusals=True):
+            keras_files.load_weights(model, path, skip_mismatch=skip_mismatch, by_name=by_name)
     elif by_name:
         raise ValueError(
             f"`by_name=True` is for legacy `.h5` files of Keras's. Received: filepath={path}"

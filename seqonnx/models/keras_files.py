@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from seqonnx.importers.hdf5 import open_hdf5
+from seqonnx.importers.heaps import refuse_endless_heaps
 from seqonnx.importers.keras_archive import open_archive
 from seqonnx.importers.keras_legacy import legacy_group, match_by_name, match_in_order
 from seqonnx.importers.keras_weights import match_weights, write_weights
@@ -66,6 +67,7 @@ def load_weights(model: Network, path: Path, *, skip_mismatch: bool, by_name: bo
             matched, failures = match_weights(file, part_of(model))
     else:
         with open_hdf5(path) as file:
+            refuse_endless_heaps(path)
             group = legacy_group(file)
             if group is not None:
                 match = match_by_name if by_name else match_in_order

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.budget import weights_at_most
 from seqonnx.importers.hdf5 import open_hdf5
 from seqonnx.importers.keras_archive import open_archive
 from seqonnx.importers.keras_config import (
@@ -29,6 +30,8 @@ from seqonnx.models.sequential import Sequential
 
 _AUTOMATIC = re.compile(r"input_layer(_\d+)?|input_\d+")
 _NOT_OF_KERAS = ("ONNXModel",)
+_EXPANSION = 100
+"""How many times smaller the weights may be in the file: HDF5 compresses."""
 _DAMAGED = (KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 Reference = tuple[str, int, int]
@@ -47,7 +50,8 @@ def load_model(path: Path, custom_objects: Mapping[str, Any]) -> Model:
         ImportError: if h5py is not installed.
     """
     with open_archive(path) as archive:
-        model = build_model(archive.config, custom_objects, path)
+        with weights_at_most(archive.held, factor=_EXPANSION):
+            model = build_model(archive.config, custom_objects, path)
         with open_hdf5(path, archive.weights) as file:
             matched, failures = match_weights(file, part_of(model))
     assign(matched, failures, path, skip=False)

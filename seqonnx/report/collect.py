@@ -14,12 +14,15 @@ from pathlib import Path
 
 import onnx
 
+from seqonnx.graph.constants import refuse_long_axes
+from seqonnx.graph.damage import reading
+from seqonnx.graph.soundness import refuse_unsound
 from seqonnx.report.grouping import group_rows, read_layers, sum_rows
 from seqonnx.report.mac_rules import MAC_RULES
 from seqonnx.report.measure import Value, Visit, Walk, measure
 from seqonnx.report.memory import least_activation_bytes, peak_activation_bytes
 from seqonnx.report.polynomial import Polynomial
-from seqonnx.report.read import read_model
+from seqonnx.report.read import ModelFile, read_model
 from seqonnx.report.records import ModelReport, Row, Tensor, Totals
 from seqonnx.report.shapes import bound, count_calls, feeds, infer, match_shapes, prepare
 from seqonnx.report.tensors import describe_type
@@ -64,10 +67,19 @@ def collect(
         34826
     """
     file = read_model(path)
+    with reading(path, refusals=True):
+        return _describe(str(path), file, shapes or {}, by_node)
+
+
+def _describe(
+    path: str, file: ModelFile, shapes: Mapping[str, Sequence[int]], by_node: bool
+) -> ModelReport:
+    """Describe a file that was parsed."""
     model = file.model
+    refuse_unsound(model, path)
     calls = count_calls(model)
     opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
-    measured = _measure(model, shapes or {})
+    measured = _measure(model, shapes, path)
     visits = measured.sized.visits
     rows = _node_rows(measured)
     totals = _totals(rows, measured)
@@ -80,7 +92,7 @@ def collect(
         notes.append(str(error))
     grouped = len(layers) > 0 and not by_node
     return ModelReport(
-        file=str(path),
+        file=path,
         file_bytes=file.file_bytes,
         external_bytes=file.external_bytes,
         producer=f"{model.producer_name} {model.producer_version}".strip(),
@@ -114,10 +126,11 @@ def with_providers(report: ModelReport, placement: Mapping[str, str]) -> ModelRe
     return replace(report, rows=tuple(rows))
 
 
-def _measure(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> _Measured:
+def _measure(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]], path: str) -> _Measured:
     """Prepare the model in place, infer shapes and walk it, at names and at sizes."""
     notes = list(prepare(model))
     sizes = match_shapes(model, shapes)
+    refuse_long_axes(model, path)
     inferred, failure = infer(model)
     symbolic = sized = measure(inferred)
     if sizes or shapes:

@@ -122,7 +122,7 @@ def measure(model: onnx.ModelProto) -> Walk:
 
 def known_sum(counts: Sequence[Polynomial | None]) -> Polynomial | None:
     """Add what is known; None if something is unknown and nothing but zeros is known."""
-    total = sum((count for count in counts if count is not None), Polynomial.of(0))
+    total = Polynomial.total(count for count in counts if count is not None)
     return None if total == Polynomial.of(0) and None in counts else total
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -58,15 +58,21 @@ class Polynomial:
         return result
 
     @classmethod
+    def total(cls, parts: Iterable[Polynomial]) -> Polynomial:
+        """Add many at once: pairs would be added again and again, each time longer."""
+        sums: Counter[tuple[str, ...]] = Counter()
+        for part in parts:
+            sums.update(dict(part.terms))
+        return cls._from(sums)
+
+    @classmethod
     def _from(cls, terms: Mapping[tuple[str, ...], int]) -> Polynomial:
         """Return the canonical form of `terms`."""
         kept = ((names, factor) for names, factor in terms.items() if factor != 0)
         return cls(tuple(sorted(kept, key=lambda term: (-len(term[0]), term[0]))))
 
     def __add__(self, other: Polynomial) -> Polynomial:
-        total = Counter(dict(self.terms))
-        total.update(dict(other.terms))
-        return self._from(total)
+        return self.total((self, other))
 
     def __mul__(self, other: Polynomial) -> Polynomial:
         total: Counter[tuple[str, ...]] = Counter()

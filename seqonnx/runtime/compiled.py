@@ -48,7 +48,12 @@ class Compiled:
         self._session = Session(self._model, self._device)
 
     def run(
-        self, arrays: Sequence[npt.NDArray[Any]], *, seed: int = 0, step: int = 0
+        self,
+        arrays: Sequence[npt.NDArray[Any]],
+        *,
+        seed: int = 0,
+        step: int = 0,
+        seconds: float | None = None,
     ) -> list[npt.NDArray[Any]]:
         """Run the graph.
 
@@ -56,6 +61,7 @@ class Compiled:
             arrays: one array for each declared input, in order.
             seed: seed of the noise, where the graph has any.
             step: counter of the noise.
+            seconds: when to give up; None for never.
 
         Returns:
             The outputs.
@@ -71,7 +77,7 @@ class Compiled:
             for stream, (name, shape) in enumerate(self._noise.items()):
                 actual = [d if isinstance(d, int) else sizes[str(d)] for d in shape]
                 feeds[name] = uniform_noise(seed, step, stream, actual)
-        results = self._session.run(feeds)
+        results = self._session.run(feeds, seconds=seconds)
         assign_together(zip(self._updated, results[self._count :], strict=True))
         return results[: self._count]
 

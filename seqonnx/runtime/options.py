@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,6 +68,26 @@ def session_options(
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)
     return options
+
+
+@contextlib.contextmanager
+def stopping_after(seconds: float | None) -> Iterator[Any]:
+    """Make `onnxruntime.RunOptions` that stop a run once the time is over; None without limit.
+
+    Args:
+        seconds: how long a run may take, or None.
+    """
+    if seconds is None:
+        yield None
+        return
+    run_options = load_onnxruntime().RunOptions()
+    timer = threading.Timer(seconds, setattr, (run_options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield run_options
+    finally:
+        timer.cancel()
 
 
 def open_session(

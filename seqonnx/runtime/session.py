@@ -14,7 +14,7 @@ from seqonnx.runtime.binding import Binding
 from seqonnx.runtime.device import CPU, Device
 from seqonnx.runtime.failure import load_error, run_error
 from seqonnx.runtime.forking import generation
-from seqonnx.runtime.options import open_session, session_options
+from seqonnx.runtime.options import open_session, session_options, stopping_after
 from seqonnx.runtime.profile import ProfileRecord, read_profile
 
 _FILE_ERRORS = ("NO_SUCHFILE", "INVALID_PROTOBUF", "NO_MODEL")
@@ -91,24 +91,29 @@ class Session:
         self,
         feeds: Mapping[str, np.ndarray | DeviceArray],
         outputs: Sequence[str] | None = None,
+        *,
+        seconds: float | None = None,
     ) -> list[np.ndarray]:
         """Run once.
 
         Args:
             feeds: an array per input, by name.
             outputs: names of the wanted outputs; None for all.
+            seconds: when to give up, which is looked at between two nodes; None for never.
 
         Returns:
             The outputs, in the order asked for.
 
         Raises:
             ExecutionError: if an input is missing, unknown, or of the wrong type or shape (the
-                text says received and expected), or if a node fails (the text names node, layer
-                and operator).
+                text says received and expected), if a node fails (the text names node, layer
+                and operator), or if the time is over.
         """
         wanted = self.output_names if outputs is None else list(outputs)
         try:
-            return self._run(wanted, {name: _feedable(value) for name, value in feeds.items()})
+            fed = {name: _feedable(value) for name, value in feeds.items()}
+            with stopping_after(seconds) as run_options:
+                return self._run(wanted, fed, run_options)
         except Exception as error:
             unknown = [name for name in wanted if name not in self.output_names]
             if unknown:
@@ -156,10 +161,10 @@ class Session:
         """Turn an exception of ONNX Runtime, raised by a run with `inputs`, into ours."""
         return run_error(error, self._name, self.inputs, describe_feeds(inputs))
 
-    def _run(self, wanted: list[str], feeds: dict[str, Any]) -> list[np.ndarray]:
+    def _run(self, wanted: list[str], feeds: dict[str, Any], run_options: Any) -> list[np.ndarray]:
         """Run; bfloat16 results need OrtValues, because ONNX Runtime has no array for them."""
         if self._bfloat16_outputs.isdisjoint(wanted):
-            results: list[np.ndarray] = self._session.run(wanted, feeds)
+            results: list[np.ndarray] = self._session.run(wanted, feeds, run_options)
             return results
         values = {
             name: DeviceArray.from_numpy(np.asarray(value, order="C"), CPU).ort_value
@@ -167,7 +172,7 @@ class Session:
             else value
             for name, value in feeds.items()
         }
-        fetched = self._session.run_with_ort_values(wanted, values)
+        fetched = self._session.run_with_ort_values(wanted, values, run_options)
         return [DeviceArray(value).numpy() for value in fetched]
 
 

@@ -1,0 +1,69 @@
+"""Calls of one layer on data: a graph of the layer and nothing else, compiled and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy.typing as npt
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter, last_setting
+from seqonnx.passes.batch_statistics import expand_batch_statistics
+from seqonnx.runtime.compiled import Compiled
+from seqonnx.symbolic import symbolic_shape
+
+Emit = Callable[[Emitter, list[ir.Value]], Any]
+
+
+class CallsOnData:
+    """The compiled calls of one layer, made anew after a setting has changed.
+
+    Args:
+        name: the layer's name, the scope of its nodes.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._compiled: dict[Hashable, Compiled] = {}
+        self._made_at = 0
+
+    def run(
+        self, arrays: Sequence[npt.NDArray[Any]], mode: Hashable, emit: Emit, seed: int
+    ) -> list[npt.NDArray[Any]]:
+        """Compute the outputs.
+
+        Args:
+            arrays: the data, one array for each input.
+            mode: what the nodes depend on besides shapes and dtypes.
+            emit: emits the layer on its inputs; returns its output value, or several.
+            seed: seed of the noise.
+        """
+        if self._made_at != last_setting():
+            self._made_at = last_setting()
+            self._compiled.clear()
+        key = (tuple((array.shape[1:], array.dtype) for array in arrays), mode)
+        compiled = self._compiled.get(key)
+        if compiled is None:
+            compiled = self._compiled[key] = Compiled(_emit_alone(self._name, arrays, emit))
+        return compiled.run(arrays, seed=seed)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy, which compiles for itself."""
+        return vars(self) | {"_compiled": {}}
+
+
+def _emit_alone(name: str, arrays: Sequence[npt.NDArray[Any]], emit: Emit) -> Emitter:
+    """The graph of a layer for data of these shapes and dtypes."""
+    op = Emitter(weights_as="input")
+    names = ["input"] if len(arrays) == 1 else [f"input_{i}" for i in range(len(arrays))]
+    values = [
+        op.input(each, array.dtype.name, symbolic_shape(array.shape, each))
+        for each, array in zip(names, arrays, strict=True)
+    ]
+    with op.scope(name):
+        result = emit(op, values)
+    for value in [result] if isinstance(result, ir.Value) else result:
+        op.output(value, name)
+    expand_batch_statistics(op.graph)
+    return op
