@@ -20,8 +20,10 @@ from seqonnx.autodiff.registry import Rule, find_rule, why_nondifferentiable
 from seqonnx.autodiff.rule_emitter import Choose, RuleEmitter, by_rule
 from seqonnx.autodiff.sources import FLOATS, carries_gradient, sources_of
 from seqonnx.autodiff.static_sequences import is_of_sequences, read_from_parts
+from seqonnx.autodiff.unselected import Unselected, mask_at, with_zeros
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
+from seqonnx.graph.emitter import UnknownRankError
 
 _GRADIENT: Final = re.compile(r"grad(\d*)(?:/|$)")
 """The scope of gradient nodes: `grad`, `grad2` for gradients of gradients, ..."""
@@ -60,6 +62,9 @@ def backward(
     for value, grad in targets:
         _arrive(pending, value, grad)
     reach = _reachable(path, wrt)
+    unselected = Unselected(known=_GRADIENT.match(op.scope_name) is None)
+    for value, _ in targets:
+        unselected.arrive(value, None)
     for node in reversed(path):
         grads = [_total(op, node, pending, value) for value in node.outputs]
         if all(grad is None for grad in grads):
@@ -70,7 +75,8 @@ def backward(
         if rule is None:
             raise GradientError(refusal([_blocker(node, wrt)]))
         with _scope(op, node):
-            results = _apply(rule, RuleEmitter(op, wanted, device, choose), node, grads)
+            emitter = RuleEmitter(op, wanted, device, choose)
+            results = _apply(rule, emitter, node, grads, unselected)
         for source, result in zip(sources, results, strict=True):
             if source is not None and result is not None:
                 _arrive(pending, source, result)
@@ -148,22 +154,38 @@ def _total(
 
 
 def _apply(
-    rule: Rule, op: RuleEmitter, node: ir.Node, grads: Sequence[ir.Value | None]
+    rule: Rule,
+    op: RuleEmitter,
+    node: ir.Node,
+    grads: Sequence[ir.Value | None],
+    unselected: Unselected,
 ) -> list[ir.Value | None]:
     """Ask the rule of one node, check what it returns and undo broadcasts."""
-    pairs = zip(sources_of(node), _call(rule, op, node, grads), strict=True)
-    return [
-        sum_to_shape_of(op.emitter, grad, value)
-        if op.needs(i) and value is not None and grad is not None
-        else None
-        for i, (value, grad) in enumerate(pairs)
-    ]
+    found = _call(rule, op, node, grads)
+    masks = [*unselected.behind(node), *[None] * len(found)]
+    results: list[ir.Value | None] = []
+    for i, (value, grad) in enumerate(zip(sources_of(node), found, strict=True)):
+        if not op.needs(i) or value is None or grad is None:
+            results.append(None)
+            continue
+        clean = with_zeros(op.emitter, node, grad, masks[i])
+        unselected.arrive(value, mask_at(masks[i], clean, value))
+        results.append(sum_to_shape_of(op.emitter, clean, value))
+    return results
 
 
 def _call(
     rule: Rule, op: RuleEmitter, node: ir.Node, grads: Sequence[ir.Value | None]
 ) -> list[ir.Value | None]:
-    returned = rule(op, node, *grads)
+    try:
+        returned = rule(op, node, *grads)
+    except UnknownRankError as error:
+        raise GradientError(
+            f"The gradient of {node.op_type} (node '{node.name}', layer "
+            f"'{(node.name or '').rpartition('/')[0] or '(none)'}') needs the number of axes of "
+            f"'{error.name}', which is unknown. Declare its shape in the `value_info` of the graph "
+            "(`onnx.helper.make_tensor_value_info`); sizes that are not known may be names."
+        ) from error
     results = list(returned) if isinstance(returned, tuple | list) else [returned]
     sources = sources_of(node)
     if len(results) > len(sources):

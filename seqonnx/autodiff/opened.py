@@ -74,10 +74,12 @@ class Opened:
 
     def inputs_like(self, values: Named, prefix: str) -> list[ir.Value]:
         """Add an input `prefix/NAME` of the shape and type of each value."""
-        return [
-            self.op.input(f"{prefix}/{name}", dtype_name(value), static_shape(value))
-            for value, name in values.items()
-        ]
+        made = []
+        for value, name in values.items():
+            shape = [] if value.shape is None else static_shape(value)
+            made.append(self.op.input(f"{prefix}/{name}", dtype_name(value), shape))
+            made[-1].shape = value.shape
+        return made
 
     def filled(self, like: ir.Value, number: float) -> ir.Value:
         """A tensor of one number with the shape and type of another, unread if that is known."""

@@ -345,14 +345,26 @@ def dtype_name(value: ir.Value) -> str:
     return str(value.dtype.numpy().name)
 
 
+class UnknownRankError(ValueError):
+    """The number of axes of a value is needed and not known.
+
+    Args:
+        name: the value's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The rank of '{name}' is unknown.")
+        self.name = name
+
+
 def static_shape(value: ir.Value) -> tuple[Dim, ...]:
     """Return a value's shape: an int where known, a name or None where it is not.
 
     Raises:
-        ValueError: if not even the rank is known.
+        UnknownRankError: if not even the rank is known.
     """
     if value.shape is None:
-        raise ValueError(f"The rank of '{value.name}' is unknown.")
+        raise UnknownRankError(str(value.name))
     return tuple(d if isinstance(d, int) else d.value for d in value.shape)
 
 

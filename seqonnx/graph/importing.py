@@ -13,6 +13,12 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.changed_operators import (
+    has_norm_pools,
+    keep_resize,
+    reduce_instead_of_norm_pools,
+    spell_out,
+)
 from seqonnx.graph.constants import refuse_large_constants
 from seqonnx.graph.damage import reading
 from seqonnx.graph.files import read_model, refuse_outside
@@ -34,11 +40,8 @@ ModelLike = str | os.PathLike[str] | onnx.ModelProto | HasOnnx
 _STANDARD = frozenset({"", "ai.onnx"})
 _UNKNOWN = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
 """Operators whose result has the shape of the input, which onnx 1.23 cannot infer."""
-_RESIZE_CHANGED = 11
-"""The operator set in which Resize got other defaults."""
 _SCAN_CHANGED = 9
 """Operator set since which Scan has no batch axis; onnx's converter drops it without a word."""
-_FIRST_RESIZE = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 Keep = Callable[[str, str], bool]
 """Whether to keep the calls of a function, by its domain and name."""
 
@@ -84,7 +87,7 @@ def import_model(model: ModelLike, keep: Keep) -> ir.Model:
             call.overload = body.overload
         proto = _convert(opened.graph, name)
         proto.functions.extend(ir.to_proto(body) for body in bodies)
-        return ir.from_proto(_infer(proto, name))
+        return ir.from_proto(_infer_converted(proto, opened.graph, name))
 
 
 def expand_calls(graph: ir.Graph, functions: Mapping[ir.OperatorIdentifier, ir.Function]) -> None:
@@ -136,7 +139,7 @@ def convert(graph: ir.Graph, name: str) -> ir.Graph:
     Raises:
         ModelFileError: if an operator cannot be converted, or its inputs do not fit it.
     """
-    return ir.from_proto(_infer(_convert(graph, name), name)).graph
+    return ir.from_proto(_infer_converted(_convert(graph, name), graph, name)).graph
 
 
 def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
@@ -151,6 +154,7 @@ def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
         )
     if version != OPSET:
         foreign = _foreign_types(proto.graph)
+        spell_out(proto.graph, version)
         try:
             # onnxscript's converter leaves operators of sets before 18 as they are.
             proto = onnx.version_converter.convert_version(proto, OPSET)
@@ -160,22 +164,11 @@ def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
                 f"{_unknown_operators(graph, version)}"
             ) from error
         _forget_shapes(proto.graph, foreign)
-        if version < _RESIZE_CHANGED:
-            _keep_meaning_of_resize(proto.graph)
+        keep_resize(proto.graph, version)
+    if has_norm_pools(proto.graph):
+        proto = _infer(proto, name)
+        reduce_instead_of_norm_pools(proto.graph)
     return proto
-
-
-def _keep_meaning_of_resize(graph: onnx.GraphProto) -> None:
-    """Say how Upsample and the first Resize read coordinates; onnx's converter forgets to."""
-    stack = [graph]
-    while len(stack) > 0:
-        for node in stack.pop().node:
-            stack.extend(attribute.g for attribute in node.attribute if attribute.HasField("g"))
-            if node.op_type == "Resize" and node.domain in _STANDARD:
-                said = {attribute.name for attribute in node.attribute}
-                for name in sorted(_FIRST_RESIZE.keys() - said):
-                    made = onnx.helper.make_attribute(name, _FIRST_RESIZE[name])
-                    node.attribute.append(made)
 
 
 def _infer(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
@@ -191,6 +184,22 @@ def _infer(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
     for i, node in hidden.items():
         inferred.graph.node[i].CopyFrom(node)
     return inferred
+
+
+def _infer_converted(proto: onnx.ModelProto, graph: ir.Graph, name: str) -> onnx.ModelProto:
+    """Like `_infer`, with what `graph` declared before it was converted where no shape follows."""
+    inferred = _infer(proto, name)
+    declared = {value.name: value.shape for node in graph for value in node.outputs}
+    recalled = False
+    for info in (*inferred.graph.value_info, *inferred.graph.output):
+        shape, kind = declared.get(info.name), info.type.tensor_type
+        if shape is None or not info.type.HasField("tensor_type") or kind.HasField("shape"):
+            continue
+        sizes = [dim if isinstance(dim, int) else dim.value for dim in shape]
+        made = onnx.helper.make_tensor_type_proto(kind.elem_type, sizes)
+        info.type.CopyFrom(made)
+        recalled = True
+    return _infer(inferred, name) if recalled else inferred
 
 
 def _inlined(model: ir.Model, name: str, keep: Keep | None = None) -> ir.Model:

@@ -10,6 +10,8 @@ import math
 
 import onnx
 
+from seqonnx.graph.loop_shapes import note_last_states
+
 Shape = onnx.TensorShapeProto
 
 _MOST_AXES = 1 << 10
@@ -46,6 +48,8 @@ def _note_ranks(graph: onnx.GraphProto) -> bool:
             shapes[tensor.name] = kind.tensor_type.shape
         for node in current.node:
             stack.extend((a.g, shapes) for a in node.attribute if a.HasField("g"))
+            if node.op_type == "Loop" and node.domain in ("", "ai.onnx"):
+                noted = note_last_states(node, values, shapes) or noted
             unknown = [values[n] for n in _alike(node) if n in values and n not in shapes]
             rank = _rank(node, [shapes.get(name) for name in node.input]) if unknown else None
             if rank is not None and rank <= _MOST_AXES:

@@ -93,4 +93,10 @@ CASES = [
         numbers={"Elu": (0.6, 0.0)},
     ),
     recurrent("LSTM", "reverse", direction="reverse", activations=["Sigmoid", "Softplus", "Tanh"]),
+    recurrent("RNN", "empty", lengths=[2, 0, 4]),
+    recurrent("GRU", "empty", direction="bidirectional", lengths=[0, 4, 1]),
+    recurrent("GRU", "empty-reset-after", linear_before_reset=1, lengths=[0, 3, 0]),
+    recurrent("GRU", "all-empty", direction="reverse", linear_before_reset=1, lengths=[0, 0, 0]),
+    recurrent("LSTM", "empty", direction="bidirectional", lengths=[1, 4, 0], peepholes=True),
+    recurrent("LSTM", "empty-layout", layout=1, lengths=[0, 2, 4]),
 ]

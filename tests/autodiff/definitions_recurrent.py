@@ -91,7 +91,9 @@ def definition(kind, numbers=None, **options):
                 h1, c1 = STEPS[kind](f, x[t], h, c, w[d], r[d], wb, rb, peep, options)
                 h, c = np.where(on[:, None], h1, h), np.where(on[:, None], c1, c)
                 y[t] = np.where(on[:, None], h1, 0)
-            ys.append(y), hs.append(h), cs.append(c)
+            # ONNX Runtime has 0, not the first state, where there was no step.
+            started = np.ones((batch, 1)) if lengths is None else (lengths > 0)[:, None]
+            ys.append(y), hs.append(h * started), cs.append(c * started)
         y, h, c = np.stack(ys, 1), np.stack(hs), np.stack(cs)
         if options.get("layout"):
             y, h, c = y.transpose(2, 0, 1, 3), h.swapaxes(0, 1), c.swapaxes(0, 1)

@@ -20,9 +20,6 @@ class Exclusion:
     instead: tuple[str, str]
 
 
-_NAN = "the definition computes 0/0 for a row that may look nowhere, and takes NaN out with Where"
-_MASKED = ("autodiff/test_gradient_stability.py", "test_attention_rows_that_may_look_nowhere")
-
 EXCLUSIONS: dict[str, tuple[Exclusion, ...]] = {
     "affinegrid": (
         Exclusion(
@@ -30,18 +27,6 @@ EXCLUSIONS: dict[str, tuple[Exclusion, ...]] = {
             "the definition makes tensors whose number of axes an If decides",
             ("autodiff/cases_signal.py", "AffineGrid"),
         ),
-    ),
-    "attention": tuple(
-        Exclusion(f"test_attention_{name}_expanded", _NAN, _MASKED)
-        for name in (
-            "4d_causal_padded_kv_bf16",
-            "causal_boolmask_nan_robustness",
-            "23_boolmask_fullymasked_row_nan_robustness",
-            "4d_causal_nonpad_negative_offset_structural_empty",
-            "2?_fullymasked_qk_matmul_output_mode3_zero",
-            "24_qk_matmul_output_mode3_softmax_precision",
-            "local_window_gqa_rank4_mask",
-        )
     ),
     "maxunpool": (
         Exclusion(

@@ -114,8 +114,14 @@ def global_average_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradien
 
 @gradient("", "GlobalLpPool")
 def global_lp_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
-    """The p-norm over space."""
-    return op.Mul(_power_slope(op, node), _shared_norm(op, node, dy))
+    """The p-norm over space, computed again: ONNX Runtime 1.32 has no kernel for the operator."""
+    x, p = given(node, 0), node.attributes.get_int("p", 2)
+    axes = list(range(2, rank(x)))
+    if p in (1, 2):
+        norm = op.emitter.emit(f"ReduceL{p}", [x, axes], {})
+    else:
+        norm = op.Pow(op.ReduceSum(op.Pow(op.Abs(x), float(p)), axes), 1.0 / p)
+    return op.Mul(_power_slope(op, node), _shared_norm(op, norm, dy, p))
 
 
 @gradient("", "LpPool")
@@ -123,7 +129,7 @@ def lp_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """The p-norm over each window."""
     x = given(node, 0)
     kernel, sizes = tuple(node.attributes.get_ints("kernel_shape", ())), _known_sizes(node)
-    norm = _shared_norm(op, node, dy)
+    norm = _shared_norm(op, node.outputs[0], dy, node.attributes.get_int("p", 2))
     if sizes is None:
         share = _spread_by_matrix(op, node, norm, kernel, None)
     else:
@@ -131,9 +137,8 @@ def lp_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     return shaped(op.Mul(_power_slope(op, node), share), x.shape)
 
 
-def _shared_norm(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
+def _shared_norm(op: RuleEmitter, y: ir.Value, dy: ir.Value, p: int) -> ir.Value:
     """dy / y^(p - 1), 0 where the norm is 0."""
-    y, p = node.outputs[0], node.attributes.get_int("p", 2)
     return zero_where(op, op.Equal(y, 0.0), op.Div(dy, op.Pow(y, float(p - 1))))
 
 

@@ -16,6 +16,7 @@ import onnx_ir as ir
 from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rules.loop_states import refuse_changing_states
 from seqonnx.autodiff.rules.reading import given
 from seqonnx.autodiff.rules.scan_body import qualify
 from seqonnx.autodiff.rules.sizes import fill_like
@@ -30,6 +31,13 @@ def _body(node: ir.Node, name: str) -> ir.Graph:
     """A copy of a node's subgraph; values from outside are shared."""
     body = node.attributes[name].as_graph().clone(allow_outer_scope_values=True)
     body.opset_imports[""] = OPSET
+    return body
+
+
+def _body_that_keeps_states(node: ir.Node, first: int, count: int) -> ir.Graph:
+    """A copy of the body of a Scan or Loop; `first` inputs are before its states."""
+    body = _body(node, "body")
+    refuse_changing_states(node, body, first, count)
     return body
 
 
@@ -59,7 +67,11 @@ def if_(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradients:
         prefix = op.emitter.unique_name(name)
         body = Emitter(_body(node, name))
         made = list(body.graph.outputs)
-        targets = [(y, dy) for y, dy in zip(made, grads, strict=True) if dy is not None]
+        targets = [
+            (y, _as_branch_has_it(body, dy, y))
+            for y, dy in zip(made, grads, strict=True)
+            if dy is not None
+        ]
         found = backward(body, targets, [value for _, value in wanted], device=op.device)
         body.graph.outputs.clear()
         for (_, value), grad in zip(wanted, found, strict=True):
@@ -73,6 +85,11 @@ def if_(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradients:
     for (i, like), value in zip(wanted, values, strict=True):
         results[i] = _typed(value, like)
     return results
+
+
+def _as_branch_has_it(body: Emitter, dy: ir.Value, made: ir.Value) -> ir.Value:
+    """A gradient from outside with the shape of this branch; the branches may differ in theirs."""
+    return dy if made.shape is None or dy.shape == made.shape else body.Identity(dy)
 
 
 def _typed(value: ir.Value, like: ir.Value) -> ir.Value:
@@ -92,7 +109,7 @@ def scan(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradients:
     ways_out = list(attributes.get_ints("scan_output_directions", [0] * results))
     axes_in = list(attributes.get_ints("scan_input_axes", [0] * inputs))
     axes_out = list(attributes.get_ints("scan_output_axes", [0] * results))
-    body = _body(node, "body")
+    body = _body_that_keeps_states(node, 0, count)
     prefix = op.emitter.unique_name("states")
     for state in list(body.inputs)[:count]:
         _also_output(body, state, prefix)
@@ -148,7 +165,7 @@ def loop(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradients:
                 f"Received: '{value.name}' of type {value.type}. Collect results as scan outputs "
                 f"of the Loop instead of inserting them into a sequence."
             )
-    body = _body(node, "body")
+    body = _body_that_keeps_states(node, 2, count)
     prefix = op.emitter.unique_name("states")
     for value in [body.inputs[0], *list(body.inputs)[2:]]:
         _also_output(body, value, prefix)

@@ -18,7 +18,7 @@ from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.definition import copies_of, gradients_of
-from seqonnx.autodiff.rules.reading import given, input_at
+from seqonnx.autodiff.rules.reading import constant_ints, given, input_at
 from seqonnx.autodiff.rules.recurrent_cells import Cell, Weights, activations_of
 from seqonnx.autodiff.rules.scan_body import ScanBody
 from seqonnx.autodiff.rules.sizes import scalar, shaped, size_at
@@ -56,7 +56,8 @@ def recurrent(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradie
     x = _by_time(op, given(node, 0), by_batch=by_batch)
     x_copy = _by_time(op, _given(copies, 0), by_batch=by_batch)
     mask = _mask(op, x, input_at(node, 4))
-    for d, it in enumerate(_directions(op, node, x, grads, by_batch=by_batch)):
+    last = [_of_started(op, node, grad, by_batch=by_batch) for grad in grads[1:]]
+    for d, it in enumerate(_directions(op, node, x, [grads[0], *last], by_batch=by_batch)):
         found, dinitial = _through_time(op, it, x, mask, x_copy, _weights(op, copies, d))
         targets += found
         first.append(dinitial)
@@ -91,6 +92,22 @@ def _mask(op: RuleEmitter, x: ir.Value, lengths: ir.Value | None) -> ir.Value | 
     ends = op.Unsqueeze(op.Cast(lengths, to=ir.DataType.INT64), [0, 2])
     going = op.Less(op.Unsqueeze(times, [1, 2]), ends)
     return shaped(going, [*static_shape(x)[:2], 1])
+
+
+def _of_started(
+    op: RuleEmitter, node: ir.Node, grad: ir.Value | None, *, by_batch: bool
+) -> ir.Value | None:
+    """The gradient of a last state: of a sequence without elements that is 0, not the first state.
+
+    So ONNX Runtime has it; the standard says nothing of it.
+    """
+    lengths = input_at(node, 4)
+    known = constant_ints(lengths)
+    if grad is None or lengths is None or (known is not None and min(known, default=1) > 0):
+        return grad
+    started = op.Greater(lengths, 0)
+    axes = [1, 2] if by_batch else [0, 2]
+    return shaped(op.Where(op.Unsqueeze(started, axes), grad, 0.0), grad.shape)
 
 
 def _directions(

@@ -18,27 +18,32 @@ from seqonnx.graph import static_shape
 
 def _axes(node: ir.Node) -> list[int] | None:
     """The reduced axes, counted from the front; None if only a run of the graph knows them."""
-    count = rank(given(node, 0))
-    given_axes = input_at(node, 1)
+    x, given_axes = given(node, 0), input_at(node, 1)
     axes = [] if given_axes is None else constant_ints(given_axes)
-    if axes is None:
+    if axes == [] and _noop(node) == 1:
+        return []
+    if axes is None or x.shape is None:
         return None
-    if axes == [] and node.attributes.get_int("noop_with_empty_axes", 0) == 0:
-        return list(range(count))
-    return sorted(axis % count for axis in axes)
+    count = rank(x)
+    return sorted(axis % count for axis in axes) if axes else list(range(count))
 
 
 def _keep(op: RuleEmitter, node: ir.Node, reduced: ir.Value) -> ir.Value:
     """Put the reduced axes back, with size 1."""
-    axes = _axes(node)
-    if node.attributes.get_int("keepdims", 1) == 0 and axes != []:
-        reduced = op.Unsqueeze(reduced, input_at(node, 1) if axes is None else axes)
-    return _ranked(node, reduced)
+    axes, given_axes = _axes(node), input_at(node, 1)
+    if node.attributes.get_int("keepdims", 1) == 1 or axes == []:
+        return _ranked(node, reduced)
+    if axes is None and (given_axes is None or constant_ints(given_axes) == []):
+        return reduced  # a scalar, which broadcasts to any number of axes
+    return _ranked(node, op.Unsqueeze(reduced, given_axes if axes is None else axes))
 
 
 def _ranked(node: ir.Node, kept: ir.Value) -> ir.Value:
     """Note the rank of a reduced value with all axes; inference loses it for run-time axes."""
-    return kept if kept.shape is not None else shaped(kept, [None] * rank(given(node, 0)))
+    x = given(node, 0)
+    if kept.shape is not None or x.shape is None:
+        return kept
+    return shaped(kept, [None] * rank(x))
 
 
 def _again(op: RuleEmitter, node: ir.Node, op_type: str, value: ir.Value) -> ir.Value:
