@@ -14,6 +14,7 @@ import onnx
 from seqonnx.graph import Emitter, Variable
 from seqonnx.graph.files import check_model
 from seqonnx.graph.serde import to_proto
+from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.passes.folding import fold
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 
@@ -85,6 +86,7 @@ def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, di
         CONFIG: json.dumps(source.config, sort_keys=True, default=_plain),
         LAYERS: json.dumps([layer.record() for layer in source.layers]),
     }
+    expand_batch_statistics(op.graph)
     if folded:
         fold(op.graph)
     model = to_proto(op.graph, metadata)

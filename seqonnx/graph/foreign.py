@@ -15,6 +15,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.constant_weights import lift_weights
 from seqonnx.graph.constants import refuse_large_constants
 from seqonnx.graph.damage import reading
 from seqonnx.graph.files import all_tensors
@@ -86,7 +87,8 @@ def import_foreign(
 ) -> tuple[Foreign, dict[str, npt.NDArray[Any]]]:
     """Read a model and take its weights out.
 
-    A weight is a floating-point initializer of at least one dimension. Single numbers, and what
+    A weight is a floating-point initializer of at least one dimension, or a constant that holds
+    what an operator has learned (see `constant_weights`). Single numbers, and what
     only tells an operator how to work (the bounds of Clip, the scales of Resize), stay constants.
 
     Args:
@@ -104,6 +106,7 @@ def import_foreign(
     with reading(name):
         graph = opened.graph
         data = _data_inputs(graph, name)
+        lift_weights(graph)
         weights = _take_weights(graph)
         graph = convert(graph, name)
     if outputs is not None:

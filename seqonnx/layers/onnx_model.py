@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,25 +13,33 @@ import onnx_ir as ir
 
 from seqonnx.graph import Dim, Emitter, Variable, dtype_name, static_shape
 from seqonnx.graph.budget import claim
+from seqonnx.graph.constant_weights import has_learned_inputs
 from seqonnx.graph.damage import reading
 from seqonnx.graph.foreign import Foreign, import_foreign, load_foreign, tensors_of
 from seqonnx.graph.importing import ModelLike
 from seqonnx.graph.splice import splice
 from seqonnx.layers.base import Layer
-from seqonnx.layers.onnx_probe import Probe, can_probe, measure_outputs
+from seqonnx.layers.onnx_probe import Probe, can_probe, first_unknown, measure_outputs
 from seqonnx.layers.spec import InputSpec
-from seqonnx.passes.free_batch import fixed_batch, free_batch
+from seqonnx.passes.free_batch import Freed, fixed_batch, free_batch
 from seqonnx.passes.specialize import specialize
-from seqonnx.symbolic import Shape
+from seqonnx.passes.training_mode import (
+    dropouts_in_training,
+    give_running_statistics,
+    normalizations_in_training,
+    normalize_as_in_inference,
+)
+from seqonnx.symbolic import Shape, SymbolicTensor
 
 
 class ONNXModel(Layer):
     """A network from an ONNX file, to be used, frozen or trained like any other layer.
 
-    Its floating-point initializers are its weights, under their names and in their layout in the
-    file; single numbers, and what only tells an operator how to work, stay constants. Statistics
-    of BatchNormalization are weights that no training changes: the network runs in inference mode
-    always. Data come in the layout of the file, which for images is mostly channels first.
+    Its floating-point initializers are its weights, and the constants that operators take as such,
+    under their names and in their layout in the file; single numbers, and what only tells an
+    operator how to work, stay constants. Statistics of BatchNormalization are weights that no
+    training changes: the network runs in inference mode always, unless the file was exported in
+    training mode. Data come in the layout of the file, which for images is mostly channels first.
 
     A file made for one batch size takes any; this is tested on random rows. A saved model holds
     the graph, so that it can be loaded without the file.
@@ -40,12 +49,20 @@ class ONNXModel(Layer):
         outputs: name of the tensor to give instead of the file's output, or a list of names; the
             rest of the network is left out. See `tensors`.
         trainable: whether training changes the weights.
+        batch_norm: what BatchNormalization with `training_mode=1` does, as files have it that were
+            exported in training mode. `"file"`: what the standard says: it takes the statistics of
+            the batch, in inference too, and `fit` moves the running ones unless the layer is
+            frozen. `"inference"`: it takes the running statistics always.
         graph: what `get_config` gave; then the file is not read, and the weights are zeros.
         **kwargs: see `Layer`; `dtype` is that of the file's input.
 
     Raises:
         ModelFileError: if the file cannot be read, or its operator set cannot be converted.
-        ValueError: if `outputs` names no tensor, or the batch cannot be made free.
+        ValueError: if `outputs` names no tensor, the batch cannot be made free, or `batch_norm` is
+            none of the two.
+
+    Warns:
+        UserWarning: if the file was exported in training mode, or if there is nothing to train.
 
     Example:
         >>> base = ONNXModel("mnist.onnx", outputs="Plus214_Output_0")  # doctest: +SKIP
@@ -58,19 +75,24 @@ class ONNXModel(Layer):
         outputs: str | Sequence[str] | None = None,
         trainable: bool = True,
         *,
+        batch_norm: Literal["file", "inference"] = "file",
         graph: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self._filepath = str(filepath) if isinstance(filepath, str | os.PathLike) else None
         self._chosen = [outputs] if isinstance(outputs, str) else outputs
+        self._batch_norm = _checked_mode(batch_norm)
         arrays: dict[str, npt.NDArray[Any]] = {}
-        suspects: list[str] | None = None
+        freed: Freed | None = None
         if graph is not None:
             self._foreign = load_foreign(graph)
         elif filepath is not None:
             self._foreign, arrays = import_foreign(filepath, self._chosen)
+            if batch_norm == "inference":
+                normalize_as_in_inference(self._foreign.graph)
+            original = self._foreign
             with reading(self._title, refusals=True):
-                self._foreign, suspects = _with_free_batch(self._foreign)
+                self._foreign, freed = _with_free_batch(original)
         else:
             raise ValueError("ONNXModel needs a `filepath`. Received: filepath=None")
         data = self._foreign.data
@@ -85,9 +107,12 @@ class ONNXModel(Layer):
             axes = {axis: d for axis, d in enumerate(sizes) if axis > 0 and d is not None}
             self.input_spec = InputSpec(ndim=len(sizes), axes=axes)
             self.declared_input_shape = sizes[1:]
-        if suspects is not None:
+        if freed is not None:
             with reading(self._title, refusals=True):
-                self._check_rows(suspects)
+                self._check_rows(freed, original.graph)
+        if graph is None:
+            self._warn_of_training_mode()
+            self._warn_of_nothing_to_train()
 
     autocast = False
     """The file says which types its operators work in."""
@@ -140,13 +165,39 @@ class ONNXModel(Layer):
         }
         graph = self._graph_for({name: static_shape(value) for name, value in data.items()})
         weights = {name: op.read(variable) for name, variable in self._by_name.items()}
+        if not (training and self.trainable and normalizations_in_training(graph)):
+            results = splice(op, graph, data | weights)
+            return results[0] if len(results) == 1 else results
+        graph, count = graph.clone(), len(graph.outputs)
+        moving = give_running_statistics(graph, self._foreign.statistics)
+        # A layer that is called twice moves on from where its first call left.
+        weights |= {name: op.updates.get(self._by_name[name], weights[name]) for name in moving}
         results = splice(op, graph, data | weights)
-        return results[0] if len(results) == 1 else results
+        for name, value in zip(moving, results[count:], strict=True):
+            op.update(self._by_name[name], value)
+        return results[0] if count == 1 else results[:count]
+
+    def _call_symbolic(
+        self, inputs: list[SymbolicTensor], training: bool | None
+    ) -> list[SymbolicTensor]:
+        try:
+            return super()._call_symbolic(inputs, training)
+        except ValueError as error:
+            latest = next(reversed(self._specialized.values()), None)
+            why = None if latest is None else first_unknown(latest)
+            if why is None:
+                raise
+            raise ValueError(
+                f"Layer '{self.name}' ({self._title}): {why}. Give the model's `Input` fixed "
+                "sizes, so that it can be measured; or say the shape of that output in the file; "
+                "or cut the network before that operator (`outputs=`)."
+            ) from error
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, and the graph without its weights."""
         own = {"filepath": self._filepath, "outputs": self._chosen, "graph": self._foreign.dump()}
-        return super().get_config() | own
+        chosen = {} if self._batch_norm == "file" else {"batch_norm": self._batch_norm}
+        return super().get_config() | own | chosen
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state of a copy; graphs for certain shapes are made again."""
@@ -185,14 +236,66 @@ class ONNXModel(Layer):
             self._specialized[key] = graph
         return self._specialized[key]
 
-    def _check_rows(self, suspects: Sequence[str]) -> None:
-        """Raise a ValueError unless rows are computed together as they are alone."""
+    def _warn_of_training_mode(self) -> None:
+        """Warn if the file was exported in training mode."""
+        batches = normalizations_in_training(self._foreign.graph)
+        dropped = dropouts_in_training(self._foreign.graph)
+        if len(batches) > 0:
+            warnings.warn(
+                f"{self._title} was exported in training mode: {len(batches)} BatchNormalization, "
+                f"the first '{batches[0].name or batches[0].outputs[0].name}', take the statistics "
+                "of the batch, so that outputs depend on which rows are computed together. "
+                'ONNXModel(..., batch_norm="inference") takes the running statistics instead.',
+                stacklevel=3,
+            )
+        if len(dropped) > 0:
+            warnings.warn(
+                f"{self._title} was exported in training mode: {len(dropped)} Dropout, the first "
+                f"'{dropped[0].name or dropped[0].outputs[0].name}', drop at random in inference, "
+                "too. Export it in inference mode (in PyTorch `model.eval()`, and "
+                "`training=TrainingMode.EVAL`).",
+                stacklevel=3,
+            )
+
+    def _warn_of_nothing_to_train(self) -> None:
+        """Warn if training would change nothing although the network holds what can be learned."""
+        if not self.trainable or self.trainable_weights != []:
+            return
+        if has_learned_inputs(self._foreign.graph):
+            warnings.warn(
+                f"Layer '{self.name}' ({self._title}) is trainable, but finds nothing to train: "
+                "weights are floating-point initializers, and constants that an operator takes as "
+                "its weights. Those of this network are computed, quantized or absent. "
+                "`trainable=False` says that this is meant.",
+                stacklevel=3,
+            )
+
+    def _check_rows(self, freed: Freed, original: ir.Graph) -> None:
+        """Raise a ValueError unless rows are computed together as they are alone.
+
+        Args:
+            freed: the network with a free batch.
+            original: the network as it is in the file.
+        """
         shapes = {str(value.name): static_shape(value) for value in self._foreign.data}
         if not can_probe(list(shapes.values())):
             return
-        why = Probe(self._graph_for(shapes), self._foreign.inputs, self._by_name).disagreement()
+        names, weights = self._foreign.inputs, self._by_name
+        why: str | None
+        if len(freed.elsewhere) > 0:
+            why = f"the batch must be the first dimension of an output, but {freed.elsewhere[0]}"
+        else:
+            probe = Probe(self._graph_for(shapes), names, weights)
+            why = probe.disagreement()
+            if why is None and freed.cut:
+                why = probe.difference(Probe(original, names, weights, batch=freed.batch))
         if why is not None:
-            lost = f" The batch is lost at: {'; '.join(suspects[:3])}." if suspects else ""
+            if normalizations_in_training(original):
+                why += (
+                    '. BatchNormalization is in training mode: `batch_norm="inference"` makes it '
+                    "independent of the batch"
+                )
+            lost = f" The batch is lost at: {'; '.join(freed.lost[:3])}." if freed.lost else ""
             raise ValueError(
                 f"{self._title} was made for one batch size, and the batch cannot be made free: "
                 f"{why}.{lost} Cut the network before that (`outputs=`), or export it with a free "
@@ -200,12 +303,22 @@ class ONNXModel(Layer):
             )
 
 
-def _with_free_batch(foreign: Foreign) -> tuple[Foreign, list[str] | None]:
+def _checked_mode(batch_norm: str) -> str:
+    """Raise a ValueError for a value of `batch_norm` that has no meaning."""
+    if batch_norm not in {"file", "inference"}:
+        raise ValueError(
+            f'`batch_norm` must be "file" or "inference". Received: batch_norm={batch_norm!r}'
+        )
+    return batch_norm
+
+
+def _with_free_batch(foreign: Foreign) -> tuple[Foreign, Freed | None]:
     """Free the batch of a network where it is fixed; the second value is None if it is not."""
-    if fixed_batch(foreign.data) is None:
+    batch = fixed_batch(foreign.data)
+    if batch is None:
         return foreign, None
-    graph, suspects = free_batch(foreign.graph, foreign.inputs)
-    return Foreign(graph, foreign.inputs, foreign.statistics), suspects
+    freed = free_batch(foreign.graph, foreign.inputs, batch)
+    return Foreign(freed.graph, foreign.inputs, foreign.statistics), freed
 
 
 def _check_inputs(data: Sequence[ir.Value], title: str) -> None:
@@ -221,8 +334,10 @@ def _check_inputs(data: Sequence[ir.Value], title: str) -> None:
 
 
 def _unclear(value: ir.Value) -> bool:
-    """Whether a size besides the batch is not known."""
-    return value.shape is None or any(not isinstance(d, int) for d in list(value.shape)[1:])
+    """Whether the element type or a size besides the batch is not known."""
+    if value.shape is None or value.dtype is None:
+        return True
+    return any(not isinstance(d, int) for d in list(value.shape)[1:])
 
 
 def _seen(value: ir.Value) -> Shape:

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.errors import ExecutionError
-from seqonnx.graph import Dim, Emitter, Variable, dtype_name, static_shape
+from seqonnx.graph import Dim, Emitter, Variable, dtype_name, ir_dtype, static_shape
 from seqonnx.graph.splice import splice
+from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.symbolic import BATCH
 
@@ -31,14 +32,20 @@ class Probe:
         graph: the network, for inputs with a free batch, its weights among its inputs.
         inputs: names of its data inputs.
         weights: its weights by name.
+        batch: the number of rows, if it takes no other.
     """
 
     def __init__(
-        self, graph: ir.Graph, inputs: Sequence[str], weights: Mapping[str, Variable]
+        self,
+        graph: ir.Graph,
+        inputs: Sequence[str],
+        weights: Mapping[str, Variable],
+        batch: int | None = None,
     ) -> None:
+        self._batch = batch
         op = Emitter(weights_as="input")
         data = {
-            str(v.name): op.input("x", dtype_name(v), (BATCH, *static_shape(v)[1:]))
+            str(v.name): op.input("x", dtype_name(v), (batch or BATCH, *static_shape(v)[1:]))
             for v in graph.inputs
             if v.name in inputs
         }
@@ -46,6 +53,7 @@ class Probe:
             values = {name: op.read(variable) for name, variable in weights.items()}
             for value in splice(op, graph, data | values):
                 op.output(value, "y")
+        expand_batch_statistics(op.graph)
         self._specs = [(dtype_name(v), _sizes(static_shape(v)[1:])) for v in data.values()]
         self._compiled = Compiled(op)
 
@@ -76,6 +84,17 @@ class Probe:
                 return "rows computed together differ from the same rows computed alone"
         return None
 
+    def difference(self, other: Probe) -> str | None:
+        """Say how this network differs from one for a fixed number of rows; None if not at all."""
+        rows = self.rows(other._batch or 1)
+        try:
+            pairs = zip(self.run(rows), other.run(rows), strict=True)
+        except ExecutionError as error:
+            return str(error)
+        if all(_same(mine, theirs) for mine, theirs in pairs):
+            return None
+        return "constants of the file differ from row to row of its batch"
+
 
 def can_probe(shapes: Sequence[Sequence[Dim]]) -> bool:
     """Whether every size but the batch is known."""
@@ -85,7 +104,7 @@ def can_probe(shapes: Sequence[Sequence[Dim]]) -> bool:
 def measure_outputs(
     graph: ir.Graph, inputs: Sequence[str], weights: Mapping[str, Variable]
 ) -> None:
-    """Give the outputs of a network the shapes that they turn out to have, in place.
+    """Give the outputs of a network the shapes and types that they turn out to have, in place.
 
     Sizes that two batches of different sizes agree on are taken as fixed.
     """
@@ -102,6 +121,39 @@ def measure_outputs(
         if sizes and (two.shape[0], three.shape[0]) == (2, 3):
             sizes[0] = BATCH
         value.shape = ir.Shape(sizes)
+        if value.dtype is None:
+            value.dtype = ir_dtype(two.dtype.name)
+
+
+def first_unknown(graph: ir.Graph) -> str | None:
+    """Name the operator behind which an output of a network is not known; None if all are known.
+
+    What is known of a value is its number of axes and its element type.
+    """
+    for output in graph.outputs:
+        if _known(output):
+            continue
+        found, stack, seen = output.producer(), [output], {output}
+        while stack:
+            node = stack.pop().producer()
+            unknown = [v for v in node.inputs if v is not None and not _known(v)] if node else []
+            if node is not None and len(unknown) == 0:
+                found = node
+                break
+            stack.extend(value for value in unknown if value not in seen)
+            seen.update(unknown)
+        what = "number of axes" if output.shape is None else "element type"
+        if found is not None:
+            return (
+                f"the {what} of its output '{output.name}' is not known, because ONNX does not say "
+                f"what operator {found.op_type} (domain '{found.domain or 'ai.onnx'}'), node "
+                f"'{found.name or found.outputs[0].name}', gives"
+            )
+    return None
+
+
+def _known(value: ir.Value) -> bool:
+    return value.shape is not None and value.dtype is not None
 
 
 def _sizes(shape: Sequence[Dim]) -> list[int]:

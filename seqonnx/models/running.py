@@ -196,6 +196,7 @@ def fit(model: Model, request: FitRequest) -> History:
     validation = _validation(model, held_out, request)
     told = _callbacks(model, request.callbacks, request.verbose, batches, epochs=request.epochs)
     model.warn_if_trainable_changed()
+    _warn_if_nothing_trains(model)
     model.stop_training = False
     model.history = told.history
     loop.fit(
@@ -232,6 +233,16 @@ def _warn_of_ineffective(request: FitRequest) -> None:
         warnings.warn(
             f"{', '.join(f'`{name}`' for name in names)} has no effect without validation data. "
             "Pass `validation_data` or `validation_split`.",
+            stacklevel=4,
+        )
+
+
+def _warn_if_nothing_trains(model: Model) -> None:
+    """Warn if no weight is trainable, so that training changes none."""
+    if model.built and len(model.trainable_weights) == 0:
+        warnings.warn(
+            f"The model '{model.name}' has no trainable weights, so `fit` changes none. Set "
+            "`trainable = True` for a layer that has weights, and compile again.",
             stacklevel=4,
         )
 

@@ -49,8 +49,13 @@ def _expand(op: Emitter, node: ir.Node) -> list[ir.Value]:
     """Emit the three outputs of a node."""
     x, scale, bias, old_mean, old_variance = node.inputs
     attributes = node.attributes
+    if x is None or x.shape is None:
+        raise ValueError(
+            f"BatchNormalization '{node.name}' in training mode needs an input with a known number "
+            "of axes."
+        )
     mean = _channel_mean(op, x)
-    rank = len(x.shape) if x is not None and x.shape is not None else 2
+    rank = len(x.shape)
     spatial = np.arange(1, rank - 1)
     centred = op.Sub(x, op.Unsqueeze(mean, spatial) if rank > 2 else mean)
     variance = _channel_mean(op, op.Mul(centred, centred))
@@ -64,9 +69,9 @@ def _expand(op: Emitter, node: ir.Node) -> list[ir.Value]:
     return [y, *(op.Add(op.Mul(old, keep), op.Mul(new, take)) for old, new in pairs)]
 
 
-def _channel_mean(op: Emitter, x: ir.Value | None) -> ir.Value:
+def _channel_mean(op: Emitter, x: ir.Value) -> ir.Value:
     """Mean over all axes but 1: over space first, then over the batch, as the memory lies."""
-    rank = len(x.shape) if x is not None and x.shape is not None else 2
+    rank = 2 if x.shape is None else len(x.shape)
     if rank > 2:
         x = op.ReduceMean(x, np.arange(2, rank), keepdims=0)
     return op.ReduceMean(x, np.arange(1), keepdims=0)

@@ -146,7 +146,6 @@ def compile_training_call(
     """
     op = Emitter(weights_as="input")
     _emit(op, inputs, outputs, training=True)
-    expand_batch_statistics(op.graph)
     return Compiled(op, device)
 
 
@@ -161,4 +160,6 @@ def _emit(
     values, results = emit_forward(op, inputs, outputs, training=training)
     for tensor, value in zip(outputs, results, strict=True):
         op.output(value, tensor.name)
+    # In inference there are such nodes, too, where a file holds them.
+    expand_batch_statistics(op.graph)
     return [str(value.name) for value in values]

@@ -82,6 +82,7 @@ def test_all_nine_are_here():
     assert len(FILES) == 9
 
 
+@pytest.mark.filterwarnings("ignore:.*finds nothing to train")
 @pytest.mark.parametrize("path", LIGHT)
 def test_architecture_predicts_as_the_runtime_does_and_takes_a_training_step(path):
     x = np.random.default_rng(0).random((1, *SIZE)).astype(np.float32)

@@ -333,3 +333,31 @@ def test_sizes_that_are_free_in_the_file_follow_the_data():
     assert layer(keras.Input((2, None, None))).shape == (None, 4, None, None)
     assert layer(keras.Input((2, 8, 9))).shape == (None, 4, 6, 7)
     assert layer(noise(3, 2, 5, 5)).shape == (3, 4, 3, 3)
+
+
+def test_operator_without_inference_is_named_where_its_rank_or_type_is_needed(tmp_path):
+    network = onnx.parser.parse_model(
+        """
+        <ir_version: 8, opset_import: ["": 17, "com.microsoft": 1]>
+        net (float[N, C, 3] x) => (y) <float[3] w = {1, 2, 3}> {
+            s = Mul(x, w)
+            g = com.microsoft.Gelu(s)
+            y = Relu(g)
+        }
+        """
+    )
+    network.graph.node[1].name = "gate"
+    path = tmp_path / "net.onnx"
+    onnx.save(network, path)
+    layer = layers.ONNXModel(path, name="net")
+    with pytest.raises(ValueError) as error:
+        keras.Sequential([keras.Input((None, 3)), layer, layers.Dense(2)])
+    text = str(error.value)
+    assert text.startswith(f"Layer 'net' ({path}): the number of axes of its output 'y' is not")
+    assert "operator Gelu (domain 'com.microsoft'), node 'gate'" in text
+    assert "`Input` fixed sizes" in text
+    assert "(`outputs=`)" in text
+    x = noise(2, 4, 3)
+    np.testing.assert_allclose(layer(x), plain(network, x)[0], rtol=1e-5)
+    model = keras.Sequential([keras.Input((4, 3)), layer])  # here rank and type are measured
+    assert (model.outputs[0].shape, model.outputs[0].dtype) == ((None, 4, 3), "float32")

@@ -210,6 +210,7 @@ def test_fine_tuning_in_two_stages_trains_the_head_and_then_everything():
     assert all(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.filterwarnings("ignore:.*has no trainable weights")
 def test_everything_frozen_fits_and_changes_nothing():
     model = with_head(base())
     model.trainable = False

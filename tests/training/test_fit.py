@@ -250,6 +250,7 @@ def test_add_and_pop_after_compile_train_the_new_stack(x, y):
     assert not same(model.get_weights()[:2], kept[:2])
 
 
+@pytest.mark.filterwarnings("ignore:.*has no trainable weights")
 def test_frozen_weights_are_bit_identical_and_everything_frozen_runs(x, y):
     model = make_model()
     model.layers[0].trainable = False
