@@ -32,11 +32,14 @@ class StepCount:
 
     def total(self) -> int:
         """Return the number of all steps."""
-        return self.before + sum(taker.steps for taker in self.takers)
+        total = self.before
+        for taker in self.takers:
+            total += taker.steps
+        return total
 
     def set_to(self, total: int) -> StepCount:
         """Return a count that comes to `total` now."""
-        return StepCount(total - sum(taker.steps for taker in self.takers), self.takers)
+        return StepCount(self.before + total - self.total(), self.takers)
 
 
 def count_steps_of(optimizer: Optimizer, taker: Taker) -> None:

@@ -61,7 +61,7 @@ class DeviceState:
 
     def __init__(self, device: Device) -> None:
         self.device = device
-        self._now = _Moment(side=0, steps=0, changed_at=0, copy=None)
+        self._now = _Moment(0, 0, 0, None)
         self._held: dict[Variable, _Held] = {}
         self._seen = 0
         self._running: tuple[Callable[[], None], _Moment] | None = None
@@ -133,10 +133,9 @@ class DeviceState:
         """
         with self._lock:
             self.wait()
-            now = self._now
-            step(now.side)
-            after = _Moment(1 - now.side, now.steps + steps, 0, None)
-            number = commit(partial(self._become, after))
+            side, taken, _, _ = self._now
+            step(side)
+            number = commit(partial(self._become, 1 - side, taken + steps))
             if number == self._seen + 1:  # nothing has changed elsewhere
                 self._seen = number
 
@@ -163,7 +162,7 @@ class DeviceState:
             try:
                 wait()
             except Exception:
-                commit(partial(self._become, before))
+                commit(partial(self._become, before.side, before.steps))
                 self._running = None
                 raise
             self._running = None
@@ -239,8 +238,8 @@ class DeviceState:
                     variable.receive(array)
             self._held.clear()
 
-    def _become(self, moment: _Moment, number: int) -> None:
-        self._now = moment._replace(changed_at=number, copy=None)
+    def _become(self, side: int, steps: int, changed_at: int) -> None:
+        self._now = _Moment(side, steps, changed_at, None)
 
     def _upload(self, array: npt.NDArray[Any]) -> DeviceArray:
         return DeviceArray.from_numpy(np.array(array, order="C"), self.device)
