@@ -96,7 +96,9 @@ CASES = [
     recurrent("RNN", "empty", lengths=[2, 0, 4]),
     recurrent("GRU", "empty", direction="bidirectional", lengths=[0, 4, 1]),
     recurrent("GRU", "empty-reset-after", linear_before_reset=1, lengths=[0, 3, 0]),
-    recurrent("GRU", "all-empty", direction="reverse", linear_before_reset=1, lengths=[0, 0, 0]),
+    recurrent(
+        "GRU", "empty-reverse", direction="reverse", linear_before_reset=1, lengths=[0, 0, 1]
+    ),
     recurrent("LSTM", "empty", direction="bidirectional", lengths=[1, 4, 0], peepholes=True),
     recurrent("LSTM", "empty-layout", layout=1, lengths=[0, 2, 4]),
 ]
