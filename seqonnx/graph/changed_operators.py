@@ -8,14 +8,22 @@ are mended after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-_STANDARD = frozenset({"", "ai.onnx"})
+from seqonnx.graph.node_rewriting import (
+    STANDARD,
+    Made,
+    Nodes,
+    attribute,
+    graphs,
+    ranks_of,
+    rewrite_nodes,
+)
+
 _HARDMAX_CHANGED = 13
 """The operator set since which Hardmax looks along one axis, not along it and all behind it."""
 _GROUPS_CHANGED = 21
@@ -25,7 +33,6 @@ _PAD_CHANGED = 11
 _RESIZE_CAME, _RESIZE_CHANGED = 10, 11
 """The operator sets in which Resize came, and got other defaults."""
 _FIRST_RESIZE = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-Nodes = list[onnx.NodeProto] | None
 
 
 def spell_out(graph: onnx.GraphProto, version: int) -> None:
@@ -45,7 +52,7 @@ def spell_out(graph: onnx.GraphProto, version: int) -> None:
             _drop_unused_value(node)
         return None
 
-    _rewrite(graph, rewrite)
+    rewrite_nodes(graph, rewrite)
 
 
 def keep_resize(graph: onnx.GraphProto, version: int) -> None:
@@ -59,15 +66,15 @@ def keep_resize(graph: onnx.GraphProto, version: int) -> None:
     def rewrite(node: onnx.NodeProto) -> Nodes:
         if node.op_type != "Resize":
             return None
-        said = {attribute.name for attribute in node.attribute}
+        said = {made.name for made in node.attribute}
         for name in sorted(_FIRST_RESIZE.keys() - said):
             node.attribute.append(helper.make_attribute(name, _FIRST_RESIZE[name]))
-        if version != _RESIZE_CAME or _attribute(node, "mode", b"nearest") != b"nearest":
+        if version != _RESIZE_CAME or attribute(node, "mode", b"nearest") != b"nearest":
             return None
         return _nearest_of_set_10(node, _constant(graph, node.input[2]))
 
     if version < _RESIZE_CHANGED:
-        _rewrite(graph, rewrite)
+        rewrite_nodes(graph, rewrite)
 
 
 def reduce_instead_of_norm_pools(graph: onnx.GraphProto) -> None:
@@ -76,65 +83,29 @@ def reduce_instead_of_norm_pools(graph: onnx.GraphProto) -> None:
     Args:
         graph: graph in the pinned operator set with inferred shapes; it is changed.
     """
-    ranks = _ranks(graph)
+    ranks = ranks_of(graph)
 
     def rewrite(node: onnx.NodeProto) -> Nodes:
         if node.op_type != "GlobalLpPool":
             return None
         return _norm_over_space(node, ranks.get(node.input[0]))
 
-    _rewrite(graph, rewrite)
+    rewrite_nodes(graph, rewrite)
 
 
 def has_norm_pools(graph: onnx.GraphProto) -> bool:
     """Whether `reduce_instead_of_norm_pools` would change a graph."""
     return any(
-        node.op_type == "GlobalLpPool" and node.domain in _STANDARD
-        for inner in _graphs(graph)
+        node.op_type == "GlobalLpPool" and node.domain in STANDARD
+        for inner in graphs(graph)
         for node in inner.node
     )
 
 
-def _rewrite(graph: onnx.GraphProto, rewrite: Callable[[onnx.NodeProto], Nodes]) -> None:
-    """Put other nodes in the place of standard ones, in subgraphs too; None leaves a node."""
-    # From the inside outwards: putting nodes into a graph copies what is inside them.
-    for current in reversed(list(_graphs(graph))):
-        made = [rewrite(node) if node.domain in _STANDARD else None for node in current.node]
-        if all(nodes is None for nodes in made):
-            continue
-        kept = onnx.GraphProto()
-        for old, new in zip(current.node, made, strict=True):
-            kept.node.extend([old] if new is None else new)
-        del current.node[:]
-        current.node.extend(kept.node)
-
-
-class _Made:
-    """Nodes in the making, named after the output of the one that they replace."""
-
-    def __init__(self, output: str) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self._base, self._last = f"{output}/as", output
-
-    def __call__(self, op_type: str, *inputs: str, last: bool = False, **attributes: Any) -> str:
-        """Add a node; returns the name of its output, the last one's that of the replaced node."""
-        name = self._last if last else f"{self._base}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op_type, list(inputs), [name], name, **attributes))
-        return name
-
-    def integers(self, *numbers: int) -> str:
-        """Add a constant vector of integers."""
-        return self("Constant", value=numpy_helper.from_array(np.array(numbers, np.int64)))
-
-    def number(self, value: int) -> str:
-        """Add a constant integer."""
-        return self("Constant", value=numpy_helper.from_array(np.array(value, np.int64)))
-
-
 def _hardmax_of_rows(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     """The axis and all behind it as one: what Hardmax did before set 13."""
-    made = _Made(node.output[0])
-    rows = made("Flatten", node.input[0], axis=_attribute(node, "axis", 1))
+    made = Made(node.output[0])
+    rows = made("Flatten", node.input[0], axis=attribute(node, "axis", 1))
     first = made("Hardmax", rows, axis=1)
     made("Reshape", first, made("Shape", node.input[0]), last=True)
     return made.nodes
@@ -143,8 +114,8 @@ def _hardmax_of_rows(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 def _normalization_per_channel(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     """Scale and bias of each group repeated for its channels, as set 21 wants them."""
     x, *parameters = node.input
-    made = _Made(node.output[0])
-    groups = made.integers(_attribute(node, "num_groups", 1))
+    made = Made(node.output[0])
+    groups = made.integers(attribute(node, "num_groups", 1))
     each = made("Div", made("Shape", x, start=1, end=2), groups)
     shape = made("Concat", groups, each, axis=0)
     one, flat = made.integers(1), made.integers(-1)
@@ -160,8 +131,8 @@ def _normalization_per_channel(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 
 def _drop_unused_value(node: onnx.NodeProto) -> None:
     """Take the number away that a Pad without a constant does not use; the converter leaves it."""
-    if _attribute(node, "mode", b"constant") != b"constant":
-        kept = [attribute for attribute in node.attribute if attribute.name != "value"]
+    if attribute(node, "mode", b"constant") != b"constant":
+        kept = [made for made in node.attribute if made.name != "value"]
         del node.attribute[:]
         node.attribute.extend(kept)
 
@@ -180,7 +151,7 @@ def _nearest_of_set_10(
     next(a for a in small.attribute if a.name == "nearest_mode").s = b"ceil"
     if scales is not None and (scales <= 1).all():
         return [small]
-    made = _Made(node.output[0])
+    made = Made(node.output[0])
     one = made("Constant", value_float=1.0)
     grown, shrunk = made("Max", node.input[2], one), made("Min", node.input[2], one)
     large = onnx.NodeProto()
@@ -192,7 +163,7 @@ def _nearest_of_set_10(
 
 def _norm_over_space(node: onnx.NodeProto, rank: int | None) -> list[onnx.NodeProto]:
     """The p-norm over all axes behind the channels."""
-    made, x, p = _Made(node.output[0]), node.input[0], _attribute(node, "p", 2)
+    made, x, p = Made(node.output[0]), node.input[0], attribute(node, "p", 2)
     if rank is None:
         axes = made("Range", made.number(2), made("Size", made("Shape", x)), made.number(1))
     else:
@@ -206,40 +177,14 @@ def _norm_over_space(node: onnx.NodeProto, rank: int | None) -> list[onnx.NodePr
     return made.nodes
 
 
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """A graph and every graph within it, those outside first."""
-    stack = [graph]
-    while len(stack) > 0:
-        current = stack.pop()
-        yield current
-        stack += [a.g for node in current.node for a in node.attribute if a.HasField("g")]
-
-
-def _attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
-    """An attribute's value."""
-    found = (a for a in node.attribute if a.name == name)
-    return next((helper.get_attribute_value(a) for a in found), default)
-
-
 def _constant(graph: onnx.GraphProto, name: str) -> np.ndarray[Any, Any] | None:
     """The array that a name stands for, if it is an initializer or a Constant node."""
     for tensor in graph.initializer:
         if tensor.name == name:
             return numpy_helper.to_array(tensor)
-    for current in _graphs(graph):
+    for current in graphs(graph):
         for node in current.node:
             if node.op_type == "Constant" and node.output[0] == name:
-                value = _attribute(node, "value", None)
+                value = attribute(node, "value", None)
                 return None if value is None else numpy_helper.to_array(value)
     return None
-
-
-def _ranks(graph: onnx.GraphProto) -> dict[str, int]:
-    """The number of axes of every tensor of which it is known."""
-    found: dict[str, int] = {}
-    for current in _graphs(graph):
-        for value in [*current.value_info, *current.input, *current.output]:
-            if value.type.tensor_type.HasField("shape"):
-                found[value.name] = len(value.type.tensor_type.shape.dim)
-        found.update((tensor.name, len(tensor.dims)) for tensor in current.initializer)
-    return found

@@ -22,6 +22,8 @@ from seqonnx.graph.changed_operators import (
 from seqonnx.graph.constants import refuse_large_constants
 from seqonnx.graph.damage import reading
 from seqonnx.graph.files import read_model, refuse_outside
+from seqonnx.graph.old_broadcasting import CHANGED, align_from_the_last_axis, put_back
+from seqonnx.graph.old_normalization import note_training, train_again
 from seqonnx.graph.ranks import infer_shapes
 from seqonnx.graph.soundness import refuse_unsound
 from seqonnx.graph.versions import IR_VERSION, OPSET
@@ -152,23 +154,39 @@ def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
             "over time; no later Scan means the same. Export the model with operator set "
             f"{_SCAN_CHANGED} or newer."
         )
+    trained = note_training(proto.graph, version, name)
     if version != OPSET:
         foreign = _foreign_types(proto.graph)
         spell_out(proto.graph, version)
-        try:
-            # onnxscript's converter leaves operators of sets before 18 as they are.
-            proto = onnx.version_converter.convert_version(proto, OPSET)
-        except Exception as error:
-            raise ModelFileError(
-                f"{name} uses operator set {version}, which cannot be converted to {OPSET}: {error}"
-                f"{_unknown_operators(graph, version)}"
-            ) from error
+
+        def to_pinned(model: onnx.ModelProto) -> onnx.ModelProto:
+            return _with_later_operators(model, graph, version, name)
+
+        if version < CHANGED:
+            align_from_the_last_axis(proto, to_pinned, name)
+        proto = to_pinned(proto)
+        put_back(proto)
+        train_again(proto.graph, trained)
         _forget_shapes(proto.graph, foreign)
         keep_resize(proto.graph, version)
     if has_norm_pools(proto.graph):
         proto = _infer(proto, name)
         reduce_instead_of_norm_pools(proto.graph)
     return proto
+
+
+def _with_later_operators(
+    proto: onnx.ModelProto, graph: ir.Graph, version: int, name: str
+) -> onnx.ModelProto:
+    """What onnx's version converter makes of a message."""
+    try:
+        # onnxscript's converter leaves operators of sets before 18 as they are.
+        return onnx.version_converter.convert_version(proto, OPSET)
+    except Exception as error:
+        raise ModelFileError(
+            f"{name} uses operator set {version}, which cannot be converted to {OPSET}: {error}"
+            f"{_unknown_operators(graph, version)}"
+        ) from error
 
 
 def _infer(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
