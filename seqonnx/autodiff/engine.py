@@ -7,8 +7,8 @@ gradients of a value used twice, undoing broadcasts, checking what a rule return
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 import onnx_ir as ir
@@ -25,6 +25,8 @@ from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
 from seqonnx.graph.emitter import UnknownRankError
 
+_MALFORMED: Final = (ValueError, LookupError, TypeError, AttributeError)
+"""What a rule ends in at a node that lacks an input, or whose attributes or shapes do not fit."""
 _GRADIENT: Final = re.compile(r"grad(\d*)(?:/|$)")
 """The scope of gradient nodes: `grad`, `grad2` for gradients of gradients, ..."""
 
@@ -74,7 +76,7 @@ def backward(
         rule = find_rule(node.domain, node.op_type)
         if rule is None:
             raise GradientError(refusal([_blocker(node, wrt)]))
-        with _scope(op, node):
+        with _scope(op, node), _blamed(node):
             emitter = RuleEmitter(op, wanted, device, choose)
             results = _apply(rule, emitter, node, grads, unselected)
         for source, result in zip(sources, results, strict=True):
@@ -177,15 +179,7 @@ def _apply(
 def _call(
     rule: Rule, op: RuleEmitter, node: ir.Node, grads: Sequence[ir.Value | None]
 ) -> list[ir.Value | None]:
-    try:
-        returned = rule(op, node, *grads)
-    except UnknownRankError as error:
-        raise GradientError(
-            f"The gradient of {node.op_type} (node '{node.name}', layer "
-            f"'{(node.name or '').rpartition('/')[0] or '(none)'}') needs the number of axes of "
-            f"'{error.name}', which is unknown. Declare its shape in the `value_info` of the graph "
-            "(`onnx.helper.make_tensor_value_info`); sizes that are not known may be names."
-        ) from error
+    returned = rule(op, node, *grads)
     results = list(returned) if isinstance(returned, tuple | list) else [returned]
     sources = sources_of(node)
     if len(results) > len(sources):
@@ -203,6 +197,37 @@ def _call(
                 f"'{value.name}' of node '{node.name}', which is {value.dtype}."
             )
     return results
+
+
+@contextmanager
+def _blamed(node: ir.Node) -> Iterator[None]:
+    """Lay what goes wrong in the gradient of a node to the node."""
+    try:
+        yield
+    except UnknownRankError as error:
+        raise GradientError(
+            f"{_title(node)} needs the number of axes of '{error.name}', which is unknown. Declare "
+            "its shape in the `value_info` of the graph (`onnx.helper.make_tensor_value_info`); "
+            "sizes that are not known may be names."
+        ) from error
+    except GradientError:
+        raise
+    except _MALFORMED as error:
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        shapes = ", ".join("none" if v is None else str(v.shape) for v in sources_of(node))
+        raise GradientError(
+            f"{_title(node)} cannot be built from inputs of shapes {shapes}: {kind}{error}. Look "
+            "whether its inputs and attributes are what the standard says "
+            "(`onnx.checker.check_model` with `full_check=True`), or leave what is behind it out "
+            "(of `wrt`, or of training with `layer.trainable = False`)."
+        ) from error
+
+
+def _title(node: ir.Node) -> str:
+    """What errors call the gradient of a node."""
+    layer = (node.name or "").rpartition("/")[0] or "(none)"
+    name = node.name or next((value.name for value in node.outputs if value.name), "")
+    return f"The gradient of {node.op_type} (node '{name}', layer '{layer}')"
 
 
 def _scope(op: Emitter, node: ir.Node | None) -> AbstractContextManager[None]:
