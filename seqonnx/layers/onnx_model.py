@@ -28,6 +28,7 @@ from seqonnx.passes.training_mode import (
     give_running_statistics,
     normalizations_in_training,
     normalize_as_in_inference,
+    refuse_training_in_bodies,
 )
 from seqonnx.symbolic import Shape, SymbolicTensor
 
@@ -58,8 +59,8 @@ class ONNXModel(Layer):
 
     Raises:
         ModelFileError: if the file cannot be read, or its operator set cannot be converted.
-        ValueError: if `outputs` names no tensor, the batch cannot be made free, or `batch_norm` is
-            none of the two.
+        ValueError: if `outputs` names no tensor, the batch cannot be made free, a body of If, Loop
+            or Scan normalizes in training mode, or `batch_norm` is none of the two.
 
     Warns:
         UserWarning: if the file was exported in training mode, or if there is nothing to train.
@@ -90,6 +91,7 @@ class ONNXModel(Layer):
             self._foreign, arrays = import_foreign(filepath, self._chosen)
             if batch_norm == "inference":
                 normalize_as_in_inference(self._foreign.graph)
+            refuse_training_in_bodies(self._foreign.graph, self._title)
             original = self._foreign
             with reading(self._title, refusals=True):
                 self._foreign, freed = _with_free_batch(original)

@@ -37,6 +37,26 @@ def normalize_as_in_inference(graph: ir.Graph) -> None:
         node.resize_outputs(1)
 
 
+def refuse_training_in_bodies(graph: ir.Graph, title: str) -> None:
+    """Raise a ValueError if a BatchNormalization inside a body is in training mode.
+
+    Its new running statistics cannot be reached there, and ONNX Runtime's own kernel writes over
+    what it gets.
+
+    Args:
+        graph: graph in the pinned operator set.
+        title: what the error calls the model.
+    """
+    inside = [node for node in normalizations_in_training(graph) if node.graph is not graph]
+    if len(inside) > 0:
+        raise ValueError(
+            f"{title} has BatchNormalization '{inside[0].name or inside[0].outputs[0].name}' in "
+            "training mode inside an If, Loop or Scan, where its running statistics cannot move. "
+            'ONNXModel(..., batch_norm="inference") takes the running statistics that the file '
+            "holds; or export it in inference mode."
+        )
+
+
 def give_running_statistics(graph: ir.Graph, names: Sequence[str]) -> list[str]:
     """Make the new running statistics of a graph its last outputs, in place.
 

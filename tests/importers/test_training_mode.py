@@ -126,3 +126,40 @@ def test_dropout_in_training_mode_is_said():
     )
     with pytest.warns(UserWarning, match=r"1 Dropout, the first 'y', drop at random in inference"):
         layers.ONNXModel(model)
+
+
+@pytest.mark.parametrize("kind", ["If", "Loop"])
+def test_training_mode_inside_a_body_is_refused_and_inference_works(kind):
+    statistics = (
+        "<float[3] scale = {1, 2, 3}, float[3] shift = {0, 1, -1}, float[3] mean = {0.5, 0, -0.5},"
+        " float[3] variance = {1, 4, 0.25}>"
+    )
+    line = "BatchNormalization<training_mode = 1> (x, scale, shift, mean, variance)"
+    bodies = {
+        "If": f"""yes = Constant<value = bool {{1}}> ()
+            y = If (yes) <
+                then_branch = a () => (float[N, 3] t) {{ t, tm, tv = {line} }},
+                else_branch = b () => (float[N, 3] e) {{ e = Identity (x) }}
+            >""",
+        "Loop": f"""once = Constant<value = int64 {{1}}> ()
+            y = Loop (once, , x) <
+                body = a (int64 i, bool on, float[N, 3] before) => (bool go, float[N, 3] t)
+                {{ go = Identity (on)
+                   t, tm, tv = {line} }}
+            >""",
+    }
+    model = onnx.parser.parse_model(
+        f"""
+        <ir_version: 8, opset_import: ["": 17]>
+        net (float[N, 3] x) => (float[N, 3] y) {statistics} {{
+            {bodies[kind]}
+        }}
+        """
+    )
+    message = "has BatchNormalization 't' in training mode inside an If, Loop or Scan.*inference"
+    with pytest.raises(ValueError, match=message):
+        layers.ONNXModel(model)
+    x = noise(6, 3)
+    expected = (x - [0.5, 0, -0.5]) / np.sqrt(np.array([1, 4, 0.25]) + 1e-5)
+    made = layers.ONNXModel(model, batch_norm="inference")(x)
+    np.testing.assert_allclose(made, expected * [1, 2, 3] + [0, 1, -1], atol=1e-5)
