@@ -20,6 +20,7 @@ from seqonnx.graph.importing import ModelLike
 from seqonnx.graph.splice import splice
 from seqonnx.layers.base import Layer
 from seqonnx.layers.onnx_probe import Probe, can_probe, first_unknown, measure_outputs
+from seqonnx.layers.onnx_regions import define_regions
 from seqonnx.layers.spec import InputSpec
 from seqonnx.passes.free_batch import Freed, fixed_batch, free_batch
 from seqonnx.passes.specialize import specialize
@@ -92,6 +93,7 @@ class ONNXModel(Layer):
             if batch_norm == "inference":
                 normalize_as_in_inference(self._foreign.graph)
             refuse_training_in_bodies(self._foreign.graph, self._title)
+            define_regions(self._foreign.graph, self._title)
             original = self._foreign
             with reading(self._title, refusals=True):
                 self._foreign, freed = _with_free_batch(original)

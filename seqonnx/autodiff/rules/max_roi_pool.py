@@ -6,6 +6,8 @@ corners to the nearest pixel, the last one included; bins from rounded down to r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
@@ -20,10 +22,12 @@ from seqonnx.autodiff.rules.reading import float_attribute, given
 @gradient("", "MaxRoiPool")
 def max_roi_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """The largest pixel of each bin; pixels that tie share evenly. Regions have no gradient."""
-    return by_definition(op, node, [dy], lambda inputs: [_pooled(op, node, inputs)])
+    return by_definition(op, node, [dy], lambda inputs: [max_roi_pool_output(op, node, inputs)])
 
 
-def _pooled(op: RuleEmitter, node: ir.Node, inputs: list[ir.Value | None]) -> ir.Value:
+def max_roi_pool_output(
+    op: RuleEmitter, node: ir.Node, inputs: Sequence[ir.Value | None]
+) -> ir.Value:
     """The operator's output: first the maxima along rows, then along columns."""
     x, rois = inputs[0], given(node, 1)
     picture = op.Cast(op.Gather(rois, np.array(0), axis=1), to=ir.DataType.INT64)

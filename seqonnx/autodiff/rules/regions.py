@@ -6,6 +6,7 @@ standard's evaluator and in ONNX Runtime; not the largest interpolated value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,10 +43,10 @@ class _Samples:
 @gradient("", "RoiAlign")
 def roi_align(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """Means or maxima of samples in each cell of each region."""
-    return by_definition(op, node, [dy], lambda inputs: [_roi_align(op, node, inputs)])
+    return by_definition(op, node, [dy], lambda inputs: [roi_align_output(op, node, inputs)])
 
 
-def _roi_align(op: RuleEmitter, node: ir.Node, inputs: list[ir.Value | None]) -> ir.Value:
+def roi_align_output(op: RuleEmitter, node: ir.Node, inputs: Sequence[ir.Value | None]) -> ir.Value:
     """The operator's output."""
     x, rois, picture = inputs[:3]
     if x is None or rois is None or picture is None:
