@@ -70,11 +70,13 @@ class Setting(Generic[T]):
     def __set__(self, layer: Any, value: Any) -> None:
         known = vars(layer)
         first = self._name not in known
-        if self._until_built and not first:
-            self._refuse_when_built(layer, value)
         value = plain_value(value)
-        known[self._name] = value if self._convert is None else self._convert(value)
-        if not first:
+        value = value if self._convert is None else self._convert(value)
+        changes = not first and not _same(known[self._name], value)
+        if self._until_built and changes:
+            self._refuse_when_built(layer, value)
+        known[self._name] = value
+        if changes:
             note_setting()
 
     def _refuse_when_built(self, layer: _Owner, value: Any) -> None:
@@ -84,3 +86,9 @@ class Setting(Generic[T]):
                 f"`{self._name}` of layer '{layer.name}' cannot change after the layer is built: "
                 f"its weights depend on it. Make a new layer. Received: {self._name}={value!r}"
             )
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Whether two values are the same for sure, so that no graph needs to be made anew."""
+    plain = isinstance(new, bool | int | float | str) and type(old) is type(new)
+    return old is new or (plain and old == new)

@@ -7,6 +7,7 @@ import pytest
 
 import seqonnx as keras
 from seqonnx import layers, regularizers
+from seqonnx.graph import last_setting
 
 X = np.array([[-3.0, -1.0, 2.0, 9.0]], np.float32)
 
@@ -133,3 +134,20 @@ def test_a_setting_that_is_not_legal_is_refused():
         layers.Dense(2).activation = "no"
     with pytest.raises(ValueError, match="negative_slope of a ReLU layer cannot be a negative"):
         layers.ReLU().negative_slope = -1.0
+
+
+def test_setting_the_value_that_is_there_leaves_graphs_as_they_are():
+    drop = layers.Dropout(0.25)
+    before = last_setting()
+    drop.rate = 0.25
+    assert last_setting() == before
+    drop.rate = 0.5
+    assert last_setting() > before
+
+
+def test_a_built_layer_takes_the_value_that_it_has():
+    layer = layers.Dense(2, use_bias=True)
+    layer.build((None, 3))
+    layer.use_bias = True
+    with pytest.raises(AttributeError, match="cannot change after the layer is built"):
+        layer.use_bias = False
