@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -136,6 +137,9 @@ class Trainer:
         self.seed, self.epochs, self.slots = progress.seed, progress.epochs, progress.slots
         self._train_state = DeviceState(device)
         count_steps_of(compilation.optimizer, self._train_state)
+        # An optimizer may outlive the model, whose weights and slots the state holds.
+        forget = weakref.finalize(self, stop_counting, compilation.optimizer, self._train_state)
+        forget.atexit = False
         self._test_state = DeviceState(device)
         self._train_steps: dict[Hashable, _Built] = {}
         self._test_steps: dict[Hashable, _Built] = {}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -244,3 +247,19 @@ def test_frozen_batch_normalization_infers_and_keeps_its_averages():
     assert model.train_on_batch(x, expected) == pytest.approx(0.0, abs=1e-7)
     np.testing.assert_array_equal(frozen.moving_mean.numpy(), np.float32([1.0, 2.0]))
     np.testing.assert_array_equal(frozen.moving_variance.numpy(), np.float32([1.0, 2.5]))
+
+
+def test_an_optimizer_lets_go_of_the_models_it_trained():
+    optimizer = keras.optimizers.SGD(0.1)
+    models = [keras.Sequential([keras.Input((2,)), layers.Dense(1)]) for _ in range(2)]
+    for model in models:
+        model.compile(optimizer, "mse")
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), batch_size=2, epochs=1, verbose=0)
+    kernels = [weakref.ref(model.weights[0]) for model in models]
+    taken = optimizer.iterations
+    models.clear()
+    del model
+    for _ in range(3):  # what a finalizer lets go of is found by the next collection
+        gc.collect()
+    assert [kernel() for kernel in kernels] == [None, None]
+    assert optimizer.iterations == taken
