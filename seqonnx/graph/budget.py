@@ -55,6 +55,12 @@ def weights_at_most(held: int, *, factor: int = 4) -> Iterator[None]:
         _current.reset(token)
 
 
+def held_by_file() -> int | None:
+    """Bytes of the weights that the file being loaded holds; None if none is being loaded."""
+    budget = _current.get()
+    return None if budget is None else budget.held
+
+
 def claim(shape: Sequence[int], dtype: str, path: str) -> None:
     """Ask for the memory of an array; unless a file is being loaded there is no limit.
 

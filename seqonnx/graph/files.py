@@ -119,6 +119,16 @@ def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
                 graphs.append(attribute.g)
 
 
+def stored_bytes(model: onnx.ModelProto) -> int:
+    """Bytes of the elements of all tensors that a message itself holds, in whatever field."""
+    return sum(
+        len(t.raw_data)
+        + 4 * (len(t.float_data) + len(t.int32_data))
+        + 8 * (len(t.int64_data) + len(t.double_data) + len(t.uint64_data))
+        for t in all_tensors(model)
+    )
+
+
 def refuse_outside(model: onnx.ModelProto, name: str) -> None:
     """Refuse a message whose tensors lie outside the working directory, or nowhere.
 

@@ -15,10 +15,11 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.budget import held_by_file
 from seqonnx.graph.constant_weights import lift_weights
 from seqonnx.graph.constants import refuse_large_constants
 from seqonnx.graph.damage import reading
-from seqonnx.graph.files import all_tensors
+from seqonnx.graph.files import all_tensors, stored_bytes
 from seqonnx.graph.importing import ModelLike, convert, open_model
 from seqonnx.graph.serde import to_bytes
 from seqonnx.graph.soundness import refuse_unsound
@@ -146,7 +147,9 @@ def load_foreign(values: Mapping[str, Any]) -> Foreign:
         if any(t.data_location == onnx.TensorProto.EXTERNAL for t in all_tensors(proto)):
             raise ValueError("it refers to other files")
         refuse_unsound(proto, "it")
-        refuse_large_constants(proto, "it")
+        # Its weights are in the file around it, and count as they did when it was imported.
+        held = held_by_file() or 0
+        refuse_large_constants(proto, "it", held + stored_bytes(proto))
         graph = ir.from_proto(proto).graph
         return Foreign(graph, list(values["inputs"]), list(values["statistics"]))
     except Exception as error:

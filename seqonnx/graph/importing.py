@@ -21,7 +21,7 @@ from seqonnx.graph.changed_operators import (
 )
 from seqonnx.graph.constants import refuse_large_constants
 from seqonnx.graph.damage import reading
-from seqonnx.graph.files import read_model, refuse_outside
+from seqonnx.graph.files import read_model, refuse_outside, stored_bytes
 from seqonnx.graph.old_broadcasting import CHANGED, align_from_the_last_axis, put_back
 from seqonnx.graph.old_normalization import note_training, train_again
 from seqonnx.graph.ranks import infer_shapes
@@ -119,7 +119,7 @@ def open_model(model: ModelLike, keep: Keep | None = None) -> tuple[str, ir.Mode
         proto = read_model(Path(name)) if proto is None else proto
         refuse_outside(proto, name)
         refuse_unsound(proto, name)
-        refuse_large_constants(proto, name)
+        refuse_large_constants(proto, name, stored_bytes(proto))
         opened = ir.from_proto(proto)
         opened = common_passes.RemoveInitializersFromInputsPass()(opened).model
         opened = _inlined(opened, name, keep)

@@ -144,11 +144,13 @@ def _refuse_circular_functions(model: onnx.ModelProto, name: str) -> None:
             f"A function of {name} cannot be expanded: these call each other: "
             f"{', '.join(key[1] for key in circle[:8])}."
         )
+    if len(functions) == 0:  # to learn the size of a message, protobuf writes it
+        return
     counts: dict[_Call, tuple[int, int]] = {}
     for key in TopologicalSorter(needs).static_order():
         counts[key] = _expanded(calls[key], counts, functions[key].ByteSize())
     nodes, size = _expanded(list(_calls(model.graph.node)), counts, model.graph.ByteSize())
-    if len(functions) > 0 and (nodes > MOST_NODES or size > EXPANDED + 4 * model.ByteSize()):
+    if nodes > MOST_NODES or size > EXPANDED + 4 * model.ByteSize():
         largest = max(counts, key=lambda key: counts[key][1])
         raise ModelFileError(
             f"{name} is refused: its functions expand to {nodes:,} nodes and {size:,} bytes "

@@ -16,6 +16,7 @@ from seqonnx import layers
 from seqonnx.autodiff import gradients
 from seqonnx.cli import main
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.soundness import refuse_unsound
 from seqonnx.report.check import check_model
 from seqonnx.report.collect import collect
 
@@ -248,6 +249,47 @@ def test_large_constants_of_a_sound_size_load_and_run(tmp_path):
     loaded = sx.load_model(tmp_path / "net.onnx")
     assert loaded.predict(np.ones((2, 3), np.float32), verbose=0).tolist() == [[1.0] * 3] * 2
     assert check_model(tmp_path / "net.onnx")[2].passed
+
+
+def large_layer(where):
+    """A layer with weights of 4 MiB, in a field or in a node, that also makes 400 MiB."""
+    kernel = numpy_helper.from_array(np.ones((1024, 1024), np.float32), "w")
+    nodes = [
+        helper.make_node("ConstantOfShape", ["s"], ["mask"]),
+        helper.make_node("ReduceMax", ["mask"], ["most"], keepdims=0),
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("Add", ["h", "most"], ["y"]),
+    ]
+    constants = [numbers("s", 100, 1 << 20)]
+    if where == "node":
+        nodes.insert(0, helper.make_node("Constant", [], ["w"], value=kernel))
+    elif where == "numbers":
+        entries = np.ones(1 << 20, np.float32)
+        constants.append(helper.make_tensor("w", TensorProto.FLOAT, [1024, 1024], entries))
+    else:
+        constants.append(kernel)
+    proto = model(nodes, constants, shape=("N", 1024))
+    del proto.graph.node[-1]
+    return proto
+
+
+@pytest.mark.parametrize("where", ["bytes", "numbers", "node"])
+def test_what_may_be_computed_counts_weights_wherever_they_are(where):
+    assert layers.ONNXModel(large_layer(where)).count_params() == 1 << 20
+
+
+def test_what_was_imported_loads_again_from_a_save(tmp_path):
+    net = sx.Sequential([sx.Input((1024,)), layers.ONNXModel(large_layer("bytes"))])
+    net.save(tmp_path / "net.onnx")
+    assert sx.load_model(tmp_path / "net.onnx").count_params() == 1 << 20
+
+
+def test_weights_of_a_graph_without_functions_are_not_written_to_be_measured(monkeypatch):
+    def size(message):
+        raise AssertionError("protobuf writes a whole message to learn its size")
+
+    monkeypatch.setattr(onnx.GraphProto, "ByteSize", size)
+    refuse_unsound(large_layer("bytes"), "it")
 
 
 @pytest.mark.parametrize("reader", READERS)
