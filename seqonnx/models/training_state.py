@@ -13,6 +13,7 @@ from seqonnx.dtypes import plain_value
 from seqonnx.errors import ModelFileError
 from seqonnx.export.checkpoint import TrainingState
 from seqonnx.graph import Variable, assign_together, read_together
+from seqonnx.runtime.forking import making
 from seqonnx.training.measures import MetricSpec
 from seqonnx.training.trainer import Compilation, Trainer
 
@@ -45,7 +46,8 @@ def capture(model: Model) -> tuple[Values, TrainingState | None]:
         return dict(zip(weights, read_together(weights)[1], strict=True)), None
     trainer = model.trainer()
     slots = trainer.optimizer_variables
-    with trainer.at_rest():
+    # One model at a time: two that each train what the other holds would wait for each other.
+    with making(), trainer.at_rest():
         _, arrays = read_together([*weights, *slots])
         plain = _plain_values(model.compilation, trainer)
     stored = dict(zip(_keys(slots), arrays[len(weights) :], strict=True))

@@ -16,6 +16,8 @@ import pytest
 from stepping import ROUND, data, make_model, number_seen, set_all
 
 import seqonnx as keras
+from seqonnx.graph import read_together
+from seqonnx.models import training_state
 
 ONES = data(1)[0]
 """One sample of ones."""
@@ -218,3 +220,33 @@ def test_a_layer_called_beside_set_weights_sees_one_state(training):
             layer.set_weights([np.full((4, 4), number % 100), np.full((4,), number % 100)])
     assert seen.count > 0
     assert seen.mixtures == 0
+
+
+def test_models_that_train_each_others_frozen_weights_save_at_once(tmp_path, monkeypatch):
+    first, second = keras.layers.Dense(4), keras.layers.Dense(4)
+    models = []
+    for trained, frozen in ((first, second), (second, first)):
+        trained.trainable, frozen.trainable = True, False
+        model = keras.Sequential([keras.Input((4,)), frozen, trained])
+        model.compile("sgd", "mse")
+        x = np.ones((8, 4), np.float32)
+        model.train_on_batch(x, x)
+        models.append(model)
+
+    for model in models:
+        model.trainer().begin_training()  # its values have to be fetched anew
+
+    def slowly(variables):
+        time.sleep(0.2)  # by now both are at it
+        return read_together(variables)
+
+    monkeypatch.setattr(training_state, "read_together", slowly)
+    saving = [
+        threading.Thread(target=model.save, args=(tmp_path / f"{i}.onnx",), daemon=True)
+        for i, model in enumerate(models)
+    ]
+    for thread in saving:
+        thread.start()
+    for thread in saving:
+        thread.join(10)
+    assert [thread.is_alive() for thread in saving] == [False, False]
