@@ -62,7 +62,7 @@ class Model(Exportable):
         self._trainer: Trainer | None = None
         self._progress: Progress | None = None
         self._forward: Forward | None = None
-        self._training_calls: dict[Hashable, Compiled] = {}
+        self._training_calls: dict[tuple[Hashable, ...], Compiled] = {}
         self._flags_at_compile: list[tuple[Layer, bool]] = []
         super().__init__(inputs, outputs, name=name, trainable=trainable)
 
@@ -365,7 +365,8 @@ class Model(Exportable):
         if compiled is None:
             device = select_device(self._device_request)
             compiled = compile_training_call(self.inputs, self._outputs, device)
-            self._training_calls[key] = compiled
+            kept = {k: c for k, c in self._training_calls.items() if k[0] == key[0]}
+            self._training_calls = kept | {key: compiled}
         return compiled.run(arrays, seed=config.next_seed())
 
     def _connect(self, inputs: Any, outputs: Any) -> None:

@@ -151,3 +151,11 @@ def test_a_built_layer_takes_the_value_that_it_has():
     layer.use_bias = True
     with pytest.raises(AttributeError, match="cannot change after the layer is built"):
         layer.use_bias = False
+
+
+def test_calls_of_settings_that_are_gone_are_not_kept():
+    model = keras.Sequential([keras.Input((2,)), layers.Dropout(0.1)])
+    for rate in (0.2, 0.3, 0.4):
+        model.layers[0].rate = rate
+        model(np.ones((1, 2)), training=True)
+    assert len(model._training_calls) == 1
