@@ -1,8 +1,7 @@
-"""What a model computes from constants alone, known before anything computes it.
+"""What is known of the values of a model before anything computes them.
 
-A file of 173 bytes can ask for a Range of 11 GB, and everything that reads a model computes its
-constants: ONNX Runtime when it opens a session, the optimizer when shapes are specialised. So
-sizes are inferred first, one node at a time, and a model that asks for too much is refused.
+Sizes are inferred one node at a time, and elements are computed where they are few, as those of
+shapes are. Inputs can take part: their elements are not known then, but their sizes are.
 """
 
 from __future__ import annotations
@@ -22,21 +21,8 @@ from onnx.inliner import inline_local_functions
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.soundness import MOST_AXES, title_of
 
-LIMIT = 1 << 28
-"""Bytes that may be computed from constants by a model without weights.
-
-Masks and position tables of a transformer for 4,096 tokens take a quarter of it.
-"""
-EXPANSION = 64
-"""How many times the bytes of its weights a model may compute on top.
-
-Weights of 4 bits become eight times as large, in a few operators each.
-"""
 FEW = 64
 """Most elements of a constant whose values are followed: shapes have fewer."""
-MOST_TURNS = 1 << 24
-"""Most turns of loops that never end early. One turn takes at least a microsecond."""
-
 _TAKES_LISTS: Mapping[str, tuple[int, ...]] = {
     "ConstantOfShape": (0,),
     "Expand": (1,),
@@ -55,15 +41,17 @@ _LARGEST_OPSETS = 64
 
 @dataclass(frozen=True)
 class Constant:
-    """A value that depends on nothing but the file.
+    """A value whose size is known before anything is computed.
 
     Args:
         type: its type, with its shape as far as it is known.
         array: its elements where they are few.
+        given: whether its elements depend on inputs, and only its type is constant.
     """
 
     type: onnx.TypeProto
     array: npt.NDArray[Any] | None = None
+    given: bool = False
 
     @classmethod
     def of(cls, array: npt.NDArray[Any]) -> Constant:
@@ -117,7 +105,7 @@ def compute(
     inputs: Mapping[str, Constant],
     opsets: Sequence[onnx.OperatorSetIdProto],
 ) -> list[Constant | None]:
-    """Return the outputs of a node of a standard operator, whose inputs are all constants.
+    """Return the outputs of a node of a standard operator, whose inputs all have known sizes.
 
     Sizes are inferred; elements are computed where they are few, and not otherwise.
 
@@ -126,8 +114,12 @@ def compute(
         inputs: its inputs by name.
         opsets: operator sets of the model.
     """
+    sizes = _sizes(node, inputs)
+    if sizes is not None:
+        return [Constant.of(sizes)]
     types = _infer(node, inputs, opsets)
-    found = [None if kind is None else Constant(kind) for kind in types]
+    given = any(constant.given for constant in inputs.values())
+    found = [None if kind is None else Constant(kind, given=given) for kind in types]
     few = all(c is not None and c.elements is not None and c.elements <= FEW for c in found)
     arrays = {name: c.array for name, c in inputs.items() if c.array is not None}
     if not few or len(arrays) < len(inputs) or node.op_type in _DRAWN:
@@ -141,50 +133,44 @@ def compute(
     ]
 
 
-def refuse_large_constants(model: onnx.ModelProto, name: str, stored: int | None = None) -> None:
-    """Raise a ModelFileError if a model computes too much from constants, before it does.
+def _sizes(node: onnx.NodeProto, inputs: Mapping[str, Constant]) -> npt.NDArray[Any] | None:
+    """What Shape and Size give, if every size is known."""
+    if node.op_type not in {"Shape", "Size"} or len(inputs) != 1 or len(node.output) != 1:
+        return None
+    (constant,) = inputs.values()
+    if constant.elements is None:
+        return None
+    if node.op_type == "Size":
+        return np.array(constant.elements, np.int64)
+    dims = [int(dim.dim_value) for dim in constant.type.tensor_type.shape.dim]
+    attributes = {a.name: int(a.i) for a in node.attribute}
+    return np.array(dims[attributes.get("start", 0) : attributes.get("end", len(dims))], np.int64)
+
+
+def walk(
+    model: onnx.ModelProto,
+    name: str,
+    inputs: Mapping[str, Constant] | None = None,
+    *,
+    growing: bool = False,
+) -> Iterator[tuple[onnx.GraphProto, onnx.NodeProto, dict[str, Constant], int]]:
+    """Go through the nodes of a model and of the bodies in it, graph after graph.
 
     Args:
         model: the model; it is not changed.
         name: what errors call it.
-        stored: bytes of its weights; by default those that are in the message.
+        inputs: its inputs as far as they are known.
+        growing: whether the body of a Loop whose state grows follows again, for many turns.
+
+    Returns:
+        For each node its graph, the outputs that are known, and the turns that it takes.
     """
-    held = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
-    allowed = LIMIT + EXPANSION * (held if stored is None else stored)
-    total = 0
-    for node, made, turns in _walk(model, name):
-        total += made
-        if total > allowed:
-            raise ModelFileError(
-                f"{name} is refused: {title_of(node)} makes {made:,} bytes from constants alone; "
-                f"a model of this size may make {allowed:,} in all. Compute it outside the model "
-                "and pass it as an input."
-            )
-        if turns > MOST_TURNS:
-            raise ModelFileError(
-                f"{name} is refused: {title_of(node)} takes {turns:,} turns, whatever its inputs "
-                f"are; at most {MOST_TURNS:,} are run."
-            )
-
-
-def refuse_long_axes(model: onnx.ModelProto, name: str) -> None:
-    """Raise a ModelFileError if shape inference would make a list of far too many axes.
-
-    Args:
-        model: the model; it is not changed.
-        name: what errors call it.
-    """
-    for _ in _walk(model, name):
-        pass
-
-
-def _walk(model: onnx.ModelProto, name: str) -> Iterator[tuple[onnx.NodeProto, int, int]]:
-    """Nodes, also in bodies, each with the bytes of its constants and the turns that it takes."""
     model = _inlined(model)
     # Bodies see the constants around them; each body has its own in a scope of its own.
-    stack: list[tuple[onnx.GraphProto, Scope, int]] = [(model.graph, ChainMap(), 1)]
+    start: Scope = ChainMap({}, dict(inputs or {}))
+    stack: list[tuple[onnx.GraphProto, Scope, int, int]] = [(model.graph, start, 1, 0)]
     while len(stack) > 0:
-        graph, scope, turns = stack.pop()
+        graph, scope, turns, left = stack.pop()
         scope.update({tensor.name: constant_of(tensor) for tensor in graph.initializer})
         lengths = _lengths(graph)
         for node in graph.node:
@@ -192,8 +178,51 @@ def _walk(model: onnx.ModelProto, name: str) -> Iterator[tuple[onnx.NodeProto, i
             found = dict(_outputs(node, scope, model.opset_import))
             scope.update(found)
             inner = turns * _turns(node, scope)
-            yield node, sum(constant.nbytes for constant in found.values()), inner
-            stack += [(a.g, scope.new_child(), inner) for a in node.attribute if a.HasField("g")]
+            yield graph, node, found, inner
+            again = _most_turns(node, scope) - 1 if growing else 0
+            for body in (a.g for a in node.attribute if a.HasField("g")):
+                own = _first_turn(node, body, scope)
+                stack.append((body, scope.new_child(own), inner, again))
+        following = _next_turn(graph, scope) if left > 0 else None
+        if following is not None:
+            stack.append((graph, scope.parents.new_child(following), turns, left - 1))
+
+
+def _first_turn(node: onnx.NodeProto, body: onnx.GraphProto, scope: Scope) -> dict[str, Constant]:
+    """What the body of a Loop is called with in its first turn, as far as that is known."""
+    if node.op_type != "Loop" or node.domain not in _STANDARD:
+        return {}
+    kinds = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
+    turn: list[Constant | None] = [
+        Constant(helper.make_tensor_type_proto(kind, []), given=True) for kind in kinds
+    ]
+    carried = [scope.get(name) for name in node.input[2:]]
+    pairs = zip(body.input, turn + carried, strict=False)
+    return {
+        value.name: Constant(known.type, given=True) for value, known in pairs if known is not None
+    }
+
+
+def _most_turns(node: onnx.NodeProto, scope: Scope) -> int:
+    """How many turns of a Loop are followed, if its state goes on growing."""
+    count = scope.get(node.input[0]) if node.op_type == "Loop" and len(node.input) > 0 else None
+    if count is None or count.array is None or count.array.size != 1:
+        return FEW if node.op_type == "Loop" else 1
+    return min(int(count.array.reshape(()).item()), FEW)
+
+
+def _next_turn(body: onnx.GraphProto, scope: Scope) -> dict[str, Constant] | None:
+    """What the body of a Loop is called with after a turn; None if that is as large as before."""
+    own = {value.name: scope[value.name] for value in body.input if value.name in scope.maps[0]}
+    before = {name: constant.nbytes for name, constant in own.items()}
+    for value, result in zip(body.input[2:], body.output[1:], strict=False):
+        known = scope.get(result.name)
+        if known is None:
+            own.pop(value.name, None)
+        else:
+            own[value.name] = Constant(known.type, given=True)
+    grows = any(constant.nbytes > before.get(name, 0) for name, constant in own.items())
+    return own if grows else None
 
 
 def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -19,12 +19,12 @@ from seqonnx.graph.changed_operators import (
     reduce_instead_of_norm_pools,
     spell_out,
 )
-from seqonnx.graph.constants import refuse_large_constants
 from seqonnx.graph.damage import reading
 from seqonnx.graph.files import read_model, refuse_outside, stored_bytes
 from seqonnx.graph.old_broadcasting import CHANGED, align_from_the_last_axis, put_back
 from seqonnx.graph.old_normalization import note_training, train_again
 from seqonnx.graph.ranks import infer_shapes
+from seqonnx.graph.sizes import refuse_large_constants
 from seqonnx.graph.soundness import refuse_unsound
 from seqonnx.graph.versions import IR_VERSION, OPSET
 

@@ -19,7 +19,13 @@ from seqonnx.graph.foreign import Foreign, import_foreign, load_foreign, tensors
 from seqonnx.graph.importing import ModelLike
 from seqonnx.graph.splice import splice
 from seqonnx.layers.base import Layer
-from seqonnx.layers.onnx_probe import Probe, can_probe, first_unknown, measure_outputs
+from seqonnx.layers.onnx_probe import (
+    Probe,
+    can_probe,
+    first_unknown,
+    measure_outputs,
+    refuse_large_specialization,
+)
 from seqonnx.layers.onnx_regions import define_regions
 from seqonnx.layers.spec import InputSpec
 from seqonnx.passes.free_batch import Freed, fixed_batch, free_batch
@@ -231,12 +237,13 @@ class ONNXModel(Layer):
         """The graph for inputs of these shapes."""
         key = tuple(shapes.values())
         if key not in self._specialized:
+            refuse_large_specialization(self._foreign.graph, shapes, self._by_name, self._title)
             try:
                 graph = specialize(self._foreign.graph, shapes)
             except ValueError as error:
                 raise ValueError(f"Layer '{self.name}' ({self._title}): {error}") from error
             if can_probe(list(shapes.values())) and any(_unclear(v) for v in graph.outputs):
-                measure_outputs(graph, self._foreign.inputs, self._by_name)
+                measure_outputs(graph, self._foreign.inputs, self._by_name, self._title)
             self._specialized[key] = graph
         return self._specialized[key]
 
@@ -289,10 +296,12 @@ class ONNXModel(Layer):
         if len(freed.elsewhere) > 0:
             why = f"the batch must be the first dimension of an output, but {freed.elsewhere[0]}"
         else:
-            probe = Probe(self._graph_for(shapes), names, weights)
+            probe = Probe(self._graph_for(shapes), names, weights, self._title)
             why = probe.disagreement()
             if why is None and freed.cut:
-                why = probe.difference(Probe(original, names, weights, batch=freed.batch))
+                why = probe.difference(
+                    Probe(original, names, weights, self._title, batch=freed.batch)
+                )
         if why is not None:
             if normalizations_in_training(original):
                 why += (

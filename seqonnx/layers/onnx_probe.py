@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnx_ir as ir
 
 from seqonnx.errors import ExecutionError
 from seqonnx.graph import Dim, Emitter, Variable, dtype_name, ir_dtype, static_shape
+from seqonnx.graph.constants import FEW, Constant
+from seqonnx.graph.foreign import wrap
+from seqonnx.graph.sizes import data_of, refuse_large_constants, refuse_large_values
 from seqonnx.graph.splice import splice
 from seqonnx.passes.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
@@ -22,6 +27,8 @@ _DATA_DEPENDENT: Final = frozenset({"Compress", "NonMaxSuppression", "NonZero", 
 _SECONDS: Final = 10.0
 """When a question is given up: a loop of a foreign file may never end."""
 
+_MOST_ROWS: Final = 3
+
 Arrays = list[npt.NDArray[Any]]
 
 
@@ -32,7 +39,11 @@ class Probe:
         graph: the network, for inputs with a free batch, its weights among its inputs.
         inputs: names of its data inputs.
         weights: its weights by name.
+        name: what errors call it.
         batch: the number of rows, if it takes no other.
+
+    Raises:
+        ModelFileError: if a few rows take too much memory; nothing is computed then.
     """
 
     def __init__(
@@ -40,9 +51,17 @@ class Probe:
         graph: ir.Graph,
         inputs: Sequence[str],
         weights: Mapping[str, Variable],
+        name: str,
         batch: int | None = None,
     ) -> None:
         self._batch = batch
+        sizes = {
+            str(v.name): (batch or _MOST_ROWS, *static_shape(v)[1:])
+            for v in graph.inputs
+            if v.name in inputs
+        }
+        proto, stored, known = _described(graph, sizes, weights)
+        refuse_large_values(proto, name, stored, known)
         op = Emitter(weights_as="input")
         data = {
             str(v.name): op.input("x", dtype_name(v), (batch or BATCH, *static_shape(v)[1:]))
@@ -50,7 +69,7 @@ class Probe:
             if v.name in inputs
         }
         with op.scope("probe"):
-            values = {name: op.read(variable) for name, variable in weights.items()}
+            values = {key: op.read(variable) for key, variable in weights.items()}
             for value in splice(op, graph, data | values):
                 op.output(value, "y")
         expand_batch_statistics(op.graph)
@@ -73,10 +92,10 @@ class Probe:
 
     def disagreement(self) -> str | None:
         """Say how rows computed together differ from rows computed alone; None if not at all."""
-        rows = self.rows(3)
+        rows = self.rows(_MOST_ROWS)
         try:
             together = self.run(rows)
-            alone = [self.run([array[i : i + 1] for array in rows]) for i in range(3)]
+            alone = [self.run([array[i : i + 1] for array in rows]) for i in range(_MOST_ROWS)]
         except ExecutionError as error:
             return str(error)
         for index, whole in enumerate(together):
@@ -96,21 +115,39 @@ class Probe:
         return "constants of the file differ from row to row of its batch"
 
 
+def refuse_large_specialization(
+    graph: ir.Graph, shapes: Mapping[str, Sequence[Dim]], weights: Mapping[str, Variable], name: str
+) -> None:
+    """Raise a ModelFileError if a graph computes too much from the shapes of its inputs alone.
+
+    Args:
+        graph: the network, its weights among its inputs.
+        shapes: shape of each data input; a free batch counts as a few rows.
+        weights: its weights by name.
+        name: what errors call it.
+    """
+    proto, stored, known = _described(graph, shapes, weights)
+    refuse_large_constants(proto, name, stored, known)
+
+
 def can_probe(shapes: Sequence[Sequence[Dim]]) -> bool:
     """Whether every size but the batch is known."""
     return all(isinstance(d, int) for shape in shapes for d in shape[1:])
 
 
 def measure_outputs(
-    graph: ir.Graph, inputs: Sequence[str], weights: Mapping[str, Variable]
+    graph: ir.Graph, inputs: Sequence[str], weights: Mapping[str, Variable], name: str
 ) -> None:
     """Give the outputs of a network the shapes and types that they turn out to have, in place.
 
     Sizes that two batches of different sizes agree on are taken as fixed.
+
+    Raises:
+        ModelFileError: if a few rows take too much memory.
     """
-    probe = Probe(graph, inputs, weights)
+    probe = Probe(graph, inputs, weights, name)
     try:
-        pairs = list(zip(*(probe.run(probe.rows(count)) for count in (2, 3)), strict=True))
+        pairs = list(zip(*(probe.run(probe.rows(count)) for count in (2, _MOST_ROWS)), strict=True))
     except ExecutionError:
         return  # whatever is wrong shows when the network runs on real data
     fixed = all(node.op_type not in _DATA_DEPENDENT for node in graph.all_nodes())
@@ -150,6 +187,27 @@ def first_unknown(graph: ir.Graph) -> str | None:
                 f"'{found.name or found.outputs[0].name}', gives"
             )
     return None
+
+
+def _described(
+    graph: ir.Graph, shapes: Mapping[str, Sequence[Dim]], weights: Mapping[str, Variable]
+) -> tuple[onnx.ModelProto, int, dict[str, Constant]]:
+    """A network as a message, the bytes of its weights, and what is known of its inputs."""
+    known = {key: _known_weight(variable) for key, variable in weights.items()}
+    for value in graph.inputs:
+        shape = shapes.get(str(value.name))
+        if shape is not None and value.dtype is not None:
+            sizes = [d if isinstance(d, int) else _MOST_ROWS for d in shape]
+            known[str(value.name)] = data_of(int(value.dtype), sizes)
+    stored = sum(variable.nbytes for variable in weights.values())
+    return ir.to_proto(wrap(graph)), stored, known
+
+
+def _known_weight(variable: Variable) -> Constant:
+    """A weight, with its elements where they are few: they may become sizes."""
+    if variable.size <= FEW:
+        return Constant.of(variable.numpy())
+    return replace(data_of(int(ir_dtype(variable.dtype)), variable.shape), given=False)
 
 
 def _known(value: ir.Value) -> bool:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import onnx
 
-from seqonnx.graph.constants import refuse_long_axes
 from seqonnx.graph.damage import reading
+from seqonnx.graph.sizes import refuse_long_axes
 from seqonnx.graph.soundness import refuse_unsound
 from seqonnx.report.grouping import group_rows, read_layers, sum_rows
 from seqonnx.report.mac_rules import MAC_RULES

@@ -227,6 +227,125 @@ def test_constants_that_explode_are_refused_by_their_node(tmp_path, kind, reader
     assert "bytes from constants alone" in text
 
 
+def expanding_inputs():
+    """Files whose input becomes far larger than itself, in as many ways as there are operators."""
+    node = helper.make_node
+    vast = 2**33
+
+    def named(op, inputs, **attributes):
+        return node(op, inputs, ["big"], name="the_node", **attributes)
+
+    columns = [node("Reshape", ["x", "down"], ["p"]), node("Reshape", ["x", "along"], ["q"])]
+    ways = [numbers("down", -1, 1), numbers("along", 1, -1)]
+    index = node("Cast", ["x"], ["i"], to=TensorProto.INT64)
+    lift = node("Unsqueeze", ["x", "axes"], ["u"])
+    sizes = [
+        node("Shape", ["x"], ["s"]),
+        node("Gather", ["s", "one"], ["width"]),
+        node("Mul", ["width", "many"], ["n"]),
+    ]
+    width = [numbers("one", 1, scalar=True), numbers("many", vast, scalar=True)]
+    learned = [  # a weight of few numbers that become a shape
+        node("Cast", ["w"], ["n"], to=TensorProto.INT64),
+        named("Expand", ["x", "n"]),
+    ]
+    few = [node("Expand", ["x", "s"], [f"e{i}"], name="the_node") for i in range(9)]
+    joined = node("Concat", [f"e{i}" for i in range(9)], ["big"], axis=0)
+    return {
+        "Expand": ([named("Expand", ["x", "s"])], [numbers("s", vast, 1, 1)]),
+        "Tile": ([named("Tile", ["x", "s"])], [numbers("s", 1, vast)]),
+        "Pad": ([named("Pad", ["x", "s"])], [numbers("s", 0, 0, 0, vast)]),
+        "Resize": (
+            [lift, named("Resize", ["u", "", "f"])],
+            [numbers("axes", 0, 1), float_row("f", 1, 1, 30000, 30000)],
+        ),
+        "OneHot": (
+            [index, named("OneHot", ["i", "n", "v"])],
+            [numbers("n", vast, scalar=True), float_row("v", 0, 1)],
+        ),
+        "ConstantOfShape": (
+            [*sizes, node("Reshape", ["n", "one_axis"], ["m"]), named("ConstantOfShape", ["m"])],
+            [*width, numbers("one_axis", 1)],
+        ),
+        "Range": (
+            [*sizes, named("Range", ["zero", "n", "one"])],
+            [*width, numbers("zero", 0, scalar=True)],
+        ),
+        "Add": ([*columns, named("Add", ["p", "q"])], ways, 40_000),
+        "MatMul": ([*columns, named("MatMul", ["p", "q"])], ways, 40_000),
+        "a weight as a shape": (learned, [float_row("w", 1e9, 1, 1)]),
+        "many that are held at once": ([*few, joined], [numbers("s", 3_000_000, 1, 1)]),
+        "an input": ([named("Relu", ["x"])], [], vast),
+        "a state that doubles": ([doubling()], [numbers("n", 40, scalar=True)]),
+    }
+
+
+def doubling():
+    """A Loop whose state is twice as large after every turn."""
+    nodes = [
+        helper.make_node("Concat", ["a", "a"], ["t"], axis=1, name="the_node"),
+        helper.make_node("Identity", ["on"], ["still"]),
+    ]
+    inputs = [
+        value("i", TensorProto.INT64, []),
+        value("on", TensorProto.BOOL, []),
+        value("a", shape=None),
+    ]
+    outputs = [value("still", TensorProto.BOOL, []), value("t", shape=None)]
+    body = helper.make_graph(nodes, "body", inputs, outputs)
+    return helper.make_node("Loop", ["n", "", "x"], ["big"], body=body)
+
+
+def only_running_tells(nodes, constants, width=3):
+    """A model whose output has a size that depends on the values of `big`, so it is tried out."""
+    last = [
+        helper.make_node("ReduceMax", ["big"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["most"], ["number"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["x", "number"], ["sum"]),
+        helper.make_node("NonZero", ["sum"], ["found"]),
+        helper.make_node("Cast", ["found"], ["y"], to=TensorProto.FLOAT),
+    ]
+    proto = model([*nodes, *last], constants, shape=("N", width))
+    del proto.graph.node[-1]
+    return proto
+
+
+@pytest.mark.parametrize("kind", expanding_inputs())
+def test_what_a_model_makes_of_its_inputs_is_bounded_before_it_is_tried_out(tmp_path, kind):
+    text = refusal(sx.load_model, only_running_tells(*expanding_inputs()[kind]), tmp_path)
+    assert ("inputs take" if kind == "an input" else "'the_node") in text
+    layer = layers.ONNXModel(tmp_path / "net.onnx")  # nothing is tried out until it is called
+    shape = (3,) if kind not in {"Add", "MatMul", "an input"} else layer.declared_input_shape
+    with pytest.raises(ModelFileError, match=r"net\.onnx is refused"):
+        layer(sx.Input(shape))
+
+
+def test_a_network_for_one_batch_size_is_bounded_before_its_rows_are_compared(tmp_path):
+    nodes = [
+        helper.make_node("Expand", ["x", "s"], ["big"], name="the_node"),
+        helper.make_node("ReduceMax", ["big", "axis"], ["y"], keepdims=0),
+    ]
+    proto = model(nodes, [numbers("s", 2, 2**31, 3), numbers("axis", 1)], shape=(2, 1, 3))
+    del proto.graph.node[-1]
+    assert "Expand 'the_node' makes" in refusal(layers.ONNXModel, proto, tmp_path)
+
+
+def test_models_that_make_much_of_their_inputs_for_a_while_are_tried_out(tmp_path):
+    nodes = [  # 100 MB each, of which one is held at a time
+        node
+        for i in range(4)
+        for node in (
+            helper.make_node("Expand", ["x", "s"], [f"e{i}"]),
+            helper.make_node("ReduceMax", [f"e{i}"], [f"m{i}"], keepdims=0),
+        )
+    ]
+    nodes.append(helper.make_node("Sum", [f"m{i}" for i in range(4)], ["big"]))
+    proto = only_running_tells(nodes, [numbers("s", 2_800_000, 1, 1)])
+    onnx.save(proto, tmp_path / "net.onnx")
+    loaded = sx.load_model(tmp_path / "net.onnx")
+    assert loaded.predict(np.ones((1, 3), np.float32), verbose=0).tolist() == [[0] * 3, [0, 1, 2]]
+
+
 @pytest.mark.parametrize("kind", EXPANDING)
 def test_the_inspector_describes_what_it_need_not_compute(tmp_path, kind):
     path = tmp_path / "net.onnx"
