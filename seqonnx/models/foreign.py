@@ -31,7 +31,8 @@ def load_foreign_model(path: Path) -> Model:
     from seqonnx.models.model import Model
     from seqonnx.models.sequential import Sequential
 
-    layer = ONNXModel(path)
+    layer = ONNXModel(path, trainable=False)
+    layer.trainable = True  # from now on: who only predicts need not hear that nothing trains
     inputs = [
         Input(batch_shape=shape, dtype=dtype, name=_plain(name))
         for name, (shape, dtype) in layer.signature.items()

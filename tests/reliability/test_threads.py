@@ -6,6 +6,8 @@ none.
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 import time
 from contextlib import contextmanager
@@ -250,3 +252,33 @@ def test_models_that_train_each_others_frozen_weights_save_at_once(tmp_path, mon
     for thread in saving:
         thread.join(10)
     assert [thread.is_alive() for thread in saving] == [False, False]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copy_made_beside_a_writer_holds_one_state(copied):
+    model, number = make_model(), iter(range(1, 1 << 30))
+    seen = Seen()
+
+    def write():
+        set_all(model, float(next(number) % ROUND))
+
+    end = time.monotonic() + 0.7
+    with threads(write):
+        while time.monotonic() < end:
+            seen.note(uniform(copied(model).get_weights()))
+    assert seen.count > 5
+    assert seen.mixtures == 0
+
+
+def test_a_copy_made_beside_training_has_slots_and_counter_of_its_weights():
+    model = make_model()
+    x, y = data(1)
+    model.train_on_batch(x, y)
+    end, count = time.monotonic() + 0.7, 0
+    with threads(lambda: model.train_on_batch(x, y)):
+        while time.monotonic() < end:
+            twin = pickle.loads(pickle.dumps(model))
+            slots = [slot.numpy() for slot in twin.trainer().optimizer_variables]
+            assert uniform([*twin.get_weights(), *slots]) == twin.optimizer.iterations % ROUND
+            count += 1
+    assert count > 5
