@@ -254,7 +254,8 @@ def _count(visit: Visit, visits: Sequence[Visit]) -> None:
         bodies[child.branch].append(child.macs)
         visit.complete = visit.complete and child.complete
     sums = {name: known_sum(counts) for name, counts in bodies.items()}
-    visit.facts = replace(visit.facts, bodies=sums)
+    if len(sums) > 0:
+        visit.facts = replace(visit.facts, bodies=sums)
     visit.macs = count_macs(visit.node.domain, visit.facts)
     trips = trips_of(visit.facts)
     known = visit.macs is not None and trips not in visit.macs.names

@@ -43,8 +43,9 @@ def peak_activation_bytes(
     for visit in visits:
         # A runtime leaves out what a standard operator may give besides and nothing reads, such as
         # the mask of an old Dropout, whose shape inference does not know.
-        spare = visit.outputs[1:] if visit.node.domain in {"", "ai.onnx"} else ()
-        values += [v for v in visit.outputs if v not in spare or id(v) in used]
+        needed = 1 if visit.node.domain in {"", "ai.onnx"} else len(visit.outputs)
+        values += visit.outputs[:needed]
+        values += [value for value in visit.outputs[needed:] if id(value) in used]
     if any(_bytes(value) is None for value in values if not value.stored):
         return None
     return least_activation_bytes(visits, feeds, results)

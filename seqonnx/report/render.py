@@ -23,6 +23,8 @@ from seqonnx.report.records import ModelReport, Row, Tensor
 
 _UNLIMITED = 10_000
 _LONGEST_METADATA = 100
+_MOST_LINES = 2000
+"""Most lines of a table: laying one out takes about a millisecond."""
 _TYPES_FIT = 100  # columns below which shapes need the room more than element types do
 
 
@@ -76,8 +78,9 @@ def _pairs(items: Sequence[tuple[str, str]]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for label, text in items:
+    for label, text in items[:_MOST_LINES]:
         table.add_row(Text(label), Text(text))
+    _say_left_out(table, len(items))
     return table
 
 
@@ -86,9 +89,10 @@ def _tensors(tensors: Sequence[Tensor]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     for _ in range(3):
         table.add_column(overflow="fold")
-    for tensor in tensors:
+    for tensor in tensors[:_MOST_LINES]:
         cells = (f"  {printable(tensor.name)}", tensor.dtype, printable(shape_text(tensor.shape)))
         table.add_row(*map(Text, cells))
+    _say_left_out(table, len(tensors))
     return table
 
 
@@ -108,7 +112,8 @@ def _table(report: ModelReport, with_types: bool) -> Table:
     table.add_column("%", justify="right", no_wrap=True)
     if with_provider:
         table.add_column("Provider")
-    for row, depth in _flatten(report.rows):
+    rows = list(_flatten(report.rows))
+    for row, depth in rows[:_MOST_LINES]:
         cells = [
             f"{'  ' * (depth - 1)}└ {printable(row.name)}" if depth else printable(row.name),
             printable(row.op_type),
@@ -121,7 +126,14 @@ def _table(report: ModelReport, with_types: bool) -> Table:
         if with_provider:
             cells.append(row.provider or "")
         table.add_row(*map(Text, cells))
+    _say_left_out(table, len(rows))
     return table
+
+
+def _say_left_out(table: Table, count: int) -> None:
+    """Say how many lines are not shown, if any; the other forms have them."""
+    if count > _MOST_LINES:
+        table.add_row(Text(f"… and {count - _MOST_LINES:,} more, all in --json"))
 
 
 def _flatten(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:

@@ -15,6 +15,7 @@ not parameters.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import prod
 
 from onnx import TensorProto, TensorShapeProto, TypeProto
@@ -50,6 +51,7 @@ _SETTINGS: dict[str, frozenset[int]] = {
 _WIDE_BIAS = {("QLinearConv", 8), ("DequantizeLinear", 0)}
 
 
+@cache
 def dtype_name(data_type: int) -> str:
     """Return the NumPy-style name of an ONNX element type: 1 is `float32`, 0 is `?`."""
     try:

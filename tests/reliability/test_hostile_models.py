@@ -467,3 +467,35 @@ def test_loop_that_only_running_it_can_tell_is_endless_is_given_up(tmp_path, mon
     with pytest.raises(ModelFileError, match=r"net\.onnx"):
         sx.load_model(path)
     assert time.process_time() - start < 5
+
+
+def many_reshapes(count):
+    nodes = [
+        helper.make_node("Reshape", [f"a{i}" if i else "x", "s"], [f"a{i + 1}"])
+        for i in range(count)
+    ]
+    return model(nodes, [numbers("s", 0, 3)])
+
+
+def one_wide_split(count):
+    node = helper.make_node("Split", ["x"], [f"o{i}" for i in range(count)], num_outputs=count)
+    return model([node])
+
+
+def test_the_time_of_inspect_grows_no_faster_than_the_outputs_of_a_node(tmp_path):
+    path = tmp_path / "net.onnx"
+    taken = []
+    for count in (3_000, 24_000):
+        onnx.save(one_wide_split(count), path)
+        start = time.process_time()
+        assert collect(path).totals.nodes == 2
+        taken.append(time.process_time() - start)
+    assert taken[1] < 16 * taken[0]  # eight times as many; with a walk over all for each, 23
+
+
+def test_inspect_shows_so_many_rows_and_says_how_many_more_there_are(tmp_path, capsys):
+    onnx.save(many_reshapes(2_500), tmp_path / "net.onnx")
+    assert main(["inspect", str(tmp_path / "net.onnx")]) == 0
+    text = capsys.readouterr().out
+    assert "… and 501 more, all in --json" in text
+    assert len(re.findall(r"^a\d+ ", text, re.M)) == 2_000
