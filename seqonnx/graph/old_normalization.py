@@ -1,7 +1,7 @@
 """Modes of BatchNormalization and Dropout that are no attribute, or another one, in old sets.
 
 Below operator set 7, `is_test` says whether statistics are those that the node gets and nothing is
-dropped; it is 0 where nothing is said. In sets 7 to 13, BatchNormalization works with the
+dropped; for BatchNormalization it is 0 where nothing is said. In sets 7 to 13, BatchNormalization works with the
 statistics of the batch where it has outputs for them. onnx's converter takes all of it for
 inference.
 """
@@ -48,7 +48,9 @@ def note_training(graph: onnx.GraphProto, version: int, name: str) -> frozenset[
             _refuse_each_place(node, version, name)
             _drop_outputs(node, read, trains, name, version)
         elif node.op_type == "Dropout" and version < _TOLD_BY_OUTPUTS:
-            trains = attribute(node, "is_test", 0) == 0
+            # The standard's default is to drop. But no file means that by saying nothing: its
+            # predictions would be random, and no runtime has ever made them so.
+            trains = attribute(node, "is_test", 1) == 0
         else:
             continue
         if version < _TOLD_BY_OUTPUTS:
