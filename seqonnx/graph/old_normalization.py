@@ -1,9 +1,9 @@
 """Modes of BatchNormalization and Dropout that are no attribute, or another one, in old sets.
 
 Below operator set 7, `is_test` says whether statistics are those that the node gets and nothing is
-dropped; for BatchNormalization it is 0 where nothing is said. In sets 7 to 13, BatchNormalization works with the
-statistics of the batch where it has outputs for them. onnx's converter takes all of it for
-inference.
+dropped; for BatchNormalization it is 0 where nothing is said. In sets 7 to 13, BatchNormalization
+works with the statistics of the batch where it has outputs for them. onnx's converter takes all of
+it for inference.
 """
 
 from __future__ import annotations
