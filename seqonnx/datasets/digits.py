@@ -2,7 +2,8 @@
 
 Data: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
 Repository, 1998, https://doi.org/10.24432/C50P49, licensed CC BY 4.0. The package carries the
-1,797 images of its test part, unchanged in value (`digits.npz`, made by `tools/make_digits.py`).
+1,797 images of its test part, unchanged in value (`digits.npz`, made by
+`tools/refresh/make_digits.py`).
 """
 
 from __future__ import annotations

@@ -15,13 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = Path(__file__).with_name("public_api.txt")
-TOOL = runpy.run_path(str(ROOT / "tools" / "public_api.py"))
+TOOL = runpy.run_path(str(ROOT / "tools" / "refresh" / "public_api.py"))
 
 
 def test_interface_is_the_recorded_one():
     live = TOOL["render"]()
     assert live == RECORDED.read_text("utf-8"), (
-        "The public interface changed. If that is meant: python tools/refresh_golden.py api"
+        "The public interface changed. If that is meant: python tools/refresh/refresh_golden.py api"
     )
 
 

@@ -1,7 +1,7 @@
 """Random graphs are differentiated correctly and run alike at every optimisation level.
 
 `RANDOM_GRAPHS=2000 pytest tests/autodiff/test_random_graphs.py` checks more graphs than the usual
-slice; `tools/random_graphs.py` prints what it drew.
+slice; `tools/checks/random_graphs.py` prints what it drew.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from seqonnx.autodiff import registry
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "random_graphs.py"
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "checks" / "random_graphs.py"
 GRAPHS = int(os.environ.get("RANDOM_GRAPHS", "40"))
 CHUNK = 10
 
@@ -40,7 +40,7 @@ def _quiet():
 def test_a_random_graph_has_the_right_gradient_at_every_level(first: int) -> None:
     for seed in range(first, min(first + CHUNK, GRAPHS)):
         drawn = draw(seed)
-        again = f"python tools/random_graphs.py --seed {seed} --graphs 1"
+        again = f"python tools/checks/random_graphs.py --seed {seed} --graphs 1"
         assert SMALLEST <= len(drawn.operators) <= LARGEST, again
         failures = check(drawn).failures
         assert len(failures) == 0, f"{again}\n" + "\n".join(failures)

@@ -1,6 +1,6 @@
 """Gradients equal those of PyTorch's autograd, in float64, for every operator that it has.
 
-Two cases of each operator; `tools/torch_parity.py` compares all.
+Two cases of each operator; `tools/checks/torch_parity.py` compares all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gradient_cases import CASES
 from gradient_check import Case
 
 pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "checks"))
 
 import torch_parity
 from torch_peers import NOT_IN_TORCH, PEERS, NoPeerError

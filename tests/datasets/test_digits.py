@@ -48,7 +48,7 @@ def test_carried_file_names_its_makers_and_its_license():
 
 def test_tool_rebuilds_the_carried_file():
     pytest.importorskip("sklearn")
-    build = runpy.run_path(str(ROOT / "tools" / "make_digits.py"))["build"]
+    build = runpy.run_path(str(ROOT / "tools" / "refresh" / "make_digits.py"))["build"]
     rebuilt = build()
     assert rebuilt == build()
     with zipfile.ZipFile(io.BytesIO(rebuilt)) as new, zipfile.ZipFile(CARRIED) as old:

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def tool(load):
-    return load("tools/gpu_check.py")
+    return load("tools/checks/gpu_check.py")
 
 
 def test_all_checks_pass_on_the_cpu(tool, capsys, monkeypatch):

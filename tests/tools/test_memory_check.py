@@ -16,7 +16,7 @@ def small():
 
 
 def test_loss_is_the_same(load, monkeypatch):
-    tool = load("tools/memory_check.py")
+    tool = load("tools/bench/memory_check.py")
     monkeypatch.setitem(tool.WORKLOADS, "dense", small)
     kept, repeated = (tool.measure("dense", recompute, 2) for recompute in (False, True))
     assert kept["loss"] == pytest.approx(repeated["loss"], rel=1e-6)

@@ -27,7 +27,7 @@ TARGETS = dict.fromkeys(("digits_cnn", "feature_extractor", "mnist_cnn"), "class
 
 @pytest.fixture
 def tool(load):
-    return load("tools/build_models.py")
+    return load("tools/refresh/build_models.py")
 
 
 def structure(path: Path) -> object:
@@ -52,7 +52,7 @@ def test_every_model_is_built_and_its_file_is_small(tool):
 
 
 def test_committed_files_are_rebuilt_byte_for_byte(run_script, tool, tmp_path):
-    result = run_script("tools/build_models.py", tmp_path, PYTHONHASHSEED="1")
+    result = run_script("tools/refresh/build_models.py", tmp_path, PYTHONHASHSEED="1")
     assert result.returncode == 0, result.stderr
     recorded = json.loads((MODELS / "versions.json").read_text("utf-8"))
     for name in NAMES:
@@ -60,7 +60,7 @@ def test_committed_files_are_rebuilt_byte_for_byte(run_script, tool, tmp_path):
         if recorded == tool.versions():
             assert built.read_bytes() == committed.read_bytes(), (
                 f"{name}.onnx is not what the code builds. If the change is meant: "
-                "python tools/build_models.py"
+                "python tools/refresh/build_models.py"
             )
         else:
             # Another version of these packages may fold, order and serialize in another way.

@@ -87,7 +87,7 @@ def test_code_is_formatted_for_reading():
 def test_commands_name_files_and_extras_that_exist():
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     commands = "\n".join(block.text for block in blocks() if block.language == "sh")
-    for file in re.findall(r"(?:models|tools)/\w+\.\w+", README):
+    for file in re.findall(r"(?:models|tools)/[\w/]+\.\w+", README):
         assert (ROOT / file).is_file(), file
     for extras in re.findall(r'"\.\[([\w,]+)\]"', README):
         for extra in extras.split(","):

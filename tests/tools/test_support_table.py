@@ -10,12 +10,12 @@ import pytest
 
 from seqonnx.autodiff.ledger import DECISIONS, ledger, standard_says
 
-FRESH = "docs/operators.md is stale: python tools/support_table.py"
+FRESH = "docs/operators.md is stale: python tools/refresh/support_table.py"
 
 
 @pytest.fixture
 def tool(load):
-    return load("tools/support_table.py")
+    return load("tools/refresh/support_table.py")
 
 
 @pytest.fixture

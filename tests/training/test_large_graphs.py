@@ -1,6 +1,6 @@
 """Large networks from plain ONNX files learn a batch: a step's gradients reach all weights.
 
-`tools/build_times.py` does the same for every network there, and times it.
+`tools/bench/build_times.py` does the same for every network there, and times it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import numpy as np
 import onnx
 import pytest
 
-TOOL = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "build_times.py"))
+TOOL = runpy.run_path(
+    str(Path(__file__).resolve().parents[2] / "tools" / "bench" / "build_times.py")
+)
 
 
 def losses_of(task, steps: int = 5) -> list[float]:

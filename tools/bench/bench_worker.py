@@ -1,6 +1,6 @@
 """One framework in one process: obeys `bench.py` through pipes, a line of JSON each way.
 
-    python tools/bench_worker.py MODULE
+    python tools/bench/bench_worker.py MODULE
 
 MODULE is a file beside this one, such as `bench_torch`, with a function
 `contestants() -> dict[str, Contestant]` (raising ImportError where the framework is missing) and

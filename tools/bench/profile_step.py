@@ -1,8 +1,8 @@
 """Where a training step of one of the benchmark's workloads spends its time.
 
-    python tools/profile_step.py cifar_vgg
-    python tools/profile_step.py separable --threads 1 --by layer --rows 40
-    python tools/profile_step.py xception --json profile.json
+    python tools/bench/profile_step.py cifar_vgg
+    python tools/bench/profile_step.py separable --threads 1 --by layer --rows 40
+    python tools/bench/profile_step.py xception --json profile.json
 
 The profile is that of ONNX Runtime's own profiler, on the CPU. The step graph, its session options,
 bindings and state are those that `fit` trains with: one step in a run, on a full batch. Some steps

@@ -1,6 +1,6 @@
 """How long it takes to build a training step of a large network, and whether it learns.
 
-    python tools/build_times.py [NAME ...] [--steps 5] [--json FILE]
+    python tools/bench/build_times.py [NAME ...] [--steps 5] [--json FILE]
 
 The networks are the nine architectures that the onnx package carries, with weights drawn anew, and
 a transformer of 12 layers written as a plain ONNX graph, once with attention spelled out and once
@@ -30,7 +30,7 @@ from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
 
 import seqonnx as keras  # noqa: E402

@@ -1,6 +1,6 @@
 """Export every model of `models/`, untrained, the same bytes each time.
 
-    python tools/build_models.py [FOLDER]
+    python tools/refresh/build_models.py [FOLDER]
 
 Beside the models it writes `versions.json`: the packages that decide about the bytes. A file that
 would exceed 1 MB is left out: only small ones are kept with the code.
@@ -14,7 +14,7 @@ import runpy
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
 
 import seqonnx as keras  # noqa: E402

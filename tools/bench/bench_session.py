@@ -10,7 +10,7 @@ from bench_keras_api import build
 from bench_worker import Contestant, Prepared, Setup
 from bench_workloads import Workload
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

@@ -29,7 +29,7 @@ MODULES = (
 
 HEADER = (
     "# The public interface of seqonnx, compared with the live one by the tests.\n"
-    "# Refresh it after a change that is meant: python tools/refresh_golden.py api\n"
+    "# Refresh it after a change that is meant: python tools/refresh/refresh_golden.py api\n"
 )
 
 

@@ -1,7 +1,9 @@
 """Rebuild `seqonnx/datasets/digits.npz` from the copy of the data that scikit-learn ships.
 
-Run it from anywhere: `python tools/make_digits.py`. The same zlib gives the same bytes: the order
-of the arrays, the timestamps and the compression level are fixed.
+    python tools/refresh/make_digits.py
+
+Run it from anywhere. The same zlib gives the same bytes: the order of the arrays, the timestamps
+and the compression level are fixed.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-TARGET = Path(__file__).resolve().parents[1] / "seqonnx" / "datasets" / "digits.npz"
+TARGET = Path(__file__).resolve().parents[2] / "seqonnx" / "datasets" / "digits.npz"
 
 ATTRIBUTION = (
     "Title: Optical Recognition of Handwritten Digits",

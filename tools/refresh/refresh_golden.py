@@ -1,7 +1,8 @@
 """Write the recorded outputs ("golden files") that tests compare with the live ones.
 
-`python tools/refresh_golden.py` lists them, `python tools/refresh_golden.py api` refreshes one,
-`python tools/refresh_golden.py all` refreshes all. Read the difference before you commit it.
+    python tools/refresh/refresh_golden.py [api | all]
+
+Without an argument it lists them. Read the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
 
 

@@ -1,6 +1,6 @@
 """Random graphs over the ledger: differentiated, checked by direction, run at every level of ORT.
 
-    python tools/random_graphs.py [--graphs 2000] [--seed 0] [--save DIR]
+    python tools/checks/random_graphs.py [--graphs 2000] [--seed 0] [--save DIR]
 
 Each seed draws one graph. `--seed N --graphs 1` draws graph N alone, and `--save DIR` keeps its
 ONNX files: the graph in float64, and with its gradients in float32. Exits with 1 if a check fails.
@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "autodiff")]
 
 from random_check import (  # noqa: E402

@@ -1,6 +1,6 @@
 """What recomputation saves: the peak memory of training deep networks, each in a fresh process.
 
-    python tools/memory_check.py [--workload dense] [--steps 4]
+    python tools/bench/memory_check.py [--workload dense] [--steps 4]
 
 The peak is that of resident memory (`ru_maxrss`) while training, less what was resident before.
 """

@@ -1,6 +1,6 @@
 """Write down which operators can be differentiated, and why the others cannot.
 
-    python tools/support_table.py [--check]
+    python tools/refresh/support_table.py [--check]
 
 The table goes to `docs/operators.md`; a test compares it with the ledger. With `--check` nothing is
 written, and the exit code is 1 if the file is stale.
@@ -15,14 +15,14 @@ from pathlib import Path
 
 import onnx
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
 
 from seqonnx.autodiff.ledger import DECISIONS, Entry, ledger, standard_says  # noqa: E402
 from seqonnx.graph import OPSET  # noqa: E402
 
 FILE = ROOT / "docs" / "operators.md"
-COMMAND = "python tools/support_table.py"
+COMMAND = "python tools/refresh/support_table.py"
 STATES = {
     "rule": "differentiated by a rule",
     "no gradient": "zero wherever there is a slope, or none by their nature",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The tests on the oldest versions that pyproject.toml allows, in an environment of its own.
 #
-#     tools/check_lower_bounds.sh [PYTEST ARGUMENTS]
+#     tools/checks/check_lower_bounds.sh [PYTEST ARGUMENTS]
 #
 # Left out by default: the gradient checks, because their judge is the reference evaluator of onnx,
 # which before onnx 1.23 computes some operators wrongly (automatic padding of Conv, reductions in
@@ -10,7 +10,7 @@
 # Set PYTHON to choose the interpreter (3.11 or newer).
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export PIP_DISABLE_PIP_VERSION_CHECK=1

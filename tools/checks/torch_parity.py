@@ -1,6 +1,6 @@
 """Gradients of every rule beside those of PyTorch's autograd, over the case table of the tests.
 
-    python tools/torch_parity.py [OPERATOR ...]
+    python tools/checks/torch_parity.py [OPERATOR ...]
 
 Both get the same inputs and the same gradient of the outputs, in float64. Prints for each operator
 how many cases agree, the worst relative error, and what PyTorch does not have; exits with 1 if a
@@ -19,8 +19,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
-for folder in (ROOT, ROOT / "tools", ROOT / "tests" / "autodiff"):
+ROOT = Path(__file__).resolve().parents[2]
+for folder in (ROOT, ROOT / "tests" / "autodiff"):
     sys.path.insert(0, str(folder))
 
 import torch  # noqa: E402

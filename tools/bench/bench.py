@@ -1,0 +1,384 @@
+"""Speed of seqonnx beside its peers, on this machine, in one run.
+
+    python tools/bench.py                                    # everything, on the CPU
+    python tools/bench.py --workload mlp --rounds 30 --json result.json
+    python tools/bench.py --peer keras-tensorflow=/path/to/python --ort-training /path/to/python
+    python tools/bench.py --list                             # what there is, and what is missing
+    python tools/bench.py --check                            # no timing: do all do the same work?
+
+How the numbers come about:
+
+* Every framework runs in a process of its own, by an interpreter that has it, with the same cores
+  and threads. It builds the same network from one description, starts from the same weights and
+  takes the same batches from memory; `--check` compares the losses.
+* A round times one block of steps of each contestant in turn, every second round in the opposite
+  order, so slow drifts hit all alike. Meanwhile the other processes sleep. Before a block come a
+  pause and untimed steps; before the first round come two untimed blocks.
+* No loss is fetched within a block, unless the settings of a contestant say that it always is.
+* A round counts only if other programs (`/proc/stat`: busy time that was not the worker's, and
+  time stolen by other guests) had next to nothing of the cores, and if the matrix product that
+  is timed between rounds was about as fast as ever in the run. Where too few rounds count, the
+  table says so and there is no ratio.
+* The table gives the median over the rounds that count, the quartiles and the minimum. The ratio
+  is the median of seqonnx over that of the contestant: below 1, seqonnx is faster.
+* "floor" is the time of a step over the time that its products and convolutions would take at the
+  rate of that matrix product. "cold s" is the time from starting a new process to the end of its
+  first step, "graph s" the part of it in which the step graph was built, "MiB" the peak resident
+  memory of that process after some more steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench_pool import FRAMEWORKS, PROBE, Client, Framework, Limits
+from bench_report import contestants_table, machine, number, summary, table, verdict
+from bench_rounds import SUBJECT, Block, Measured, Round, as_json
+from bench_workloads import WORKLOADS, Workload
+from rich.console import Console
+from rich.table import Table
+
+PROBE_FLOPS = 2 * 1024**3
+PROBE_STEPS = 3
+CALIBRATION = 10  # probes before the first round of the run
+WARM_BLOCKS = 2
+PAUSE = 0.1  # seconds: threads of the last contestant stop spinning
+MEMORY_STEPS = 20  # at most, before the memory is read
+WIDTH = 132  # columns of a table in a file
+CHECK_BATCH, CHECK_STEPS = 8, 2
+# Relative, between contestants. PyTorch and Keras place the epsilon of Adam differently, and
+# normalization over small batches magnifies rounding: up to 4e-4 was seen after two steps.
+LOSS_LIMIT = 2e-3
+
+
+@dataclasses.dataclass
+class Bench:
+    """One run of the benchmark.
+
+    Attributes:
+        frameworks: what takes part.
+        limits: device, threads and patience.
+        rounds: quiet rounds wanted.
+        tries: rounds begun at most.
+        cold: cold starts per contestant and workload.
+        most_steps: steps per block at most, for a quick look.
+        absent: frameworks that could not be imported, and why.
+        probes: ms of all probes so far.
+    """
+
+    frameworks: Mapping[str, Framework]
+    limits: Limits
+    rounds: int
+    tries: int = 60
+    cold: int = 1
+    most_steps: int = 10**9
+    absent: dict[str, str] = dataclasses.field(default_factory=dict)
+    probes: list[float] = dataclasses.field(default_factory=list)
+
+    @property
+    def best_probe(self) -> float:
+        """What a probe takes while nothing disturbs it: only one in twenty was faster.
+
+        The very fastest may have had a moment of higher clock that no round has.
+        """
+        ordered = sorted(self.probes)
+        return ordered[len(ordered) // 20] if ordered else float("inf")
+
+    def greet(self) -> dict[str, dict[str, Any]]:
+        """Start every framework once; returns versions and contestants, or why it is missing."""
+        found = {}
+        for name, framework in self.frameworks.items():
+            with Client(framework, self.limits) as client:
+                found[name] = client.hello()
+            if "missing" in found[name]:
+                self.absent[name] = found[name]["missing"]
+        return found
+
+    def measure(self, name: str) -> Measured:
+        """Time one workload with every contestant that can run it."""
+        workload = WORKLOADS[name]
+        workload = workload.smaller(workload.batch, self.most_steps)
+        result = Measured(
+            name,
+            self.rounds,
+            steps=workload.steps,
+            flops=workload.flops(),
+            probe_flops=PROBE_FLOPS,
+        )
+        with contextlib.ExitStack() as stack:
+            probe = stack.enter_context(Client(PROBE, self.limits))
+            probe.hello()
+            probe.ask("prepare", contestant="probe", workload=name)
+            clients = self._prepared(stack, name, result)
+            for contestant in list(clients):
+                for _ in range(WARM_BLOCKS):
+                    answer = clients[contestant].ask(
+                        "run", contestant=contestant, steps=workload.steps
+                    )
+                    if "missing" in answer:
+                        result.missing[contestant] = answer["missing"]
+                        del clients[contestant]
+                        break
+            self._run_rounds(probe, clients, workload, result)
+        for contestant in result.contestants:
+            self._start_cold(contestant, name, result)
+        return result
+
+    def _prepared(
+        self, stack: contextlib.ExitStack, name: str, result: Measured
+    ) -> dict[str, Client]:
+        """Start the frameworks and have every contestant build its model."""
+        clients: dict[str, Client] = {}
+        for key, framework in self.frameworks.items():
+            if key in self.absent:
+                result.missing[key] = self.absent[key]
+                continue
+            client = stack.enter_context(Client(framework, self.limits))
+            hello = client.hello()
+            if "missing" in hello:
+                result.missing[key] = hello["missing"]
+                continue
+            for contestant in hello["contestants"]:
+                answer = client.ask("prepare", contestant=contestant, workload=name)
+                if "missing" not in answer:
+                    clients[contestant] = client
+                    result.facts[contestant] = {"framework": key, **answer}
+                elif answer["missing"] != "":
+                    result.missing[contestant] = answer["missing"]
+        return clients
+
+    def _probe(self, client: Client, count: int = 1) -> float:
+        """Milliseconds of the matrix product, the fastest of `count` times."""
+        times = []
+        for _ in range(count):
+            time.sleep(PAUSE)
+            times.append(float(client.ask("run", contestant="probe", steps=PROBE_STEPS)["ms"]))
+        self.probes += times
+        return min(times)
+
+    def _run_rounds(
+        self, probe: Client, clients: dict[str, Client], workload: Workload, result: Measured
+    ) -> None:
+        """Time rounds until enough of them were quiet, or too many were not."""
+        before = self._probe(probe, CALIBRATION)
+        result.best_probe = self.best_probe
+        names = list(clients)
+        while len(names) > 0 and len(result.rounds) < self.tries:
+            names.reverse()
+            answers = {}
+            for contestant in names:
+                time.sleep(PAUSE)
+                answers[contestant] = clients[contestant].ask(
+                    "run", contestant=contestant, steps=workload.steps
+                )
+            after = self._probe(probe)
+            failed = [name for name in names if "missing" in answers[name]]
+            for name in failed:
+                result.missing[name] = answers[name]["missing"]
+                names.remove(name)
+            if len(failed) == 0:
+                blocks = {name: Block(**answers[name]) for name in clients if name in answers}
+                result.rounds.append(Round(max(before, after), blocks))
+            before = after
+            result.best_probe = self.best_probe
+            if len(result.quiet) >= self.rounds:
+                break
+        for one in result.rounds:  # those who failed later are in none
+            for name in set(one.blocks) - set(names):
+                del one.blocks[name]
+
+    def _start_cold(self, contestant: str, name: str, result: Measured) -> None:
+        """Take the first step in a new process, and read its memory after some more."""
+        facts = result.facts[contestant]
+        framework = self.frameworks[facts["framework"]]
+        for _ in range(self.cold):
+            with Client(framework, self.limits) as client:
+                hello = client.hello()
+                prepared = client.ask("prepare", contestant=contestant, workload=name)
+                first = client.ask("first", contestant=contestant)
+                seconds = time.perf_counter() - client.started
+                steps = min(MEMORY_STEPS, self.most_steps, WORKLOADS[name].steps)
+                more = client.ask("run", contestant=contestant, steps=steps)
+                memory = client.ask("memory")
+            if any("missing" in answer for answer in (hello, prepared, first, more, memory)):
+                continue
+            if seconds < facts.get("cold_s", float("inf")):
+                facts |= {"cold_s": seconds, "import_s": hello["import_s"], **prepared, **first}
+            facts["peak_mib"] = max(facts.get("peak_mib", 0.0), memory["peak_mib"])
+
+
+def check(bench: Bench, names: list[str], console: Console) -> int:
+    """Compare the losses of all contestants; returns 1 if they do not do the same work, else 0."""
+    shown = Table("workload", "contestant", "first pass", "second pass", "")
+    code = 0
+    for name in names:
+        if WORKLOADS[name].task != "train":
+            continue
+        losses, notes = losses_of(bench, name)
+        reference = losses.get(SUBJECT) or next(iter(losses.values()), [])
+        for contestant, passes in losses.items():
+            same = same_work(reference, passes)
+            note = notes.get(contestant, "")
+            verdict_text = note if note != "" else "same" if same else "DIFFERENT"
+            code = code if same or note != "" else 1
+            shown.add_row(name, contestant, *(f"{loss:.6f}" for loss in passes), verdict_text)
+        for contestant in notes.keys() - losses.keys():
+            shown.add_row(name, contestant, "", "", f"missing: {notes[contestant]}")
+    console.print(shown)
+    return code
+
+
+def losses_of(bench: Bench, name: str) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Mean losses of two passes over small batches without dropout, and what to say of them."""
+    changes = {"no_dropout": True, "batch": CHECK_BATCH, "steps": CHECK_STEPS}
+    losses: dict[str, list[float]] = {}
+    notes: dict[str, str] = dict(bench.absent)
+    for key, framework in bench.frameworks.items():
+        if key in bench.absent:
+            continue
+        with Client(framework, bench.limits) as client:
+            for contestant in client.hello().get("contestants", {}):
+                answer = client.ask(
+                    "prepare", contestant=contestant, workload=name, changes=changes
+                )
+                differs = answer.get("differs", "")
+                if "missing" not in answer:
+                    answer = client.ask("losses", contestant=contestant, steps=CHECK_STEPS)
+                if "losses" in answer:
+                    losses[contestant] = answer["losses"]
+                reason = answer.get("missing", differs)
+                notes |= {contestant: reason} if reason != "" else {}
+    return losses, notes
+
+
+def same_work(reference: list[float], losses: list[float]) -> bool:
+    """Whether losses agree to within `LOSS_LIMIT`; NaN agrees with nothing."""
+    pairs = zip(reference, losses, strict=True)
+    return all(abs(loss - wanted) <= LOSS_LIMIT * max(1.0, abs(wanted)) for wanted, loss in pairs)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--workload", action="append", choices=WORKLOADS, help="default: all")
+    parser.add_argument("--only", action="append", metavar="FRAMEWORK", help="default: all")
+    parser.add_argument("--skip", action="append", default=[], metavar="FRAMEWORK")
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="FRAMEWORK=PYTHON",
+        help="interpreter that has a framework (default: this one)",
+    )
+    parser.add_argument("--ort-training", metavar="PYTHON", help="--peer ort-training=PYTHON")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--rounds", type=int, default=20, help="quiet rounds wanted (default 20)")
+    parser.add_argument("--tries", type=int, help="rounds at most (default: thrice as many)")
+    parser.add_argument("--steps", type=int, default=10**9, help="per block at most, for a look")
+    parser.add_argument("--cold", type=int, default=1, help="cold starts of each (default 1)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of all (default 2)")
+    parser.add_argument("--patience", type=float, default=900.0, help="seconds for one request")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here")
+    parser.add_argument("--list", action="store_true", help="show workloads and frameworks")
+    parser.add_argument("--check", action="store_true", help="compare losses instead of times")
+    parser.add_argument("--frozen", action="store_true", help="time a frozen base instead")
+    return parser.parse_args(arguments)
+
+
+def chosen(options: argparse.Namespace, roster: Mapping[str, Framework]) -> dict[str, Framework]:
+    """The frameworks that take part, each with its interpreter.
+
+    Raises:
+        SystemExit: if an option names a framework that there is not.
+    """
+    pairs = [text.partition("=")[::2] for text in options.peer]
+    if options.ort_training is not None:
+        pairs.append(("ort-training", options.ort_training))
+    for name in [*(name for name, _ in pairs), *(options.only or []), *options.skip]:
+        if name not in roster:
+            raise SystemExit(f"Expected a framework of {', '.join(roster)}. Received: {name}")
+    pythons = {name: str(Path(python).expanduser()) for name, python in pairs}
+    return {
+        name: dataclasses.replace(framework, python=pythons.get(name, framework.python))
+        for name, framework in roster.items()
+        if (options.only is None or name in options.only) and name not in options.skip
+    }
+
+
+def limit_cores(count: int) -> None:
+    """Leave `count` cores to this process and those it starts."""
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
+def details(workload: Workload) -> dict[str, Any]:
+    """What the JSON says of a workload."""
+    return {
+        "summary": workload.summary,
+        "task": workload.task,
+        "batch": workload.batch,
+    }
+
+
+def show_list(found: Mapping[str, Mapping[str, Any]], console: Console) -> None:
+    """Print workloads and frameworks."""
+    shown = Table("workload", "", "steps", title="workloads")
+    for name, workload in WORKLOADS.items():
+        shown.add_row(name, workload.summary, str(workload.steps))
+    console.print(shown)
+    console.print(contestants_table(found))
+
+
+def main(arguments: list[str] | None = None, roster: Mapping[str, Framework] = FRAMEWORKS) -> int:
+    """Measure, print, and write the numbers; returns the exit code."""
+    options = parse(arguments)
+    limit_cores(options.threads)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    facts = machine(options.device, options.threads)
+    names = options.workload or list(WORKLOADS)
+    if options.frozen:
+        import bench_frozen
+
+        rows = bench_frozen.measure(options.device, options.rounds)
+        console.print(bench_frozen.table(rows))
+        return 0
+    limits = Limits(options.device, options.threads, options.patience)
+    tries = 3 * options.rounds if options.tries is None else options.tries
+    bench = Bench(
+        chosen(options, roster), limits, options.rounds, tries, options.cold, options.steps
+    )
+    found = bench.greet()
+    if options.list:
+        show_list(found, console)
+        return 0
+    if options.check:
+        return check(bench, names, console)
+    console.print(", ".join(f"{key}: {value}" for key, value in facts.items()), highlight=False)
+    console.print(contestants_table(found))
+    report: dict[str, Any] = {"machine": facts, "frameworks": found, "workloads": []}
+    for name in names:
+        result = bench.measure(name)
+        report["workloads"].append(as_json(result, details(WORKLOADS[name])))
+        rate = None if result.rounds == [] else PROBE_FLOPS / bench.best_probe / 1e6
+        report["matrix_product_gflops"] = rate
+        console.print(table(result, WORKLOADS[name]))
+        for contestant, reason in result.missing.items():
+            console.print(f"missing: {contestant}: {reason}", highlight=False, markup=False)
+        console.print(verdict(result), f"({number(rate, '.0f')} GFLOP/s)", highlight=False)
+        if options.json is not None:  # after each workload: a long run may be cut short
+            options.json.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    console.print(summary(report["workloads"]), highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
