@@ -47,7 +47,7 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """(batch, …) to (batch, *target_shape).
+    """`(batch, …)` to `(batch, *target_shape)`.
 
     Args:
         target_shape: sizes without the batch; one of them may be -1, which means the rest.
