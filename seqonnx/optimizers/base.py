@@ -58,7 +58,6 @@ class Optimizer(ABC):
             learning rate that is no number, schedule or function.
 
     Attributes:
-        iterations: how many steps have been taken.
         elementwise: whether `update` treats each element of a variable by itself.
 
     Example:
