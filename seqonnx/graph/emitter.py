@@ -340,7 +340,7 @@ def ir_dtype(name: str) -> ir.DataType:
 
 def dtype_name(value: ir.Value) -> str:
     """Return the standard name of a value's element type, such as `"float32"`."""
-    if value.dtype is None:
+    if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
         raise ValueError(f"The element type of '{value.name}' is unknown.")
     return str(value.dtype.numpy().name)
 

@@ -344,6 +344,11 @@ def _check_inputs(data: Sequence[ir.Value], title: str) -> None:
                 f"The input '{value.name}' of {title} has no batch dimension: its shape is "
                 f"{'unknown' if value.shape is None else '()'}."
             )
+        if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
+            raise ValueError(
+                f"The input '{value.name}' of {title} has no element type. Declare it in the file, "
+                "as `onnx.helper.make_tensor_value_info` does."
+            )
 
 
 def _unclear(value: ir.Value) -> bool:

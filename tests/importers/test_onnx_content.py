@@ -361,3 +361,19 @@ def test_operator_without_inference_is_named_where_its_rank_or_type_is_needed(tm
     np.testing.assert_allclose(layer(x), plain(network, x)[0], rtol=1e-5)
     model = keras.Sequential([keras.Input((4, 3)), layer])  # here rank and type are measured
     assert (model.outputs[0].shape, model.outputs[0].dtype) == ((None, 4, 3), "float32")
+
+
+def test_input_without_an_element_type_is_refused_by_name(tmp_path):
+    network = onnx.parser.parse_model(
+        """
+        <ir_version: 8, opset_import: ["": 17]>
+        net (float[N, 3] x) => (float[N, 3] y) { y = Relu(x) }
+        """
+    )
+    network.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UNDEFINED
+    path = tmp_path / "net.onnx"
+    onnx.save(network, path)
+    for read in (layers.ONNXModel, keras.load_model):
+        with pytest.raises(ValueError, match=r"(?s)net\.onnx.*") as error:
+            read(path)
+        assert "'x'" in str(error.value)
