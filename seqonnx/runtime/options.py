@@ -71,15 +71,12 @@ def session_options(
 
 
 @contextlib.contextmanager
-def stopping_after(seconds: float | None) -> Iterator[Any]:
-    """Make `onnxruntime.RunOptions` that stop a run once the time is over; None without limit.
+def stopping_after(seconds: float) -> Iterator[Any]:
+    """Make `onnxruntime.RunOptions` that stop a run once the time is over.
 
     Args:
-        seconds: how long a run may take, or None.
+        seconds: how long a run may take.
     """
-    if seconds is None:
-        yield None
-        return
     run_options = load_onnxruntime().RunOptions()
     timer = threading.Timer(seconds, setattr, (run_options, "terminate", True))
     timer.daemon = True

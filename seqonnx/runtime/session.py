@@ -112,6 +112,8 @@ class Session:
         wanted = self.output_names if outputs is None else list(outputs)
         try:
             fed = {name: _feedable(value) for name, value in feeds.items()}
+            if seconds is None:
+                return self._run(wanted, fed, None)
             with stopping_after(seconds) as run_options:
                 return self._run(wanted, fed, run_options)
         except Exception as error:
