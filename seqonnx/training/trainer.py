@@ -247,9 +247,10 @@ class Trainer:
         """Measure inside, with loss and metrics from their start on.
 
         All batches see the weights of this moment, whatever other threads do to them. Threads
-        that measure with one trainer take turns.
+        that measure with one trainer take turns; a callback that measures has a moment of its own.
         """
         with self._testing:
+            outer = self._weights_at, self._weights
             weights = self.subject.weights
             setting = last_setting()
             newest, arrays = read_together(weights)
@@ -260,7 +261,7 @@ class Trainer:
             try:
                 yield
             finally:
-                self._weights = {}
+                self._weights_at, self._weights = outer
 
     def stage_test(self, batch: Batch) -> Staged:
         """Put a batch on the device for measuring; inside `testing`."""

@@ -20,6 +20,7 @@ from stepping import ROUND, data, make_model, number_seen, set_all
 import seqonnx as keras
 from seqonnx.graph import read_together
 from seqonnx.models import training_state
+from seqonnx.models.feeding import single_batch
 
 ONES = data(1)[0]
 """One sample of ones."""
@@ -282,3 +283,18 @@ def test_a_copy_made_beside_training_has_slots_and_counter_of_its_weights():
             assert uniform([*twin.get_weights(), *slots]) == twin.optimizer.iterations % ROUND
             count += 1
     assert count > 5
+
+
+def test_measuring_goes_on_with_its_weights_after_a_callback_has_measured():
+    model = make_model()
+    x, y = data(1)
+    set_all(model, 1.0)
+    expected = model.test_on_batch(x, y)
+    trainer = model.trainer()
+    with trainer.testing():
+        set_all(model, 2.0)
+        other = model.test_on_batch(x, y)
+        batch = single_batch(model, x, y, None, None)
+        trainer._test_measures.reset(trainer._test_state)
+        trainer.test(trainer.stage_test(batch))
+        assert trainer.test_logs()["loss"] == expected != other
