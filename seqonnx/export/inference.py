@@ -14,8 +14,8 @@ import onnx
 from seqonnx.graph import Emitter, Variable
 from seqonnx.graph.files import check_model
 from seqonnx.graph.serde import to_proto
-from seqonnx.passes.batch_statistics import expand_batch_statistics
-from seqonnx.passes.folding import fold
+from seqonnx.lowering.batch_statistics import expand_batch_statistics
+from seqonnx.lowering.folding import fold
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 
 CONFIG = "seqonnx.config"

@@ -1,24 +1,15 @@
 """Layers: what a model is made of."""
 
-from seqonnx.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from seqonnx.layers.base import InputSpec, Layer
-from seqonnx.layers.batch_normalization import BatchNormalization
-from seqonnx.layers.conv import Conv1D, Conv2D, Conv3D
-from seqonnx.layers.dense import Dense
-from seqonnx.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
-from seqonnx.layers.dot import Dot
-from seqonnx.layers.dropout import Dropout
-from seqonnx.layers.global_pooling import (
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalMaxPooling3D,
-)
-from seqonnx.layers.identity import Identity
-from seqonnx.layers.input import Input, InputLayer
-from seqonnx.layers.merging import (
+from seqonnx.layers.convolution.conv import Conv1D, Conv2D, Conv3D
+from seqonnx.layers.convolution.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
+from seqonnx.layers.convolution.separable_conv import SeparableConv1D, SeparableConv2D
+from seqonnx.layers.core.dense import Dense
+from seqonnx.layers.core.identity import Identity
+from seqonnx.layers.core.input import Input, InputLayer
+from seqonnx.layers.merging.dot import Dot
+from seqonnx.layers.merging.merging import (
     Add,
     Average,
     Concatenate,
@@ -28,9 +19,17 @@ from seqonnx.layers.merging import (
     Multiply,
     Subtract,
 )
-from seqonnx.layers.onnx_model import ONNXModel
-from seqonnx.layers.padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
-from seqonnx.layers.pooling import (
+from seqonnx.layers.normalization.batch_normalization import BatchNormalization
+from seqonnx.layers.onnx.onnx_model import ONNXModel
+from seqonnx.layers.pooling.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
+from seqonnx.layers.pooling.pooling import (
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
@@ -38,9 +37,10 @@ from seqonnx.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from seqonnx.layers.rescaling import Rescaling
-from seqonnx.layers.reshaping import Flatten, Reshape
-from seqonnx.layers.separable_conv import SeparableConv1D, SeparableConv2D
+from seqonnx.layers.preprocessing.rescaling import Rescaling
+from seqonnx.layers.regularization.dropout import Dropout
+from seqonnx.layers.reshaping.padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
+from seqonnx.layers.reshaping.reshaping import Flatten, Reshape
 from seqonnx.layers.serialization import deserialize, serialize
 
 # Second names that Keras has for these classes.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, last_setting
-from seqonnx.passes.batch_statistics import expand_batch_statistics
+from seqonnx.lowering.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.symbolic import symbolic_shape
 

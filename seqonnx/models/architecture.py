@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from seqonnx.layers.base import Layer
-from seqonnx.layers.input import UNNAMED, InputLayer
+from seqonnx.layers.core.input import UNNAMED, InputLayer
 from seqonnx.layers.serialization import deserialize, serialize
 from seqonnx.models.network import Network
 from seqonnx.models.structure import Structure

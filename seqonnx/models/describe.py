@@ -11,7 +11,7 @@ from rich.console import Console
 from seqonnx.export.inference import LayerInfo
 from seqonnx.graph import Variable
 from seqonnx.layers.base import Layer
-from seqonnx.layers.input import InputLayer
+from seqonnx.layers.core.input import InputLayer
 from seqonnx.models.architecture import class_name_of
 from seqonnx.models.network import Network
 from seqonnx.models.structure import unwrap

@@ -19,7 +19,7 @@ from seqonnx.graph.budget import weights_at_most
 from seqonnx.graph.damage import reading
 from seqonnx.graph.files import EXTERNAL_FROM, write_model
 from seqonnx.graph.writing import target_of
-from seqonnx.layers.input import InputLayer
+from seqonnx.layers.core.input import InputLayer
 from seqonnx.models import keras_files, training_state
 from seqonnx.models.architecture import class_name_of, network_class
 from seqonnx.models.describe import layer_infos

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqonnx.layers.input import Input
-from seqonnx.layers.onnx_model import ONNXModel
+from seqonnx.layers.core.input import Input
+from seqonnx.layers.onnx.onnx_model import ONNXModel
 from seqonnx.symbolic import SymbolicTensor
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from seqonnx.importers.keras_config import (
 from seqonnx.importers.keras_weights import match_weights
 from seqonnx.importers.parts import assign
 from seqonnx.layers.base import Layer
-from seqonnx.layers.input import InputLayer
+from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.serialization import KNOWN, deserialize
 from seqonnx.models.keras_files import part_of
 from seqonnx.models.model import Model

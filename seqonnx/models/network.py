@@ -10,7 +10,7 @@ import onnx_ir as ir
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import Layer
-from seqonnx.layers.input import InputLayer
+from seqonnx.layers.core.input import InputLayer
 from seqonnx.models.structure import Structure, flatten, unwrap
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import (

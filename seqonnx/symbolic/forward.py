@@ -9,8 +9,8 @@ import onnx_ir.passes.common as common_passes
 
 from seqonnx.graph import Dim, Emitter, Variable
 from seqonnx.graph.versions import IR_VERSION
-from seqonnx.passes.cropping import crop_dead_borders
-from seqonnx.passes.layout import move_transposes
+from seqonnx.lowering.cropping import crop_dead_borders
+from seqonnx.lowering.layout import move_transposes
 from seqonnx.symbolic.network import BATCH, emit_network, graph_input
 from seqonnx.symbolic.tensor import SymbolicTensor
 

@@ -18,8 +18,8 @@ from seqonnx.graph import (
     settled_change,
 )
 from seqonnx.graph.serde import to_bytes
-from seqonnx.passes.batch_statistics import expand_batch_statistics
-from seqonnx.passes.relabel import relabel
+from seqonnx.lowering.batch_statistics import expand_batch_statistics
+from seqonnx.lowering.relabel import relabel
 from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.forking import renewed_in_children

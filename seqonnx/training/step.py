@@ -31,14 +31,14 @@ from seqonnx.graph import (
 )
 from seqonnx.graph.serde import to_bytes
 from seqonnx.losses import Loss
+from seqonnx.lowering.batch_statistics import expand_batch_statistics
+from seqonnx.lowering.recompute import recompute_activations
+from seqonnx.lowering.relabel import relabel
+from seqonnx.lowering.segments import size_of
+from seqonnx.lowering.small_maps import multiply_small_maps
 from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.loss_scale import LossScale
-from seqonnx.passes.batch_statistics import expand_batch_statistics
-from seqonnx.passes.recompute import recompute_activations
-from seqonnx.passes.relabel import relabel
-from seqonnx.passes.segments import size_of
-from seqonnx.passes.small_maps import multiply_small_maps
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 

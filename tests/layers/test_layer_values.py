@@ -11,7 +11,7 @@ from emission import reference, runtime
 from seqonnx import Input, Model, Sequential, layers
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
-from seqonnx.passes.batch_statistics import expand_batch_statistics
+from seqonnx.lowering.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
 
 RNG = np.random.default_rng(3)

@@ -1,0 +1,1 @@
+"""Dense, Identity and Input."""

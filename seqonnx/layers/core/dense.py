@@ -1,0 +1,96 @@
+"""Dense: every output is a weighted sum of all inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter, static_shape
+from seqonnx.layers.activation.activation import emit_activation
+from seqonnx.layers.base import InputSpec
+from seqonnx.layers.convolution.kernel import KernelLayer
+from seqonnx.layers.setting import Setting
+from seqonnx.symbolic import Shape
+
+
+class Dense(KernelLayer):
+    """activation(x @ kernel + bias) along the last axis.
+
+    Args:
+        units: number of outputs.
+        activation: name such as `"relu"`, a function `(op, x)`, or a layer without weights.
+        use_bias: whether a bias is added.
+        kernel_initializer: first value of the kernel, of shape (inputs, units).
+        bias_initializer: first value of the bias, of shape (units,).
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: limits of the kernel.
+        bias_constraint: limits of the bias.
+        **kwargs: see `Layer`.
+
+    Raises:
+        ValueError: if `units` is not a positive integer.
+
+    Example:
+        >>> Dense(2, kernel_initializer="ones")([[1.0, 2.0, 3.0]]).tolist()
+        [[6.0, 6.0]]
+    """
+
+    units: Setting[int] = Setting(until_built=True)
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        if not isinstance(units, int | np.integer) or units <= 0:
+            raise ValueError(
+                "Received an invalid value for `units`, expected a positive integer. "
+                f"Received: units={units}"
+            )
+        self.units = int(units)
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape: Shape) -> None:
+        """Declare kernel and bias."""
+        inputs = input_shape[-1]
+        self.add_kernel_and_bias((inputs, self.units), self.units)
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: int(inputs or 0)})
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit one Gemm for a matrix, else MatMul and Add."""
+        if self.bias is None:
+            y = op.MatMul(x, self.kernel)
+        elif len(static_shape(x)) == 2:
+            y = op.Gemm(x, self.kernel, self.bias)
+        else:
+            y = op.Add(op.MatMul(x, self.kernel), self.bias)
+        return emit_activation(op, self.activation, y, training)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"units": self.units}

@@ -1,0 +1,193 @@
+"""Pooling: the largest or the mean of every window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter, static_shape
+from seqonnx.layers.base import InputSpec, Layer
+from seqonnx.layers.channels import (
+    LAST,
+    check_data_format,
+    from_channels_first,
+    spatial_axes,
+    to_channels_first,
+)
+from seqonnx.layers.convolution.convolution import Size
+from seqonnx.layers.convolution.window import (
+    check_padding,
+    has_no_output,
+    integers,
+    padding_attributes,
+    shown_shape,
+)
+from seqonnx.layers.setting import Setting
+
+
+class _Pooling(Layer):
+    """Base of the poolings: `rank` is the number of spatial axes, `operator` the ONNX operator."""
+
+    pool_size: Setting[tuple[int, ...]] = Setting(until_built=True)
+    strides: Setting[tuple[int, ...]] = Setting(until_built=True)
+    padding: Setting[str] = Setting(until_built=True)
+    data_format: Setting[str] = Setting(until_built=True)
+
+    rank: int
+    operator: str
+
+    def __init__(
+        self,
+        pool_size: Size,
+        strides: Size | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pool_size = integers(pool_size, self.rank, "pool_size")
+        self.strides = integers(
+            self.pool_size if strides is None else strides, self.rank, "strides"
+        )
+        self.padding = check_padding(padding, "same", "valid")
+        self.data_format = check_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit the pooling; cells added by the padding count for neither maximum nor mean."""
+        shape = static_shape(x)
+        sizes = [shape[axis] for axis in spatial_axes(self.data_format, self.rank)]
+        dense = (1,) * self.rank
+        if has_no_output(self.padding, sizes, self.pool_size, dense):
+            raise ValueError(
+                "Computed output size would be zero or negative. Received: "
+                f"`inputs.shape={shown_shape(shape)}` and `pool_size={self.pool_size}`."
+            )
+        if self.data_format == LAST:
+            x = to_channels_first(op, x)
+        attributes = {
+            "kernel_shape": list(self.pool_size),
+            "strides": list(self.strides),
+            **padding_attributes(self.padding, sizes, self.pool_size, self.strides, dense),
+        }
+        y: ir.Value = op.emit(self.operator, [x], attributes)
+        return from_channels_first(op, y) if self.data_format == LAST else y
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "pool_size": list(self.pool_size),
+            "strides": list(self.strides),
+            "padding": self.padding,
+            "data_format": self.data_format,
+        }
+
+
+class _MaxPooling(_Pooling):
+    """Base of the maximum poolings."""
+
+    operator = "MaxPool"
+
+    def __init__(
+        self,
+        pool_size: Size = 2,
+        strides: Size | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+
+
+class _AveragePooling(_Pooling):
+    """Base of the mean poolings."""
+
+    operator = "AveragePool"
+
+
+class MaxPooling1D(_MaxPooling):
+    """The largest of every window in time; see `MaxPooling2D`.
+
+    Example:
+        >>> MaxPooling1D()([[[1.0], [3.0]]]).tolist()
+        [[[3.0]]]
+    """
+
+    rank = 1
+
+
+class MaxPooling2D(_MaxPooling):
+    """The largest of every window of an image, for each channel.
+
+    Args:
+        pool_size: height and width of the window, or one int for both.
+        strides: steps from one window to the next; default `pool_size`.
+        padding: `"valid"` (none) or `"same"` (ceil(size / strides) outputs).
+        data_format: `"channels_last"` (default) or `"channels_first"`.
+        **kwargs: see `Layer`.
+
+    Raises:
+        ValueError: if an argument is not legal.
+
+    Example:
+        >>> MaxPooling2D()([[[[1.0], [2.0]], [[3.0], [4.0]]]]).tolist()
+        [[[[4.0]]]]
+    """
+
+    rank = 2
+
+
+class MaxPooling3D(_MaxPooling):
+    """The largest of every window of a volume; see `MaxPooling2D`.
+
+    Example:
+        >>> MaxPooling3D((1, 1, 2))([[[[[1.0], [3.0]]]]]).tolist()
+        [[[[[3.0]]]]]
+    """
+
+    rank = 3
+
+
+class AveragePooling1D(_AveragePooling):
+    """The mean of every window in time; see `AveragePooling2D`.
+
+    Example:
+        >>> AveragePooling1D(2)([[[1.0], [3.0]]]).tolist()
+        [[[2.0]]]
+    """
+
+    rank = 1
+
+
+class AveragePooling2D(_AveragePooling):
+    """The mean of every window of an image, for each channel.
+
+    Args:
+        pool_size: height and width of the window, or one int for both.
+        strides: steps from one window to the next; default `pool_size`.
+        padding: `"valid"` (none) or `"same"` (ceil(size / strides) outputs; cells beyond the
+            border do not count).
+        data_format: `"channels_last"` (default) or `"channels_first"`.
+        **kwargs: see `Layer`.
+
+    Raises:
+        ValueError: if an argument is not legal.
+
+    Example:
+        >>> AveragePooling2D(2)([[[[1.0], [2.0]], [[3.0], [4.0]]]]).tolist()
+        [[[[2.5]]]]
+    """
+
+    rank = 2
+
+
+class AveragePooling3D(_AveragePooling):
+    """The mean of every window of a volume; see `AveragePooling2D`.
+
+    Example:
+        >>> AveragePooling3D((1, 1, 2))([[[[[1.0], [3.0]]]]]).tolist()
+        [[[[[2.0]]]]]
+    """
+
+    rank = 3
