@@ -1,6 +1,6 @@
 """Models: Sequential and Model, and loading them from files."""
 
-from seqonnx.models.files import load_model
+from seqonnx.models.loading import load_model
 from seqonnx.models.model import Model
 from seqonnx.models.sequential import Sequential
 

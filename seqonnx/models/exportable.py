@@ -11,8 +11,8 @@ import onnx
 
 from seqonnx.graph import Variable
 from seqonnx.models import copying, describe, files
-from seqonnx.models.architecture import connect_config, graph_config
-from seqonnx.models.network import Network
+from seqonnx.layers.architecture import connect_config, graph_config
+from seqonnx.layers.network import Network
 
 PathLike = str | os.PathLike[str]
 

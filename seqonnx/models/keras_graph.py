@@ -24,7 +24,7 @@ from seqonnx.importers.parts import assign
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.serialization import KNOWN, deserialize
-from seqonnx.models.keras_files import part_of
+from seqonnx.export.keras_weights import part_of
 from seqonnx.models.model import Model
 from seqonnx.models.sequential import Sequential
 

@@ -14,9 +14,9 @@ from seqonnx.callbacks import Callback, History
 from seqonnx.graph import Variable, auto_name, last_setting
 from seqonnx.layers.base import Layer
 from seqonnx.models import compile_arguments, feeding, files, running
-from seqonnx.models.architecture import saved_as
+from seqonnx.layers.architecture import saved_as
 from seqonnx.models.exportable import Exportable, PathLike
-from seqonnx.models.structure import holds_symbolic
+from seqonnx.symbolic.structure import holds_symbolic
 from seqonnx.optimizers import Optimizer
 from seqonnx.runtime import select_device
 from seqonnx.runtime.compiled import Compiled

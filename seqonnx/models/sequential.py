@@ -9,9 +9,9 @@ from typing import Any, Self
 from seqonnx import dtypes
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
-from seqonnx.models.architecture import deserialize_part, saved_as, serialize_part
+from seqonnx.layers.architecture import deserialize_part, saved_as, serialize_part
 from seqonnx.models.model import Model
-from seqonnx.models.network import Network
+from seqonnx.layers.network import Network
 from seqonnx.symbolic import Shape, SymbolicTensor, infer_call
 
 

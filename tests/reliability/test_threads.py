@@ -20,7 +20,7 @@ from stepping import ROUND, data, make_model, number_seen, set_all
 import seqonnx as keras
 from seqonnx.graph import read_together
 from seqonnx.models import training_state
-from seqonnx.models.feeding import single_batch
+from seqonnx.training.feeding import single_batch
 
 ONES = data(1)[0]
 """One sample of ones."""

@@ -12,7 +12,7 @@ import pytest
 import seqonnx
 from seqonnx import layers
 from seqonnx.graph import Variable
-from seqonnx.models.feeding import single_batch
+from seqonnx.training.feeding import single_batch
 from seqonnx.runtime import CPU, Binding
 from seqonnx.training.runner import StepRunner
 from seqonnx.training.state import DeviceState

@@ -58,7 +58,7 @@ from rich.console import Console
 from rich.table import Table
 
 import seqonnx
-from seqonnx.models.feeding import single_batch
+from seqonnx.training.feeding import single_batch
 from seqonnx.runtime import CPU
 from seqonnx.training.runner import StepRunner
 from seqonnx.training.state import DeviceState

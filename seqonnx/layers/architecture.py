@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import UNNAMED, InputLayer
 from seqonnx.layers.serialization import deserialize, serialize
-from seqonnx.models.network import Network
-from seqonnx.models.structure import Structure
+from seqonnx.layers.network import Network
+from seqonnx.symbolic.structure import Structure
 from seqonnx.symbolic import LayerCall, SymbolicTensor
 
 _SAVED: dict[str, type[Network]] = {}

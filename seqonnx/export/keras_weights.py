@@ -12,7 +12,7 @@ from seqonnx.importers.keras_legacy import legacy_group, match_by_name, match_in
 from seqonnx.importers.keras_weights import match_weights, write_weights
 from seqonnx.importers.parts import Failure, Matched, Part, assign, numbered_names
 from seqonnx.layers.base import Layer
-from seqonnx.models.network import Network
+from seqonnx.layers.network import Network
 
 ARCHIVE: Final = ".keras"
 WEIGHTS: Final = ".weights.h5"

@@ -21,7 +21,7 @@ from seqonnx.symbolic.tensor import Emits
 from seqonnx.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from seqonnx.models.network import Network
+    from seqonnx.layers.network import Network
 
 _CALLS = "calls inside"
 _MOMENT = "moment"

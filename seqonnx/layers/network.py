@@ -11,7 +11,7 @@ from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
-from seqonnx.models.structure import Structure, flatten, unwrap
+from seqonnx.symbolic.structure import Structure, flatten, unwrap
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import (
     LayerCall,

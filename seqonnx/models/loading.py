@@ -21,8 +21,8 @@ from seqonnx.graph.files import EXTERNAL_FROM, write_model
 from seqonnx.graph.writing import target_of
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.models import keras_files, training_state
-from seqonnx.models.architecture import class_name_of, network_class
-from seqonnx.models.describe import layer_infos
+from seqonnx.layers.architecture import class_name_of, network_class
+from seqonnx.report.model_rows import layer_infos
 from seqonnx.symbolic import SymbolicTensor
 
 if TYPE_CHECKING:

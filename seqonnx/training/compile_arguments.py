@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqonnx.layers.base import Layer
-from seqonnx.models.network import Network
+from seqonnx.layers.network import Network
 
 _ACCEPTED = {"run_eagerly", "jit_compile", "loss_weights"}
 

@@ -12,9 +12,9 @@ from seqonnx.export.inference import LayerInfo
 from seqonnx.graph import Variable
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
-from seqonnx.models.architecture import class_name_of
-from seqonnx.models.network import Network
-from seqonnx.models.structure import unwrap
+from seqonnx.layers.architecture import class_name_of
+from seqonnx.layers.network import Network
+from seqonnx.symbolic.structure import unwrap
 from seqonnx.report import LayerRow, SummaryTotals, render_summary
 from seqonnx.report.format import takes_boxes
 from seqonnx.symbolic import Shape, SymbolicTensor

@@ -12,9 +12,9 @@ import numpy as np
 from seqonnx import metrics as metric_room
 from seqonnx.callbacks import Callback, CallbackList, History
 from seqonnx.callbacks.base import Logs
-from seqonnx.models.compile_arguments import check_names
-from seqonnx.models.feeding import batches_for, ordered, single_batch, validation_parts
-from seqonnx.models.network import Network
+from seqonnx.training.compile_arguments import check_names
+from seqonnx.training.feeding import batches_for, ordered, single_batch, validation_parts
+from seqonnx.layers.network import Network
 from seqonnx.optimizers import LossScaleOptimizer, Optimizer
 from seqonnx.training import loop
 from seqonnx.training.batches import Batches
