@@ -160,8 +160,8 @@ def _sources(tensor: SymbolicTensor) -> list[SymbolicTensor]:
         if id(current) in seen:
             continue
         seen.add(id(current))
-        if current.call is None:
+        if current._call is None:
             found[id(current)] = current
         else:
-            stack.extend(reversed(current.call.inputs))
+            stack.extend(reversed(current._call.inputs))
     return list(found.values())

@@ -36,9 +36,11 @@ class CallbackModel(Protocol):
 
     Attributes:
         stop_training: set to True to end the training after the current batch or epoch.
+        history: the history of the newest training, or None.
     """
 
     stop_training: bool
+    history: Any
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from seqonnx.graph import Emitter, last_setting
 from seqonnx.lowering.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
+from seqonnx.runtime.session_cache import SessionCache
 from seqonnx.symbolic import symbolic_shape
 
 Emit = Callable[[Emitter, list[ir.Value]], Any]
@@ -25,8 +26,7 @@ class CallsOnData:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._compiled: dict[Hashable, Compiled] = {}
-        self._made_at = 0
+        self._compiled: SessionCache[Compiled] = SessionCache()
 
     def run(
         self, arrays: Sequence[npt.NDArray[Any]], mode: Hashable, emit: Emit, seed: int
@@ -39,18 +39,11 @@ class CallsOnData:
             emit: emits the layer on its inputs; returns its output value, or several.
             seed: seed of the noise.
         """
-        if self._made_at != last_setting():
-            self._made_at = last_setting()
-            self._compiled.clear()
         key = (tuple((array.shape[1:], array.dtype) for array in arrays), mode)
-        compiled = self._compiled.get(key)
-        if compiled is None:
-            compiled = self._compiled[key] = Compiled(_emit_alone(self._name, arrays, emit))
+        compiled = self._compiled.get(
+            key, last_setting(), lambda: Compiled(_emit_alone(self._name, arrays, emit))
+        )
         return compiled.run(arrays, seed=seed)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state of a copy, which compiles for itself."""
-        return vars(self) | {"_compiled": {}}
 
 
 def _emit_alone(name: str, arrays: Sequence[npt.NDArray[Any]], emit: Emit) -> Emitter:

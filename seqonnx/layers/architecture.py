@@ -92,8 +92,8 @@ def graph_config(model: Network) -> dict[str, Any]:
     def refer(tensor: SymbolicTensor) -> list[Any]:
         if id(tensor) in inputs:
             return inputs[id(tensor)]
-        assert tensor.call is not None
-        return [tensor.call.layer.name, calls[tensor.call], tensor.index]
+        assert tensor._call is not None
+        return [tensor._call.layer.name, calls[tensor._call], tensor._index]
 
     entries = []
     for layer in model.layers:
@@ -161,7 +161,7 @@ def _call(
     if not earlier or not all(key in tensors for key in keys):
         return False
     inputs = [tensors[key] for key in keys]
-    result = layer(inputs if layer.takes_list else inputs[0], training=node.get("training"))
+    result = layer(inputs if layer._takes_list else inputs[0], training=node.get("training"))
     outputs = list(result.values()) if isinstance(result, Mapping) else result
     for index, tensor in enumerate(outputs if isinstance(outputs, list) else [outputs]):
         tensors[layer.name, number, index] = tensor

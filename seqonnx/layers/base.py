@@ -80,7 +80,7 @@ class Layer(Typed):
         self._policy = policy_for(dtype)
         self.activity_regularizer = activity_regularizer
         self.input_spec: InputSpec | None = None
-        self.declared_input_shape = declared_shape(input_shape, input_dim)
+        self._declared_input_shape = declared_shape(input_shape, input_dim)
         self._trainable = bool(trainable)
         self._built = False
         self._variables: list[Variable] = []
@@ -209,12 +209,12 @@ class Layer(Typed):
         return [v for v in self.weights if id(v) not in trained]
 
     @property
-    def regularized_weights(self) -> list[tuple[Variable, regularizers.Regularizer]]:
+    def _regularized_weights(self) -> list[tuple[Variable, regularizers.Regularizer]]:
         """Weights with their regularizers."""
         return list(self._regularized)
 
     @property
-    def constrained_weights(self) -> list[tuple[Variable, Constraint]]:
+    def _constrained_weights(self) -> list[tuple[Variable, Constraint]]:
         """Weights with their constraints."""
         return list(self._constrained)
 
@@ -279,10 +279,10 @@ class Layer(Typed):
         Raises:
             ValueError: if the inputs do not fit the layer.
         """
-        parts = self.separate(x)
+        parts = self._separate(x)
         symbolic = [part for part in parts if isinstance(part, SymbolicTensor)]
         if len(symbolic) == len(parts):
-            return self.arrange(self._call_symbolic(symbolic, training))
+            return self._arrange(self._call_symbolic(symbolic, training))
         if len(symbolic) > 0:
             raise ValueError(
                 f"Layer '{self.name}' was called on symbolic tensors and on data at once; all "
@@ -291,14 +291,14 @@ class Layer(Typed):
         # A layer of integers takes what it is given: its graph casts floating-point inputs.
         dtype = self.dtype if dtypes.is_float(self.dtype) else None
         arrays = [dtypes.to_array(part, dtype, "inputs") for part in parts]
-        return self.arrange(self._call_eagerly(arrays, training is True))
+        return self._arrange(self._call_eagerly(arrays, training is True))
 
     @property
-    def takes_list(self) -> bool:
+    def _takes_list(self) -> bool:
         """Whether the layer is called on a list of inputs."""
         return False
 
-    def separate(self, x: Any) -> list[Any]:
+    def _separate(self, x: Any) -> list[Any]:
         """Return what the layer is called on as a list with one entry per input.
 
         Raises:
@@ -314,7 +314,7 @@ class Layer(Typed):
             )
         return list(x)
 
-    def arrange(self, values: Sequence[Any]) -> Any:
+    def _arrange(self, values: Sequence[Any]) -> Any:
         """Return what a call gives: its one value, or a list of several."""
         return values[0] if len(values) == 1 else list(values)
 
@@ -327,9 +327,9 @@ class Layer(Typed):
     @property
     def output(self) -> Any:
         """The symbolic tensor that the layer's first call gave; a list of several."""
-        return self.arrange(self._first_call("output")[1])
+        return self._arrange(self._first_call("output")[1])
 
-    def build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any) -> None:
         """Check an input shape and build the layer if it is not built.
 
         Args:
@@ -345,7 +345,7 @@ class Layer(Typed):
 
     def emit(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit the layer in its element type, with its activity regularizer; see `call`."""
-        y = self.emit_typed(op, x, training)
+        y = self._emit_typed(op, x, training)
         if self.activity_regularizer is not None:
             for part in [y] if isinstance(y, ir.Value) else y:
                 value = op.cast(part, dtypes.widened(dtype_name(part)))
@@ -362,7 +362,7 @@ class Layer(Typed):
                 "False to keep this call in inference mode."
             )
         shapes = [tensor.shape for tensor in inputs]
-        self.build_for(shapes if self.takes_list else shapes[0])
+        self._build_for(shapes if self._takes_list else shapes[0])
         number = self._calls[-1][0].index + 1 if len(self._calls) > 0 else 0
         call = LayerCall(self, tuple(inputs), number, training)
         outputs = [
@@ -376,11 +376,11 @@ class Layer(Typed):
         self, arrays: list[npt.NDArray[Any]], training: bool
     ) -> list[npt.NDArray[Any]]:
         shapes = [array.shape for array in arrays]
-        self.build_for(shapes if self.takes_list else shapes[0])
+        self._build_for(shapes if self._takes_list else shapes[0])
         return self._calls_on_data.run(
             arrays,
             (training, self.trainable),
-            lambda op, x: self.emit(op, x if self.takes_list else x[0], training),
+            lambda op, x: self.emit(op, x if self._takes_list else x[0], training),
             seed=config.next_seed() if training else 0,
         )
 

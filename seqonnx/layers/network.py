@@ -66,7 +66,7 @@ class Network(Layer):
         layers = [_as_layer(owner) for owner in layer_order(entries, exits)]
         _check_unique_names(layers)
         for layer in layers:
-            self.check_apart(layer)
+            self._check_apart(layer)
         self._inputs, self._outputs = entries, exits
         self._input_structure, self._output_structure = inputs, outputs
         self._calls_inside, self._layers = calls, layers
@@ -76,7 +76,7 @@ class Network(Layer):
         self._inputs, self._outputs, self._calls_inside, self._layers = None, [], [], []
         self._input_structure = self._output_structure = None
 
-    def check_apart(self, layer: Layer) -> None:
+    def _check_apart(self, layer: Layer) -> None:
         """Raise a ValueError if a layer is this network, or a model that holds it."""
         stack = [layer]
         while stack:
@@ -93,11 +93,11 @@ class Network(Layer):
         return emit_network(op, self.inputs, self._outputs, x, training)
 
     @property
-    def takes_list(self) -> bool:
+    def _takes_list(self) -> bool:
         """Yes: inside, there is a list even of one input."""
         return True
 
-    def separate(self, x: Any) -> list[Any]:
+    def _separate(self, x: Any) -> list[Any]:
         """Return one entry per input of what the model is called on.
 
         Args:
@@ -110,7 +110,7 @@ class Network(Layer):
         if self._inputs is None:
             return [x]
         if isinstance(x, Mapping):
-            return self.named(x)
+            return self._named(x)
         if not isinstance(x, list | tuple) or not any(isinstance(t, SymbolicTensor) for t in x):
             x = [x] if len(self._inputs) == 1 or isinstance(x, SymbolicTensor) else list(x)
         if len(x) != len(self._inputs):
@@ -121,7 +121,7 @@ class Network(Layer):
             )
         return list(x)
 
-    def named(self, x: Mapping[str, Any]) -> list[Any]:
+    def _named(self, x: Mapping[str, Any]) -> list[Any]:
         """Return the values of a dict in the order of the inputs.
 
         Raises:
@@ -135,7 +135,7 @@ class Network(Layer):
             )
         return [x[name] for name in names]
 
-    def arrange(self, values: Sequence[Any]) -> Any:
+    def _arrange(self, values: Sequence[Any]) -> Any:
         """Arrange one value per output as the model's outputs were given."""
         structure = self._output_structure
         if isinstance(structure, SymbolicTensor):
@@ -159,7 +159,7 @@ class Network(Layer):
         """Calls of layers and what they give, each after those it depends on."""
         return list(self._calls_inside)
 
-    def outputs_of(self, layer: Layer) -> list[SymbolicTensor]:
+    def _outputs_of(self, layer: Layer) -> list[SymbolicTensor]:
         """Tensors that a layer gives inside this network."""
         if isinstance(layer, InputLayer):
             return [layer.output]
@@ -257,25 +257,25 @@ class Network(Layer):
         return _unique([v for layer in self.layers for v in layer.trainable_weights])
 
     @property
-    def frozen_weights(self) -> list[Variable]:
+    def _frozen_weights(self) -> list[Variable]:
         """Weights that no training step changes, statistics of frozen layers included."""
         trained = set(self.trainable_weights)
         return [
             v
-            for layer in self.leaf_layers()
+            for layer in self._leaf_layers()
             for v in layer.weights
             if v not in trained and (v.trainable or not layer.trainable)
         ]
 
     @property
-    def regularized_weights(self) -> list[tuple[Variable, Regularizer]]:
+    def _regularized_weights(self) -> list[tuple[Variable, Regularizer]]:
         """Weights with their regularizers, each once."""
-        return [pair for layer in self.leaf_layers() for pair in layer.regularized_weights]
+        return [pair for layer in self._leaf_layers() for pair in layer._regularized_weights]
 
     @property
-    def constrained_weights(self) -> list[tuple[Variable, Constraint]]:
+    def _constrained_weights(self) -> list[tuple[Variable, Constraint]]:
         """Weights with their constraints, each once."""
-        return [pair for layer in self.leaf_layers() for pair in layer.constrained_weights]
+        return [pair for layer in self._leaf_layers() for pair in layer._constrained_weights]
 
     @classmethod
     def from_config(
@@ -284,7 +284,7 @@ class Network(Layer):
         """Make a network from what `get_config` gave; each class of models defines it."""
         raise NotImplementedError(f"{cls.__name__} does not define `from_config`.")
 
-    def leaf_layers(self) -> list[Layer]:
+    def _leaf_layers(self) -> list[Layer]:
         """Layers with nested models replaced by their own layers, each once; no input layers."""
         found: dict[int, Layer] = {}
         stack: list[Layer] = list(reversed(self.layers))
@@ -327,16 +327,16 @@ class Network(Layer):
             f"No such layer: {name}. Existing layers are: {[layer.name for layer in layers]}."
         )
 
-    def build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any) -> None:
         """Check that inputs of these shapes fit the network.
 
         Args:
             shape: list of the shapes of all inputs, or the shape of the only one.
         """
         for index, one in enumerate(shape if isinstance(shape, list) else [shape]):
-            self.check_input(one, index)
+            self._check_input(one, index)
 
-    def check_input(self, shape: Shape, index: int) -> None:
+    def _check_input(self, shape: Shape, index: int) -> None:
         """Raise a ValueError if data of this shape does not fit input number `index`."""
         tensor = self.inputs[index]
         fits = len(shape) == tensor.ndim and (

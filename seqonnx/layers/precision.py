@@ -36,7 +36,7 @@ class Typed:
         return self._policy.compute_dtype
 
     @property
-    def working_dtype(self) -> str:
+    def _working_dtype(self) -> str:
         """Element type inside `call`: float32 where a layer would lose too much in 16 bits."""
         return self.compute_dtype
 
@@ -45,12 +45,12 @@ class Typed:
         # For type checkers: `Layer`, which has this class as a base, says what `call` is.
         raise NotImplementedError(f"Layer {type(self).__name__} does not define `call`.")
 
-    def emit_typed(self, op: Emitter, x: Any, training: bool) -> Any:
+    def _emit_typed(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit `call` on inputs of the working type; its outputs get the type computed in."""
         check_method(self, "Layer", "call", "op", "x", "training")
         if not self.autocast:
             return self.call(op, x, training)
-        inside, outside = self.working_dtype, self.compute_dtype
+        inside, outside = self._working_dtype, self.compute_dtype
         with op.computing_in(inside):
             y = self.call(op, cast_floats(op, x, inside), training)
         return y if inside == outside else cast_floats(op, y, outside)

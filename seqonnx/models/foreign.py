@@ -37,7 +37,7 @@ def load_foreign_model(path: Path) -> Model:
         Input(batch_shape=shape, dtype=dtype, name=_plain(name))
         for name, (shape, dtype) in layer.signature.items()
     ]
-    outputs = layer(inputs if layer.takes_list else inputs[0])
+    outputs = layer(inputs if layer._takes_list else inputs[0])
     if len(inputs) == 1 and isinstance(outputs, SymbolicTensor):
         return Sequential([inputs[0], layer], name=_plain(path.stem))
     return Model(inputs, outputs, name=_plain(path.stem))

@@ -189,7 +189,7 @@ def _chosen_outputs(
             f"Received: outputs={outputs!r}. Layers are: {names}"
         )
     wanted = names if outputs == "all" else list(outputs)
-    return [(name, model.outputs_of(model.get_layer(name))[0]) for name in wanted]
+    return [(name, model._outputs_of(model.get_layer(name))[0]) for name in wanted]
 
 
 def _check_suffix(path: Path) -> None:

@@ -82,7 +82,7 @@ class Model(Exportable):
         if holds_symbolic(x):
             return super().__call__(x, training)
         arrays = feeding.input_arrays(self, x)
-        return self.arrange(self._run_training(arrays) if training else self.forward().run(arrays))
+        return self._arrange(self._run_training(arrays) if training else self._sessions.forward().run(arrays))
 
     def predict(
         self,
@@ -318,7 +318,7 @@ class Model(Exportable):
         made_for = (device, [tensor.shape for tensor in self.inputs])
         forward = self._forward
         if forward is None or forward.made_for != made_for:
-            forward = Forward(self.inputs, self._outputs, self.weights, device, self.arrange)
+            forward = Forward(self.inputs, self._outputs, self.weights, device, self._arrange)
             self._forward = forward
         return forward
 
@@ -345,7 +345,7 @@ class Model(Exportable):
     def optimizer_variables(self) -> list[Variable]:
         """Slots of the optimizer; empty until the model trains."""
         begun = self._trainer or self._progress
-        return [] if begun is None else self.trainer().optimizer_variables
+        return [] if begun is None else self._sessions.trainer().optimizer_variables
 
     def require_compiled(self) -> None:
         """Raise a ValueError if `compile` was not called."""
@@ -360,7 +360,7 @@ class Model(Exportable):
     def _run_training(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Run in training mode: dropout drops, moving statistics move."""
         shapes = [tensor.shape for tensor in self.inputs]
-        key = (last_setting(), *shapes, *(layer.trainable for layer in self.leaf_layers()))
+        key = (last_setting(), *shapes, *(layer.trainable for layer in self._leaf_layers()))
         compiled = self._training_calls.get(key)
         if compiled is None:
             device = select_device(self._device_request)
@@ -389,7 +389,7 @@ class Model(Exportable):
 
     def _capture_subject(self) -> Subject:
         """Note what trains: a later change of `trainable` takes effect at the next `compile`."""
-        self._flags_at_compile = [(x, x.trainable) for x in (self, *self.leaf_layers())]
+        self._flags_at_compile = [(x, x.trainable) for x in (self, *self._leaf_layers())]
         self._subject = running.subject_of(self)
         return self._subject
 

@@ -117,21 +117,21 @@ class Sequential(Model):
         self._entry = entry
         self._connect(entry, tensor)
 
-    def build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any) -> None:
         """Build on first data; a built model checks that the data fits."""
         if not self.built:
             self.build(shape[0] if isinstance(shape, list) else shape)
             self._built_by_data = True
-        super().build_for(shape)
+        super()._build_for(shape)
 
-    def check_input(self, shape: Shape, index: int) -> None:
+    def _check_input(self, shape: Shape, index: int) -> None:
         """Raise a ValueError if data of this shape does not fit.
 
         Of data that built the model only the rank and what its layers need are fixed, as in
         Keras: where other sizes fit its layers, the model takes any from then on.
         """
         try:
-            super().check_input(shape, index)
+            super()._check_input(shape, index)
         except ValueError:
             tensor = self.inputs[index]
             if not self._built_by_data or len(shape) != tensor.ndim:
@@ -150,7 +150,7 @@ class Sequential(Model):
         shapes = []
         for call, _ in self._calls_inside:
             assert isinstance(call.layer, Layer)
-            call.layer.build_for([tensor.shape] if call.layer.takes_list else tensor.shape)
+            call.layer._build_for([tensor.shape] if call.layer._takes_list else tensor.shape)
             ((given, dtype),) = infer_call(call.layer, [tensor])
             tensor = SymbolicTensor(given, dtype, call.layer.name)
             shapes.append(given)
@@ -187,7 +187,7 @@ class Sequential(Model):
                 "Only instances of `keras.Layer` can be added to a Sequential model. "
                 f"Received: {layer} (of type {type(layer)})"
             )
-        self.check_apart(layer)
+        self._check_apart(layer)
         if any(other is not layer and other.name == layer.name for other in self._stack):
             raise ValueError(
                 "All layers added to a Sequential model should have unique names. Name "
@@ -233,8 +233,8 @@ class Sequential(Model):
 
 def _entry_of(layer: Layer) -> SymbolicTensor | None:
     """The input that a first layer brings along, if any: a declared shape, or its own input."""
-    if layer.declared_input_shape is not None:
-        return InputLayer(layer.declared_input_shape, dtype=layer.dtype).output
+    if layer._declared_input_shape is not None:
+        return InputLayer(layer._declared_input_shape, dtype=layer.dtype).output
     if isinstance(layer, Network) and layer.built:
         tensor = layer.inputs[0]
         return InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype).output

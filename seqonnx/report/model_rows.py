@@ -111,7 +111,7 @@ def _needs_no_build(layer: Layer) -> bool:
 
 def _weights(layer: Layer, kind: str = "weights") -> list[Variable]:
     """Weights that exist: those of built layers where a model is not built as a whole."""
-    parts = layer.leaf_layers() if isinstance(layer, Network) and not layer.built else [layer]
+    parts = layer._leaf_layers() if isinstance(layer, Network) and not layer.built else [layer]
     return list(dict.fromkeys(variable for part in parts for variable in getattr(part, kind)))
 
 
@@ -119,7 +119,7 @@ def _totals(model: Exportable) -> SummaryTotals:
     trained = _weights(model, "trainable_weights") if model.trainable else []
     kept = set(trained)
     others = [variable for variable in _weights(model) if variable not in kept]
-    slots = model.optimizer_variables
+    slots = model._sessions.optimizer_variables
     return SummaryTotals(
         trainable=_size(trained),
         non_trainable=_size(others),
@@ -144,11 +144,11 @@ def _shapes(owner: Network, layer: Layer) -> list[Shape]:
 
     In a model that is not built a layer may have been called elsewhere; none if it was not.
     """
-    tensors = owner.outputs_of(layer)
+    tensors = owner._outputs_of(layer)
     if not tensors and not owner.built:
         output = getattr(layer, "output", [])
         tensors = [output] if isinstance(output, SymbolicTensor) else list(output)
-    return [tensor.shape for tensor in tensors if tensor.call is tensors[-1].call]
+    return [tensor.shape for tensor in tensors if tensor._call is tensors[-1]._call]
 
 
 def _sources(owner: Network, layer: Layer) -> tuple[str, ...]:
@@ -156,8 +156,8 @@ def _sources(owner: Network, layer: Layer) -> tuple[str, ...]:
     entries = {id(x.output): x.name for x in owner.layers if isinstance(x, InputLayer)}
     calls = dict.fromkeys(call for call, _ in owner.calls if call.layer is layer)
     return tuple(
-        f"{t.call.layer.name}[{t.call.index}][{t.index}]"
-        if t.call is not None and id(t) not in entries
+        f"{t._call.layer.name}[{t._call.index}][{t._index}]"
+        if t._call is not None and id(t) not in entries
         else f"{entries[id(t)]}[0][0]"
         for call in calls
         for t in call.inputs

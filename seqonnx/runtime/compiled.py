@@ -81,6 +81,11 @@ class Compiled:
         assign_together(zip(self._updated, results[self._count :], strict=True))
         return results[: self._count]
 
+    @property
+    def inherited(self) -> bool:
+        """Never: a forked child opens a session of its own at its first run."""
+        return False
+
     def _sizes(self, feeds: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:
         """Actual sizes of the symbolic dimensions of the inputs."""
         sizes: dict[str, int] = {}

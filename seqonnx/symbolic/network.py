@@ -36,24 +36,24 @@ def calls_between(
         tensor = stack[-1]
         if id(tensor) in done:
             stack.pop()
-        elif tensor.call is None:
+        elif tensor._call is None:
             raise ValueError(
                 f"Graph disconnected: `outputs` depend on the input {tensor}, which is not among "
                 f"`inputs`. Received: inputs={list(inputs)}"
             )
         else:
-            waiting = [t for t in tensor.call.inputs if id(t) not in done]
+            waiting = [t for t in tensor._call.inputs if id(t) not in done]
             opened.add(id(tensor))
             if any(id(t) in opened for t in waiting):
                 raise ValueError(
                     f"Graph has a cycle: {tensor} depends on itself, through a call of the layer "
-                    f"'{tensor.call.layer.name}'. A layer can only be called on tensors that are "
+                    f"'{tensor._call.layer.name}'. A layer can only be called on tensors that are "
                     "there before."
                 )
             if waiting:
                 stack.extend(reversed(waiting))
             else:
-                ordered.append((tensor.call, tensor))
+                ordered.append((tensor._call, tensor))
                 done.add(id(tensor))
                 stack.pop()
     return ordered
@@ -84,7 +84,7 @@ def emit_network(
         if call not in emitted:
             arguments = [known[id(t)] for t in call.inputs]
             emitted[call] = _emit_call(op, call, arguments, training)
-        known[id(tensor)] = emitted[call][tensor.index]
+        known[id(tensor)] = emitted[call][tensor._index]
     return [known[id(tensor)] for tensor in outputs]
 
 
@@ -120,7 +120,7 @@ def _emit_call(
     op: Emitter, call: LayerCall, values: list[ir.Value], training: bool
 ) -> list[ir.Value]:
     """Emit one call in the scope of its layer; returns all outputs."""
-    x = values if call.layer.takes_list else values[0]
+    x = values if call.layer._takes_list else values[0]
     with op.scope(call.layer.name):
         result = call.layer.emit(op, x, training and call.training is not False)
     return [result] if isinstance(result, ir.Value) else list(result)

@@ -63,13 +63,13 @@ def _walk_back(
 
 def _place(tensor: SymbolicTensor, entries: set[int]) -> int:
     """What tells the place apart where a tensor is made: its call, or itself for an input."""
-    return id(tensor) if id(tensor) in entries else id(tensor.call)
+    return id(tensor) if id(tensor) in entries else id(tensor._call)
 
 
 def _owner(tensor: SymbolicTensor, entries: set[int]) -> Owner:
-    call = tensor.call
+    call = tensor._call
     return tensor if id(tensor) in entries or call is None else call.layer
 
 
 def _below(tensor: SymbolicTensor, entries: set[int]) -> tuple[SymbolicTensor, ...]:
-    return () if id(tensor) in entries or tensor.call is None else tensor.call.inputs
+    return () if id(tensor) in entries or tensor._call is None else tensor._call.inputs

@@ -19,7 +19,7 @@ class Emits(Protocol):
     name: str
 
     @property
-    def takes_list(self) -> bool:
+    def _takes_list(self) -> bool:
         """Whether the layer is called on a list of tensors."""
 
     def emit(self, op: Emitter, x: Any, training: bool) -> ir.Value | list[ir.Value]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
 from seqonnx import losses, metrics, optimizers
 from seqonnx.dtypes import plain_value
 from seqonnx.errors import ModelFileError
-from seqonnx.export.checkpoint import TrainingState
 from seqonnx.graph import Variable, assign_together, read_together
 from seqonnx.runtime.forking import making
 from seqonnx.training.measures import MetricSpec
+from seqonnx.training.sessions import Sessions
 from seqonnx.training.trainer import Compilation, Trainer
-
-if TYPE_CHECKING:
-    from seqonnx.models.model import Model
 
 _FUNCTION = "function"
 _WRAPPERS = {
@@ -31,7 +28,19 @@ _WRAPPERS = {
 Values = dict[Variable, npt.NDArray[Any]]
 
 
-def capture(model: Model) -> tuple[Values, TrainingState | None]:
+class Captured(NamedTuple):
+    """What training remembers besides the weights.
+
+    Args:
+        values: plain values: compile arguments, step and epoch counters, seed.
+        slots: optimizer slots by name, in the ONNX layout.
+    """
+
+    values: Mapping[str, Any]
+    slots: Mapping[str, npt.NDArray[Any]]
+
+
+def capture(sessions: Sessions) -> tuple[Values, Captured | None]:
     """Return what a model is at one moment, between two training steps.
 
     Returns:
@@ -41,17 +50,17 @@ def capture(model: Model) -> tuple[Values, TrainingState | None]:
     Raises:
         ValueError: if a function without a name is among the compile arguments.
     """
-    weights = model.weights
-    if model.compilation is None:
+    weights = sessions.network.weights
+    if sessions.compilation is None:
         return dict(zip(weights, read_together(weights)[1], strict=True)), None
-    trainer = model.trainer()
+    trainer = sessions.trainer()
     slots = trainer.optimizer_variables
     # One model at a time: two that each train what the other holds would wait for each other.
     with making(), trainer.at_rest():
         _, arrays = read_together([*weights, *slots])
-        plain = _plain_values(model.compilation, trainer)
+        plain = _plain_values(sessions.compilation, trainer)
     stored = dict(zip(_keys(slots), arrays[len(weights) :], strict=True))
-    return dict(zip(weights, arrays, strict=False)), TrainingState(plain, stored)
+    return dict(zip(weights, arrays, strict=False)), Captured(plain, stored)
 
 
 def _plain_values(compilation: Compilation, trainer: Trainer) -> dict[str, Any]:
@@ -73,41 +82,50 @@ def _plain_values(compilation: Compilation, trainer: Trainer) -> dict[str, Any]:
     return {key: _plain(value) for key, value in values.items()}
 
 
-def restore(model: Model, state: TrainingState, path: Path, custom: Mapping[str, Any]) -> None:
-    """Compile a model as it was and take over slots and counters.
+def compile_arguments(values: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `compile` that a file holds.
 
     Args:
-        model: the model, with its weights.
-        state: what `capture` gave.
-        path: the file, for errors.
+        values: plain values from `capture`.
         custom: classes and functions of the user's own, by name.
 
     Raises:
-        ModelFileError: if a slot is missing or has another shape.
         ValueError: if a class or function is not known.
     """
-    values = state.values
-    model.compile(
-        optimizer=_revived(values["optimizer"], custom),
-        loss=_revived(values["loss"], custom),
-        metrics=[_revived(m, custom) for m in values["metrics"]],
-        weighted_metrics=[_revived(m, custom) for m in values["weighted_metrics"]],
+    return {
+        "optimizer": _revived(values["optimizer"], custom),
+        "loss": _revived(values["loss"], custom),
+        "metrics": [_revived(m, custom) for m in values["metrics"]],
+        "weighted_metrics": [_revived(m, custom) for m in values["weighted_metrics"]],
         # Files of earlier versions lack these.
-        steps_per_execution=values.get("steps_per_execution", 1),
-        autotune=values.get("autotune", False),
-        recompute=values.get("recompute", False),
-        loss_weights=values.get("loss_weights"),
+        "steps_per_execution": values.get("steps_per_execution", 1),
+        "autotune": values.get("autotune", False),
+        "recompute": values.get("recompute", False),
+        "loss_weights": values.get("loss_weights"),
         # The optimizer in the file has its loss scale, or does without on purpose.
-        auto_scale_loss=False,
-    )
-    trainer = model.trainer()
+        "auto_scale_loss": False,
+    }
+
+
+def restore(sessions: Sessions, captured: Captured, path: Path) -> None:
+    """Take over slots and counters.
+
+    Args:
+        sessions: of a model that is compiled as it was, with its weights.
+        captured: from `capture`.
+        path: the file, for errors.
+
+    Raises:
+        ModelFileError: if a slot is missing or has another shape.
+    """
+    values, trainer = captured.values, sessions.trainer()
     trainer.epochs = int(values["epochs"])
     trainer.seed = int(values["seed"])
-    model.optimizer.iterations = int(values["step"])
+    sessions.compiled().optimizer.iterations = int(values["step"])
     variables = trainer.optimizer_variables
     found: list[tuple[Variable, npt.NDArray[Any]]] = []
     for key, slot in zip(_keys(variables), variables, strict=True):
-        array = state.slots.get(key)
+        array = captured.slots.get(key)
         if array is None or array.shape != slot.stored_shape:
             raise ModelFileError(f"{path} is damaged: it lacks the optimizer slot {slot.path}.")
         found.append((slot, array))

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
 from seqonnx.graph import Variable, assign_together, read_together
 from seqonnx.layers.base import Layer
+from seqonnx.layers.network import Network
 from seqonnx.runtime.forking import making
 from seqonnx.symbolic import LayerCall, SymbolicTensor
 from seqonnx.symbolic.tensor import Emits
+from seqonnx.training.sessions import Sessions
 from seqonnx.training.trainer import Trainer
-
-if TYPE_CHECKING:
-    from seqonnx.layers.network import Network
 
 _CALLS = "calls inside"
 _MOMENT = "moment"
@@ -38,39 +37,38 @@ class _Moment(NamedTuple):
     steps: int | None
 
 
-def state_of(network: Network, state: Mapping[str, Any]) -> dict[str, Any]:
+def state_of(network: Network, sessions: Sessions, state: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state of a copy.
 
     Args:
-        network: a network, which may be a model.
+        network: the model.
+        sessions: what it has compiled.
         state: its attributes, as a layer gives them away.
     """
-    inside = {call: None for call, _ in network.calls}
+    inside = {call: None for call, _ in network._calls_inside}
     layers = dict.fromkeys(call.layer for call in inside)
     calls = [made for layer in layers for made in _calls_of(layer) if made[0] in inside]
-    trainer: Trainer | None = state.get("_trainer")
-    return {
-        **state,
-        "_forward": None,
-        "_progress": state.get("_progress") if trainer is None else trainer.progress,
-        "_trainer": None,
-        "_training_calls": {},
-        _CALLS: calls,
-        _MOMENT: _moment_of(network, trainer) if network.built else None,
-    }
+    moment = _moment_of(network, sessions.begun_trainer()) if network.built else None
+    return {**state, _CALLS: calls, _MOMENT: moment}
 
 
-def restore(network: Network, state: dict[str, Any]) -> None:
-    """Give a copy its state."""
+def restore(network: Network, sessions: Sessions, state: dict[str, Any]) -> None:
+    """Give a copy its state.
+
+    Args:
+        network: the copy.
+        sessions: the copy of what the model has compiled.
+        state: from `state_of`.
+    """
     calls, moment = state.pop(_CALLS), state.pop(_MOMENT)
     vars(network).update(state)
     if moment is not None:
         assign_together(moment.values.items())
         if moment.steps is not None:
-            state["_compilation"].optimizer.iterations = moment.steps
+            sessions.compiled().optimizer.iterations = moment.steps
     for call, outputs in calls:
         for tensor in outputs:
-            tensor.call = call
+            tensor._call = call
         _calls_of(call.layer).append((call, outputs))
 
 

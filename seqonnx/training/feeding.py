@@ -4,38 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqonnx import dtypes
+from seqonnx.layers.network import Network
 from seqonnx.losses import Loss
 from seqonnx.training.batches import Batch, Batches
 from seqonnx.training.columns import InputDtype, separate_inputs
 from seqonnx.training.data import make_batches, yields_batches
 from seqonnx.training.inputs import with_ranks
 
-if TYPE_CHECKING:
-    from seqonnx.models.model import Model
 
-
-def input_arrays(model: Model, x: Any) -> list[npt.NDArray[Any]]:
+def input_arrays(model: Network, x: Any) -> list[npt.NDArray[Any]]:
     """Return data for every input of a model, checked and cast; builds the model if needed."""
     if not model.built:
-        model.build_for(dtypes.to_array(x, "float32", "inputs").shape)
+        model._build_for(dtypes.to_array(x, "float32", "inputs").shape)
     if _is_as_wanted(model, x):
-        model.check_input(x.shape, 0)
+        model._check_input(x.shape, 0)
         return [x]
     types = [tensor.dtype for tensor in model.inputs]
     given = separate_inputs(ordered(model, x), types)
     arrays = with_ranks([dtypes.to_array(data, t, "inputs") for data, t in given], model.inputs)
     for index, array in enumerate(arrays):
-        model.check_input(array.shape, index)
+        model._check_input(array.shape, index)
     return arrays
 
 
-def _is_as_wanted(model: Model, x: Any) -> bool:
+def _is_as_wanted(model: Network, x: Any) -> bool:
     """Whether data is just the array that the only input takes: the way that must be quick."""
     if type(x) is not np.ndarray or len(model.inputs) != 1:
         return False
@@ -44,12 +42,12 @@ def _is_as_wanted(model: Model, x: Any) -> bool:
 
 
 def batches_for(
-    model: Model,
+    model: Network,
     x: Any,
     y: Any = None,
     sample_weight: Any = None,
     *,
-    training: bool = False,
+    loss: Loss | None = None,
     **options: Any,
 ) -> Batches:
     """Turn user data into batches, build the model if it is not, and check that they fit.
@@ -59,20 +57,19 @@ def batches_for(
         x: arrays, or what yields batches.
         y: targets, with arrays.
         sample_weight: weights of the samples, with arrays.
-        training: whether there must be samples, targets and a loss.
+        loss: the loss of targets; with one, there must be samples and targets.
         **options: see `make_batches`.
 
     Raises:
         ValueError: if the data does not fit the model or its loss.
     """
-    loss = _loss_of(model) if training else None
     batches = make_batches(
         ordered(model, x),
         y,
         sample_weight,
         input_dtype=_input_types(model),
         target_dtype=None if loss is None else loss.target_dtype,
-        allow_empty=not training,
+        allow_empty=loss is None,
         **options,
     )
     first = batches.peek()
@@ -83,7 +80,9 @@ def batches_for(
     return batches
 
 
-def single_batch(model: Model, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Batch:
+def single_batch(
+    model: Network, loss: Loss, x: Any, y: Any, sample_weight: Any, class_weight: Any
+) -> Batch:
     """Return the one batch that was given to `train_on_batch` or `test_on_batch`.
 
     Raises:
@@ -95,7 +94,7 @@ def single_batch(model: Model, x: Any, y: Any, sample_weight: Any, class_weight:
             f"x={x!r} (of type {type(x)}). Pass it to `fit` or `evaluate`, or take a batch from it."
         )
     batches = batches_for(
-        model, x, y, sample_weight, training=True, class_weight=class_weight, batch_size=1 << 62
+        model, x, y, sample_weight, loss=loss, class_weight=class_weight, batch_size=1 << 62
     )
     return next(batches.epoch(None))
 
@@ -117,21 +116,14 @@ def validation_parts(data: Any) -> tuple[Any, Any, Any]:
     return x, y, weight
 
 
-def _loss_of(model: Model) -> Loss:
-    if model.loss is None:
-        raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-    loss: Loss = model.loss
-    return loss
-
-
-def ordered(model: Model, x: Any) -> Any:
+def ordered(model: Network, x: Any) -> Any:
     """Return data given by the names of the inputs in their order; other data as it is."""
     if not isinstance(x, Mapping) or not model.built:
         return x
-    return model.named(x)
+    return model._named(x)
 
 
-def _input_types(model: Model) -> InputDtype:
+def _input_types(model: Network) -> InputDtype:
     """Element type of each input, by its name where the names differ."""
     if not model.built:
         return "float32"
@@ -140,24 +132,24 @@ def _input_types(model: Model) -> InputDtype:
     return named if len(named) == len(types) else types
 
 
-def _build_and_check(model: Model, shapes: list[tuple[int, ...]], first: Batch | None) -> None:
+def _build_and_check(model: Network, shapes: list[tuple[int, ...]], first: Batch | None) -> None:
     """Build a model for data of these shapes, or check that it takes them."""
     if not model.built:
-        model.build_for((None, *shapes[0][1:]))
+        model._build_for((None, *shapes[0][1:]))
     if first is not None:
         _check_inputs(model, first.x)
         return
     for index, shape in enumerate(shapes):
-        model.check_input(shape, index)
+        model._check_input(shape, index)
 
 
-def _check_inputs(model: Model, arrays: Sequence[npt.NDArray[Any]]) -> None:
+def _check_inputs(model: Network, arrays: Sequence[npt.NDArray[Any]]) -> None:
     """Raise a ValueError if a model does not take these inputs."""
     for index, array in enumerate(with_ranks(arrays, model.inputs)):
-        model.check_input(array.shape, index)
+        model._check_input(array.shape, index)
 
 
-def _check_targets(model: Model, batches: Batches, first: Batch | None, loss: Loss) -> None:
+def _check_targets(model: Network, batches: Batches, first: Batch | None, loss: Loss) -> None:
     """Check all targets of arrays; of other data the first batch, and the others as they come."""
     if first is None:
         return

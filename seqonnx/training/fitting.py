@@ -1,38 +1,26 @@
-"""Running a model: from the arguments of its methods to the loops of `training`."""
+"""Fitting: from the arguments of `fit`, `evaluate` and `predict` to the loops."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from seqonnx import metrics as metric_room
 from seqonnx.callbacks import Callback, CallbackList, History
 from seqonnx.callbacks.base import Logs
-from seqonnx.training.compile_arguments import check_names
 from seqonnx.training.feeding import batches_for, ordered, single_batch, validation_parts
 from seqonnx.layers.network import Network
-from seqonnx.optimizers import LossScaleOptimizer, Optimizer
+from seqonnx.losses import Loss
 from seqonnx.training import loop
 from seqonnx.training.batches import Batches
 from seqonnx.training.columns import whole_number
 from seqonnx.training.data import BATCH_SIZE, split_validation, yields_batches
-from seqonnx.training.measures import MetricSpec
-from seqonnx.training.trainer import Subject
-
-if TYPE_CHECKING:
-    from seqonnx.models.model import Model
+from seqonnx.training.sessions import Sessions
 
 Verbose = int | str | bool
-
-TRAINABLE_CHANGED = (
-    "A layer's `trainable` state has changed since the model was compiled. The change takes "
-    "effect at the next `compile()`. Please recompile the model. Changed layers: {}"
-)
-
 
 @dataclass(frozen=True)
 class FitRequest:
@@ -56,99 +44,8 @@ class FitRequest:
     validation_freq: int | Sequence[int]
 
 
-def subject_of(model: Network) -> Subject:
-    """Return the model as the trainer sees it; only trained weights are regularized."""
-    trainable = model.trainable_weights
-    trained = set(trainable)
-    return Subject(
-        inputs=model.inputs,
-        outputs=model.outputs,
-        weights=model.weights,
-        trainable=trainable,
-        frozen=model.frozen_weights,
-        regularized=[pair for pair in model.regularized_weights if pair[0] in trained],
-        constrained=model.constrained_weights,
-    )
-
-
-def scaled_for(model: Network, optimizer: Optimizer) -> Optimizer:
-    """Return the optimizer, with a loss scale where a layer's dtype is `"mixed_float16"`."""
-    mixed = any(layer.dtype_policy == "mixed_float16" for layer in model.leaf_layers())
-    scaled = optimizer.loss_scale is not None
-    return LossScaleOptimizer(optimizer) if mixed and not scaled else optimizer
-
-
-def check_steps(steps: Any) -> int:
-    """Return the number of steps per run.
-
-    Raises:
-        ValueError: if it is not a positive integer.
-    """
-    return whole_number(steps, "steps_per_execution", least=1)
-
-
-def check_recompute(model: Network, recompute: Any) -> bool | tuple[str, ...]:
-    """Return the argument `recompute` of `compile`.
-
-    Raises:
-        ValueError: if it is neither a bool nor names of layers of the model.
-    """
-    if isinstance(recompute, bool | np.bool_):
-        return bool(recompute)
-    if isinstance(recompute, str) or not isinstance(recompute, Sequence) or len(recompute) == 0:
-        raise ValueError(
-            "`recompute` must be True, False or a list of names of layers whose outputs are kept. "
-            f"Received: recompute={recompute!r}"
-        )
-    known = list(dict.fromkeys(x.name for x in (*model.layers, *model.leaf_layers())))
-    unknown = [name for name in recompute if name not in known]
-    if len(unknown) > 0:
-        raise ValueError(
-            f"`recompute` names layers that the model does not have: {unknown}. Its layers: {known}"
-        )
-    return tuple(recompute)
-
-
-def resolve_metrics(given: Any, argument: str, names: Sequence[str]) -> tuple[MetricSpec, ...]:
-    """Return metrics as the trainer takes them.
-
-    Args:
-        given: list or tuple of what `metrics.get` takes, a dict with one such list for the one
-            output, or None.
-        argument: name of the argument, for errors.
-        names: names of the output.
-
-    Raises:
-        ValueError: if it is something else, or an output or a metric is not known.
-    """
-    if given is None:
-        return ()
-    if isinstance(given, Mapping):
-        check_names(given, names, argument)
-        given = [spec for value in given.values() for spec in _listed(value)]
-    if not isinstance(given, list | tuple):
-        raise ValueError(
-            f"Expected `{argument}` argument to be a list, tuple, or dict. "
-            f"Received instead: {argument}={given} of type {type(given)}"
-        )
-    specs = [spec for entry in given for spec in _listed(entry)]
-    return tuple(_resolve_metric(spec) for spec in specs if spec is not None)
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _resolve_metric(spec: Any) -> MetricSpec:
-    if isinstance(spec, str) and spec.lower() in {"accuracy", "acc"}:
-        return spec
-    metric = metric_room.get(spec)
-    assert metric is not None
-    return metric
-
-
 def predict(
-    model: Model,
+    sessions: Sessions,
     x: Any,
     batch_size: int | None,
     verbose: Verbose,
@@ -156,22 +53,23 @@ def predict(
     callbacks: Sequence[Callback] | Callback | None,
 ) -> Any:
     """Compute outputs batch by batch (see `Model.predict`)."""
+    model = sessions.network
     silent = model.built and verbose == 0 and not callbacks and steps is None
     most = BATCH_SIZE if batch_size is None else batch_size
     if silent and isinstance(x, np.ndarray) and x.ndim > 0 and 0 < len(x) <= most:
         return model(x)
     batches = batches_for(model, x, batch_size=batch_size, steps=steps)
-    told = _callbacks(model, callbacks, verbose, batches)
-    collected = loop.predict(model.forward, batches, told)
+    told = _callbacks(sessions, callbacks, verbose, batches)
+    collected = loop.predict(sessions.forward, batches, told)
     if len(collected) == 0:
         empty = [np.zeros((0, *(d or 0 for d in t.shape[1:])), t.dtype) for t in model.outputs]
-        return model.arrange(empty)
-    return model.arrange([np.concatenate(parts) for parts in zip(*collected, strict=True)])
+        return model._arrange(empty)
+    return model._arrange([np.concatenate(parts) for parts in zip(*collected, strict=True)])
 
 
-def fit(model: Model, request: FitRequest) -> History:
+def fit(sessions: Sessions, request: FitRequest) -> History:
     """Train (see `Model.fit`)."""
-    model.require_compiled()
+    model, loss = sessions.network, sessions.loss()
     _warn_of_ineffective(request)
     x, y, weight, held_out = request.x, request.y, request.sample_weight, request.validation_data
     if request.validation_split and held_out is None:
@@ -187,20 +85,20 @@ def fit(model: Model, request: FitRequest) -> History:
         x,
         y,
         weight,
-        training=True,
+        loss=loss,
         class_weight=request.class_weight,
         batch_size=request.batch_size,
         shuffle=request.shuffle,
         steps=request.steps_per_epoch,
     )
-    validation = _validation(model, held_out, request)
-    told = _callbacks(model, request.callbacks, request.verbose, batches, epochs=request.epochs)
-    model.warn_if_trainable_changed()
+    validation = _validation(model, loss, held_out, request)
+    told = _callbacks(sessions, request.callbacks, request.verbose, batches, epochs=request.epochs)
+    sessions.warn_if_trainable_changed()
     _warn_if_nothing_trains(model)
-    model.stop_training = False
-    model.history = told.history
+    sessions.model.stop_training = False
+    sessions.model.history = told.history
     loop.fit(
-        model.trainer(),
+        sessions.trainer(),
         batches,
         told,
         epochs=range(
@@ -208,7 +106,7 @@ def fit(model: Model, request: FitRequest) -> History:
             whole_number(request.epochs, "epochs", least=0),
         ),
         validation=validation,
-        stopped=lambda: model.stop_training,
+        stopped=lambda: sessions.model.stop_training,
     )
     return told.history
 
@@ -237,7 +135,7 @@ def _warn_of_ineffective(request: FitRequest) -> None:
         )
 
 
-def _warn_if_nothing_trains(model: Model) -> None:
+def _warn_if_nothing_trains(model: Network) -> None:
     """Warn if no weight is trainable, so that training changes none."""
     if model.built and len(model.trainable_weights) == 0:
         warnings.warn(
@@ -248,7 +146,7 @@ def _warn_if_nothing_trains(model: Model) -> None:
 
 
 def evaluate(
-    model: Model,
+    sessions: Sessions,
     x: Any,
     y: Any,
     batch_size: int | None,
@@ -258,31 +156,31 @@ def evaluate(
     callbacks: Sequence[Callback] | Callback | None,
 ) -> Logs:
     """Measure loss and metrics (see `Model.evaluate`)."""
-    model.require_compiled()
+    loss = sessions.loss()
     batches = batches_for(
-        model, x, y, sample_weight, training=True, batch_size=batch_size, steps=steps
+        sessions.network, x, y, sample_weight, loss=loss, batch_size=batch_size, steps=steps
     )
-    told = _callbacks(model, callbacks, verbose, batches)
-    return loop.evaluate(model.trainer(), batches, told)
+    told = _callbacks(sessions, callbacks, verbose, batches)
+    return loop.evaluate(sessions.trainer(), batches, told)
 
 
-def train_on_batch(model: Model, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Logs:
+def train_on_batch(
+    sessions: Sessions, x: Any, y: Any, sample_weight: Any, class_weight: Any
+) -> Logs:
     """Run one step on one batch."""
-    model.require_compiled()
-    batch = single_batch(model, x, y, sample_weight, class_weight)
-    model.warn_if_trainable_changed()
-    trainer = model.trainer()
+    batch = single_batch(sessions.network, sessions.loss(), x, y, sample_weight, class_weight)
+    sessions.warn_if_trainable_changed()
+    trainer = sessions.trainer()
     staged = trainer.stage_train([batch], trainer.step)
     trainer.begin_training()
     trainer.train(staged)
     return trainer.train_logs()
 
 
-def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any) -> Logs:
+def test_on_batch(sessions: Sessions, x: Any, y: Any, sample_weight: Any) -> Logs:
     """Measure on one batch."""
-    model.require_compiled()
-    batch = single_batch(model, x, y, sample_weight, None)
-    trainer = model.trainer()
+    batch = single_batch(sessions.network, sessions.loss(), x, y, sample_weight, None)
+    trainer = sessions.trainer()
     with trainer.testing():
         trainer.test(trainer.stage_test(batch))
         return trainer.test_logs()
@@ -296,7 +194,9 @@ def shaped_logs(logs: Mapping[str, Any], return_dict: bool) -> float | list[Any]
     return float(values[0]) if len(values) == 1 else values
 
 
-def _validation(model: Model, data: Any, request: FitRequest) -> loop.Validation | None:
+def _validation(
+    model: Network, loss: Loss, data: Any, request: FitRequest
+) -> loop.Validation | None:
     """Data to measure on after epochs."""
     if data is None:
         return None
@@ -318,7 +218,7 @@ def _validation(model: Model, data: Any, request: FitRequest) -> loop.Validation
         x,
         y,
         weight,
-        training=True,
+        loss=loss,
         batch_size=size,
         steps=request.validation_steps,
     )
@@ -326,7 +226,7 @@ def _validation(model: Model, data: Any, request: FitRequest) -> loop.Validation
 
 
 def _callbacks(
-    model: Model,
+    sessions: Sessions,
     callbacks: Sequence[Callback] | Callback | None,
     verbose: Verbose,
     batches: Batches,
@@ -335,7 +235,7 @@ def _callbacks(
     """The callbacks of a run, with history and progress."""
     return CallbackList(
         callbacks,
-        model=model,
+        model=sessions.model,
         params={"verbose": verbose, "epochs": epochs, "steps": batches.steps},
         add_history=True,
         add_progbar=verbose != 0,

@@ -23,8 +23,13 @@ from seqonnx.lowering.relabel import relabel
 from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.forking import renewed_in_children
+from seqonnx.runtime.session_cache import SessionCache
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 from seqonnx.training.inputs import with_ranks
+
+
+_NEWEST = "newest"
+"""The key of the one pass that is kept."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,11 @@ class Pass:
     session: Session
     inputs: Sequence[SymbolicTensor]
     names: Sequence[str]
-    built_at: int
-    """Number of the newest change of the weights that are baked in."""
+
+    @property
+    def inherited(self) -> bool:
+        """Whether a parent process has opened its session."""
+        return self.session.inherited
 
     def run(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Return the outputs for one array per input."""
@@ -74,6 +82,7 @@ class Forward:
         self.device = device
         self.made_for = (device, [tensor.shape for tensor in inputs])
         self.structured = structured
+        self._passes: SessionCache[Pass] = SessionCache()
         # The newest pass, and a change up to which it is known to be the newest.
         self._checked: tuple[int, Pass] | None = None
         self._renew_lock()
@@ -101,20 +110,17 @@ class Forward:
     def _since(self, change: int) -> Pass | None:
         """The pass that there is, if another thread has built it since a change."""
         checked = self._checked
-        if checked is None or checked[0] < change or checked[1].session.inherited:
+        if checked is None or checked[0] < change or checked[1].inherited:
             return None
         return checked[1]
 
     def _still_newest(self) -> Pass | None:
         """The pass that there is, if no weight has changed since it was built."""
-        if self._checked is None:
-            return None
         change = settled_change()
-        newest = self._checked[1]
         changed_at = max([last_setting(), *(v.changed_at for v in self._variables)])
-        if newest.session.inherited or changed_at > newest.built_at:
-            return None
-        self._checked = (change, newest)
+        newest = self._passes.find(_NEWEST, changed_at)
+        if newest is not None:
+            self._checked = (change, newest)
         return newest
 
     def _build(self) -> Pass:
@@ -126,7 +132,8 @@ class Forward:
         if self.device.memory == "cuda":
             relabel(op.graph)
         session = Session(to_bytes(op.graph), self.device, name="forward pass")
-        built = Pass(session, self._inputs, names, max(newest, setting))
+        built = Pass(session, self._inputs, names)
+        self._passes.keep(_NEWEST, max(newest, setting), built)
         self._checked = (change, built)
         return built
 

@@ -135,7 +135,11 @@ class StepRunner:
             ExecutionError: if ONNX Runtime fails; names the layer. The state is as before. On a
                 GPU the error may come with the next step, or the next look at the state.
         """
-        self._state.take_step(partial(self._run, staged, scalars), staged.steps)
+        with self._state.next_step(staged.steps) as side:
+            binding, recording = self._fed(side, staged, scalars)
+            binding.run(synchronize=not self._overlaps, recording=recording)
+            if self._overlaps:
+                self._state.leave_running(partial(_finish_step, binding, staged))
 
     @property
     def inherited(self) -> bool:
@@ -146,8 +150,10 @@ class StepRunner:
         """Stop the profiler and leave its trace; see `Session.end_profile`."""
         return self._session.end_profile()
 
-    def _run(self, staged: Staged, scalars: Sequence[Sequence[float]], side: int) -> None:
-        """Read one side of the state and write the other."""
+    def _fed(
+        self, side: int, staged: Staged, scalars: Sequence[Sequence[float]]
+    ) -> tuple[Binding, int | None]:
+        """The binding that reads a side of the state, with what is staged; and its recording."""
         for buffer, values in zip(self._scalars, scalars, strict=True):
             buffer[:] = values
         arrays, recording = staged.arrays, None
@@ -159,9 +165,7 @@ class StepRunner:
         binding = self._bindings[side]
         for name, array in arrays.items():
             binding.set_input(name, array)
-        binding.run(synchronize=not self._overlaps, recording=recording)
-        if self._overlaps:
-            self._state.leave_running(partial(_finish_step, binding, staged))
+        return binding, recording
 
     def _placed(self, array: npt.NDArray[Any]) -> DeviceArray | npt.NDArray[Any]:
         """An array where a run can read it."""

@@ -121,26 +121,29 @@ class DeviceState:
             self.wait()
             yield
 
-    def take_step(self, step: Callable[[int], None], steps: int = 1) -> None:
-        """Run a step; afterwards the side that it wrote is the newest.
+    @contextmanager
+    def next_step(self, steps: int = 1) -> Iterator[int]:
+        """Take a step inside; afterwards the side that it wrote is the newest.
 
         The step before has ended when this one begins. If the step fails, the state stays as it
         was.
 
         Args:
-            step: takes the side to read, and writes the other.
             steps: how many training steps it is.
+
+        Yields:
+            The side to read; the step writes the other.
         """
         with self._lock:
             self.wait()
             side, taken, _, _ = self._now
-            step(side)
+            yield side
             number = commit(partial(self._become, 1 - side, taken + steps))
             if number == self._seen + 1:  # nothing has changed elsewhere
                 self._seen = number
 
     def leave_running(self, wait: Callable[[], None]) -> None:
-        """Note that the step inside `take_step` goes on after it.
+        """Note that the step inside `next_step` goes on after it.
 
         Args:
             wait: waits for its end, and keeps until then what the step reads.

@@ -24,6 +24,7 @@ from seqonnx.optimizers.step_count import count_steps_of, stop_counting
 from seqonnx.regularizers import Regularizer
 from seqonnx.runtime import Device
 from seqonnx.runtime.forking import renewed_in_children
+from seqonnx.runtime.session_cache import SessionCache
 from seqonnx.symbolic import BATCH, SymbolicTensor
 from seqonnx.training.autotune import Autotuner
 from seqonnx.training.batch_sizes import BatchSizes
@@ -103,8 +104,11 @@ class _Built:
 
     objective: Objective
     runner: StepRunner
-    built_at: int
-    """Number of the newest change of what is baked into it: weights, settings of layers."""
+
+    @property
+    def inherited(self) -> bool:
+        """Whether a parent process has opened its session."""
+        return self.runner.inherited
 
 
 class Trainer:
@@ -141,8 +145,8 @@ class Trainer:
         forget = weakref.finalize(self, stop_counting, compilation.optimizer, self._train_state)
         forget.atexit = False
         self._test_state = DeviceState(device)
-        self._train_steps: dict[Hashable, _Built] = {}
-        self._test_steps: dict[Hashable, _Built] = {}
+        self._train_steps: SessionCache[_Built] = SessionCache()
+        self._test_steps: SessionCache[_Built] = SessionCache()
         self._batch_sizes: defaultdict[Hashable, BatchSizes] = defaultdict(BatchSizes)
         self._train_measures: Measures | None = None
         self._test_measures: Measures | None = None
@@ -209,23 +213,23 @@ class Trainer:
         data = _kind(arrays[0], len(batch.x))
         size = self._batch_sizes[data].choose(len(arrays[0][0]))
         kind = (data, size, len(batches), self._shapes())
-        built = self._train_steps.get(kind)
-        if built is None or built.built_at < last_setting():
+        built = self._train_steps.find(kind, last_setting())
+        if built is None:
             if self._train_measures is None:
                 self._train_measures = self._measures(batch)
             objective = self._objective(self._train_measures, batch, size)
-            built = self._train_steps[kind] = self._build_train(objective, len(batches))
+            built = self._build_train(kind, objective, len(batches))
         return built.runner.stage(kind, arrays, seed=self.seed, step=step)
 
     def train(self, staged: Staged) -> None:
         """Run the training steps that something was staged for."""
         if self._train_state.push_changes():
             self._frozen_at = _newest(self.subject.frozen)
-        built = self._train_steps[staged.kind]
-        if built.built_at < self._frozen_at or built.runner.inherited:
-            built = self._train_steps[staged.kind] = self._build_train(
-                built.objective, staged.steps
-            )
+        # What was staged is for the settings of that time: a change of them waits for the next.
+        built = self._train_steps.find(staged.kind, self._frozen_at)
+        if built is None:
+            objective = self._train_steps[staged.kind].objective
+            built = self._build_train(staged.kind, objective, staged.steps)
         optimizer = self.compilation.optimizer
         before = optimizer.iterations
         taken = range(before, before + staged.steps)
@@ -251,11 +255,14 @@ class Trainer:
         """
         with self._testing:
             outer = self._weights_at, self._weights
+            inside = len(self._weights) > 0
             weights = self.subject.weights
             setting = last_setting()
             newest, arrays = read_together(weights)
             self._weights_at = max(newest, setting)
             self._weights = dict(zip(weights, arrays, strict=True))
+            if not inside:
+                self._test_steps.discard_older(self._weights_at)
             if self._test_measures is not None:
                 self._test_measures.reset(self._test_state)
             try:
@@ -266,16 +273,15 @@ class Trainer:
     def stage_test(self, batch: Batch) -> Staged:
         """Put a batch on the device for measuring; inside `testing`."""
         arrays = self._arrays(batch)
-        kind = (_kind(arrays, len(batch.x)), self._shapes())
-        built = self._test_steps.get(kind)
-        old = built is not None and built.built_at != self._weights_at
-        if built is None or old or built.runner.inherited:
+        kind = (_kind(arrays, len(batch.x)), self._shapes(), self._weights_at)
+        built = self._test_steps.find(kind, self._weights_at)
+        if built is None:
             if self._test_measures is None:
                 self._test_measures = self._measures(batch)
             objective = self._objective(self._test_measures, batch, BATCH)
             graph = build_test_step(objective, device=self.device.memory, values=self._weights)
             runner = StepRunner(graph, self._test_state, training=False)
-            built = self._test_steps[kind] = _Built(objective, runner, self._weights_at)
+            built = self._test_steps.keep(kind, self._weights_at, _Built(objective, runner))
         return built.runner.stage(kind, [arrays])
 
     def test(self, staged: Staged) -> None:
@@ -294,7 +300,7 @@ class Trainer:
 
     # Building.
 
-    def _build_train(self, objective: Objective, steps: int) -> _Built:
+    def _build_train(self, kind: Hashable, objective: Objective, steps: int) -> _Built:
         subject = self.subject
         setting = last_setting()
         newest, frozen = read_together(subject.frozen)
@@ -319,7 +325,8 @@ class Trainer:
         )
         if steps > 1:
             graph = several_steps(graph, steps)
-        return _Built(objective, StepRunner(graph, self._train_state, training=True), at)
+        runner = StepRunner(graph, self._train_state, training=True)
+        return self._train_steps.keep(kind, at, _Built(objective, runner))
 
     def _shapes(self) -> Hashable:
         """Shapes that the model takes: one that data has built may come to take more."""

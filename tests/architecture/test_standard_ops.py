@@ -77,7 +77,7 @@ def record_all(model: keras.Model, y: np.ndarray, graphs: dict[str, onnx.ModelPr
         lambda: model.test_on_batch(x, y),
         lambda: model.predict_on_batch(x),
         lambda: model(x, training=True),
-        lambda: first(arrays if first.takes_list else x),
+        lambda: first(arrays if first._takes_list else x),
     ]
     for call in calls:
         with pytest.raises(Recorded):

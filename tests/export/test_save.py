@@ -104,7 +104,7 @@ def test_how_to_run_comes_back(tmp_path, recompute):
     model = keras.Sequential([keras.Input((4,)), *net])
     model.compile("sgd", "mse", steps_per_execution=3, autotune=True, recompute=recompute)
     model.save(tmp_path / "m.onnx")
-    loaded = keras.load_model(tmp_path / "m.onnx").compilation
+    loaded = keras.load_model(tmp_path / "m.onnx")._sessions.compilation
     assert (loaded.steps_per_execution, loaded.autotune) == (3, True)
     assert loaded.recompute == (recompute if recompute is True else tuple(recompute))
 
@@ -119,7 +119,7 @@ def test_a_file_that_does_not_say_how_to_run_has_the_defaults(tmp_path):
         del record["training"][key]
     graph.doc_string = json.dumps(record)
     onnx.save(proto, tmp_path / "old.onnx")
-    loaded = keras.load_model(tmp_path / "old.onnx").compilation
+    loaded = keras.load_model(tmp_path / "old.onnx")._sessions.compilation
     assert (loaded.steps_per_execution, loaded.autotune, loaded.recompute) == (1, False, False)
 
 

@@ -82,7 +82,7 @@ def test_loaded_model_is_the_one_that_was_saved():
     assert model.get_layer("inner").layers[0].depth_multiplier == 2
     normalization = model.get_layer("batch_normalization")
     assert (normalization.momentum, normalization.epsilon) == (0.9, 1e-4)
-    assert [weight.path for weight, _ in model.regularized_weights] == ["dense/kernel"]
+    assert [weight.path for weight, _ in model._regularized_weights] == ["dense/kernel"]
 
 
 def test_loaded_model_trains_and_exports(tmp_path, predictions):

@@ -42,7 +42,7 @@ def built(case: Case) -> layers.Layer:
 
 def build(layer: layers.Layer, case: Case) -> None:
     shapes = [(None, *shape) for shape in inputs(case)]
-    layer.build_for(shapes if isinstance(case.input, list) else shapes[0])
+    layer._build_for(shapes if isinstance(case.input, list) else shapes[0])
 
 
 def symbolic(case: Case) -> Any:

@@ -19,7 +19,7 @@ RNG = np.random.default_rng(3)
 
 def training_graph(layer: layers.Layer, x: np.ndarray) -> Emitter:
     """Training graph of a layer, with its state updates as further outputs."""
-    layer.build_for((None, *x.shape[1:]))
+    layer._build_for((None, *x.shape[1:]))
     op = Emitter()
     value = op.input("x", x.dtype.name, ("batch", *x.shape[1:]))
     op.output(layer.emit(op, value, training=True), "y")
@@ -40,7 +40,7 @@ def test_dense_is_a_matrix_product_on_the_last_axis():
 
 def test_dense_on_a_matrix_is_one_node():
     layer = layers.Dense(3)
-    layer.build_for((None, 4))
+    layer._build_for((None, 4))
     op = Emitter()
     layer.call(op, op.input("x", "float32", ("batch", 4)), False)
     assert [node.op_type for node in op.graph] == ["Gemm"]
@@ -197,7 +197,7 @@ def test_batch_normalization_has_the_numbers_of_keras():
 def test_batch_normalization_in_training_normalizes(shape, axis, run):
     x = RNG.normal(2.0, 3.0, size=shape).astype(np.float32)
     layer = layers.BatchNormalization(axis, momentum=0.9)
-    layer.build_for((None, *shape[1:]))
+    layer._build_for((None, *shape[1:]))
     gamma, beta, mean, variance = RNG.uniform(0.5, 2, size=(4, shape[axis])).astype(np.float32)
     layer.set_weights([gamma, beta, mean, variance])
     y, new_mean, new_variance = run(training_graph(layer, x), {"x": x})
@@ -214,7 +214,7 @@ def test_batch_normalization_in_training_normalizes(shape, axis, run):
 
 def test_batch_normalization_called_twice_moves_on():
     layer = layers.BatchNormalization(momentum=0.5)
-    layer.build_for((None, 1))
+    layer._build_for((None, 1))
     op = Emitter()
     x = op.input("x", "float32", ("batch", 1))
     layer.emit(op, layer.emit(op, x, True), True)
@@ -267,7 +267,7 @@ def test_activity_and_weight_regularizers_are_kept():
     layer = layers.Dense(2, kernel_regularizer="l2", activity_regularizer="l1")
     op = training_graph(layer, np.ones((2, 3), np.float32))
     assert len(op.losses) == 1
-    assert [(v.name, repr(r)) for v, r in layer.regularized_weights] == [("kernel", "L2(l2=0.01)")]
+    assert [(v.name, repr(r)) for v, r in layer._regularized_weights] == [("kernel", "L2(l2=0.01)")]
 
 
 def test_own_objects_are_loaded_by_name():

@@ -59,7 +59,7 @@ def emitted(layer: layers.Layer, arrays: list[np.ndarray]) -> Emitter:
 @every
 def test_values_are_those_of_the_definition(name):
     layer, arrays, expected = in_float64(name)
-    layer.build_for([a.shape for a in arrays])
+    layer._build_for([a.shape for a in arrays])
     op = emitted(layer, arrays)
     found = reference(op, {f"x{i}": a for i, a in enumerate(arrays)})[0]
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
@@ -69,7 +69,7 @@ def test_values_are_those_of_the_definition(name):
 @every
 def test_gradient_is_that_of_finite_differences(name):
     layer, arrays, _ = in_float64(name)
-    layer.build_for([a.shape for a in arrays])
+    layer._build_for([a.shape for a in arrays])
     op = emitted(layer, arrays)
     feeds = {f"x{i}": a for i, a in enumerate(arrays)}
     cotangent = RNG.normal(size=reference(op, feeds)[0].shape)

@@ -32,7 +32,7 @@ def graph(build: Build, shape=NHWC, dtype="float32") -> Emitter:
 def stack(*members: layers.Layer) -> Build:
     def build(op: Emitter, x: ir.Value) -> ir.Value:
         for layer in members:
-            layer.build_for(tuple(d if isinstance(d, int) else None for d in static_shape(x)))
+            layer._build_for(tuple(d if isinstance(d, int) else None for d in static_shape(x)))
             with op.scope(layer.name):
                 x = layer.emit(op, x, training=False)
         return x
@@ -326,7 +326,7 @@ def test_training_graph_of_a_stack():
 
     def build(op: Emitter, x: ir.Value) -> ir.Value:
         for layer in members:
-            layer.build_for(tuple(d if isinstance(d, int) else None for d in static_shape(x)))
+            layer._build_for(tuple(d if isinstance(d, int) else None for d in static_shape(x)))
             with op.scope(layer.name):
                 x = layer.emit(op, x, training=True)
         return x

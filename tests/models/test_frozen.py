@@ -61,7 +61,7 @@ def train(model: keras.Model, **options: object) -> None:
 def test_freezing_reaches_every_layer_at_any_depth():
     model = with_head(base())
     model.layers[0].trainable = False
-    assert not any(layer.trainable for layer in model.layers[0].leaf_layers())
+    assert not any(layer.trainable for layer in model.layers[0]._leaf_layers())
     assert not model.layers[0].get_layer("stack").get_layer("bn").trainable
     assert [w.path for w in model.trainable_weights] == ["head/kernel", "head/bias"]
     # 2 convolutions with 76 + 148 numbers, and 4 x 4 of the normalization.

@@ -315,7 +315,7 @@ def test_what_a_model_makes_of_its_inputs_is_bounded_before_it_is_tried_out(tmp_
     text = refusal(sx.load_model, only_running_tells(*expanding_inputs()[kind]), tmp_path)
     assert ("inputs take" if kind == "an input" else "'the_node") in text
     layer = layers.ONNXModel(tmp_path / "net.onnx")  # nothing is tried out until it is called
-    shape = (3,) if kind not in {"Add", "MatMul", "an input"} else layer.declared_input_shape
+    shape = (3,) if kind not in {"Add", "MatMul", "an input"} else layer._declared_input_shape
     with pytest.raises(ModelFileError, match=r"net\.onnx is refused"):
         layer(sx.Input(shape))
 

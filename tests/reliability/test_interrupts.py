@@ -28,7 +28,7 @@ X, Y = data(4)
 
 def numbers_in(model) -> set[float]:
     """The numbers that weights and slots say; with the counter of steps."""
-    arrays = [*model.get_weights(), *(slot.numpy() for slot in model.optimizer_variables)]
+    arrays = [*model.get_weights(), *(slot.numpy() for slot in model._sessions.optimizer_variables)]
     found = {float(value) for array in arrays for value in np.unique(array)}
     return found | {float(model.optimizer.iterations % ROUND)}
 
@@ -145,7 +145,8 @@ def write(state, variables, value):
         for variable in variables:
             state.buffers(variable)[1 - side].update(np.array([value], np.float32))
 
-    state.take_step(step)
+    with state.next_step() as side:
+        step(side)
 
 
 def values_of(variables):
@@ -228,7 +229,8 @@ def step_that_runs_on(state, variable, value, wait):
         state.buffers(variable)[1 - side].update(np.array([value], np.float32))
         state.leave_running(wait)
 
-    state.take_step(step)
+    with state.next_step() as side:
+        step(side)
 
 
 def test_a_step_that_fails_on_the_device_has_not_been_taken():

@@ -126,7 +126,7 @@ def test_readers_beside_fit_see_one_state_and_save_its_counter(tmp_path):
         # Weights, slots and the step counter in the file are of one moment.
         model.save(tmp_path / "whole.onnx")
         loaded = keras.load_model(tmp_path / "whole.onnx", {"Counting": type(model.optimizer)})
-        arrays = [*loaded.get_weights(), *(slot.numpy() for slot in loaded.optimizer_variables)]
+        arrays = [*loaded.get_weights(), *(slot.numpy() for slot in loaded._sessions.optimizer_variables)]
         seen["save"].note(uniform([*arrays, np.array(loaded.optimizer.iterations % ROUND)]))
 
     def fit():
@@ -237,7 +237,7 @@ def test_models_that_train_each_others_frozen_weights_save_at_once(tmp_path, mon
         models.append(model)
 
     for model in models:
-        model.trainer().begin_training()  # its values have to be fetched anew
+        model._sessions.trainer().begin_training()  # its values have to be fetched anew
 
     def slowly(variables):
         time.sleep(0.2)  # by now both are at it
@@ -279,7 +279,7 @@ def test_a_copy_made_beside_training_has_slots_and_counter_of_its_weights():
     with threads(lambda: model.train_on_batch(x, y)):
         while time.monotonic() < end:
             twin = pickle.loads(pickle.dumps(model))
-            slots = [slot.numpy() for slot in twin.trainer().optimizer_variables]
+            slots = [slot.numpy() for slot in twin._sessions.trainer().optimizer_variables]
             assert uniform([*twin.get_weights(), *slots]) == twin.optimizer.iterations % ROUND
             count += 1
     assert count > 5
@@ -290,7 +290,7 @@ def test_measuring_goes_on_with_its_weights_after_a_callback_has_measured():
     x, y = data(1)
     set_all(model, 1.0)
     expected = model.test_on_batch(x, y)
-    trainer = model.trainer()
+    trainer = model._sessions.trainer()
     with trainer.testing():
         set_all(model, 2.0)
         other = model.test_on_batch(x, y)

@@ -77,7 +77,7 @@ def scaled(scale, growth=2000, inner="adam"):
 
 def state(model):
     """Copies of all weights and slots."""
-    slots = [v for v in model.optimizer_variables if "loss_scale" not in v.path]
+    slots = [v for v in model._sessions.optimizer_variables if "loss_scale" not in v.path]
     return [v.numpy() for v in (*model.weights, *slots)]
 
 

@@ -153,7 +153,7 @@ def test_a_state_update_keeps_the_type_of_the_variable():
             return x
 
     layer = Counting(dtype="mixed_float16")
-    layer.build_for((None, 2))
+    layer._build_for((None, 2))
     op = Emitter(weights_as="input")
     layer.emit(op, op.input("x", "float32", (1, 2)), True)
     assert dtype_name(op.updates[layer.seen]) == "float32"
@@ -164,7 +164,7 @@ def test_penalties_are_float32():
     layer = layers.Dense(
         2, dtype="mixed_float16", activity_regularizer=regularizers.L2(1.0), name="d"
     )
-    layer.build_for((None, 2))
+    layer._build_for((None, 2))
     op = Emitter()
     layer.emit(op, op.input("x", "float32", (1, 2)), True)
     assert [dtype_name(loss) for loss in op.losses] == ["float32"]
@@ -263,7 +263,7 @@ def test_gradients_are_those_of_float32_within_rounding(name):
 
 def gradients(layer, x, seed):
     """Gradients of a weighted sum of a layer's outputs, for its input and its weights."""
-    layer.build_for(x.shape)
+    layer._build_for(x.shape)
     numbers = np.random.default_rng(4)
     layer.set_weights([numbers.uniform(0.1, 0.5, w.shape) for w in layer.weights])
     op = Emitter()
@@ -342,7 +342,7 @@ def test_bfloat16_on_a_cpu_says_what_to_do():
 def test_what_a_bfloat16_graph_computes_is_right():
     """By the standard's evaluator, since ONNX Runtime has no kernels for the CPU."""
     layer = layers.Dense(3, activation="relu", dtype="mixed_bfloat16")
-    layer.build_for((None, 4))
+    layer._build_for((None, 4))
     op = Emitter()
     x = RNG.normal(size=(5, 4)).astype(np.float32)
     y = layer.emit(op, op.input("x", "float32", (5, 4)), False)

@@ -62,7 +62,7 @@ def test_steps_of_an_epoch_wait_for_the_one_before_only(overlapping):
 
 def test_weights_are_read_after_the_step(overlapping):
     model = small()
-    trainer = model.trainer()
+    trainer = model._sessions.trainer()
     staged = trainer.stage_train([single_batch(model, X, Y, None, None)], 0)
     trainer.begin_training()
     trainer.train(staged)
@@ -88,7 +88,8 @@ def test_whatever_touches_the_state_waits(touch):
     variable = Variable(np.zeros(2, np.float32), "w")
     state.hold([variable], [variable])
     waited = []
-    state.take_step(lambda side: state.leave_running(lambda: waited.append(True)))
+    with state.next_step():
+        state.leave_running(lambda: waited.append(True))
     if touch == "push_changes":
         Variable(np.zeros(1, np.float32), "other").assign(np.ones(1, np.float32))
     arguments = {"read": (variable,), "overwrite": (variable, np.ones(2, np.float32))}

@@ -117,7 +117,7 @@ def profiled(workload: Workload, runs: int) -> tuple[list[Run], frozenset[str]]:
     model = build(seqonnx, workload)
     compile_model(seqonnx, model, workload)
     x, y = dataclasses.replace(workload, steps=1).data()
-    trainer = model.trainer()
+    trainer = model._sessions.trainer()
     staged = trainer.stage_train([single_batch(model, x, y, None, None)], 0)
     graph = trainer.step_graph(staged)
     trainer.release()
@@ -129,7 +129,7 @@ def profiled(workload: Workload, runs: int) -> tuple[list[Run], frozenset[str]]:
             runner.run(staged, [rate], [step])
         runner.end_profile()
         found = read_runs(trace)[WARM_STEPS:]
-    return found, frozenset(layer.name for layer in model.leaf_layers())
+    return found, frozenset(layer.name for layer in model._leaf_layers())
 
 
 def keys(profile: Profile) -> dict[str, Callable[[Execution], tuple[str, ...]]]:

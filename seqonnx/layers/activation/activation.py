@@ -313,7 +313,7 @@ class Softmax(Layer):
         self.axis = axis
 
     @property
-    def working_dtype(self) -> str:
+    def _working_dtype(self) -> str:
         """At least float32, in which a sum of exponentials does not overflow."""
         return dtypes.widened(self.compute_dtype)
 

@@ -67,9 +67,9 @@ class InputLayer(Layer):
         Args:
             tensor: what `Input` gave, or a tensor inside another model.
         """
-        if isinstance(tensor.source, InputLayer):
-            return tensor.source
-        numbers = [0 if tensor.call is None else tensor.call.index, tensor.index]
+        if isinstance(tensor._source, InputLayer):
+            return tensor._source
+        numbers = [0 if tensor._call is None else tensor._call.index, tensor._index]
         name = "_".join([tensor.name, "input", *(str(n) for n in numbers if n > 0)])
         layer = cls(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
         layer._tensor = tensor

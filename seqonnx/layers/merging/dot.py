@@ -66,11 +66,11 @@ class Dot(Merge):
         self.normalize = bool(normalize)
 
     @property
-    def working_dtype(self) -> str:
+    def _working_dtype(self) -> str:
         """At least float32 where vectors are scaled to length 1."""
         return dtypes.widened(self.compute_dtype) if self.normalize else self.compute_dtype
 
-    def build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any) -> None:
         """Check the shapes at every call."""
         shapes: list[Shape] = list(shape)
         if len(shapes) != 2:

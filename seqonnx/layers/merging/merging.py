@@ -33,11 +33,11 @@ class Merge(Layer):
     """
 
     @property
-    def takes_list(self) -> bool:
+    def _takes_list(self) -> bool:
         """Yes."""
         return True
 
-    def separate(self, x: Any) -> list[Any]:
+    def _separate(self, x: Any) -> list[Any]:
         """Return the list that the layer is called on.
 
         Raises:
@@ -59,7 +59,7 @@ class Merge(Layer):
         """Emit the layer on inputs of one element type, as floating-point ones become."""
         types = [dtype_name(value) for value in x]
         if self.autocast:
-            x = cast_floats(op, x, self.working_dtype)
+            x = cast_floats(op, x, self._working_dtype)
         if len({value.dtype for value in x}) > 1:
             raise ValueError(
                 f"All inputs of layer '{self.name}' must have the same dtype. Received: {types}"
@@ -80,7 +80,7 @@ class _Elementwise(Merge):
             )
         reduce(_broadcast, [shape[1:] for shape in input_shape])
 
-    def build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any) -> None:
         """Check the shapes at every call."""
         self.build(shape)
         self._built = True
@@ -221,7 +221,7 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = int(axis)
 
-    def build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any) -> None:
         """Check the shapes at every call."""
         shapes: list[Shape] = list(shape)
         ranks = {len(one) for one in shapes}

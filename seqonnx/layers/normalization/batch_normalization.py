@@ -93,7 +93,7 @@ class BatchNormalization(Layer):
         self.input_spec = InputSpec(min_ndim=2)
 
     @property
-    def working_dtype(self) -> str:
+    def _working_dtype(self) -> str:
         """At least float32, in which statistics do not overflow."""
         return dtypes.widened(self.compute_dtype)
 

@@ -116,7 +116,7 @@ class ONNXModel(Layer):
             sizes = _seen(data[0])
             axes = {axis: d for axis, d in enumerate(sizes) if axis > 0 and d is not None}
             self.input_spec = InputSpec(ndim=len(sizes), axes=axes)
-            self.declared_input_shape = sizes[1:]
+            self._declared_input_shape = sizes[1:]
         if freed is not None:
             with reading(self._title, refusals=True):
                 self._check_rows(freed, original.graph)
@@ -128,7 +128,7 @@ class ONNXModel(Layer):
     """The file says which types its operators work in."""
 
     @property
-    def takes_list(self) -> bool:
+    def _takes_list(self) -> bool:
         """Whether the network has several inputs."""
         return len(self._foreign.inputs) > 1
 
@@ -148,15 +148,15 @@ class ONNXModel(Layer):
             for name, value in tensors_of(self._foreign.graph).items()
         }
 
-    def separate(self, x: Any) -> list[Any]:
+    def _separate(self, x: Any) -> list[Any]:
         """Return what the layer is called on as a list with one entry per input.
 
         Raises:
             ValueError: if there are not as many as the network has inputs.
         """
         names = list(self._foreign.inputs)
-        if not self.takes_list:
-            return super().separate(x)
+        if not self._takes_list:
+            return super()._separate(x)
         if not isinstance(x, list | tuple) or len(x) != len(names):
             raise ValueError(
                 f"Layer '{self.name}' ({self._title}) has {len(names)} inputs, {names}, and must "
@@ -168,7 +168,7 @@ class ONNXModel(Layer):
 
     def call(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit the nodes of the file."""
-        values = x if self.takes_list else [x]
+        values = x if self._takes_list else [x]
         data = {
             str(want.name): value if value.dtype == want.dtype else op.Cast(value, to=want.dtype)
             for want, value in zip(self._foreign.data, values, strict=True)

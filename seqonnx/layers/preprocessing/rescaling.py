@@ -38,7 +38,7 @@ class Rescaling(Layer):
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a cast where the input has another type, and what is not 1 or 0."""
-        x = op.cast(x, self.working_dtype)
+        x = op.cast(x, self._working_dtype)
         if not np.all(np.asarray(self.scale) == 1.0):
             x = op.Mul(x, self._operand(self.scale))
         if not np.all(np.asarray(self.offset) == 0.0):
@@ -56,4 +56,4 @@ class Rescaling(Layer):
         array = np.asarray(factor, np.float64)
         if array.ndim == 0:
             return float(array)
-        return array.astype(ir_dtype(self.working_dtype).numpy())
+        return array.astype(ir_dtype(self._working_dtype).numpy())
