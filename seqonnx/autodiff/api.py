@@ -8,7 +8,7 @@ import onnx
 import onnx_ir as ir
 
 from seqonnx.autodiff.opened import Device, Named, Opened
-from seqonnx.graph.importing import ModelLike
+from seqonnx.importers.onnx.importing import ModelLike
 
 
 def gradients(

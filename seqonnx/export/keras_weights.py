@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from seqonnx.importers.hdf5 import open_hdf5
-from seqonnx.importers.heaps import refuse_endless_heaps
-from seqonnx.importers.keras_archive import open_archive
-from seqonnx.importers.keras_legacy import legacy_group, match_by_name, match_in_order
-from seqonnx.importers.keras_weights import match_weights, write_weights
-from seqonnx.importers.parts import Failure, Matched, Part, assign, numbered_names
+from seqonnx.importers.keras.archive import open_archive
+from seqonnx.importers.keras.hdf5 import open_hdf5
+from seqonnx.importers.keras.heaps import refuse_endless_heaps
+from seqonnx.importers.keras.legacy import legacy_group, match_by_name, match_in_order
+from seqonnx.importers.keras.parts import Failure, Matched, Part, assign, numbered_names
+from seqonnx.importers.keras.weights import match_weights, write_weights
 from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
 

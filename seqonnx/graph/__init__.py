@@ -1,7 +1,7 @@
 """Graphs: pinned versions, the emitter, deterministic names, variables, files."""
 
 from seqonnx.graph.emitter import Dim, Emitter, WeightsAs, dtype_name, ir_dtype, static_shape
-from seqonnx.graph.names import auto_name, check_name, clear_session, to_snake_case
+from seqonnx.graph.names import BATCH, auto_name, check_name, clear_session, to_snake_case
 from seqonnx.graph.variable import (
     Copy,
     Home,
@@ -17,6 +17,7 @@ from seqonnx.graph.variable import (
 from seqonnx.graph.versions import IR_VERSION, OPSET
 
 __all__ = [
+    "BATCH",
     "IR_VERSION",
     "OPSET",
     "Copy",

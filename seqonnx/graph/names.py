@@ -1,9 +1,12 @@
-"""Names: what an object is called when the user does not say."""
+"""Names: the batch's, and what an object is called when the user does not say."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+
+BATCH = "batch"
+"""Name of the first dimension of every model input in the graphs that seqonnx emits."""
 
 _counts: Counter[str] = Counter()
 

@@ -1,1 +1,1 @@
-"""Importers: files of other programs, read with distrust."""
+"""Importers: what others wrote, read with distrust."""

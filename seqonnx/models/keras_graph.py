@@ -9,9 +9,8 @@ from typing import Any
 
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.budget import weights_at_most
-from seqonnx.importers.hdf5 import open_hdf5
-from seqonnx.importers.keras_archive import open_archive
-from seqonnx.importers.keras_config import (
+from seqonnx.importers.keras.archive import open_archive
+from seqonnx.importers.keras.config import (
     MODELS,
     Catalogue,
     layer_entries,
@@ -19,8 +18,9 @@ from seqonnx.importers.keras_config import (
     translate,
     translate_input,
 )
-from seqonnx.importers.keras_weights import match_weights
-from seqonnx.importers.parts import assign
+from seqonnx.importers.keras.hdf5 import open_hdf5
+from seqonnx.importers.keras.parts import assign
+from seqonnx.importers.keras.weights import match_weights
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.serialization import KNOWN, deserialize

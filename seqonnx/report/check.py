@@ -8,8 +8,8 @@ from pathlib import Path
 import onnx
 
 from seqonnx.graph.damage import reading
-from seqonnx.graph.sizes import refuse_large_constants
-from seqonnx.graph.soundness import refuse_unsound
+from seqonnx.importers.onnx.sizes import refuse_large_constants
+from seqonnx.importers.onnx.soundness import refuse_unsound
 from seqonnx.report.read import read_model
 from seqonnx.report.records import Check
 from seqonnx.runtime import CPU, Session

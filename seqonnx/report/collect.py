@@ -15,8 +15,8 @@ from pathlib import Path
 import onnx
 
 from seqonnx.graph.damage import reading
-from seqonnx.graph.sizes import refuse_long_axes
-from seqonnx.graph.soundness import refuse_unsound
+from seqonnx.importers.onnx.sizes import refuse_long_axes
+from seqonnx.importers.onnx.soundness import refuse_unsound
 from seqonnx.report.grouping import group_rows, read_layers, sum_rows
 from seqonnx.report.mac_rules import MAC_RULES
 from seqonnx.report.measure import Value, Visit, Walk, measure

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from seqonnx.graph.constants import Constant, compute, constant_of
+from seqonnx.importers.onnx.constants import Constant, compute, constant_of
 from seqonnx.report.polynomial import Shape
 from seqonnx.report.read import sparse_tensors, stored_tensors
 from seqonnx.report.tensors import describe_type

@@ -1,8 +1,8 @@
 """The layer graph: who was called on what, and how it becomes an ONNX graph."""
 
+from seqonnx.graph import BATCH
 from seqonnx.symbolic.forward import emit_forward
 from seqonnx.symbolic.network import (
-    BATCH,
     calls_between,
     emit_network,
     graph_input,

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
-from seqonnx.graph import Dim, Emitter, Variable
+from seqonnx.graph import BATCH, Dim, Emitter, Variable
 from seqonnx.graph.versions import IR_VERSION
 from seqonnx.lowering.cropping import crop_dead_borders
 from seqonnx.lowering.layout import move_transposes
-from seqonnx.symbolic.network import BATCH, emit_network, graph_input
+from seqonnx.symbolic.network import emit_network, graph_input
 from seqonnx.symbolic.tensor import SymbolicTensor
 
 _UNNAMED = "keras_tensor"

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from seqonnx.graph import Dim, Emitter, dtype_name, static_shape
+from seqonnx.graph import BATCH, Dim, Emitter, dtype_name, static_shape
 from seqonnx.symbolic.tensor import Emits, LayerCall, Shape, SymbolicTensor
-
-BATCH = "batch"
-"""Name of the first dimension of every model input in the graphs that seqonnx emits."""
 
 
 def calls_between(

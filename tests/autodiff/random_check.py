@@ -21,8 +21,8 @@ from random_graphs import Drawn
 
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
-from seqonnx.graph.importing import import_graph
 from seqonnx.graph.serde import to_proto
+from seqonnx.importers.onnx.importing import import_graph
 
 STEP = 2e-5
 SMOOTH = 1e-6

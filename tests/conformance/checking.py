@@ -16,7 +16,7 @@ from standard_cases import NotApplicable, StandardCase, relabelled
 from seqonnx.autodiff.registry import why_nondifferentiable
 from seqonnx.autodiff.sources import sources_of
 from seqonnx.errors import GradientError
-from seqonnx.graph.importing import import_graph
+from seqonnx.importers.onnx.importing import import_graph
 
 FINE, COARSE = 1e-3, 3e-2  # how near outputs come to those in the case's own, shorter floats
 SETTINGS = {

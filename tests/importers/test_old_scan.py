@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.importing import import_graph
+from seqonnx.importers.onnx.importing import import_graph
 
 
 def scan(version):

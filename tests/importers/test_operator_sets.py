@@ -18,8 +18,8 @@ from onnx import TensorProto, helper
 
 from seqonnx.autodiff import gradients
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.importing import import_graph
 from seqonnx.graph.serde import to_proto
+from seqonnx.importers.onnx.importing import import_graph
 
 RNG = np.random.default_rng(0)
 

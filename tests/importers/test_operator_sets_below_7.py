@@ -18,8 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 import seqonnx as keras
 from seqonnx import layers
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.importing import import_graph
 from seqonnx.graph.serde import to_proto
+from seqonnx.importers.onnx.importing import import_graph
 
 RNG = np.random.default_rng(3)
 SETS = (1, 5, 6)

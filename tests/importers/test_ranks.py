@@ -6,7 +6,7 @@ import onnx
 import pytest
 
 from seqonnx.graph import static_shape
-from seqonnx.graph.importing import import_graph
+from seqonnx.importers.onnx.importing import import_graph
 
 HEADER = '<ir_version: 10, opset_import: ["" : 23]>\n'
 

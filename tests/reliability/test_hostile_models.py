@@ -16,7 +16,7 @@ from seqonnx import layers
 from seqonnx.autodiff import gradients
 from seqonnx.cli import main
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.soundness import refuse_unsound
+from seqonnx.importers.onnx.soundness import refuse_unsound
 from seqonnx.report.check import check_model
 from seqonnx.report.collect import collect
 

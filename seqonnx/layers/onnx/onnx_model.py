@@ -13,30 +13,30 @@ import onnx_ir as ir
 
 from seqonnx.graph import Dim, Emitter, Variable, dtype_name, static_shape
 from seqonnx.graph.budget import claim
-from seqonnx.graph.constant_weights import has_learned_inputs
 from seqonnx.graph.damage import reading
-from seqonnx.graph.foreign import Foreign, import_foreign, load_foreign, tensors_of
-from seqonnx.graph.importing import ModelLike
 from seqonnx.graph.splice import splice
-from seqonnx.layers.base import Layer
-from seqonnx.layers.onnx.onnx_probe import (
+from seqonnx.importers.onnx.constant_weights import has_learned_inputs
+from seqonnx.importers.onnx.foreign import Foreign, import_foreign, load_foreign, tensors_of
+from seqonnx.importers.onnx.free_batch import Freed, fixed_batch, free_batch
+from seqonnx.importers.onnx.importing import ModelLike
+from seqonnx.importers.onnx.probe import (
     Probe,
     can_probe,
     first_unknown,
     measure_outputs,
     refuse_large_specialization,
 )
-from seqonnx.layers.onnx.onnx_regions import define_regions
-from seqonnx.layers.spec import InputSpec
-from seqonnx.lowering.free_batch import Freed, fixed_batch, free_batch
-from seqonnx.lowering.specialize import specialize
-from seqonnx.lowering.training_mode import (
+from seqonnx.importers.onnx.specialize import specialize
+from seqonnx.importers.onnx.training_mode import (
     dropouts_in_training,
     give_running_statistics,
     normalizations_in_training,
     normalize_as_in_inference,
     refuse_training_in_bodies,
 )
+from seqonnx.layers.base import Layer
+from seqonnx.layers.onnx.onnx_regions import define_regions
+from seqonnx.layers.spec import InputSpec
 from seqonnx.symbolic import Shape, SymbolicTensor
 
 

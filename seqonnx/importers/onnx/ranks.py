@@ -10,7 +10,7 @@ import math
 
 import onnx
 
-from seqonnx.graph.loop_shapes import note_last_states
+from seqonnx.importers.onnx.loop_shapes import note_last_states
 
 Shape = onnx.TensorShapeProto
 

@@ -10,7 +10,7 @@ import onnx_ir.passes.common as common_passes
 from onnxscript import optimizer
 
 from seqonnx.graph import Dim
-from seqonnx.graph.foreign import wrap
+from seqonnx.importers.onnx.foreign import wrap
 
 
 def specialize(graph: ir.Graph, shapes: Mapping[str, Sequence[Dim]]) -> ir.Graph:

@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Sequence
 
 from seqonnx.errors import ModelFileError
-from seqonnx.importers.hdf5 import Group, find_dataset, find_group, read_dataset, read_names
-from seqonnx.importers.parts import Matched, Part
+from seqonnx.importers.keras.hdf5 import Group, find_dataset, find_group, read_dataset, read_names
+from seqonnx.importers.keras.parts import Matched, Part
 
 
 def legacy_group(file: Group) -> Group | None:

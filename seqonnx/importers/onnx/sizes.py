@@ -13,8 +13,8 @@ import onnx
 from onnx import helper
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.constants import Constant, walk
-from seqonnx.graph.soundness import title_of
+from seqonnx.importers.onnx.constants import Constant, walk
+from seqonnx.importers.onnx.soundness import title_of
 
 LIMIT = 1 << 28
 """Bytes that may be computed from constants by a model without weights.

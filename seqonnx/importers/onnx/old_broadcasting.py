@@ -16,7 +16,7 @@ import onnx
 from onnx import helper
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.node_rewriting import (
+from seqonnx.importers.onnx.node_rewriting import (
     Made,
     Nodes,
     attribute,
@@ -24,7 +24,7 @@ from seqonnx.graph.node_rewriting import (
     ranks_of,
     rewrite_nodes,
 )
-from seqonnx.graph.ranks import infer_shapes
+from seqonnx.importers.onnx.ranks import infer_shapes
 
 CHANGED = 7
 """The operator set since which axes are aligned as NumPy aligns them."""

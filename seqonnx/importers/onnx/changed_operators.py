@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from seqonnx.graph.node_rewriting import (
+from seqonnx.importers.onnx.node_rewriting import (
     STANDARD,
     Made,
     Nodes,

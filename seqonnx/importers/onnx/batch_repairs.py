@@ -16,8 +16,8 @@ import onnx
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
-from seqonnx.lowering.node_sizes import Known, Numbers, outputs_of
-from seqonnx.lowering.rows import Rows, Sizes, reshaped
+from seqonnx.importers.onnx.node_sizes import Known, Numbers, outputs_of
+from seqonnx.importers.onnx.rows import Rows, Sizes, reshaped
 
 BROADCASTS: Final = frozenset(
     {"Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater",

@@ -16,11 +16,18 @@ import onnx
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
-from seqonnx.graph.foreign import wrap
-from seqonnx.lowering.batch_repairs import BROADCASTS, Operand, Option, Repair, emit_repair, options
-from seqonnx.lowering.node_sizes import Known, constant_numbers, outputs_of
-from seqonnx.lowering.rows import Rows, Sizes, carried
-from seqonnx.lowering.specialize import infer
+from seqonnx.importers.onnx.batch_repairs import (
+    BROADCASTS,
+    Operand,
+    Option,
+    Repair,
+    emit_repair,
+    options,
+)
+from seqonnx.importers.onnx.foreign import wrap
+from seqonnx.importers.onnx.node_sizes import Known, constant_numbers, outputs_of
+from seqonnx.importers.onnx.rows import Rows, Sizes, carried
+from seqonnx.importers.onnx.specialize import infer
 from seqonnx.lowering.transposes import is_standard
 
 BATCH = "batch"

@@ -13,8 +13,15 @@ import onnx
 from onnx import helper, numpy_helper
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.node_rewriting import STANDARD, Made, Nodes, attribute, graphs, rewrite_nodes
 from seqonnx.graph.versions import OPSET
+from seqonnx.importers.onnx.node_rewriting import (
+    STANDARD,
+    Made,
+    Nodes,
+    attribute,
+    graphs,
+    rewrite_nodes,
+)
 
 _TOLD_BY_OUTPUTS = 7
 """The operator set since which the outputs of BatchNormalization tell its mode."""

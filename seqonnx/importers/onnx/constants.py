@@ -19,7 +19,7 @@ from onnx import helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.soundness import MOST_AXES, title_of
+from seqonnx.importers.onnx.soundness import MOST_AXES, title_of
 
 FEW = 64
 """Most elements of a constant whose values are followed: shapes have fewer."""

@@ -13,20 +13,20 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.changed_operators import (
+from seqonnx.graph.damage import reading
+from seqonnx.graph.files import read_model, refuse_outside, stored_bytes
+from seqonnx.graph.versions import IR_VERSION, OPSET
+from seqonnx.importers.onnx.changed_operators import (
     has_norm_pools,
     keep_resize,
     reduce_instead_of_norm_pools,
     spell_out,
 )
-from seqonnx.graph.damage import reading
-from seqonnx.graph.files import read_model, refuse_outside, stored_bytes
-from seqonnx.graph.old_broadcasting import CHANGED, align_from_the_last_axis, put_back
-from seqonnx.graph.old_normalization import note_training, train_again
-from seqonnx.graph.ranks import infer_shapes
-from seqonnx.graph.sizes import refuse_large_constants
-from seqonnx.graph.soundness import refuse_unsound
-from seqonnx.graph.versions import IR_VERSION, OPSET
+from seqonnx.importers.onnx.old_broadcasting import CHANGED, align_from_the_last_axis, put_back
+from seqonnx.importers.onnx.old_normalization import note_training, train_again
+from seqonnx.importers.onnx.ranks import infer_shapes
+from seqonnx.importers.onnx.sizes import refuse_large_constants
+from seqonnx.importers.onnx.soundness import refuse_unsound
 
 
 class HasOnnx(Protocol):

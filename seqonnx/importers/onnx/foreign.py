@@ -16,14 +16,14 @@ import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.budget import held_by_file
-from seqonnx.graph.constant_weights import lift_weights
 from seqonnx.graph.damage import reading
 from seqonnx.graph.files import all_tensors, stored_bytes
-from seqonnx.graph.importing import ModelLike, convert, open_model
 from seqonnx.graph.serde import to_bytes
-from seqonnx.graph.sizes import refuse_large_constants
-from seqonnx.graph.soundness import refuse_unsound
 from seqonnx.graph.versions import IR_VERSION
+from seqonnx.importers.onnx.constant_weights import lift_weights
+from seqonnx.importers.onnx.importing import ModelLike, convert, open_model
+from seqonnx.importers.onnx.sizes import refuse_large_constants
+from seqonnx.importers.onnx.soundness import refuse_unsound
 
 _FLOATS: Final = frozenset(
     {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE}

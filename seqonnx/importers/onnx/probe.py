@@ -12,14 +12,13 @@ import onnx
 import onnx_ir as ir
 
 from seqonnx.errors import ExecutionError
-from seqonnx.graph import Dim, Emitter, Variable, dtype_name, ir_dtype, static_shape
-from seqonnx.graph.constants import FEW, Constant
-from seqonnx.graph.foreign import wrap
-from seqonnx.graph.sizes import data_of, refuse_large_constants, refuse_large_values
+from seqonnx.graph import BATCH, Dim, Emitter, Variable, dtype_name, ir_dtype, static_shape
 from seqonnx.graph.splice import splice
+from seqonnx.importers.onnx.constants import FEW, Constant
+from seqonnx.importers.onnx.foreign import wrap
+from seqonnx.importers.onnx.sizes import data_of, refuse_large_constants, refuse_large_values
 from seqonnx.lowering.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
-from seqonnx.symbolic import BATCH
 
 _DATA_DEPENDENT: Final = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
 """Operators whose output sizes depend on the values of their inputs."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqonnx.graph import Variable, read_together
 from seqonnx.graph.writing import replacing, target_of
-from seqonnx.importers.hdf5 import (
+from seqonnx.importers.keras.hdf5 import (
     Group,
     find_dataset,
     find_group,
@@ -16,7 +16,7 @@ from seqonnx.importers.hdf5 import (
     require_h5py,
     write_dataset,
 )
-from seqonnx.importers.parts import Failure, Matched, Part
+from seqonnx.importers.keras.parts import Failure, Matched, Part
 
 
 def match_weights(file: Group, root: Part) -> tuple[Matched, list[Failure]]:
