@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import UNNAMED, InputLayer
-from seqonnx.layers.serialization import deserialize, serialize
 from seqonnx.layers.network import Network
-from seqonnx.symbolic.structure import Structure
+from seqonnx.layers.serialization import deserialize, serialize
 from seqonnx.symbolic import LayerCall, SymbolicTensor
+from seqonnx.symbolic.structure import Structure
 
 _SAVED: dict[str, type[Network]] = {}
 _NetworkType = TypeVar("_NetworkType", bound=type[Network])
@@ -106,8 +106,8 @@ def graph_config(model: Network) -> dict[str, Any]:
         entries.append(serialize_part(layer) | {"name": layer.name, "inbound_nodes": nodes})
     return {
         "layers": entries,
-        "input_layers": _mapped(model.input_structure, refer),
-        "output_layers": _mapped(model.output_structure, refer),
+        "input_layers": _mapped(model._structures()[0], refer),
+        "output_layers": _mapped(model._structures()[1], refer),
     }
 
 
@@ -117,7 +117,7 @@ def connect_config(
     """Make the layers of a configuration and call them on each other.
 
     Args:
-        config: what `graph_config` gave.
+        config: from `graph_config`. A call may also name its inputs by the keys of a dict.
         custom: the user's own classes and functions, by name.
 
     Returns:
@@ -138,8 +138,8 @@ def connect_config(
         later = [item for item in waiting if not _call(*item, tensors)]
         if len(later) == len(waiting):
             raise ValueError(
-                "The layers of the configuration are a cycle, or inputs are missing: "
-                f"{sorted({layer.name for layer, _, _ in later})} wait for what nothing gives."
+                "The layers of the configuration are a cycle, or inputs are missing; these wait "
+                f"for inputs that nothing gives: {sorted({layer.name for layer, _, _ in later})}."
             )
         waiting = later
 
@@ -156,12 +156,17 @@ def _call(
     tensors: dict[Reference, SymbolicTensor],
 ) -> bool:
     """Call a layer if its inputs are there and earlier calls are made; returns whether it was."""
-    keys = [_key(reference) for reference in node["inputs"]]
+    given = node["inputs"]
+    keys = [_key(each) for each in (given.values() if isinstance(given, Mapping) else given)]
     earlier = number == 0 or (layer.name, number - 1, 0) in tensors
     if not earlier or not all(key in tensors for key in keys):
         return False
-    inputs = [tensors[key] for key in keys]
-    result = layer(inputs if layer._takes_list else inputs[0], training=node.get("training"))
+    inputs: Any = [tensors[key] for key in keys]
+    if isinstance(given, Mapping):
+        inputs = dict(zip(given, inputs, strict=True))
+    elif len(inputs) == 1 and not layer._takes_list:
+        (inputs,) = inputs
+    result = layer(inputs, training=node.get("training"))
     outputs = list(result.values()) if isinstance(result, Mapping) else result
     for index, tensor in enumerate(outputs if isinstance(outputs, list) else [outputs]):
         tensors[layer.name, number, index] = tensor
@@ -170,7 +175,7 @@ def _call(
 
 def _numbered_calls(model: Network) -> dict[LayerCall, int]:
     """Calls inside a model with their numbers among those of their layer, in order."""
-    calls = list(dict.fromkeys(call for call, _ in model.calls))
+    calls = list(dict.fromkeys(call for call, _ in model._calls_inside))
     counts: dict[int, int] = {}
     numbered: dict[LayerCall, int] = {}
     for call in sorted(calls, key=lambda c: c.index):

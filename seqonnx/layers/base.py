@@ -343,7 +343,7 @@ class Layer(Typed):
             if self.input_spec is not None:
                 self.input_spec.check(shape, self.name)
 
-    def emit(self, op: Emitter, x: Any, training: bool) -> Any:
+    def _emit(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit the layer in its element type, with its activity regularizer; see `call`."""
         y = self._emit_typed(op, x, training)
         if self.activity_regularizer is not None:
@@ -380,7 +380,7 @@ class Layer(Typed):
         return self._calls_on_data.run(
             arrays,
             (training, self.trainable),
-            lambda op, x: self.emit(op, x if self._takes_list else x[0], training),
+            lambda op, x: self._emit(op, x if self._takes_list else x[0], training),
             seed=config.next_seed() if training else 0,
         )
 

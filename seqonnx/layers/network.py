@@ -11,7 +11,6 @@ from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
-from seqonnx.symbolic.structure import Structure, flatten, unwrap
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import (
     LayerCall,
@@ -21,6 +20,7 @@ from seqonnx.symbolic import (
     emit_network,
     layer_order,
 )
+from seqonnx.symbolic.structure import Structure, flatten, unwrap
 
 
 class Network(Layer):
@@ -117,7 +117,7 @@ class Network(Layer):
             raise ValueError(
                 f"Model '{self.name}' expects {len(self._inputs)} input(s), but it received "
                 f"{len(x)}. Pass a list of {len(self._inputs)}, or a dict with the keys "
-                f"{self.input_names}. Inputs received: {x}"
+                f"{self._input_names}. Inputs received: {x}"
             )
         return list(x)
 
@@ -127,7 +127,7 @@ class Network(Layer):
         Raises:
             ValueError: if its keys are not the names of the inputs.
         """
-        names = self.input_names
+        names = self._input_names
         if sorted(names) != sorted(x):
             raise ValueError(
                 f"Data given as a dict must name the inputs of model '{self.name}', which are "
@@ -154,33 +154,21 @@ class Network(Layer):
         """Layers in the order of Keras, from the inputs to the outputs, input layers included."""
         return list(self._layers)
 
-    @property
-    def calls(self) -> list[tuple[LayerCall, SymbolicTensor]]:
-        """Calls of layers and what they give, each after those it depends on."""
-        return list(self._calls_inside)
-
     def _outputs_of(self, layer: Layer) -> list[SymbolicTensor]:
         """Tensors that a layer gives inside this network."""
         if isinstance(layer, InputLayer):
             return [layer.output]
         return [tensor for call, tensor in self._calls_inside if call.layer is layer]
 
-    @property
-    def input_structure(self) -> Structure:
-        """The inputs as they were given: one tensor, a list or a dict."""
+    def _structures(self) -> tuple[Structure, Structure]:
+        """The inputs and the outputs as they were given: one tensor, a list or a dict."""
         self._known_inputs("inputs")
         assert self._input_structure is not None
-        return self._input_structure
-
-    @property
-    def output_structure(self) -> Structure:
-        """The outputs as they were given: one tensor, a list or a dict."""
-        self._known_inputs("outputs")
         assert self._output_structure is not None
-        return self._output_structure
+        return self._input_structure, self._output_structure
 
     @property
-    def input_names(self) -> list[str]:
+    def _input_names(self) -> list[str]:
         """Names of the inputs: the keys of the dict that was given, else those of the tensors."""
         if isinstance(self._input_structure, Mapping):
             return list(self._input_structure)

@@ -1,63 +1,38 @@
-"""Files of a model: export, save, load."""
+"""Models from files: ours, Keras's, and whatever else is ONNX."""
 
 from __future__ import annotations
 
 import os
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import onnx
+from typing import Any
 
 from seqonnx.errors import ForeignFileError, ModelFileError
-from seqonnx.export.checkpoint import read_checkpoint, write_checkpoint
-from seqonnx.export.inference import Source, emit_inference
-from seqonnx.export.weights import read_weights, write_weights
-from seqonnx.graph import assign_together, read_together
+from seqonnx.export.checkpoint import Checkpoint, read_checkpoint
+from seqonnx.export.keras_weights import ARCHIVE, part_of
+from seqonnx.graph import assign_together
 from seqonnx.graph.budget import weights_at_most
 from seqonnx.graph.damage import reading
-from seqonnx.graph.files import EXTERNAL_FROM, write_model
-from seqonnx.graph.writing import target_of
-from seqonnx.layers.core.input import InputLayer
-from seqonnx.models import keras_files, training_state
-from seqonnx.layers.architecture import class_name_of, network_class
-from seqonnx.report.model_rows import layer_infos
+from seqonnx.importers.keras.archive import open_archive
+from seqonnx.importers.keras.config import Catalogue
+from seqonnx.importers.keras.graph import DAMAGED, model_config
+from seqonnx.importers.keras.hdf5 import open_hdf5
+from seqonnx.importers.keras.parts import assign
+from seqonnx.importers.keras.weights import match_weights
+from seqonnx.layers.architecture import deserialize_part, network_class
+from seqonnx.layers.core.input import Input
+from seqonnx.layers.onnx.onnx_model import ONNXModel
+from seqonnx.layers.serialization import KNOWN
+from seqonnx.models.model import Model
+from seqonnx.models.sequential import Sequential
 from seqonnx.symbolic import SymbolicTensor
+from seqonnx.training.checkpoint_state import Captured, compile_arguments, restore
 
-if TYPE_CHECKING:
-    from seqonnx.models.exportable import Exportable
-    from seqonnx.models.model import Model
-
-
-def export(model: Exportable, path: Path, outputs: str | Sequence[str] | None) -> None:
-    """Write the inference graph (see `Model.export`)."""
-    _check_suffix(path)
-    if not model.built:
-        raise ValueError(
-            "The model provided has not yet been built. It must be built before export."
-        )
-    target_of(path)
-    proto, _ = emit_inference(_source(model, outputs), folded=True)
-    write_model(proto, path)
-
-
-def to_onnx(model: Exportable) -> onnx.ModelProto:
-    """Return the inference model with every weight as an initializer of its own."""
-    return emit_inference(_source(model, None), folded=False)[0]
-
-
-def save(model: Model, path: Path, *, external_from: int = EXTERNAL_FROM) -> None:
-    """Write the model with everything needed to go on (see `Model.save`)."""
-    _check_suffix(path)
-    if not model.built:
-        raise ValueError(
-            f"Model '{model.name}' has not yet been built, so there is nothing to save. Call it on "
-            "data or call `build()` first."
-        )
-    target_of(path)
-    values, training = training_state.capture(model)
-    write_checkpoint(_source(model, None, values), training, path, external_from=external_from)
+_NOT_OF_KERAS = ("ONNXModel",)
+_EXPANSION = 100
+"""How many times smaller the weights may be in a file of Keras's: HDF5 compresses."""
 
 
 def load_model(
@@ -92,11 +67,8 @@ def load_model(
 
 def _load_model(path: Path, custom: Mapping[str, Any]) -> Model:
     """Load a model of any format."""
-    from seqonnx.models import foreign, keras_graph
-    from seqonnx.models.model import Model
-
-    if path.suffix == keras_files.ARCHIVE:
-        return keras_graph.load_model(path, custom)
+    if path.suffix == ARCHIVE:
+        return _load_keras_model(path, custom)
     try:
         checkpoint = read_checkpoint(path)
     except ForeignFileError:
@@ -106,7 +78,12 @@ def _load_model(path: Path, custom: Mapping[str, Any]) -> Model:
                 "graph names no classes.",
                 stacklevel=2,
             )
-        return foreign.load_foreign_model(path)
+        return _load_foreign_model(path)
+    return _revived(checkpoint, path, custom)
+
+
+def _revived(checkpoint: Checkpoint, path: Path, custom: Mapping[str, Any]) -> Model:
+    """The model of a checkpoint, compiled if it was."""
     class_name = str(checkpoint.config["class_name"])
     cls = network_class(class_name, custom)
     if cls is None or not issubclass(cls, Model):
@@ -124,76 +101,57 @@ def _load_model(path: Path, custom: Mapping[str, Any]) -> Model:
             f"{path} is damaged: its weights do not have the shapes that its layers need."
         )
     assign_together(zip(weights, checkpoint.weights, strict=True))
-    if checkpoint.training is not None:
+    training = checkpoint.training
+    if training is not None:
         with weights_at_most(held):
-            training_state.restore(model, checkpoint.training, path, custom)
+            model.compile(**compile_arguments(training.values, custom))
+            restore(model._sessions, Captured(training.values, training.slots), path)
     return model
 
 
-def save_weights(model: Exportable, path: Path) -> None:
-    """Write the weights (see `Model.save_weights`)."""
-    if keras_files.is_keras_file(path):
-        keras_files.save_weights(model, path)
-    else:
-        write_weights(model.weights, path)
+def _load_keras_model(path: Path, custom: Mapping[str, Any]) -> Model:
+    """The model of a `.keras` file with its weights; it is not compiled."""
+    known = {name: cls for name, cls in KNOWN.items() if name not in _NOT_OF_KERAS}
+    with open_archive(path) as archive:
+        with weights_at_most(archive.held, factor=_EXPANSION):
+            config = model_config(archive.config, Catalogue(known, custom), path)
+            model = _built(config, custom, path)
+        with open_hdf5(path, archive.weights) as file:
+            matched, failures = match_weights(file, part_of(model))
+    assign(matched, failures, path, skip=False)
+    return model
 
 
-def load_weights(model: Exportable, path: Path, skip_mismatch: bool, by_name: bool) -> None:
-    """Read weights (see `Model.load_weights`)."""
-    if not model.built:
-        raise ValueError(
-            "You are loading weights into a model that has not yet been built. Try building the "
-            "model first by calling it on some data or by using `build()`."
-        )
-    if keras_files.is_keras_file(path):
-        with reading(path, refusals=True):
-            keras_files.load_weights(model, path, skip_mismatch=skip_mismatch, by_name=by_name)
-    elif by_name:
-        raise ValueError(
-            f"`by_name=True` is for legacy `.h5` files of Keras's. Received: filepath={path}"
-        )
-    else:
-        read_weights(model.weights, path, model.name, skip_mismatch=skip_mismatch)
+def _built(config: Mapping[str, Any], custom: Mapping[str, Any], path: Path) -> Model:
+    """A model from what was Keras's configuration."""
+    try:
+        model = deserialize_part(config, custom)
+    except DAMAGED as error:
+        raise ModelFileError(f"{path} is damaged: {error!r} in its configuration.") from error
+    except ValueError as error:
+        raise ModelFileError(f"{path} cannot be loaded. {error}") from error
+    assert isinstance(model, Model)
+    return model
 
 
-def _source(
-    model: Exportable,
-    outputs: str | Sequence[str] | None,
-    values: training_state.Values | None = None,
-) -> Source:
-    """The model as the exporter sees it, with given values of its weights or those of now."""
-    weights = model.weights
-    if values is None:
-        values = dict(zip(weights, read_together(weights)[1], strict=True))
-    return Source(
-        name=model.name,
-        inputs=model.inputs,
-        outputs=_chosen_outputs(model, outputs),
-        layers=layer_infos(model),
-        config={"class_name": class_name_of(model), "config": model.get_config()},
-        weights=weights,
-        values=values,
-    )
+def _load_foreign_model(path: Path) -> Model:
+    """A model of one layer, an `ONNXModel`, with the inputs of the file.
+
+    It is a `Sequential` where the network has one input and one output, which can be saved and
+    loaded; else a `Model`.
+    """
+    layer = ONNXModel(path, trainable=False)
+    layer.trainable = True  # from now on: who only predicts need not hear that nothing trains
+    inputs = [
+        Input(batch_shape=shape, dtype=dtype, name=_plain(name))
+        for name, (shape, dtype) in layer.signature.items()
+    ]
+    outputs = layer(inputs if layer._takes_list else inputs[0])
+    if len(inputs) == 1 and isinstance(outputs, SymbolicTensor):
+        return Sequential([inputs[0], layer], name=_plain(path.stem))
+    return Model(inputs, outputs, name=_plain(path.stem))
 
 
-def _chosen_outputs(
-    model: Exportable, outputs: str | Sequence[str] | None
-) -> list[tuple[str, SymbolicTensor]]:
-    """Names and tensors of the graph's outputs."""
-    if outputs is None:
-        return list(zip(model.output_names, model.outputs, strict=True))
-    names = [layer.name for layer in model.layers if not isinstance(layer, InputLayer)]
-    if isinstance(outputs, str) and outputs != "all":
-        raise ValueError(
-            "`outputs` must be 'all' or a list of layer names. "
-            f"Received: outputs={outputs!r}. Layers are: {names}"
-        )
-    wanted = names if outputs == "all" else list(outputs)
-    return [(name, model._outputs_of(model.get_layer(name))[0]) for name in wanted]
-
-
-def _check_suffix(path: Path) -> None:
-    if path.suffix != ".onnx":
-        raise ValueError(
-            f"Invalid filepath extension: models are written as `.onnx`. Received: filepath={path}"
-        )
+def _plain(name: str) -> str:
+    """A foreign name as one that a layer may have."""
+    return re.sub(r"/+", "_", name.strip("/")) or "input"

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Hashable, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-import numpy.typing as npt
+import onnx
 
-from seqonnx import config, losses, optimizers
+from seqonnx import config
 from seqonnx.callbacks import Callback, History
-from seqonnx.graph import Variable, auto_name, last_setting
-from seqonnx.layers.base import Layer
-from seqonnx.models import compile_arguments, feeding, files, running
-from seqonnx.layers.architecture import saved_as
-from seqonnx.models.exportable import Exportable, PathLike
-from seqonnx.symbolic.structure import holds_symbolic
+from seqonnx.graph import auto_name
+from seqonnx.layers.architecture import connect_config, graph_config, saved_as
+from seqonnx.layers.network import Network
+from seqonnx.metrics import Metric
+from seqonnx.models import saving
 from seqonnx.optimizers import Optimizer
-from seqonnx.runtime import select_device
-from seqonnx.runtime.compiled import Compiled
-from seqonnx.runtime.forking import making
-from seqonnx.training.forward import Forward, compile_training_call
+from seqonnx.report import model_rows
+from seqonnx.symbolic.structure import holds_symbolic
+from seqonnx.training import compile_arguments, copying, feeding, fitting
 from seqonnx.training.measures import named_metrics
-from seqonnx.training.trainer import Compilation, Progress, Subject, Trainer
+from seqonnx.training.sessions import Sessions
+
+PathLike = str | os.PathLike[str]
 
 
 @saved_as("Functional")
-class Model(Exportable):
+class Model(Network):
     """Layers between input and output tensors, with training, files and reports.
 
     Args:
@@ -56,14 +56,7 @@ class Model(Exportable):
             name = auto_name("Functional")
         self.stop_training = False
         self.history: History | None = None
-        self._compilation: Compilation | None = None
-        self._device_request: config.DeviceRequest | None = None
-        self._subject: Subject | None = None
-        self._trainer: Trainer | None = None
-        self._progress: Progress | None = None
-        self._forward: Forward | None = None
-        self._training_calls: dict[tuple[Hashable, ...], Compiled] = {}
-        self._flags_at_compile: list[tuple[Layer, bool]] = []
+        self._sessions = Sessions(self, self)
         super().__init__(inputs, outputs, name=name, trainable=trainable)
 
     # Using the model.
@@ -81,8 +74,7 @@ class Model(Exportable):
         """
         if holds_symbolic(x):
             return super().__call__(x, training)
-        arrays = feeding.input_arrays(self, x)
-        return self._arrange(self._run_training(arrays) if training else self._sessions.forward().run(arrays))
+        return self._arrange(self._sessions.run(feeding.input_arrays(self, x), training))
 
     def predict(
         self,
@@ -104,7 +96,7 @@ class Model(Exportable):
         Returns:
             Array, list or dict of arrays with one row per sample.
         """
-        return running.predict(self, x, batch_size, verbose, steps, callbacks)
+        return fitting.predict(self._sessions, x, batch_size, verbose, steps, callbacks)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Compute the outputs for one batch."""
@@ -144,45 +136,44 @@ class Model(Exportable):
             ValueError: if something cannot be interpreted.
             DeviceError: if the device cannot be had.
         """
-        compile_arguments.check_accepted(accepted)
-        chosen, names = optimizers.get(optimizer), compile_arguments.output_names(self)
-        compilation = Compilation(
-            running.scaled_for(self, chosen) if auto_scale_loss else chosen,
-            losses.get(loss),
-            running.resolve_metrics(metrics, "metrics", names),
-            running.resolve_metrics(weighted_metrics, "weighted_metrics", names),
-            running.check_steps(steps_per_execution),
-            autotune,
-            running.check_recompute(self, recompute),
-            compile_arguments.resolve_loss_weight(accepted.get("loss_weights"), names),
+        compilation = compile_arguments.resolve(
+            self,
+            optimizer,
+            loss,
+            metrics,
+            weighted_metrics,
+            steps_per_execution=steps_per_execution,
+            autotune=autotune,
+            auto_scale_loss=auto_scale_loss,
+            recompute=recompute,
+            accepted=accepted,
         )
-        select_device(device)
-        self._device_request = device
-        self._drop_passes()
-        compilation.optimizer.restart()
-        self._compilation = compilation
-        if self.built:
-            self._capture_subject()
+        self._sessions.compile(compilation, device)
 
     @property
     def compiled(self) -> bool:
         """Whether `compile` was called."""
-        return self._compilation is not None
+        return self._sessions.compilation is not None
 
     @property
     def optimizer(self) -> Optimizer:
         """The optimizer; its `learning_rate` may be set between steps."""
-        return self._require_compilation().optimizer
+        return self._sessions.compiled().optimizer
 
     @property
     def loss(self) -> Any:
         """The loss, or None."""
-        return None if self._compilation is None else self._compilation.loss
+        return self._sessions.compilation and self._sessions.compilation.loss
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics; one whose kind data must choose, such as `"accuracy"`, once it has."""
+        return self._sessions.metrics()
 
     @property
     def metrics_names(self) -> list[str]:
         """Names that `evaluate` gives values for, in their order."""
-        compilation = self._require_compilation()
+        compilation = self._sessions.compiled()
         named = named_metrics(compilation.metrics, compilation.weighted_metrics)
         return ["loss", *(name for name, _, _ in named)]
 
@@ -234,25 +225,12 @@ class Model(Exportable):
         Raises:
             ValueError: if the model is not compiled or the data does not fit.
         """
-        request = running.FitRequest(
-            x=x,
-            y=y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
+        request = fitting.FitRequest(
+            *(x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data),
+            *(shuffle, class_weight, sample_weight, initial_epoch, steps_per_epoch),
+            *(validation_steps, validation_batch_size, validation_freq),
         )
-        return running.fit(self, request)
+        return fitting.fit(self._sessions, request)
 
     def evaluate(
         self,
@@ -280,8 +258,10 @@ class Model(Exportable):
         Returns:
             The loss alone, or loss and metrics as a list or dict; several values as an array.
         """
-        logs = running.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
-        return running.shaped_logs(logs, return_dict)
+        logs = fitting.evaluate(
+            self._sessions, x, y, batch_size, verbose, sample_weight, steps, callbacks
+        )
+        return fitting.shaped_logs(logs, return_dict)
 
     def train_on_batch(
         self,
@@ -292,15 +272,15 @@ class Model(Exportable):
         return_dict: bool = False,
     ) -> float | list[Any] | dict[str, Any]:
         """Run one training step on one batch; returns its loss and metrics."""
-        logs = running.train_on_batch(self, x, y, sample_weight, class_weight)
-        return running.shaped_logs(logs, return_dict)
+        logs = fitting.train_on_batch(self._sessions, x, y, sample_weight, class_weight)
+        return fitting.shaped_logs(logs, return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> float | list[Any] | dict[str, Any]:
         """Measure loss and metrics on one batch."""
-        logs = running.test_on_batch(self, x, y, sample_weight)
-        return running.shaped_logs(logs, return_dict)
+        logs = fitting.test_on_batch(self._sessions, x, y, sample_weight)
+        return fitting.shaped_logs(logs, return_dict)
 
     def save(self, filepath: PathLike) -> None:
         """Write everything: the graph, weights, compile arguments, optimizer state, counters.
@@ -308,92 +288,129 @@ class Model(Exportable):
         Args:
             filepath: an `.onnx` file; it runs anywhere, and `seqonnx.load_model` goes on from it.
         """
-        files.save(self, Path(filepath))
+        saving.save(self._sessions, Path(filepath))
 
-    # For the rooms below: what the functions in `running` and `files` need.
+    # Configuration, files, reports.
 
-    def forward(self) -> Forward:
-        """The forward pass with baked weights, on the model's device."""
-        device = select_device(self._device_request)
-        made_for = (device, [tensor.shape for tensor in self.inputs])
-        forward = self._forward
-        if forward is None or forward.made_for != made_for:
-            forward = Forward(self.inputs, self._outputs, self.weights, device, self._arrange)
-            self._forward = forward
-        return forward
-
-    def trainer(self) -> Trainer:
-        """The trainer; makes it on first use, for the layers that trained at `compile`.
+    def get_config(self) -> dict[str, Any]:
+        """Return name and layers, with what they are called on, as plain values.
 
         Raises:
-            ValueError: if the model is not compiled.
+            AttributeError: if inputs and outputs are not known.
         """
-        compilation = self._require_compilation()
-        with making():
-            if self._trainer is None:
-                subject = self._subject or self._capture_subject()
-                device = select_device(self._device_request)
-                self._trainer = Trainer(subject, compilation, device, self._progress)
-            return self._trainer
+        return {"name": self.name, "trainable": self._trainable, **graph_config(self)}
 
-    @property
-    def compilation(self) -> Compilation | None:
-        """What `compile` was given, resolved; None before."""
-        return self._compilation
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Make a model, with new weights, from what `get_config` gave.
 
-    @property
-    def optimizer_variables(self) -> list[Variable]:
-        """Slots of the optimizer; empty until the model trains."""
-        begun = self._trainer or self._progress
-        return [] if begun is None else self._sessions.trainer().optimizer_variables
+        Args:
+            config: name and layers.
+            custom_objects: the user's own classes and functions, by name.
 
-    def require_compiled(self) -> None:
-        """Raise a ValueError if `compile` was not called."""
-        self._require_compilation()
+        Raises:
+            ValueError: if a class is not known.
+        """
+        inputs, outputs = connect_config(config, custom_objects or {})
+        return cls(inputs, outputs, name=config["name"], trainable=config.get("trainable", True))
 
-    def warn_if_trainable_changed(self) -> None:
-        """Warn if a `trainable` flag is not what it was at `compile`."""
-        changed = [x.name for x, flag in self._flags_at_compile if x.trainable != flag]
-        if len(changed) > 0:
-            warnings.warn(running.TRAINABLE_CHANGED.format(changed), stacklevel=4)
+    def export(self, filepath: PathLike, outputs: str | Sequence[str] | None = None) -> None:
+        """Write the inference graph: dynamic batch, normalization folded, dropout gone.
 
-    def _run_training(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        """Run in training mode: dropout drops, moving statistics move."""
-        shapes = [tensor.shape for tensor in self.inputs]
-        key = (last_setting(), *shapes, *(layer.trainable for layer in self._leaf_layers()))
-        compiled = self._training_calls.get(key)
-        if compiled is None:
-            device = select_device(self._device_request)
-            compiled = compile_training_call(self.inputs, self._outputs, device)
-            kept = {k: c for k, c in self._training_calls.items() if k[0] == key[0]}
-            self._training_calls = kept | {key: compiled}
-        return compiled.run(arrays, seed=config.next_seed())
+        Args:
+            filepath: an `.onnx` file; an earlier one is replaced only when the new one is whole.
+            outputs: `"all"` for the output of every layer, or names of layers; default: the
+                model's outputs.
+
+        Raises:
+            ValueError: if the model is not built or a name is unknown.
+            OSError: if the file cannot be written; most obstacles are found before the work.
+        """
+        saving.export(self, Path(filepath), outputs)
+
+    def to_onnx(self) -> onnx.ModelProto:
+        """Return the inference graph as a message, nothing folded: a weight is an initializer."""
+        return saving.to_onnx(self)
+
+    def save_weights(self, filepath: PathLike) -> None:
+        """Write the weights.
+
+        Args:
+            filepath: an `.npz` file; or a `.weights.h5` file, which Keras 3 reads into the same
+                layers and which needs `seqonnx[keras]`.
+
+        Raises:
+            OSError: if the file cannot be written; an earlier one is then as it was.
+        """
+        saving.save_weights(self, Path(filepath))
+
+    def load_weights(
+        self, filepath: PathLike, skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
+        """Read weights that `save_weights` or Keras wrote; with an error nothing has changed.
+
+        Args:
+            filepath: an `.npz` file; or a file of Keras's: `.weights.h5`, `.keras`, or a legacy
+                `.h5`.
+            skip_mismatch: leave weights that do not fit as they are, and warn.
+            by_name: for legacy `.h5` files: match layers by name, not by order; layers that the
+                file does not name stay as they are.
+        """
+        saving.load_weights(self, Path(filepath), skip_mismatch, by_name)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+        *,
+        style: Literal["rich", "plain"] = "rich",
+    ) -> None:
+        """Print the layers with their output shapes and numbers of parameters.
+
+        Before the model is built, shapes are `?` and numbers `0 (unbuilt)`.
+
+        Args:
+            line_length: width of the table in characters.
+            positions: ends of the columns, as fractions of the width.
+            print_fn: called once with the whole text; default: the terminal.
+            expand_nested: whether layers of nested models get rows of their own.
+            show_trainable: whether to say which layers train.
+            layer_range: names of the first and last layer to show (regular expressions).
+            style: `"rich"` as Keras 3 prints, `"plain"` as the Sequential guide prints.
+
+        Raises:
+            ValueError: if a column would be narrower than 4 characters, or `layer_range` is not
+                two strings or matches no layer.
+        """
+        model_rows.summary(
+            self,
+            self._sessions.optimizer_variables,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+            style=style,
+        )
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         super()._connect(inputs, outputs)
-        self._drop_passes()
+        self._sessions.drop()
 
     def _disconnect(self) -> None:
         super()._disconnect()
-        self._drop_passes()
+        self._sessions.drop()
 
-    def _drop_passes(self) -> None:
-        """Forget what was made for the graph, the device or the optimizer of before."""
-        trainer, self._trainer, self._progress = self._trainer, None, None
-        if trainer is not None:
-            trainer.release()
-        self._subject = None
-        self._forward = None
-        self._training_calls.clear()
-        self._flags_at_compile = []
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy: everything needed to go on, and no session."""
+        return copying.state_of(self, self._sessions, super().__getstate__())
 
-    def _capture_subject(self) -> Subject:
-        """Note what trains: a later change of `trainable` takes effect at the next `compile`."""
-        self._flags_at_compile = [(x, x.trainable) for x in (self, *self._leaf_layers())]
-        self._subject = running.subject_of(self)
-        return self._subject
-
-    def _require_compilation(self) -> Compilation:
-        if self._compilation is None:
-            raise ValueError("You must call `compile()` before using the model.")
-        return self._compilation
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        copying.restore(self, state["_sessions"], state)

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from seqonnx import dtypes
+from seqonnx.layers.architecture import deserialize_part, saved_as, serialize_part
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
-from seqonnx.layers.architecture import deserialize_part, saved_as, serialize_part
-from seqonnx.models.model import Model
 from seqonnx.layers.network import Network
+from seqonnx.models.model import Model
 from seqonnx.symbolic import Shape, SymbolicTensor, infer_call
 
 
@@ -77,7 +77,7 @@ class Sequential(Model):
             raise TypeError("There are no layers in the model.")
         layer = self._stack.pop()
         if self._inputs is not None:
-            call = self._outputs[0].call
+            call = self._outputs[0]._call
             if self._stack and call is not None:
                 below = call.inputs[0]
                 self._connect(self._inputs, below)
@@ -224,11 +224,15 @@ class Sequential(Model):
         """Make a model from what `get_config` gave.
 
         Args:
-            config: name, input and layers.
+            config: name, input and layers; or layers and `build_input_shape`, as in Keras's files.
             custom_objects: classes of one's own layers, by name.
         """
         parts = [deserialize_part(part, custom_objects or {}) for part in config["layers"]]
-        return cls(parts, name=config["name"], trainable=config.get("trainable", True))
+        model = cls(parts, name=config["name"], trainable=config.get("trainable", True))
+        shape = config.get("build_input_shape")
+        if shape is not None and not model.built:
+            model.build(shape)
+        return model
 
 
 def _entry_of(layer: Layer) -> SymbolicTensor | None:

@@ -1,26 +1,22 @@
-"""What a model says about itself: the records behind `summary()` and exported files."""
+"""Rows of a model: the records behind `summary()` and what an exported file says of layers."""
 
 from __future__ import annotations
 
 import locale
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from rich.console import Console
 
-from seqonnx.export.inference import LayerInfo
 from seqonnx.graph import Variable
+from seqonnx.layers.architecture import class_name_of
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
-from seqonnx.layers.architecture import class_name_of
 from seqonnx.layers.network import Network
-from seqonnx.symbolic.structure import unwrap
 from seqonnx.report import LayerRow, SummaryTotals, render_summary
 from seqonnx.report.format import takes_boxes
 from seqonnx.symbolic import Shape, SymbolicTensor
-
-if TYPE_CHECKING:
-    from seqonnx.models.exportable import Exportable
+from seqonnx.symbolic.structure import unwrap
 
 _NAMES = """
     ELU Activation AveragePooling1D AveragePooling2D AveragePooling3D Dropout
@@ -33,14 +29,23 @@ _BUILT_BY_ITSELF = frozenset(_NAMES.split())
 
 
 def summary(
-    model: Exportable,
+    model: Network,
+    slots: Sequence[Variable],
     *,
     print_fn: Callable[[str], Any] | None,
     style: Literal["rich", "plain"],
     **options: Any,
 ) -> None:
-    """Lay the summary table out and print it (see `Model.summary`)."""
-    rows, totals = [row for row, _ in _rows(model)], _totals(model)
+    """Lay the summary table out and print it (see `Model.summary`).
+
+    Args:
+        model: the model.
+        slots: variables of its optimizer.
+        print_fn: called once with the whole text; None for the terminal.
+        style: of the table.
+        **options: see `render_summary`.
+    """
+    rows, totals = [row for row, _ in _rows(model)], _totals(model, slots)
     console = Console()
     if print_fn is None:
         console.file.write(
@@ -54,10 +59,26 @@ def summary(
     print_fn(render_summary(model.name, rows, totals, style=style, encoding=encoding, **options))
 
 
-def layer_infos(model: Network) -> list[LayerInfo]:
-    """Say what an exported file tells of each layer, nested ones with their full path."""
+class LayerFacts(NamedTuple):
+    """What an exported file says of a layer.
+
+    Args:
+        path: full scope of the layer, such as `base/conv1`.
+        class_name: name of its class.
+        trainable: whether training changes its weights.
+        output_shape: shape of its output; None where it has not been called.
+    """
+
+    path: str
+    class_name: str
+    trainable: bool
+    output_shape: Shape | None
+
+
+def layer_facts(model: Network) -> list[LayerFacts]:
+    """Return what an exported file says of each layer, nested ones with their full path."""
     return [
-        LayerInfo(path, row.class_name, bool(layer.trainable), _only_shape(row.output_shape))
+        LayerFacts(path, row.class_name, bool(layer.trainable), _only_shape(row.output_shape))
         for (row, layer), path in zip(_rows(model), _paths(model), strict=True)
         if not isinstance(layer, Network | InputLayer)
     ]
@@ -115,11 +136,10 @@ def _weights(layer: Layer, kind: str = "weights") -> list[Variable]:
     return list(dict.fromkeys(variable for part in parts for variable in getattr(part, kind)))
 
 
-def _totals(model: Exportable) -> SummaryTotals:
+def _totals(model: Network, slots: Sequence[Variable]) -> SummaryTotals:
     trained = _weights(model, "trainable_weights") if model.trainable else []
     kept = set(trained)
     others = [variable for variable in _weights(model) if variable not in kept]
-    slots = model._sessions.optimizer_variables
     return SummaryTotals(
         trainable=_size(trained),
         non_trainable=_size(others),
@@ -132,7 +152,7 @@ def _totals(model: Exportable) -> SummaryTotals:
 
 def _is_chain(model: Network) -> bool:
     """Whether every layer takes the output of the one before, and nothing else."""
-    calls = [call for call, _ in model.calls]
+    calls = [call for call, _ in model._calls_inside]
     sources = {id(call.inputs[0]) for call in calls}
     layers = {id(call.layer) for call in calls}
     single = all(len(call.inputs) == 1 for call in calls) and len(model.inputs) == 1
@@ -154,7 +174,7 @@ def _shapes(owner: Network, layer: Layer) -> list[Shape]:
 def _sources(owner: Network, layer: Layer) -> tuple[str, ...]:
     """Names of what a layer is called on, as Keras writes them: `dense[0][0]`."""
     entries = {id(x.output): x.name for x in owner.layers if isinstance(x, InputLayer)}
-    calls = dict.fromkeys(call for call, _ in owner.calls if call.layer is layer)
+    calls = dict.fromkeys(call for call, _ in owner._calls_inside if call.layer is layer)
     return tuple(
         f"{t._call.layer.name}[{t._call.index}][{t._index}]"
         if t._call is not None and id(t) not in entries

@@ -119,7 +119,7 @@ def _emit_call(
     """Emit one call in the scope of its layer; returns all outputs."""
     x = values if call.layer._takes_list else values[0]
     with op.scope(call.layer.name):
-        result = call.layer.emit(op, x, training and call.training is not False)
+        result = call.layer._emit(op, x, training and call.training is not False)
     return [result] if isinstance(result, ir.Value) else list(result)
 
 

@@ -22,7 +22,7 @@ class Emits(Protocol):
     def _takes_list(self) -> bool:
         """Whether the layer is called on a list of tensors."""
 
-    def emit(self, op: Emitter, x: Any, training: bool) -> ir.Value | list[ir.Value]:
+    def _emit(self, op: Emitter, x: Any, training: bool) -> ir.Value | list[ir.Value]:
         """Emit the layer's nodes and return its output, or a list of several.
 
         Args:
@@ -61,9 +61,9 @@ class SymbolicTensor:
         self.shape: Shape = tuple(shape)
         self.dtype = dtype
         self.name = name
-        self.call = call
-        self.index = index
-        self.source = source
+        self._call = call
+        self._index = index
+        self._source = source
 
     @property
     def ndim(self) -> int:
@@ -72,7 +72,7 @@ class SymbolicTensor:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state of a copy; the model that is copied knows the calls in their order."""
-        return vars(self) | {"call": None}
+        return vars(self) | {"_call": None}
 
     def __repr__(self) -> str:
         return (

@@ -128,7 +128,7 @@ def _input_types(model: Network) -> InputDtype:
     if not model.built:
         return "float32"
     types = [tensor.dtype for tensor in model.inputs]
-    named = dict(zip(model.input_names, types, strict=True))
+    named = dict(zip(model._input_names, types, strict=True))
     return named if len(named) == len(types) else types
 
 

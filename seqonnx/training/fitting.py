@@ -11,16 +11,17 @@ import numpy as np
 
 from seqonnx.callbacks import Callback, CallbackList, History
 from seqonnx.callbacks.base import Logs
-from seqonnx.training.feeding import batches_for, ordered, single_batch, validation_parts
 from seqonnx.layers.network import Network
 from seqonnx.losses import Loss
 from seqonnx.training import loop
 from seqonnx.training.batches import Batches
 from seqonnx.training.columns import whole_number
 from seqonnx.training.data import BATCH_SIZE, split_validation, yields_batches
+from seqonnx.training.feeding import batches_for, ordered, single_batch, validation_parts
 from seqonnx.training.sessions import Sessions
 
 Verbose = int | str | bool
+
 
 @dataclass(frozen=True)
 class FitRequest:

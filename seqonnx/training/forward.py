@@ -27,7 +27,6 @@ from seqonnx.runtime.session_cache import SessionCache
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 from seqonnx.training.inputs import with_ranks
 
-
 _NEWEST = "newest"
 """The key of the one pass that is kept."""
 

@@ -14,6 +14,7 @@ from seqonnx.graph import Variable, last_setting
 from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
 from seqonnx.losses import Loss
+from seqonnx.metrics import Metric
 from seqonnx.runtime import select_device
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.forking import making
@@ -90,6 +91,15 @@ class Sessions:
         if loss is None:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         return loss
+
+    def metrics(self) -> list[Metric]:
+        """Return the metrics; those that data must choose (`"accuracy"`) once it has."""
+        if self.compilation is None:
+            return []
+        if self._trainer is not None and len(self._trainer.metrics) > 0:
+            return self._trainer.metrics
+        given = (*self.compilation.metrics, *self.compilation.weighted_metrics)
+        return [metric for metric in given if isinstance(metric, Metric)]
 
     def trainer(self) -> Trainer:
         """Return the trainer, for the layers that trained at `compile`.

@@ -19,6 +19,7 @@ from seqonnx.callbacks.base import Logs
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Dim, Variable, last_setting, read_together
 from seqonnx.losses import Loss
+from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.step_count import count_steps_of, stop_counting
 from seqonnx.regularizers import Regularizer
@@ -182,6 +183,12 @@ class Trainer:
         slots = [s for weight in self.subject.trainable for s in self.slots[weight].values()]
         scaling = self.compilation.optimizer.loss_scale
         return slots if scaling is None else [*slots, *scaling.variables]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, as the first data has resolved them; none before."""
+        measures = self._train_measures or self._test_measures
+        return [] if measures is None else [tracked.metric for tracked in measures.tracked]
 
     @property
     def loss(self) -> Loss:

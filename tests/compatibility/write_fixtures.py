@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from builders import CASES, CUSTOM, Case
 
 import seqonnx as keras
-from seqonnx.models import files as model_files
+from seqonnx.models import saving as model_files
 
 FIXTURES = Path(__file__).with_name("fixtures")
 RECORD = "record.json"
@@ -78,7 +78,7 @@ def write(name: str, case: Case, folder: Path) -> dict[str, Any]:
         model.train_on_batch(*case.data(BATCH, seed))
     model.save(folder / f"{name}.onnx")
     if case.data_file:
-        model_files.save(model, folder / f"{name}.external.onnx", external_from=1)
+        model_files.save(model._sessions, folder / f"{name}.external.onnx", external_from=1)
     model.export(folder / f"{name}.export.onnx")
     model.save_weights(folder / f"{name}.npz")
     model.save_weights(folder / f"{name}.weights.h5")

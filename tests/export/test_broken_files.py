@@ -17,7 +17,7 @@ import seqonnx as keras
 from seqonnx import layers
 from seqonnx.errors import ModelFileError
 from seqonnx.graph import files as graph_files
-from seqonnx.models import files as model_files
+from seqonnx.models import saving as model_files
 
 
 def make_model(units: int = 40) -> keras.Sequential:
@@ -68,7 +68,7 @@ WRITERS = {
     "weights": ("m.npz", lambda model, path: model.save_weights(path)),
     "external": (
         "m.onnx",
-        lambda model, path: model_files.save(model, path, external_from=1),
+        lambda model, path: model_files.save(model._sessions, path, external_from=1),
     ),
 }
 
@@ -152,7 +152,7 @@ def test_large_weights_go_to_a_data_file_that_everyone_finds(tmp_path):
     model = make_model(40)
     x, y = np.ones((8, 30), np.float32), np.ones((8, 3))
     model.fit(x, y, verbose=0)
-    model_files.save(model, path, external_from=1000)
+    model_files.save(model._sessions, path, external_from=1000)
     (data,) = set(tmp_path.iterdir()) - {path}
     assert data.name.startswith("m.onnx.")
     assert path.stat().st_size < 10_000 < data.stat().st_size
@@ -167,7 +167,7 @@ def test_large_weights_go_to_a_data_file_that_everyone_finds(tmp_path):
     # Writing again leaves no data file of before, and one of another model alone.
     other = tmp_path / "m.onnx.mine.data"
     other.write_bytes(b"mine")
-    model_files.save(model, path, external_from=1000)
+    model_files.save(model._sessions, path, external_from=1000)
     assert len(list(tmp_path.iterdir())) == 3
     assert not data.exists()
     keras.load_model(path)
@@ -178,7 +178,7 @@ def test_large_weights_go_to_a_data_file_that_everyone_finds(tmp_path):
 @pytest.mark.parametrize("damage", ["absent", "truncated"])
 def test_data_file_that_is_absent_or_short_is_named(tmp_path, damage):
     path = tmp_path / "m.onnx"
-    model_files.save(make_model(), path, external_from=1000)
+    model_files.save(make_model()._sessions, path, external_from=1000)
     (data,) = set(tmp_path.iterdir()) - {path}
     if damage == "absent":
         data.unlink()

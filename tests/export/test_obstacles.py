@@ -18,7 +18,7 @@ from seqonnx.callbacks import ModelCheckpoint
 from seqonnx.export import checkpoint
 from seqonnx.graph import Variable, writing
 from seqonnx.graph.writing import replacing
-from seqonnx.models import files as model_files
+from seqonnx.models import saving as model_files
 
 WRITERS = {
     "save": (".onnx", lambda model, path: model.save(path)),
@@ -176,7 +176,7 @@ def test_path_that_leaves_no_room_for_a_temporary_file_is_refused(tmp_path, at_w
 def test_name_that_is_too_long_for_the_data_file_is_refused(tmp_path):
     path = longest(tmp_path, ".onnx")
     with pytest.raises(OSError, match=r"File name too long.*\.data") as caught:
-        model_files.save(make_model(40), path, external_from=1)
+        model_files.save(make_model(40)._sessions, path, external_from=1)
     assert caught.value.errno == errno.ENAMETOOLONG
     assert list(tmp_path.iterdir()) == []
 
@@ -237,7 +237,7 @@ def test_interrupt_after_a_rename_leaves_a_whole_model(tmp_path, monkeypatch, mo
     """The first rename is that of the data file, the second that of the model."""
     path = tmp_path / "m.onnx"
     old, new = make_model(40), make_model(40)
-    model_files.save(old, path, external_from=1)
+    model_files.save(old._sessions, path, external_from=1)
     calls = []
 
     def interrupted(folder):
@@ -247,7 +247,7 @@ def test_interrupt_after_a_rename_leaves_a_whole_model(tmp_path, monkeypatch, mo
 
     monkeypatch.setattr(writing, "_sync_directory", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        model_files.save(new, path, external_from=1)
+        model_files.save(new._sessions, path, external_from=1)
     monkeypatch.undo()
     expected = (old, new)[moment - 1].get_weights()
     for a, b in zip(keras.load_model(path).get_weights(), expected, strict=True):
@@ -263,7 +263,7 @@ def test_writers_of_the_same_model_with_data_files_leave_one_of_them_whole(tmp_p
     def write(model):
         try:
             for _ in range(8):
-                model_files.save(model, path, external_from=1)
+                model_files.save(model._sessions, path, external_from=1)
         except BaseException as error:
             failures.append(error)
 
@@ -275,5 +275,5 @@ def test_writers_of_the_same_model_with_data_files_leave_one_of_them_whole(tmp_p
     assert failures == []
     first = keras.load_model(path).get_weights()[0]
     assert any(np.array_equal(first, model.get_weights()[0]) for model in models)
-    model_files.save(models[0], path, external_from=1)
+    model_files.save(models[0]._sessions, path, external_from=1)
     assert len(list(tmp_path.iterdir())) == 2

@@ -54,7 +54,7 @@ def emitted(layer: layers.Layer, case: Case, training: bool = False, dtype="floa
     op = Emitter()
     x = [op.input(f"x{i}", dtype, ("batch", *shape)) for i, shape in enumerate(inputs(case))]
     with op.scope(layer.name):
-        y = layer.emit(op, x if isinstance(case.input, list) else x[0], training)
+        y = layer._emit(op, x if isinstance(case.input, list) else x[0], training)
     op.output(y, "y")
     return op
 

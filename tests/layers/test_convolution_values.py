@@ -210,5 +210,5 @@ def test_image_size_may_be_unknown(padding, strides):
 def emitted_with_unknown_size(layer):
     op = Emitter()
     x = op.input("x", "float32", ("batch", "height", "width", 3))
-    op.output(layer.emit(op, x, training=False), "y")
+    op.output(layer._emit(op, x, training=False), "y")
     return lambda array: runtime(op, {"x": array})[0]

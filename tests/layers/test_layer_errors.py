@@ -235,7 +235,7 @@ def test_noise_needs_a_known_size():
     op = Emitter()
     x = op.input("x", "float32", ("batch", None))
     with pytest.raises(ValueError, match="Noise needs an input of known size"):
-        layers.Dropout(0.5).emit(op, x, True)
+        layers.Dropout(0.5)._emit(op, x, True)
 
 
 def test_unknown_class_is_refused_with_the_known_ones():

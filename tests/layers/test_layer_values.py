@@ -22,7 +22,7 @@ def training_graph(layer: layers.Layer, x: np.ndarray) -> Emitter:
     layer._build_for((None, *x.shape[1:]))
     op = Emitter()
     value = op.input("x", x.dtype.name, ("batch", *x.shape[1:]))
-    op.output(layer.emit(op, value, training=True), "y")
+    op.output(layer._emit(op, value, training=True), "y")
     for variable, new in op.updates.items():
         op.output(new, f"new/{variable.name}")
     expand_batch_statistics(op.graph)
@@ -166,7 +166,7 @@ def test_zero_padding_goes_where_it_is_asked_for():
 def test_rescaling_casts_whole_numbers():
     op = Emitter()
     x = op.input("x", "uint8", ("batch", 2))
-    op.output(layers.Rescaling(1 / 127.5, offset=-1.0).emit(op, x, False), "y")
+    op.output(layers.Rescaling(1 / 127.5, offset=-1.0)._emit(op, x, False), "y")
     y = runtime(op, {"x": np.array([[0, 255]], np.uint8)})[0]
     assert y.dtype == np.float32
     np.testing.assert_allclose(y, [[-1, 1]], rtol=1e-6)
@@ -217,7 +217,7 @@ def test_batch_normalization_called_twice_moves_on():
     layer._build_for((None, 1))
     op = Emitter()
     x = op.input("x", "float32", ("batch", 1))
-    layer.emit(op, layer.emit(op, x, True), True)
+    layer._emit(op, layer._emit(op, x, True), True)
     op.output(op.updates[layer.moving_mean], "mean")
     expand_batch_statistics(op.graph)
     # The first call sees mean 4, the second mean 0: ((0 + 4) / 2 + 0) / 2.

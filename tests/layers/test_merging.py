@@ -53,7 +53,7 @@ def in_float64(name: str) -> tuple[layers.Layer, list[np.ndarray], np.ndarray]:
 
 
 def emitted(layer: layers.Layer, arrays: list[np.ndarray]) -> Emitter:
-    return emit(lambda op, *values: layer.emit(op, list(values), training=True), *arrays)
+    return emit(lambda op, *values: layer._emit(op, list(values), training=True), *arrays)
 
 
 @every

@@ -158,4 +158,4 @@ def test_calls_of_settings_that_are_gone_are_not_kept():
     for rate in (0.2, 0.3, 0.4):
         model.layers[0].rate = rate
         model(np.ones((1, 2)), training=True)
-    assert len(model._training_calls) == 1
+    assert len(model._sessions._training_calls) == 1

@@ -34,7 +34,7 @@ def stack(*members: layers.Layer) -> Build:
         for layer in members:
             layer._build_for(tuple(d if isinstance(d, int) else None for d in static_shape(x)))
             with op.scope(layer.name):
-                x = layer.emit(op, x, training=False)
+                x = layer._emit(op, x, training=False)
         return x
 
     return build
@@ -308,7 +308,7 @@ def test_noise_takes_the_layout_that_is_wanted():
     op = Emitter()
     x = op.input("x", "float32", NHWC)
     dropout = layers.Dropout(0.25)
-    op.output(core(op, x, lambda op, y: dropout.emit(op, y, training=True)), "y")
+    op.output(core(op, x, lambda op, y: dropout._emit(op, y, training=True)), "y")
     (noise,) = op.noise.values()
     move_transposes(op.graph, any_order=op.noise.values())
     assert transposes(op) == 1
@@ -328,7 +328,7 @@ def test_training_graph_of_a_stack():
         for layer in members:
             layer._build_for(tuple(d if isinstance(d, int) else None for d in static_shape(x)))
             with op.scope(layer.name):
-                x = layer.emit(op, x, training=True)
+                x = layer._emit(op, x, training=True)
         return x
 
     before, op = graph(build), graph(build)

@@ -150,7 +150,7 @@ def test_shared_layer_has_its_weights_once_and_two_calls():
     assert [layer.name for layer in model.layers] == ["a", "b", "shared", "difference"]
     assert len(model.weights) == 2
     assert model.count_params() == 8
-    assert [call.index for call, _ in model.calls] == [0, 1, 0]
+    assert [call.index for call, _ in model._calls_inside] == [0, 1, 0]
     kernel = shared.get_weights()[0]
     np.testing.assert_allclose(model([X, 2 * X]), -X @ kernel, rtol=1e-4, atol=1e-5)
     assert [node.op_type for node in model.to_onnx().graph.node].count("Sub") == 1

@@ -98,7 +98,9 @@ def test_layers_of_one_name_in_two_nested_models_survive_files(tmp_path):
     for a, b, c in zip(model.get_weights(), other.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
-    slots = zip(model._sessions.optimizer_variables, loaded._sessions.optimizer_variables, strict=True)
+    slots = zip(
+        model._sessions.optimizer_variables, loaded._sessions.optimizer_variables, strict=True
+    )
     for mine, theirs in slots:
         np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
         assert np.any(mine.numpy() != 0)

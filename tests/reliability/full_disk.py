@@ -21,7 +21,7 @@ import seqonnx as keras
 from seqonnx import layers
 from seqonnx.applications import downloads
 from seqonnx.callbacks import CSVLogger, ModelCheckpoint
-from seqonnx.models import files as model_files
+from seqonnx.models import saving as model_files
 
 LIMIT = 5 * 4096
 """Full pages: the table that fills them cannot grow by a row."""
@@ -75,7 +75,7 @@ WRITERS: dict[str, tuple[str, Callable[[keras.Model, Path], None]]] = {
     "save": ("m.onnx", lambda model, folder: model.save(folder / "m.onnx")),
     "data file": (
         "m.onnx.",
-        lambda model, folder: model_files.save(model, folder / "m.onnx", external_from=1),
+        lambda model, folder: model_files.save(model._sessions, folder / "m.onnx", external_from=1),
     ),
     "export": ("m.onnx", lambda model, folder: model.export(folder / "m.onnx")),
     "npz": ("m.npz", lambda model, folder: model.save_weights(folder / "m.npz")),

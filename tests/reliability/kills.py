@@ -24,14 +24,14 @@ import numpy as np
 
 import seqonnx as keras
 from seqonnx import layers
-from seqonnx.models import files as model_files
+from seqonnx.models import saving as model_files
 
 Save = Callable[[keras.Model, Path], None]
 FORMATS: dict[str, tuple[str, Save]] = {
     "save": ("m.onnx", lambda model, path: model.save(path)),
     "data file": (
         "m.onnx",
-        lambda model, path: model_files.save(model, path, external_from=1),
+        lambda model, path: model_files.save(model._sessions, path, external_from=1),
     ),
     "export": ("m.onnx", lambda model, path: model.export(path)),
     "npz": ("m.npz", lambda model, path: model.save_weights(path)),

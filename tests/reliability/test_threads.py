@@ -19,7 +19,7 @@ from stepping import ROUND, data, make_model, number_seen, set_all
 
 import seqonnx as keras
 from seqonnx.graph import read_together
-from seqonnx.models import training_state
+from seqonnx.training import checkpoint_state
 from seqonnx.training.feeding import single_batch
 
 ONES = data(1)[0]
@@ -126,7 +126,10 @@ def test_readers_beside_fit_see_one_state_and_save_its_counter(tmp_path):
         # Weights, slots and the step counter in the file are of one moment.
         model.save(tmp_path / "whole.onnx")
         loaded = keras.load_model(tmp_path / "whole.onnx", {"Counting": type(model.optimizer)})
-        arrays = [*loaded.get_weights(), *(slot.numpy() for slot in loaded._sessions.optimizer_variables)]
+        arrays = [
+            *loaded.get_weights(),
+            *(slot.numpy() for slot in loaded._sessions.optimizer_variables),
+        ]
         seen["save"].note(uniform([*arrays, np.array(loaded.optimizer.iterations % ROUND)]))
 
     def fit():
@@ -243,7 +246,7 @@ def test_models_that_train_each_others_frozen_weights_save_at_once(tmp_path, mon
         time.sleep(0.2)  # by now both are at it
         return read_together(variables)
 
-    monkeypatch.setattr(training_state, "read_together", slowly)
+    monkeypatch.setattr(checkpoint_state, "read_together", slowly)
     saving = [
         threading.Thread(target=model.save, args=(tmp_path / f"{i}.onnx",), daemon=True)
         for i, model in enumerate(models)
@@ -294,7 +297,7 @@ def test_measuring_goes_on_with_its_weights_after_a_callback_has_measured():
     with trainer.testing():
         set_all(model, 2.0)
         other = model.test_on_batch(x, y)
-        batch = single_batch(model, x, y, None, None)
+        batch = single_batch(model, model._sessions.loss(), x, y, None, None)
         trainer._test_measures.reset(trainer._test_state)
         trainer.test(trainer.stage_test(batch))
         assert trainer.test_logs()["loss"] == expected != other

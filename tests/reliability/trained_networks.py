@@ -138,7 +138,11 @@ def train(model: keras.Model, x: Inputs, epochs: int = 1) -> dict[str, list[floa
 
 def state(model: keras.Model) -> list[np.ndarray]:
     """Everything that training has changed."""
-    counters = [model.optimizer.iterations, model._sessions.trainer().epochs, model._sessions.trainer().seed]
+    counters = [
+        model.optimizer.iterations,
+        model._sessions.trainer().epochs,
+        model._sessions.trainer().seed,
+    ]
     slots = [slot.numpy() for slot in model._sessions.optimizer_variables]
     return [*model.get_weights(), *slots, np.array(counters)]
 

@@ -90,7 +90,9 @@ def test_training_is_the_same_to_the_bit(monkeypatch, optimizer, options):
     for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
     slots = zip(
-        ours._sessions.trainer().optimizer_variables, theirs._sessions.trainer().optimizer_variables, strict=True
+        ours._sessions.trainer().optimizer_variables,
+        theirs._sessions.trainer().optimizer_variables,
+        strict=True,
     )
     for mine, other in slots:
         np.testing.assert_array_equal(mine.numpy(), other.numpy())

@@ -155,7 +155,7 @@ def test_a_state_update_keeps_the_type_of_the_variable():
     layer = Counting(dtype="mixed_float16")
     layer._build_for((None, 2))
     op = Emitter(weights_as="input")
-    layer.emit(op, op.input("x", "float32", (1, 2)), True)
+    layer._emit(op, op.input("x", "float32", (1, 2)), True)
     assert dtype_name(op.updates[layer.seen]) == "float32"
     assert op.read(layer.seen).is_graph_input()
 
@@ -166,7 +166,7 @@ def test_penalties_are_float32():
     )
     layer._build_for((None, 2))
     op = Emitter()
-    layer.emit(op, op.input("x", "float32", (1, 2)), True)
+    layer._emit(op, op.input("x", "float32", (1, 2)), True)
     assert [dtype_name(loss) for loss in op.losses] == ["float32"]
 
 
@@ -174,7 +174,7 @@ def test_the_loss_of_a_half_softmax_is_taken_from_its_logits():
     """A probability of 1e-6 is 9.5e-7 in float16, and of 1e-9 it is 0."""
     op = Emitter()
     x = op.input("x", "float32", (1, 2))
-    y = layers.Softmax(dtype="mixed_float16").emit(op, x, False)
+    y = layers.Softmax(dtype="mixed_float16")._emit(op, x, False)
     assert dtype_name(y) == "float16"
     target = op.input("y_true", "int64", (1,))
     loss = losses.SparseCategoricalCrossentropy()
@@ -268,7 +268,7 @@ def gradients(layer, x, seed):
     layer.set_weights([numbers.uniform(0.1, 0.5, w.shape) for w in layer.weights])
     op = Emitter()
     value = op.input("x", "float32", x.shape)
-    y = op.cast(layer.emit(op, value, True), "float32")
+    y = op.cast(layer._emit(op, value, True), "float32")
     weights = op.constant(np.resize(seed, [int(d) for d in y.shape]))
     total = op.ReduceSum(op.Mul(y, weights), keepdims=0)
     sources = [value, *(op.read(w) for w in layer.trainable_weights)]
@@ -345,7 +345,7 @@ def test_what_a_bfloat16_graph_computes_is_right():
     layer._build_for((None, 4))
     op = Emitter()
     x = RNG.normal(size=(5, 4)).astype(np.float32)
-    y = layer.emit(op, op.input("x", "float32", (5, 4)), False)
+    y = layer._emit(op, op.input("x", "float32", (5, 4)), False)
     assert dtype_name(y) == "bfloat16"
     op.output(op.cast(y, "float32"), "y")
     found = onnx.reference.ReferenceEvaluator(to_proto(op.graph)).run(None, {"x": x})[0]

@@ -37,13 +37,18 @@ class Catalogue:
 
     def find(self, entry: Mapping[str, Any]) -> Any:
         """Return the class that an entry names, or None."""
+        name = self.name_of(entry)
+        return None if name is None else self.custom.get(name, self.known.get(name))
+
+    def name_of(self, entry: Mapping[str, Any]) -> str | None:
+        """Return the name under which the caller or seqonnx has the class of an entry, or None."""
         for name in (entry.get("registered_name"), entry.get("class_name")):
             if name in self.custom:
-                return self.custom[str(name)]
+                return str(name)
         module = str(entry.get("module") or "keras")
-        if module.partition(".")[0] not in {"keras", "tf_keras", "tensorflow"}:
-            return None
-        return self.known.get(str(entry.get("class_name")))
+        name = str(entry.get("class_name"))
+        ours = module.partition(".")[0] in {"keras", "tf_keras", "tensorflow"}
+        return name if ours and name in self.known else None
 
 
 def missing_layers(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, list[str]]:
@@ -118,7 +123,7 @@ def translate(entry: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
                 f"Layer '{config.get('name')}' ({name}) has {key}={value!r}, which seqonnx's "
                 f"{name} does not have. It takes: {', '.join(sorted(accepted))}."
             )
-    return {"class_name": cls.__name__, "config": arguments}
+    return {"class_name": catalogue.name_of(entry), "config": arguments}
 
 
 def translate_input(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Merge(Layer):
             )
         return list(x)
 
-    def emit(self, op: Emitter, x: Any, training: bool) -> Any:
+    def _emit(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit the layer on inputs of one element type, as floating-point ones become."""
         types = [dtype_name(value) for value in x]
         if self.autocast:
@@ -64,7 +64,7 @@ class Merge(Layer):
             raise ValueError(
                 f"All inputs of layer '{self.name}' must have the same dtype. Received: {types}"
             )
-        return super().emit(op, x, training)
+        return super()._emit(op, x, training)
 
 
 class _Elementwise(Merge):
