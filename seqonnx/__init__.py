@@ -31,9 +31,16 @@ if TYPE_CHECKING:
         regularizers,
     )
     from seqonnx.config import set_device, set_dtype_policy, set_random_seed
+    from seqonnx.constraints import Constraint
     from seqonnx.graph import Variable, clear_session
-    from seqonnx.layers import Input, Layer
+    from seqonnx.initializers import Initializer
+    from seqonnx.layers import Input, InputSpec, Layer
+    from seqonnx.losses import Loss
+    from seqonnx.metrics import Metric
     from seqonnx.models import Model, Sequential, load_model
+    from seqonnx.optimizers import Optimizer
+    from seqonnx.regularizers import Regularizer
+    from seqonnx.symbolic import SymbolicTensor as KerasTensor
 
 __version__ = "0.1.0"
 
@@ -54,9 +61,16 @@ _ROOMS = (
     "regularizers",
 )
 _NAMES = {
+    "Constraint": "constraints",
+    "Initializer": "initializers",
     "Input": "layers",
+    "InputSpec": "layers",
     "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
     "Model": "models",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "graph",
     "clear_session": "graph",
@@ -67,9 +81,17 @@ _NAMES = {
 }
 
 __all__ = [
+    "Constraint",
+    "Initializer",
     "Input",
+    "InputSpec",
+    "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "activations",
@@ -97,6 +119,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return importlib.import_module(f"seqonnx.{name}")
+    if name == "KerasTensor":
+        return importlib.import_module("seqonnx.symbolic").SymbolicTensor
     if name in _NAMES:
         return getattr(importlib.import_module(f"seqonnx.{_NAMES[name]}"), name)
     raise AttributeError(f"module 'seqonnx' has no attribute '{name}'")

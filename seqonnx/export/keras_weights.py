@@ -94,7 +94,7 @@ def _refuse_by_name(by_name: bool, path: Path) -> None:
 def _part(layer: Layer, visited: set[int]) -> Part:
     """A layer as a weight file sees it; a layer that is used again counts once."""
     visited.add(id(layer))
-    label = repr(layer)
+    label = layer._label
     if isinstance(layer, Network):
         inner = layer.layers
         names = numbered_names([_class_name(child) for child in inner])
@@ -119,6 +119,6 @@ def _class_name(layer: Layer) -> str:
 def _legacy_parts(model: Network) -> list[Part]:
     """Layers with their weights in the order of legacy files: those that train come first."""
     return [
-        Part(layer.name, repr(layer), [*layer.trainable_weights, *layer.non_trainable_weights])
+        Part(layer.name, layer._label, [*layer.trainable_weights, *layer.non_trainable_weights])
         for layer in model.layers
     ]

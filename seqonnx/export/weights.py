@@ -36,7 +36,7 @@ def write_weights(variables: Sequence[Variable], path: Path) -> None:
         for name, variable, value in zip(_keys(variables), variables, values, strict=True):
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
             with archive.open(entry, "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, variable.shown(value), allow_pickle=False)
+                np.lib.format.write_array(member, variable._shown(value), allow_pickle=False)
 
 
 def read_weights(
@@ -80,7 +80,7 @@ def read_weights(
         if not skip_mismatch:
             raise ValueError(text)
         warnings.warn(text, stacklevel=5)
-    assign_together((variable, variable.fitted(_numbers(array))) for variable, array in matched)
+    assign_together((variable, variable._fitted(_numbers(array))) for variable, array in matched)
 
 
 def _misfit(name: str, variable: Variable, found: Mapping[str, StoredArray]) -> str | None:

@@ -1,18 +1,21 @@
 """Graphs: pinned versions, the emitter, deterministic names, variables, files."""
 
-from seqonnx.graph.emitter import Dim, Emitter, WeightsAs, dtype_name, ir_dtype, static_shape
-from seqonnx.graph.names import BATCH, auto_name, check_name, clear_session, to_snake_case
-from seqonnx.graph.variable import (
-    Copy,
-    Home,
-    Variable,
-    assign_together,
+from seqonnx.graph.changes import (
     commit,
     last_change,
     last_setting,
     note_setting,
-    read_together,
     settled_change,
+)
+from seqonnx.graph.emitter import Dim, Emitter, WeightsAs, dtype_name, ir_dtype, static_shape
+from seqonnx.graph.names import BATCH, auto_name, check_name, clear_session, to_snake_case
+from seqonnx.graph.variable import (
+    Aggregation,
+    Copy,
+    Home,
+    Variable,
+    assign_together,
+    read_together,
 )
 from seqonnx.graph.versions import IR_VERSION, OPSET
 
@@ -20,6 +23,7 @@ __all__ = [
     "BATCH",
     "IR_VERSION",
     "OPSET",
+    "Aggregation",
     "Copy",
     "Dim",
     "Emitter",

@@ -196,12 +196,13 @@ class Emitter:
             baked = (self._weights_as == "initializer") != (variable in self._except_for)
             if baked:
                 stored = self._values.get(variable)
-                value = self._initializer(name, variable.stored() if stored is None else stored)
+                value = self._initializer(name, variable._stored() if stored is None else stored)
             else:
-                value = self._input(name, variable.dtype, variable.stored_shape)
+                value = self._input(name, variable.dtype, variable._stored_shape)
             self.variables[variable] = value
         wanted = self._compute_dtype
-        if wanted is None or wanted == variable.dtype or not dtypes.is_float(variable.dtype):
+        cast = variable._autocast and dtypes.is_float(variable.dtype)
+        if wanted is None or wanted == variable.dtype or not cast:
             return value
         narrowed = self._narrowed.get((variable, wanted))
         if narrowed is None:

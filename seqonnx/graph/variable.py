@@ -11,69 +11,19 @@ reference.
 
 from __future__ import annotations
 
-import itertools
 import math
-import os
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx.graph.changes import commit, committing
+
 Array = npt.NDArray[Any]
-
-_changes = itertools.count(1)
-_last_change = 0
-_last_setting = 0
-_settled_change = 0
-_committing = threading.RLock()
-
-
-def last_change() -> int:
-    """Number of the newest change of any variable: equal numbers mean that nothing changed.
-
-    The change itself may be seen a moment later; see `settled_change`.
-    """
-    return _last_change
-
-
-def settled_change() -> int:
-    """Number of a change, mostly the newest: all up to it are seen by now."""
-    return _settled_change
-
-
-def commit(publish: Callable[[int], Any]) -> int:
-    """Number a change and make it seen.
-
-    Args:
-        publish: takes the number, and makes the change seen by storing one reference.
-
-    Returns:
-        The number.
-    """
-    global _last_change, _settled_change  # noqa: PLW0603 - one for the process is the point
-    with _committing:
-        # In this order, for an interrupt in between: it costs readers a second look.
-        _last_change = number = next(_changes)
-        publish(number)
-        _settled_change = number
-    return number
-
-
-def _start_child() -> None:
-    """Begin in a forked child: another thread of the parent may have held the lock.
-
-    The number has everyone look again whether a session that was inherited can be used.
-    """
-    global _committing, _last_change  # noqa: PLW0603 - one of each for the process is the point
-    _committing = threading.RLock()
-    _last_change = next(_changes)
-
-
-if os.name == "posix":
-    os.register_at_fork(after_in_child=_start_child)
+Aggregation = Literal["none", "mean", "sum", "only_first_replica"]
+"""How replicas of a model agree on the value of a variable."""
 
 
 class Copy(NamedTuple):
@@ -86,21 +36,6 @@ class Copy(NamedTuple):
 
     values: Mapping[Variable, Array]
     changed_at: int
-
-
-def last_setting() -> int:
-    """Number of the newest change of what a layer emits: graphs made before it are old."""
-    return _last_setting
-
-
-def note_setting() -> int:
-    """Record that a layer will emit other nodes; return the number of the change."""
-    return commit(_publish_setting)
-
-
-def _publish_setting(number: int) -> None:
-    global _last_setting  # noqa: PLW0603 - one counter for the process is the point
-    _last_setting = number
 
 
 class Home(Protocol):
@@ -150,11 +85,23 @@ class Variable:
         layout: axes that turn the Keras layout into the ONNX layout (as `numpy.transpose`
             takes them), or None where both are the same.
         path: full path, such as `"sequential/dense/kernel"`; default `name`.
+        autocast: whether a layer that computes in another dtype gets it in that dtype.
+        aggregation: how replicas of a model agree on it.
+
+    Attributes:
+        name: last part of the path.
+        path: full path.
+        trainable: whether training may change it.
+        aggregation: how replicas of a model agree on it.
+
+    Raises:
+        ValueError: if `aggregation` is not one of those that there are.
 
     Example:
-        >>> kernel = Variable(np.zeros((3, 3, 1, 8), np.float32), "kernel", layout=(3, 2, 0, 1))
-        >>> kernel.shape, kernel.stored().shape
-        ((3, 3, 1, 8), (8, 1, 3, 3))
+        >>> step = Variable(np.zeros(2, np.float32), "step")
+        >>> step.assign_add([1, 2])
+        >>> step.numpy().tolist()
+        [1.0, 2.0]
     """
 
     def __init__(
@@ -165,8 +112,17 @@ class Variable:
         trainable: bool = True,
         layout: Sequence[int] | None = None,
         path: str | None = None,
+        autocast: bool = True,
+        aggregation: Aggregation = "none",
     ) -> None:
+        if aggregation not in get_args(Aggregation):
+            raise ValueError(
+                f"`aggregation` must be one of {get_args(Aggregation)}. "
+                f"Received: aggregation={aggregation!r}"
+            )
         self.name = name
+        self.aggregation = aggregation
+        self._autocast = autocast
         self.path = name if path is None else path
         self.trainable = trainable
         self._to_stored = None if layout is None else tuple(layout)
@@ -183,43 +139,53 @@ class Variable:
         return self._shape
 
     @property
+    def ndim(self) -> int:
+        """Rank."""
+        return len(self._shape)
+
+    @property
+    def value(self) -> Array:
+        """A copy of the value in the Keras layout, as `numpy()` gives it."""
+        return self.numpy()
+
+    @property
     def dtype(self) -> str:
         """Name of the element type, such as `"float32"`."""
         return str(self._dtype.name)
 
     @property
-    def size(self) -> int:
+    def _size(self) -> int:
         """Number of elements."""
         return math.prod(self._shape)
 
     @property
-    def nbytes(self) -> int:
+    def _nbytes(self) -> int:
         """Number of bytes of the value."""
-        return self.size * self._dtype.itemsize
+        return self._size * self._dtype.itemsize
 
     @property
-    def changed_at(self) -> int:
+    def _changed_at(self) -> int:
         """Number of the newest change of this variable, here or at its home."""
-        value = self.newest()
+        value = self._newest()
         return max(value.change.number, 0 if value.home is None else value.home.changed_at)
 
     @property
-    def assigned_at(self) -> int:
+    def _assigned_at(self) -> int:
         """Number of the newest change made by `assign`."""
-        return self.newest().change.number
+        return self._newest().change.number
 
     @property
-    def home(self) -> Home | None:
+    def _home(self) -> Home | None:
         """Where the newest value is kept; None: here."""
-        return self.newest().home
+        return self._newest().home
 
     @property
-    def layout(self) -> tuple[int, ...] | None:
+    def _layout(self) -> tuple[int, ...] | None:
         """Axes that turn the Keras layout into the stored one; None where they are the same."""
         return self._to_stored
 
     @property
-    def stored_shape(self) -> tuple[int, ...]:
+    def _stored_shape(self) -> tuple[int, ...]:
         """Shape in the ONNX layout."""
         return (
             self._shape
@@ -229,24 +195,24 @@ class Variable:
 
     def numpy(self) -> Array:
         """Return a copy of the value in the Keras layout."""
-        return self.shown(self.stored())
+        return self._shown(self._stored())
 
-    def shown(self, stored: Array) -> Array:
+    def _shown(self, stored: Array) -> Array:
         """Return a copy, in the Keras layout, of a value in the ONNX layout."""
         shown = stored if self._to_shown is None else stored.transpose(self._to_shown)
         return np.array(shown, order="C")
 
-    def stored(self) -> Array:
+    def _stored(self) -> Array:
         """Return the value in the ONNX layout; do not write into it."""
-        return self.read(self.newest())
+        return self._read(self._newest())
 
-    def newest(self) -> Value:
+    def _newest(self) -> Value:
         """Return what the variable holds now."""
         value = self._value
         before = value.before
         return value if before is None or value.change.number > 0 else before
 
-    def read(self, value: Value) -> Array:
+    def _read(self, value: Value) -> Array:
         """Return the array, in the ONNX layout, of something that the variable held."""
         if value.home is not None:
             return value.home.fetch().values[self]
@@ -268,41 +234,49 @@ class Variable:
                 f"The shape of the target variable and the shape of the target value must match. "
                 f"Variable {self.path} has shape {self._shape}. Received: value.shape={array.shape}"
             )
-        self.assign_stored(self.fitted(array))
+        self._assign_stored(self._fitted(array))
 
-    def fitted(self, value: Array) -> Array:
+    def assign_add(self, value: npt.ArrayLike) -> None:
+        """Add to the value; shapes and errors as `assign`."""
+        self.assign(self.numpy() + np.asarray(value))
+
+    def assign_sub(self, value: npt.ArrayLike) -> None:
+        """Subtract from the value; shapes and errors as `assign`."""
+        self.assign(self.numpy() - np.asarray(value))
+
+    def _fitted(self, value: Array) -> Array:
         """Return an array in the Keras layout as it is stored here: ONNX layout, own dtype."""
         return self._store(value.astype(self._dtype, copy=False))
 
-    def assign_stored(self, stored: Array) -> None:
+    def _assign_stored(self, stored: Array) -> None:
         """Replace the value by one in the ONNX layout, of the right shape and dtype."""
         assign_together([(self, stored)])
 
-    def receive(self, stored: Array) -> None:
+    def _receive(self, stored: Array) -> None:
         """Take over the value that lies at the home, in the ONNX layout, and keep it here."""
-        value = self.newest()
-        self._replace(value, Value(stored, None, Change(self.changed_at)))
+        value = self._newest()
+        self._replace(value, Value(stored, None, Change(self._changed_at)))
 
-    def move_to(self, home: Home | None, since: Value | None = None) -> bool:
+    def _move_to(self, home: Home | None, since: Value | None = None) -> bool:
         """Say where the newest value is kept from now on (None: here).
 
         Args:
             home: who has it.
-            since: what `newest` returned when `home` took the value; default: it has the newest.
+            since: what `_newest` returned when `home` took the value; default: it has the newest.
 
         Returns:
             Whether nothing newer has come meanwhile.
         """
-        value = self.newest() if since is None else since
+        value = self._newest() if since is None else since
         if value.home is home:
             return True
-        array = self.read(value) if home is None else None
-        return self._replace(value, Value(array, home, Change(self.changed_at)))
+        array = self._read(value) if home is None else None
+        return self._replace(value, Value(array, home, Change(self._changed_at)))
 
     def _replace(self, value: Value, new: Value) -> bool:
         """Hold `new`, unless `value` has been replaced by something else meanwhile."""
-        with _committing:
-            same = self.newest() is value
+        with committing():
+            same = self._newest() is value
             if same:
                 self._value = new
             return same
@@ -320,7 +294,7 @@ class Variable:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state of a copy: with the value, at home nowhere."""
-        return vars(self) | {"_value": self.stored()}
+        return vars(self) | {"_value": self._stored()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -345,9 +319,9 @@ def assign_together(values: Iterable[tuple[Variable, Array]]) -> None:
     if len(pairs) == 0:
         return
     change = Change()
-    with _committing:
+    with committing():
         for variable, array in pairs:
-            variable._value = Value(array, None, change, before=variable.newest())
+            variable._value = Value(array, None, change, before=variable._newest())
         commit(partial(setattr, change, "number"))
     for variable, _ in pairs:
         value = variable._value
@@ -368,14 +342,14 @@ def read_together(variables: Sequence[Variable]) -> tuple[int, list[Array]]:
         [0.0]
     """
     while True:
-        found = [(variable, variable.newest()) for variable in variables]
+        found = [(variable, variable._newest()) for variable in variables]
         copies = {value.home: value.home.fetch() for _, value in found if value.home is not None}
         # What is the same at a second look was there, all of it, at the end of the first.
-        if all(variable.newest() is value for variable, value in found):
+        if all(variable._newest() is value for variable, value in found):
             break
     seen = [copy.changed_at for copy in copies.values()]
     number = max([*seen, *(value.change.number for _, value in found)], default=0)
     return number, [
-        variable.read(value) if value.home is None else copies[value.home].values[variable]
+        variable._read(value) if value.home is None else copies[value.home].values[variable]
         for variable, value in found
     ]

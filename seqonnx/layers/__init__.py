@@ -132,3 +132,7 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

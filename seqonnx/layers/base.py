@@ -5,28 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import config, dtypes, initializers, regularizers
+from seqonnx import constraints, dtypes, regularizers
 from seqonnx.constraints import Constraint
-from seqonnx.graph import (
-    Emitter,
-    Variable,
-    assign_together,
-    auto_name,
-    check_name,
-    dtype_name,
-    read_together,
-)
-from seqonnx.graph.budget import claim
+from seqonnx.graph import Aggregation, Emitter, Variable, auto_name, check_name, dtype_name
+from seqonnx.layers import _calling, _weights
 from seqonnx.layers.alone import CallsOnData
 from seqonnx.layers.precision import Typed, policy_for
 from seqonnx.layers.setting import Setting
 from seqonnx.layers.spec import InputSpec, declared_shape
 from seqonnx.regularizers import activity_penalty
-from seqonnx.symbolic import LayerCall, SymbolicTensor, infer_call
+from seqonnx.symbolic import LayerCall, SymbolicTensor
 
 __all__ = ["InputSpec", "Layer"]
 
@@ -134,54 +125,60 @@ class Layer(Typed):
 
     def add_weight(
         self,
-        shape: Sequence[int | None],
-        initializer: Any = "glorot_uniform",
-        *,
-        name: str,
+        shape: Sequence[int | None] | int | None = None,
+        initializer: Any = None,
+        dtype: str | None = None,
         trainable: bool = True,
+        autocast: bool = True,
         regularizer: Any = None,
-        constraint: Constraint | None = None,
+        constraint: Any = None,
+        aggregation: Aggregation = "none",
+        name: str | None = None,
+        *,
         layout: Sequence[int] | None = None,
     ) -> Variable:
         """Declare a weight; call it in `build`.
 
         Args:
-            shape: shape in the Keras layout.
-            initializer: name or initializer of the first value.
-            name: last part of its path, such as `"kernel"`.
+            shape: shape in the Keras layout; default `()`, one number.
+            initializer: name or initializer of the first value; default `"glorot_uniform"`, or
+                zeros where the dtype is not floating-point.
+            dtype: its dtype; default the layer's.
             trainable: False for statistics that training keeps but does not learn.
+            autocast: whether `call` gets it in the dtype that the layer computes in.
             regularizer: name or regularizer; adds to the loss.
-            constraint: applied after each optimizer step.
+            constraint: name or constraint; applied after each optimizer step.
+            aggregation: how replicas agree on it: `"none"`, `"mean"`, `"sum"` or
+                `"only_first_replica"`.
+            name: last part of its path, such as `"kernel"`; default `"variable"`, numbered.
             layout: axes that turn the Keras layout into the layout of the ONNX operator.
 
         Returns:
             The weight; pass it to operators as it is.
 
         Raises:
-            ValueError: if a size is not known.
+            ValueError: if a size is not known, or an argument is not one of those named.
         """
-        path = f"{self.name}/{name}"
-        if any(d is None for d in shape):
-            raise ValueError(
-                "Shapes used to initialize variables must be fully-defined (no `None` "
-                f"dimensions). Received: shape={tuple(shape)} for variable path='{path}'"
-            )
-        sizes = tuple(int(d or 0) for d in shape)
-        claim(sizes, self.dtype, path)
-        value = initializers.get(initializer)(sizes, self.dtype)
-        variable = Variable(value, name, trainable=trainable, layout=layout, path=path)
+        variable = _weights.declare(
+            self, shape, initializer, dtype, trainable, autocast, aggregation, name, layout
+        )
         self._variables.append(variable)
-        chosen = regularizers.get(regularizer)
+        chosen, limit = regularizers.get(regularizer), constraints.get(constraint)
         if chosen is not None:
             self._regularized.append((variable, chosen))
-        if constraint is not None:
-            self._constrained.append((variable, constraint))
+        if limit is not None:
+            self._constrained.append((variable, limit))
         return variable
 
     @property
     def built(self) -> bool:
         """Whether the weights exist."""
         return self._built or len(self._variables) > 0
+
+    @property
+    def path(self) -> str:
+        """Scope of the layer's nodes and weights: its name."""
+        return self.name
 
     @property
     def trainable(self) -> bool:
@@ -209,6 +206,31 @@ class Layer(Typed):
         return [v for v in self.weights if id(v) not in trained]
 
     @property
+    def variables(self) -> list[Variable]:
+        """The same as `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The same as `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def losses(self) -> list[float]:
+        """Penalties of the regularized weights that train, for their values of now."""
+        trained = set(self.trainable_weights)
+        return [
+            _weights.penalty(regularizer, variable)
+            for variable, regularizer in self._regularized_weights
+            if variable in trained
+        ]
+
+    @property
     def _regularized_weights(self) -> list[tuple[Variable, regularizers.Regularizer]]:
         """Weights with their regularizers."""
         return list(self._regularized)
@@ -220,9 +242,7 @@ class Layer(Typed):
 
     def get_weights(self) -> list[npt.NDArray[Any]]:
         """Return copies of the weights in the Keras layout."""
-        variables = self.weights
-        _, values = read_together(variables)
-        return [variable.shown(value) for variable, value in zip(variables, values, strict=True)]
+        return _weights.copies(self.weights)
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Replace all weights; nothing changes if one of them does not fit.
@@ -233,21 +253,7 @@ class Layer(Typed):
         Raises:
             ValueError: if their number or a shape is wrong.
         """
-        variables = self.weights
-        if len(weights) != len(variables):
-            raise ValueError(
-                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of "
-                f"length {len(weights)}, but the layer was expecting {len(variables)} weights."
-            )
-        arrays = [np.asarray(value) for value in weights]
-        for variable, array in zip(variables, arrays, strict=True):
-            if variable.shape != array.shape:
-                raise ValueError(
-                    f"Layer {self.name} weight shape {variable.shape} is not compatible with "
-                    f"provided weight shape {array.shape}."
-                )
-        pairs = zip(variables, arrays, strict=True)
-        assign_together((variable, variable.fitted(array)) for variable, array in pairs)
+        _weights.replace(self.name, self.weights, weights)
 
     def count_params(self) -> int:
         """Return the number of elements of all weights.
@@ -260,7 +266,7 @@ class Layer(Typed):
                 f"You tried to call `count_params` on layer '{self.name}', but the layer isn't "
                 "built. You can build it manually via: `layer.build(input_shape)`."
             )
-        return sum(variable.size for variable in self.weights)
+        return sum(variable._size for variable in self.weights)
 
     # Calls.
 
@@ -279,19 +285,7 @@ class Layer(Typed):
         Raises:
             ValueError: if the inputs do not fit the layer.
         """
-        parts = self._separate(x)
-        symbolic = [part for part in parts if isinstance(part, SymbolicTensor)]
-        if len(symbolic) == len(parts):
-            return self._arrange(self._call_symbolic(symbolic, training))
-        if len(symbolic) > 0:
-            raise ValueError(
-                f"Layer '{self.name}' was called on symbolic tensors and on data at once; all "
-                f"inputs must be of one kind. Received: inputs={x}"
-            )
-        # A layer of integers takes what it is given: its graph casts floating-point inputs.
-        dtype = self.dtype if dtypes.is_float(self.dtype) else None
-        arrays = [dtypes.to_array(part, dtype, "inputs") for part in parts]
-        return self._arrange(self._call_eagerly(arrays, training is True))
+        return _calling.call(self, x, training)
 
     @property
     def _takes_list(self) -> bool:
@@ -336,12 +330,12 @@ class Layer(Typed):
             shape: shape of the input; a list of shapes for a layer that takes a list.
         """
         if self.input_spec is not None:
-            self.input_spec.check(shape, self.name)
+            self.input_spec._check(shape, self.name)
         if not self.built:
             self.build(shape)
             self._built = True
             if self.input_spec is not None:
-                self.input_spec.check(shape, self.name)
+                self.input_spec._check(shape, self.name)
 
     def _emit(self, op: Emitter, x: Any, training: bool) -> Any:
         """Emit the layer in its element type, with its activity regularizer; see `call`."""
@@ -355,34 +349,8 @@ class Layer(Typed):
     def _call_symbolic(
         self, inputs: list[SymbolicTensor], training: bool | None
     ) -> list[SymbolicTensor]:
-        if training:
-            raise ValueError(
-                f"Layer '{self.name}' cannot be called on symbolic tensors with `training=True`: "
-                "`fit` runs in training mode, `predict` does not. Leave the argument out, or pass "
-                "False to keep this call in inference mode."
-            )
-        shapes = [tensor.shape for tensor in inputs]
-        self._build_for(shapes if self._takes_list else shapes[0])
-        number = self._calls[-1][0].index + 1 if len(self._calls) > 0 else 0
-        call = LayerCall(self, tuple(inputs), number, training)
-        outputs = [
-            SymbolicTensor(shape, dtype, self.name, call, index=index)
-            for index, (shape, dtype) in enumerate(infer_call(self, inputs))
-        ]
-        self._calls.append((call, outputs))
-        return outputs
-
-    def _call_eagerly(
-        self, arrays: list[npt.NDArray[Any]], training: bool
-    ) -> list[npt.NDArray[Any]]:
-        shapes = [array.shape for array in arrays]
-        self._build_for(shapes if self._takes_list else shapes[0])
-        return self._calls_on_data.run(
-            arrays,
-            (training, self.trainable),
-            lambda op, x: self._emit(op, x if self._takes_list else x[0], training),
-            seed=config.next_seed() if training else 0,
-        )
+        """Note a call in the layer graph; returns what it gives."""
+        return _calling.call_symbolic(self, inputs, training)
 
     def _first_call(self, what: str) -> tuple[LayerCall, list[SymbolicTensor]]:
         if not self._calls:
@@ -391,8 +359,13 @@ class Layer(Typed):
             )
         return self._calls[0]
 
-    def __repr__(self) -> str:
+    @property
+    def _label(self) -> str:
+        """Class, name and state in one line."""
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def __repr__(self) -> str:
+        return self._label
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state of a copy: without the models that the layer is in."""

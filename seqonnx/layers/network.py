@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import onnx_ir as ir
@@ -84,7 +84,7 @@ class Network(Layer):
             if inner is self:
                 raise ValueError(
                     f"Model '{self.name}' cannot contain itself: the layers would be a cycle. "
-                    f"Received: layer={layer}"
+                    f"Received: layer={layer._label}"
                 )
             stack.extend(inner.layers if isinstance(inner, Network) else ())
 
@@ -340,12 +340,16 @@ class Network(Layer):
             for call, _ in self._calls_inside:
                 spec = call.layer.input_spec if isinstance(call.layer, Layer) else None
                 if spec is not None and tensor in call.inputs:
-                    spec.check(shape, call.layer.name)
+                    spec._check(shape, call.layer.name)
         expected = (None, *tensor.shape[1:])
         raise ValueError(
             f"Invalid input shape for input {tensor} with name '{tensor.name}' and path ''. "
             f"Expected shape {expected}, but input has incompatible shape {shape}"
         )
+
+    def __repr__(self) -> str:
+        """The tree of the layers, one line each."""
+        return "\n".join(_tree(self))
 
     def _known_inputs(self, what: str) -> list[SymbolicTensor]:
         if self._inputs is None:
@@ -363,6 +367,16 @@ class Network(Layer):
             )
 
 
+def _tree(network: Network) -> Iterator[str]:
+    """A line for a network and one for each layer in it, nested ones further in."""
+    stack: list[tuple[Layer, str]] = [(network, "")]
+    while stack:
+        layer, margin = stack.pop()
+        yield margin + layer._label
+        if isinstance(layer, Network):
+            stack.extend((inner, f"{margin}    ") for inner in reversed(layer.layers))
+
+
 def _unique(variables: list[Variable]) -> list[Variable]:
     return list(dict.fromkeys(variables))
 
@@ -370,7 +384,7 @@ def _unique(variables: list[Variable]) -> list[Variable]:
 def _as_layer(owner: Any) -> Layer:
     """The layer that a place in a model belongs to."""
     if isinstance(owner, SymbolicTensor):
-        return InputLayer.standing_for(owner)
+        return InputLayer._standing_for(owner)
     assert isinstance(owner, Layer)
     return owner
 

@@ -29,7 +29,7 @@ class InputSpec:
     min_ndim: int | None = None
     axes: dict[int, int] = field(default_factory=dict)
 
-    def check(self, shape: Shape, layer: str) -> None:
+    def _check(self, shape: Shape, layer: str) -> None:
         """Raise a ValueError if an input of this shape does not fit."""
         head = f"Input 0 with name 'None' of layer '{layer}' is incompatible with the layer: "
         if self.ndim is not None and len(shape) != self.ndim:

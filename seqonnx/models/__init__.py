@@ -5,3 +5,7 @@ from seqonnx.models.model import Model
 from seqonnx.models.sequential import Sequential
 
 __all__ = ["Model", "Sequential", "load_model"]
+
+
+def __dir__() -> list[str]:
+    return __all__

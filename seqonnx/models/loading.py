@@ -96,7 +96,7 @@ def _revived(checkpoint: Checkpoint, path: Path, custom: Mapping[str, Any]) -> M
         model = cls.from_config(dict(checkpoint.config["config"]), custom)
     weights = model.weights
     have = [(array.shape, array.dtype.name) for array in checkpoint.weights]
-    if [(weight.stored_shape, weight.dtype) for weight in weights] != have:
+    if [(weight._stored_shape, weight.dtype) for weight in weights] != have:
         raise ModelFileError(
             f"{path} is damaged: its weights do not have the shapes that its layers need."
         )

@@ -137,16 +137,8 @@ class Model(Network):
             DeviceError: if the device cannot be had.
         """
         compilation = compile_arguments.resolve(
-            self,
-            optimizer,
-            loss,
-            metrics,
-            weighted_metrics,
-            steps_per_execution=steps_per_execution,
-            autotune=autotune,
-            auto_scale_loss=auto_scale_loss,
-            recompute=recompute,
-            accepted=accepted,
+            *(self, optimizer, loss, metrics, weighted_metrics, steps_per_execution),
+            *(autotune, auto_scale_loss, recompute, accepted),
         )
         self._sessions.compile(compilation, device)
 
@@ -388,17 +380,9 @@ class Model(Network):
             ValueError: if a column would be narrower than 4 characters, or `layer_range` is not
                 two strings or matches no layer.
         """
-        model_rows.summary(
-            self,
-            self._sessions.optimizer_variables,
-            line_length=line_length,
-            positions=positions,
-            print_fn=print_fn,
-            expand_nested=expand_nested,
-            show_trainable=show_trainable,
-            layer_range=layer_range,
-            style=style,
-        )
+        slots = self._sessions.optimizer_variables
+        options = (line_length, positions, expand_nested, show_trainable, layer_range)
+        model_rows.summary(self, slots, model_rows.TableOptions(*options), print_fn, style)
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         super()._connect(inputs, outputs)

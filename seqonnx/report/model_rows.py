@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import locale
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from rich.console import Console
@@ -28,35 +29,42 @@ _BUILT_BY_ITSELF = frozenset(_NAMES.split())
 """Layers that Keras 3.15.1 shows as `0`, not as `0 (unbuilt)`, before they have seen an input."""
 
 
+class TableOptions(NamedTuple):
+    """How the table of a summary looks; see `render_summary`."""
+
+    line_length: int | None
+    positions: Sequence[float] | None
+    expand_nested: bool
+    show_trainable: bool
+    layer_range: Sequence[str] | None
+
+
 def summary(
     model: Network,
     slots: Sequence[Variable],
-    *,
+    options: TableOptions,
     print_fn: Callable[[str], Any] | None,
     style: Literal["rich", "plain"],
-    **options: Any,
 ) -> None:
     """Lay the summary table out and print it (see `Model.summary`).
 
     Args:
         model: the model.
         slots: variables of its optimizer.
+        options: how the table looks.
         print_fn: called once with the whole text; None for the terminal.
         style: of the table.
-        **options: see `render_summary`.
     """
     rows, totals = [row for row, _ in _rows(model)], _totals(model, slots)
+    render = partial(render_summary, model.name, rows, totals, style=style, **options._asdict())
     console = Console()
     if print_fn is None:
-        console.file.write(
-            render_summary(model.name, rows, totals, style=style, console=console, **options)
-        )
+        console.file.write(render(console=console))
         console.file.flush()
         return
     # Where the text will go is not known: perhaps to a file that was opened without an encoding.
     wide = takes_boxes(console.encoding) and takes_boxes(locale.getpreferredencoding(False))
-    encoding = "utf-8" if wide else "ascii"
-    print_fn(render_summary(model.name, rows, totals, style=style, encoding=encoding, **options))
+    print_fn(render(encoding="utf-8" if wide else "ascii"))
 
 
 class LayerFacts(NamedTuple):
@@ -189,8 +197,8 @@ def _only_shape(shape: Any) -> Any:
 
 
 def _size(variables: Sequence[Variable]) -> int:
-    return sum(variable.size for variable in variables)
+    return sum(variable._size for variable in variables)
 
 
 def _bytes(variables: Sequence[Variable]) -> int:
-    return sum(variable.nbytes for variable in variables)
+    return sum(variable._nbytes for variable in variables)

@@ -33,7 +33,7 @@ class SessionCache(Generic[Made]):
     """Compiled graphs by key, under the one rule for all of them.
 
     A graph holds values that were baked in when it was made: settings of layers, weights. It is
-    good if it has seen the newest change of these (see `Variable.changed_at` and `last_setting`),
+    good if it has seen the newest change of these (see `read_together` and `last_setting`),
     and if this process has opened its session. Whoever asks says which change that is; what is old
     is made anew in the same place.
 

@@ -126,7 +126,7 @@ def restore(sessions: Sessions, captured: Captured, path: Path) -> None:
     found: list[tuple[Variable, npt.NDArray[Any]]] = []
     for key, slot in zip(_keys(variables), variables, strict=True):
         array = captured.slots.get(key)
-        if array is None or array.shape != slot.stored_shape:
+        if array is None or array.shape != slot._stored_shape:
             raise ModelFileError(f"{path} is damaged: it lacks the optimizer slot {slot.path}.")
         found.append((slot, array))
     assign_together(found)

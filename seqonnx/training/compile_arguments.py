@@ -27,7 +27,6 @@ def resolve(
     loss: Any,
     metrics: Any,
     weighted_metrics: Any,
-    *,
     steps_per_execution: Any,
     autotune: bool,
     auto_scale_loss: bool,

@@ -116,7 +116,7 @@ class Forward:
     def _still_newest(self) -> Pass | None:
         """The pass that there is, if no weight has changed since it was built."""
         change = settled_change()
-        changed_at = max([last_setting(), *(v.changed_at for v in self._variables)])
+        changed_at = max([last_setting(), *(v._changed_at for v in self._variables)])
         newest = self._passes.find(_NEWEST, changed_at)
         if newest is not None:
             self._checked = (change, newest)

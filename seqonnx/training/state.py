@@ -97,8 +97,8 @@ class DeviceState:
         for variable in variables:
             if variable in self._held:
                 continue
-            changed_at, value = variable.changed_at, variable.newest()
-            array = variable.read(value)
+            changed_at, value = variable._changed_at, variable._newest()
+            array = variable._read(value)
             changes = variable in written
             first = self._upload(array)
             held = _Held((first, self._upload(array) if changes else first), changes, changed_at)
@@ -108,7 +108,7 @@ class DeviceState:
                 self._held[variable] = held
                 if changes:
                     self._now = self._now._replace(copy=None)
-                    variable.move_to(self, since=value)
+                    variable._move_to(self, since=value)
 
     def buffers(self, variable: Variable) -> tuple[DeviceArray, DeviceArray]:
         """Both buffers of a variable: a step on side 0 reads the first and writes the second."""
@@ -200,10 +200,10 @@ class DeviceState:
         seen = settled_change()
         # Read before the lock is taken: another state may have to be asked.
         changed = [
-            (variable, value, variable.changed_at, variable.read(value))
+            (variable, value, variable._changed_at, variable._read(value))
             for variable, held in self._held.copy().items()
-            if (value := variable.newest()).home is not self
-            and (held.written or variable.changed_at > held.pushed)
+            if (value := variable._newest()).home is not self
+            and (held.written or variable._changed_at > held.pushed)
         ]
         with self._lock:
             self.wait()
@@ -214,7 +214,7 @@ class DeviceState:
                 held.pushed = changed_at
                 if held.written:
                     self._now = self._now._replace(copy=None)
-                    arrived = variable.move_to(self, since=value) and arrived
+                    arrived = variable._move_to(self, since=value) and arrived
             if arrived:
                 self._seen = seen
         return True
@@ -237,8 +237,8 @@ class DeviceState:
         with self._lock:
             copy = self.fetch()
             for variable, array in copy.values.items():
-                if variable.home is self:
-                    variable.receive(array)
+                if variable._home is self:
+                    variable._receive(array)
             self._held.clear()
 
     def _become(self, side: int, steps: int, changed_at: int) -> None:

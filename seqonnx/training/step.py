@@ -273,7 +273,7 @@ def _emit_update(
         constraints = dict(update.constrained)
         for weight, value, slot in zip(weights, params, slots, strict=True):
             rule = constraints.get(weight)
-            writes[weight] = value if rule is None else rule.emit(op, value, weight.layout)
+            writes[weight] = value if rule is None else rule.emit(op, value, weight._layout)
             writes.update({update.slots[weight][key]: new for key, new in slot.items()})
     return writes
 
@@ -318,7 +318,7 @@ def _finish(
     for variable, value in writes.items():
         vector = _vector_behind(value) if flat else None
         output = op.output(value if vector is None else vector, f"next/{op.read(variable).name}")
-        output.shape = ir.Shape(variable.stored_shape) if vector is None else vector.shape
+        output.shape = ir.Shape(variable._stored_shape) if vector is None else vector.shape
         output.type = ir.TensorType(ir_dtype(variable.dtype))
         names[variable] = str(output.name)
     # ONNX Runtime computes nodes that nothing uses, such as activations that no rule asked for.

@@ -380,7 +380,7 @@ def _kind(arrays: Sequence[npt.NDArray[Any]], inputs: int) -> Hashable:
 
 def _newest(variables: Iterable[Variable]) -> int:
     """Number of the newest change of any of these."""
-    return max((variable.changed_at for variable in variables), default=0)
+    return max((variable._changed_at for variable in variables), default=0)
 
 
 def _make_slots(weights: Sequence[Variable], optimizer: Optimizer) -> Slots:
@@ -391,7 +391,7 @@ def _make_slots(weights: Sequence[Variable], optimizer: Optimizer) -> Slots:
                 np.full(weight.shape, start, weight.dtype),
                 f"{weight.name}/{name}",
                 trainable=False,
-                layout=weight.layout,
+                layout=weight._layout,
                 path=f"optimizer/{weight.path}/{name}",
             )
             for name, start in optimizer.slots(weight.shape, weight.dtype).items()

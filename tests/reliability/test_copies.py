@@ -183,7 +183,7 @@ def test_losses_variables_histories_and_callbacks(copied, tmp_path):
     other = copied(variable)
     other.assign(np.zeros((2, 3)))
     np.testing.assert_array_equal(variable.numpy(), np.arange(6.0).reshape(2, 3))
-    assert (other.shape, other.stored().shape, other.dtype) == ((2, 3), (3, 2), "float64")
+    assert (other.shape, other._stored().shape, other.dtype) == ((2, 3), (3, 2), "float64")
     model, x = compiled("dense")
     kept = [
         callbacks.EarlyStopping("loss", patience=3, restore_best_weights=True),

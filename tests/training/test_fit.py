@@ -210,7 +210,7 @@ def test_host_work_of_a_step_does_not_grow_with_the_weights(x, y, monkeypatch):
     from seqonnx.graph import Variable
 
     touched = []
-    original = Variable.changed_at.fget
+    original = Variable._changed_at.fget
     monkeypatch.setattr(
         Variable, "changed_at", property(lambda self: touched.append(1) or original(self))
     )

@@ -195,7 +195,7 @@ def test_small_gradients_survive_by_the_scale(monkeypatch):
         model.compile(optimizer, "mse", auto_scale_loss=False)
         x, y = np.ones((1, 1), np.float32), np.full((1, 1), -(2.0**-14), np.float32)
         proto, built = step_model(model, monkeypatch, x, y)
-        given = {name: np.zeros_like(v.stored()) for v, name in built.reads.items()}
+        given = {name: np.zeros_like(v._stored()) for v, name in built.reads.items()}
         given |= {"input": x, "y_true": y, "learning_rate": np.float32(1), "step": np.float32(1)}
         if optimizer.loss_scale is not None:
             given[built.reads[optimizer.dynamic_scale]] = np.array(2.0**15, np.float32)

@@ -94,4 +94,4 @@ def assign(matched: Matched, failures: Sequence[Failure], path: Path, *, skip: b
         if not skip:
             raise ValueError(text)
         warnings.warn(text, stacklevel=2)
-    assign_together((variable, variable.fitted(array)) for variable, array in matched)
+    assign_together((variable, variable._fitted(array)) for variable, array in matched)

@@ -69,7 +69,7 @@ def write_weights(root: Part, path: Path) -> None:
             group = file.create_group(f"{below}vars")
             group.attrs["name"] = part.name
             for index, variable in enumerate(part.variables):
-                write_dataset(group, str(index), variable.shown(values[variable]))
+                write_dataset(group, str(index), variable._shown(values[variable]))
         file.flush()
         content = file.id.get_file_image()
     with replacing(path) as temporary:

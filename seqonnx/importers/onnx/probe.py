@@ -198,13 +198,13 @@ def _described(
         if shape is not None and value.dtype is not None:
             sizes = [d if isinstance(d, int) else _MOST_ROWS for d in shape]
             known[str(value.name)] = data_of(int(value.dtype), sizes)
-    stored = sum(variable.nbytes for variable in weights.values())
+    stored = sum(variable._nbytes for variable in weights.values())
     return ir.to_proto(wrap(graph)), stored, known
 
 
 def _known_weight(variable: Variable) -> Constant:
     """A weight, with its elements where they are few: they may become sizes."""
-    if variable.size <= FEW:
+    if variable._size <= FEW:
         return Constant.of(variable.numpy())
     return replace(data_of(int(ir_dtype(variable.dtype)), variable.shape), given=False)
 

@@ -62,7 +62,7 @@ class _Conv(Convolution):
 
     def build(self, input_shape: Shape) -> None:
         """Declare kernel and bias."""
-        channels = self.input_channels(input_shape)
+        channels = self._input_channels(input_shape)
         if channels is not None and channels % self.groups != 0:
             raise ValueError(
                 "The number of input channels must be evenly divisible by the number of groups. "
@@ -70,12 +70,12 @@ class _Conv(Convolution):
                 f"(full input shape is {input_shape})."
             )
         inputs = None if channels is None else channels // self.groups
-        layout = (self.rank + 1, self.rank, *range(self.rank))
-        self.add_kernel_and_bias((*self.kernel_size, inputs, self.filters), self.filters, layout)
+        layout = (self._rank + 1, self._rank, *range(self._rank))
+        self._add_kernel_and_bias((*self.kernel_size, inputs, self.filters), self.filters, layout)
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the convolution."""
-        return self.convolve(op, x, self.kernel, self.groups, training)
+        return self._convolve(op, x, self.kernel, self.groups, training)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -113,7 +113,7 @@ class Conv1D(_Conv):
         [[[3.0], [5.0]]]
     """
 
-    rank = 1
+    _rank = 1
 
 
 class Conv2D(_Conv):
@@ -147,7 +147,7 @@ class Conv2D(_Conv):
         (1, 26, 26, 32)
     """
 
-    rank = 2
+    _rank = 2
 
 
 class Conv3D(_Conv):
@@ -158,7 +158,7 @@ class Conv3D(_Conv):
         (1, 3, 3, 3, 4)
     """
 
-    rank = 3
+    _rank = 3
 
 
 def _positive(name: str, value: Any) -> int:

@@ -54,7 +54,7 @@ class Convolution(KernelLayer):
     padding: Setting[str] = Setting(until_built=True)
     data_format: Setting[str] = Setting(until_built=True)
 
-    rank: int
+    _rank: int
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class Convolution(KernelLayer):
         options: dict[str, Any],
     ) -> None:
         super().__init__(**options)
-        self.kernel_size = integers(kernel_size, self.rank, "kernel_size")
-        self.strides = integers(strides, self.rank, "strides")
-        self.dilation_rate = integers(dilation_rate, self.rank, "dilation_rate")
-        legal = ("causal", "same", "valid") if self.rank == 1 else ("same", "valid")
+        self.kernel_size = integers(kernel_size, self._rank, "kernel_size")
+        self.strides = integers(strides, self._rank, "strides")
+        self.dilation_rate = integers(dilation_rate, self._rank, "dilation_rate")
+        legal = ("causal", "same", "valid") if self._rank == 1 else ("same", "valid")
         self.padding = check_padding(padding, *legal)
         self.data_format = check_data_format(data_format)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
@@ -77,18 +77,18 @@ class Convolution(KernelLayer):
                 "`strides > 1` not supported in conjunction with `dilation_rate > 1`. "
                 f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
             )
-        self.input_spec = InputSpec(min_ndim=self.rank + 2)
+        self.input_spec = InputSpec(min_ndim=self._rank + 2)
 
-    def input_channels(self, input_shape: Shape) -> int | None:
+    def _input_channels(self, input_shape: Shape) -> int | None:
         """Return the number of input channels, and require it from now on."""
-        InputSpec(ndim=self.rank + 2).check(input_shape, self.name)
+        InputSpec(ndim=self._rank + 2)._check(input_shape, self.name)
         axis = channel_axis(self.data_format)
         channels = input_shape[axis]
         if channels is not None:
-            self.input_spec = InputSpec(min_ndim=self.rank + 2, axes={axis: channels})
+            self.input_spec = InputSpec(min_ndim=self._rank + 2, axes={axis: channels})
         return channels
 
-    def convolve(
+    def _convolve(
         self,
         op: Emitter,
         x: ir.Value,
@@ -114,7 +114,7 @@ class Convolution(KernelLayer):
             ValueError: if the input is too small for a single window.
         """
         shape = static_shape(x)
-        sizes = [shape[axis] for axis in spatial_axes(self.data_format, self.rank)]
+        sizes = [shape[axis] for axis in spatial_axes(self.data_format, self._rank)]
         self._check_output(shown_shape(shape), sizes)
         if self.data_format == LAST:
             x = to_channels_first(op, x)
@@ -131,7 +131,7 @@ class Convolution(KernelLayer):
             ),
         )
         if pointwise is not None:
-            y = op.Conv(y, pointwise, *bias, kernel_shape=[1] * self.rank)
+            y = op.Conv(y, pointwise, *bias, kernel_shape=[1] * self._rank)
         if self.data_format == LAST:
             y = from_channels_first(op, y)
         return emit_activation(op, self.activation, y, training)

@@ -65,10 +65,10 @@ class _DepthwiseConv(Convolution):
 
     def build(self, input_shape: Shape) -> None:
         """Declare kernel and bias."""
-        channels = self.input_channels(input_shape)
+        channels = self._input_channels(input_shape)
         shape = (*self.kernel_size, channels, self.depth_multiplier)
-        layout = (self.rank, self.rank + 1, *range(self.rank))
-        self.add_kernel_and_bias(shape, (channels or 0) * self.depth_multiplier, layout)
+        layout = (self._rank, self._rank + 1, *range(self._rank))
+        self._add_kernel_and_bias(shape, (channels or 0) * self.depth_multiplier, layout)
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a convolution with one group for each channel."""
@@ -76,7 +76,7 @@ class _DepthwiseConv(Convolution):
         kernel: Any = self.kernel
         if self.depth_multiplier > 1:
             kernel = op.Reshape(op.read(self.kernel), [-1, 1, *self.kernel_size])
-        return self.convolve(op, x, kernel, channels, training)
+        return self._convolve(op, x, kernel, channels, training)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -92,7 +92,7 @@ class DepthwiseConv1D(_DepthwiseConv):
         [[[3.0]]]
     """
 
-    rank = 1
+    _rank = 1
 
 
 class DepthwiseConv2D(_DepthwiseConv):
@@ -124,4 +124,4 @@ class DepthwiseConv2D(_DepthwiseConv):
         (1, 8, 8, 4)
     """
 
-    rank = 2
+    _rank = 2

@@ -81,7 +81,7 @@ class KernelLayer(Layer):
             raise AttributeError("You must build the layer before accessing `kernel`.")
         return self._kernel
 
-    def add_kernel_and_bias(
+    def _add_kernel_and_bias(
         self,
         shape: Sequence[int | None],
         units: int,

@@ -87,20 +87,20 @@ class _SeparableConv(Convolution):
 
     def build(self, input_shape: Shape) -> None:
         """Declare both kernels and the bias."""
-        channels = self.input_channels(input_shape)
-        window = tuple(range(self.rank))
+        channels = self._input_channels(input_shape)
+        window = tuple(range(self._rank))
         self._depthwise = self.add_weight(
             (*self.kernel_size, channels, self.depth_multiplier),
             self.depthwise_initializer,
             name="depthwise_kernel",
             regularizer=self.depthwise_regularizer,
             constraint=self.depthwise_constraint,
-            layout=(self.rank, self.rank + 1, *window),
+            layout=(self._rank, self._rank + 1, *window),
         )
-        self.add_kernel_and_bias(
-            (*[1] * self.rank, (channels or 0) * self.depth_multiplier, self.filters),
+        self._add_kernel_and_bias(
+            (*[1] * self._rank, (channels or 0) * self.depth_multiplier, self.filters),
             self.filters,
-            (self.rank + 1, self.rank, *window),
+            (self._rank + 1, self._rank, *window),
             name="pointwise_kernel",
         )
 
@@ -110,7 +110,7 @@ class _SeparableConv(Convolution):
         channels = depthwise.shape[-2]
         if self.depth_multiplier > 1:
             depthwise = op.Reshape(op.read(depthwise), [-1, 1, *self.kernel_size])
-        return self.convolve(op, x, depthwise, channels, training, pointwise=self.kernel)
+        return self._convolve(op, x, depthwise, channels, training, pointwise=self.kernel)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -133,7 +133,7 @@ class SeparableConv1D(_SeparableConv):
         [[[3.0]]]
     """
 
-    rank = 1
+    _rank = 1
 
 
 class SeparableConv2D(_SeparableConv):
@@ -170,7 +170,7 @@ class SeparableConv2D(_SeparableConv):
         (1, 8, 8, 32)
     """
 
-    rank = 2
+    _rank = 2
 
 
 def _positive(name: str, value: Any) -> int:

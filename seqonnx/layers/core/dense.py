@@ -78,7 +78,7 @@ class Dense(KernelLayer):
     def build(self, input_shape: Shape) -> None:
         """Declare kernel and bias."""
         inputs = input_shape[-1]
-        self.add_kernel_and_bias((inputs, self.units), self.units)
+        self._add_kernel_and_bias((inputs, self.units), self.units)
         self.input_spec = InputSpec(min_ndim=2, axes={-1: int(inputs or 0)})
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:

@@ -61,7 +61,7 @@ class InputLayer(Layer):
         self._tensor = SymbolicTensor(full, self.dtype, tensor_name, source=self)
 
     @classmethod
-    def standing_for(cls, tensor: SymbolicTensor) -> InputLayer:
+    def _standing_for(cls, tensor: SymbolicTensor) -> InputLayer:
         """Return the input layer of a tensor that a model starts from.
 
         Args:

@@ -87,9 +87,9 @@ class _Elementwise(Merge):
 
     def call(self, op: Emitter, x: list[ir.Value], training: bool) -> Any:
         """Emit the operation on inputs of one rank."""
-        return self.merge(op, _same_rank(op, x))
+        return self._merge(op, _same_rank(op, x))
 
-    def merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
+    def _merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit the operation; defined by each layer."""
         # For a subclass that forgot it: said with the layer's name, when it is used.
         raise NotImplementedError(f"Layer {type(self).__name__} does not define `merge`.")
@@ -106,7 +106,7 @@ class Add(_Elementwise):
         [[2.0, 2.0]]
     """
 
-    def merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
+    def _merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit Add for each further input."""
         return reduce(op.Add, x)
 
@@ -131,7 +131,7 @@ class Subtract(_Elementwise):
             )
         super().build(input_shape)
 
-    def merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
+    def _merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit Sub."""
         return op.Sub(x[0], x[1])
 
@@ -147,7 +147,7 @@ class Multiply(_Elementwise):
         [[6.0, 6.0]]
     """
 
-    def merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
+    def _merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit Mul for each further input."""
         return reduce(op.Mul, x)
 
@@ -163,7 +163,7 @@ class Average(_Elementwise):
         [[0.5, 0.5]]
     """
 
-    def merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
+    def _merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit the sum over the number of inputs."""
         return op.Div(reduce(op.Add, x), float(len(x)))
 
@@ -179,7 +179,7 @@ class Maximum(_Elementwise):
         [[1.0, 1.0]]
     """
 
-    def merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
+    def _merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit Max for each further input."""
         return reduce(op.Max, x)
 
@@ -195,7 +195,7 @@ class Minimum(_Elementwise):
         [[0.0, 0.0]]
     """
 
-    def merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
+    def _merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit Min for each further input."""
         return reduce(op.Min, x)
 

@@ -23,8 +23,8 @@ class _GlobalPooling(Layer):
     data_format: Setting[str] = Setting(until_built=True)
     keepdims: Setting[bool] = Setting(until_built=True)
 
-    rank: int
-    operator: str
+    _rank: int
+    _operator: str
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
@@ -32,13 +32,13 @@ class _GlobalPooling(Layer):
         super().__init__(**kwargs)
         self.data_format = check_data_format(data_format)
         self.keepdims = bool(keepdims)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.input_spec = InputSpec(ndim=self._rank + 2)
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the pooling."""
         if self.data_format == LAST:
             x = to_channels_first(op, x)
-        y: ir.Value = op.emit(self.operator, [x], {})
+        y: ir.Value = op.emit(self._operator, [x], {})
         if not self.keepdims:
             return op.Flatten(y, axis=1)
         return from_channels_first(op, y) if self.data_format == LAST else y
@@ -59,8 +59,8 @@ class GlobalMaxPooling1D(_GlobalPooling):
         [[3.0]]
     """
 
-    rank = 1
-    operator = "GlobalMaxPool"
+    _rank = 1
+    _operator = "GlobalMaxPool"
 
 
 class GlobalMaxPooling2D(_GlobalPooling):
@@ -77,8 +77,8 @@ class GlobalMaxPooling2D(_GlobalPooling):
         [[3.0]]
     """
 
-    rank = 2
-    operator = "GlobalMaxPool"
+    _rank = 2
+    _operator = "GlobalMaxPool"
 
 
 class GlobalMaxPooling3D(_GlobalPooling):
@@ -89,8 +89,8 @@ class GlobalMaxPooling3D(_GlobalPooling):
         [[3.0]]
     """
 
-    rank = 3
-    operator = "GlobalMaxPool"
+    _rank = 3
+    _operator = "GlobalMaxPool"
 
 
 class GlobalAveragePooling1D(_GlobalPooling):
@@ -101,8 +101,8 @@ class GlobalAveragePooling1D(_GlobalPooling):
         [[2.0]]
     """
 
-    rank = 1
-    operator = "GlobalAveragePool"
+    _rank = 1
+    _operator = "GlobalAveragePool"
 
 
 class GlobalAveragePooling2D(_GlobalPooling):
@@ -119,8 +119,8 @@ class GlobalAveragePooling2D(_GlobalPooling):
         [[2.0]]
     """
 
-    rank = 2
-    operator = "GlobalAveragePool"
+    _rank = 2
+    _operator = "GlobalAveragePool"
 
 
 class GlobalAveragePooling3D(_GlobalPooling):
@@ -131,5 +131,5 @@ class GlobalAveragePooling3D(_GlobalPooling):
         [[2.0]]
     """
 
-    rank = 3
-    operator = "GlobalAveragePool"
+    _rank = 3
+    _operator = "GlobalAveragePool"

@@ -34,8 +34,8 @@ class _Pooling(Layer):
     padding: Setting[str] = Setting(until_built=True)
     data_format: Setting[str] = Setting(until_built=True)
 
-    rank: int
-    operator: str
+    _rank: int
+    _operator: str
 
     def __init__(
         self,
@@ -46,19 +46,19 @@ class _Pooling(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.pool_size = integers(pool_size, self.rank, "pool_size")
+        self.pool_size = integers(pool_size, self._rank, "pool_size")
         self.strides = integers(
-            self.pool_size if strides is None else strides, self.rank, "strides"
+            self.pool_size if strides is None else strides, self._rank, "strides"
         )
         self.padding = check_padding(padding, "same", "valid")
         self.data_format = check_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.input_spec = InputSpec(ndim=self._rank + 2)
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the pooling; cells added by the padding count for neither maximum nor mean."""
         shape = static_shape(x)
-        sizes = [shape[axis] for axis in spatial_axes(self.data_format, self.rank)]
-        dense = (1,) * self.rank
+        sizes = [shape[axis] for axis in spatial_axes(self.data_format, self._rank)]
+        dense = (1,) * self._rank
         if has_no_output(self.padding, sizes, self.pool_size, dense):
             raise ValueError(
                 "Computed output size would be zero or negative. Received: "
@@ -71,7 +71,7 @@ class _Pooling(Layer):
             "strides": list(self.strides),
             **padding_attributes(self.padding, sizes, self.pool_size, self.strides, dense),
         }
-        y: ir.Value = op.emit(self.operator, [x], attributes)
+        y: ir.Value = op.emit(self._operator, [x], attributes)
         return from_channels_first(op, y) if self.data_format == LAST else y
 
     def get_config(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class _Pooling(Layer):
 class _MaxPooling(_Pooling):
     """Base of the maximum poolings."""
 
-    operator = "MaxPool"
+    _operator = "MaxPool"
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class _MaxPooling(_Pooling):
 class _AveragePooling(_Pooling):
     """Base of the mean poolings."""
 
-    operator = "AveragePool"
+    _operator = "AveragePool"
 
 
 class MaxPooling1D(_MaxPooling):
@@ -114,7 +114,7 @@ class MaxPooling1D(_MaxPooling):
         [[[3.0]]]
     """
 
-    rank = 1
+    _rank = 1
 
 
 class MaxPooling2D(_MaxPooling):
@@ -135,7 +135,7 @@ class MaxPooling2D(_MaxPooling):
         [[[[4.0]]]]
     """
 
-    rank = 2
+    _rank = 2
 
 
 class MaxPooling3D(_MaxPooling):
@@ -146,7 +146,7 @@ class MaxPooling3D(_MaxPooling):
         [[[[[3.0]]]]]
     """
 
-    rank = 3
+    _rank = 3
 
 
 class AveragePooling1D(_AveragePooling):
@@ -157,7 +157,7 @@ class AveragePooling1D(_AveragePooling):
         [[[2.0]]]
     """
 
-    rank = 1
+    _rank = 1
 
 
 class AveragePooling2D(_AveragePooling):
@@ -179,7 +179,7 @@ class AveragePooling2D(_AveragePooling):
         [[[[2.5]]]]
     """
 
-    rank = 2
+    _rank = 2
 
 
 class AveragePooling3D(_AveragePooling):
@@ -190,4 +190,4 @@ class AveragePooling3D(_AveragePooling):
         [[[[[2.0]]]]]
     """
 
-    rank = 3
+    _rank = 3

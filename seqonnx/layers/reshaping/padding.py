@@ -23,7 +23,7 @@ class _ZeroPadding(Layer):
     padding: Setting[Pairs] = Setting(until_built=True)
     data_format: Setting[str] = Setting(until_built=True)
 
-    rank: int
+    _rank: int
 
     def __init__(
         self,
@@ -32,24 +32,24 @@ class _ZeroPadding(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.padding = _pairs(padding, self.rank)
+        self.padding = _pairs(padding, self._rank)
         self.data_format = check_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.input_spec = InputSpec(ndim=self._rank + 2)
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a Pad."""
-        pads = [0] * (2 * (self.rank + 2))
+        pads = [0] * (2 * (self._rank + 2))
         for axis, (before, after) in zip(
-            spatial_axes(self.data_format, self.rank), self.padding, strict=True
+            spatial_axes(self.data_format, self._rank), self.padding, strict=True
         ):
-            pads[axis], pads[axis + self.rank + 2] = before, after
+            pads[axis], pads[axis + self._rank + 2] = before, after
         return op.Pad(x, pads)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         padding = [list(pair) for pair in self.padding]
         return super().get_config() | {
-            "padding": padding[0] if self.rank == 1 else padding,
+            "padding": padding[0] if self._rank == 1 else padding,
             "data_format": self.data_format,
         }
 
@@ -67,7 +67,7 @@ class ZeroPadding1D(_ZeroPadding):
         [[[0.0], [5.0]]]
     """
 
-    rank = 1
+    _rank = 1
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -83,7 +83,7 @@ class ZeroPadding2D(_ZeroPadding):
         [[[[0.0], [5.0]]]]
     """
 
-    rank = 2
+    _rank = 2
 
 
 class ZeroPadding3D(_ZeroPadding):
@@ -99,7 +99,7 @@ class ZeroPadding3D(_ZeroPadding):
         [[[[[5.0], [0.0]]]]]
     """
 
-    rank = 3
+    _rank = 3
 
 
 def _pairs(padding: Any, rank: int) -> Pairs:
