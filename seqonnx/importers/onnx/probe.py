@@ -14,8 +14,9 @@ import onnx_ir as ir
 from seqonnx.errors import ExecutionError
 from seqonnx.graph import BATCH, Dim, Emitter, Variable, dtype_name, ir_dtype, static_shape
 from seqonnx.graph.splice import splice
-from seqonnx.importers.onnx.constants import FEW, Constant
+from seqonnx.importers.onnx.constants import Constant
 from seqonnx.importers.onnx.foreign import wrap
+from seqonnx.importers.onnx.node_inference import FEW
 from seqonnx.importers.onnx.sizes import data_of, refuse_large_constants, refuse_large_values
 from seqonnx.lowering.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
