@@ -455,7 +455,7 @@ def test_inspect_refuses_in_one_line(tmp_path, capsys, proto):
 
 
 def test_loop_that_only_running_it_can_tell_is_endless_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqonnx.layers.onnx_probe._SECONDS", 0.2)
+    monkeypatch.setattr("seqonnx.importers.onnx.probe._SECONDS", 0.2)
     proto = loop(2**62, go_on="Not")
     body = proto.graph.node[0].attribute[0].g
     body.node[-1].output[0] = "off"

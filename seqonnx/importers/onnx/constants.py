@@ -10,6 +10,7 @@ import math
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,17 @@ from onnx import helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from seqonnx.errors import ModelFileError
+from seqonnx.importers.onnx.node_inference import (
+    FEW,
+    Operand,
+    Question,
+    elements_of,
+    operand,
+    question,
+    types_of,
+)
 from seqonnx.importers.onnx.soundness import MOST_AXES, title_of
 
-FEW = 64
-"""Most elements of a constant whose values are followed: shapes have fewer."""
 _TAKES_LISTS: Mapping[str, tuple[int, ...]] = {
     "ConstantOfShape": (0,),
     "Expand": (1,),
@@ -36,7 +44,6 @@ _TAKES_LISTS: Mapping[str, tuple[int, ...]] = {
 
 _STANDARD = frozenset({"", "ai.onnx"})
 _DRAWN = frozenset({"Bernoulli", "Dropout", "Multinomial"})
-_LARGEST_OPSETS = 64
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,12 @@ class Constant:
         data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
         return cls(helper.make_tensor_type_proto(data_type, array.shape), array)
 
-    @property
+    @cached_property
+    def operand(self) -> Operand:
+        """It as an input of a node."""
+        return operand(self.type.SerializeToString(), self.array)
+
+    @cached_property
     def elements(self) -> int | None:
         """Number of elements; None if a size is not known."""
         tensor = self.type.tensor_type
@@ -68,7 +80,7 @@ class Constant:
             return None
         return math.prod(max(int(d.dim_value), 0) for d in dims)
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Bytes that it takes; 0 if that is not known."""
         return (self.elements or 0) * item_bytes(self.type.tensor_type.elem_type)
@@ -117,14 +129,15 @@ def compute(
     sizes = _sizes(node, inputs)
     if sizes is not None:
         return [Constant.of(sizes)]
-    types = _infer(node, inputs, opsets)
+    asked = _asked(node, inputs, opsets)
+    types = _types(node, asked)
     given = any(constant.given for constant in inputs.values())
     found = [None if kind is None else Constant(kind, given=given) for kind in types]
     few = all(c is not None and c.elements is not None and c.elements <= FEW for c in found)
     arrays = {name: c.array for name, c in inputs.items() if c.array is not None}
-    if not few or len(arrays) < len(inputs) or node.op_type in _DRAWN:
+    if asked is None or not few or len(arrays) < len(inputs) or node.op_type in _DRAWN:
         return found
-    values = _run(node, arrays, opsets)
+    values = elements_of(asked)
     if values is None:
         return found
     return [
@@ -291,56 +304,26 @@ def _outputs(
             yield key, constant
 
 
-def _infer(
+def _asked(
     node: onnx.NodeProto,
     inputs: Mapping[str, Constant],
     opsets: Sequence[onnx.OperatorSetIdProto],
-) -> list[onnx.TypeProto | None]:
-    """Types of the outputs of a node; None where they are not known."""
+) -> Question | None:
+    """The question about a node of a standard operator; None for another."""
     versions = [o.version for o in opsets if o.domain in _STANDARD]
     if len(versions) == 0 or node.domain not in _STANDARD:
-        return [None] * len(node.output)
+        return None
+    operands = [inputs[key].operand if key in inputs else None for key in node.input]
+    outputs = [key != "" for key in node.output]
+    return question(versions[0], node.op_type, operands, outputs, node.attribute)
+
+
+def _types(node: onnx.NodeProto, asked: Question | None) -> Sequence[onnx.TypeProto | None]:
+    """Types of the outputs of a node; None where they are not known."""
     try:
-        types = onnx.shape_inference.infer_node_outputs(
-            onnx.defs.get_schema(node.op_type, versions[0], ""),
-            node,
-            {name: constant.type for name, constant in inputs.items()},
-            {
-                name: numpy_helper.from_array(constant.array, name)
-                for name, constant in inputs.items()
-                if constant.array is not None
-            },
-            opset_imports=[helper.make_opsetid("", versions[0])],
-            ir_version=8,
-        )
+        return [None] * len(node.output) if asked is None else types_of(asked)
     except Exception:  # a node that is wrong is refused by whatever infers the whole graph
         return [None] * len(node.output)
-    return [types.get(key) for key in node.output]
-
-
-def _run(
-    node: onnx.NodeProto,
-    feeds: Mapping[str, npt.NDArray[Any]],
-    opsets: Sequence[onnx.OperatorSetIdProto],
-) -> list[npt.NDArray[Any]] | None:
-    """Run one node on the reference implementation; None if that cannot."""
-    from onnx.reference import ReferenceEvaluator
-
-    values = [
-        helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(array.dtype), list(array.shape)
-        )
-        for name, array in feeds.items()
-    ]
-    results = [onnx.ValueInfoProto(name=key) for key in node.output]
-    graph = helper.make_graph([node], "constant", values, results)
-    single = helper.make_model(graph, opset_imports=list(opsets)[:_LARGEST_OPSETS], ir_version=8)
-    try:
-        found: Sequence[Any] = ReferenceEvaluator(single).run(None, dict(feeds))  # type: ignore[assignment]  # declared as a dict too
-    except Exception:  # a file may hold anything; what cannot be computed stays unknown
-        return None
-    arrays = [np.asarray(value) for value in found]
-    return arrays if all(array.size <= FEW for array in arrays) else None
 
 
 def _turns(node: onnx.NodeProto, scope: Scope) -> int:

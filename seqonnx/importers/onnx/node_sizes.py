@@ -9,15 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnx.reference
 import onnx_ir as ir
 
-from seqonnx.graph.versions import IR_VERSION, OPSET
+from seqonnx.graph.versions import OPSET
+from seqonnx.importers.onnx.node_inference import (
+    FEW,
+    Operand,
+    Question,
+    elements_of,
+    operand,
+    question,
+    types_of,
+)
 
 Numbers = npt.NDArray[Any]
 
@@ -29,9 +38,6 @@ _OF_SHAPES: Final = frozenset(
      "Min", "Mod", "Mul", "Neg", "Reshape", "Slice", "Squeeze", "Sub", "Unsqueeze", "Where"}
 )  # fmt: skip
 """Operators that shapes are computed with."""
-
-_FEW: Final = 64
-"""More numbers than these are no shape."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,11 @@ def outputs_of(node: ir.Node, inputs: Sequence[Known | None]) -> list[Known]:
         return [Known(node.outputs[0].dtype, inputs[0].sizes), *unknown[1:]]
     if any(a.type in {ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS} for a in _own(node)):
         return unknown
-    found = _inferred(node, inputs)
+    asked = _asked(node, inputs)
+    found = [_read(kind) for kind in types_of(asked)]
     sizes = found[0][1]
-    few = sizes is not None and math.prod(sizes) <= _FEW
-    numbers = _numbers(node, inputs) if few else None
+    few = sizes is not None and math.prod(sizes) <= FEW
+    numbers = _numbers(node, inputs, asked) if few else None
     return [
         Known(value.dtype or dtype, sizes, numbers if i == 0 else None)
         for i, (value, (dtype, sizes)) in enumerate(zip(node.outputs, found, strict=True))
@@ -91,12 +98,12 @@ def constant_numbers(value: ir.Value) -> Numbers | None:
         for name in ("value_int", "value_ints"):
             if name in attributes:
                 return few_numbers(np.asarray(attributes[name].value, np.int64))
-    return None if tensor is None or tensor.size > _FEW else few_numbers(tensor.numpy())
+    return None if tensor is None or tensor.size > FEW else few_numbers(tensor.numpy())
 
 
 def few_numbers(array: Numbers | None) -> Numbers | None:
     """The array if it may be part of a shape, else None."""
-    small = array is not None and array.size <= _FEW and array.dtype.kind in "bi"
+    small = array is not None and array.size <= FEW and array.dtype.kind in "bi"
     return array if small else None
 
 
@@ -104,26 +111,26 @@ def _own(node: ir.Node) -> list[ir.Attr]:
     return list(node.attributes.values())
 
 
-def _inferred(
-    node: ir.Node, inputs: Sequence[Known | None]
-) -> list[tuple[ir.DataType | None, tuple[int, ...] | None]]:
-    """Element types and sizes of the outputs."""
-    names = ["" if known is None else f"i{i}" for i, known in enumerate(inputs)]
-    results = [f"o{i}" for i in range(len(node.outputs))]
-    proto = onnx.helper.make_node(node.op_type, names, results)
-    proto.attribute.extend(ir.to_proto(attribute) for attribute in _own(node))
-    types: dict[str, onnx.TypeProto] = {}
-    data: dict[str, onnx.TensorProto] = {}
-    for name, known in zip(names, inputs, strict=True):
-        if known is not None and known.dtype is not None:
-            types[name] = onnx.helper.make_tensor_type_proto(int(known.dtype), known.sizes)
-            if known.numbers is not None:
-                data[name] = onnx.numpy_helper.from_array(known.numbers, name)
-    inferred = onnx.shape_inference.infer_node_outputs(
-        onnx.defs.get_schema(node.op_type, OPSET, ""), proto, types, data,
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
-    )  # fmt: skip
-    return [_read(inferred.get(name)) for name in results]
+def _asked(node: ir.Node, inputs: Sequence[Known | None]) -> Question:
+    """The question about a node with such inputs."""
+    attributes = []
+    for attribute in _own(node):
+        attributes.append(onnx.AttributeProto())
+        ir.serde.serialize_attribute_into(attributes[-1], attribute)
+    operands = [None if known is None else _operand(known) for known in inputs]
+    return question(OPSET, node.op_type, operands, [True] * len(node.outputs), attributes)
+
+
+def _operand(known: Known) -> Operand:
+    kind = None if known.dtype is None else _serialized(int(known.dtype), known.sizes)
+    return operand(kind, known.numbers)
+
+
+@lru_cache(maxsize=1 << 12)
+def _serialized(dtype: int, sizes: tuple[int, ...] | None) -> bytes:
+    """The type of a tensor."""
+    kind: bytes = onnx.helper.make_tensor_type_proto(dtype, sizes).SerializeToString()
+    return kind
 
 
 def _read(kind: onnx.TypeProto | None) -> tuple[ir.DataType | None, tuple[int, ...] | None]:
@@ -137,21 +144,15 @@ def _read(kind: onnx.TypeProto | None) -> tuple[ir.DataType | None, tuple[int, .
     return dtype, tuple(int(d.dim_value) for d in tensor.shape.dim)
 
 
-def _numbers(node: ir.Node, inputs: Sequence[Known | None]) -> Numbers | None:
+def _numbers(node: ir.Node, inputs: Sequence[Known | None], asked: Question) -> Numbers | None:
     """The elements of the first output, where it is a part of a shape."""
     first = inputs[0] if len(inputs) > 0 else None
     if node.op_type == "Shape" and first is not None and first.sizes is not None:
         end = node.attributes.get_int("end", len(first.sizes))
         return np.asarray(first.sizes[node.attributes.get_int("start", 0) : end], np.int64)
-    arrays = [None if known is None else known.numbers for known in inputs]
-    given = [array for array, known in zip(arrays, inputs, strict=True) if known is not None]
-    if node.op_type not in _OF_SHAPES or any(array is None for array in given):
+    given = [known for known in inputs if known is not None]
+    if node.op_type not in _OF_SHAPES or any(known.numbers is None for known in given):
         return None
-    proto = ir.to_proto(node)
-    feeds = {str(n): a for n, a in zip(proto.input, arrays, strict=True) if a is not None}
-    results: Any
-    try:
-        results = onnx.reference.ReferenceEvaluator(proto, opsets={"": OPSET}).run(None, feeds)
-    except Exception:
-        return None  # then these numbers are not known; the node itself fails where it runs
-    return few_numbers(np.asarray(results[0]))
+    # Where they cannot be computed they are not known; the node itself fails where it runs.
+    found = elements_of(asked)
+    return None if found is None else few_numbers(found[0])

@@ -14,8 +14,9 @@ import onnx_ir as ir
 from seqonnx.errors import ExecutionError
 from seqonnx.graph import BATCH, Dim, Emitter, Variable, dtype_name, ir_dtype, static_shape
 from seqonnx.graph.splice import splice
-from seqonnx.importers.onnx.constants import FEW, Constant
-from seqonnx.importers.onnx.foreign import wrap
+from seqonnx.graph.versions import IR_VERSION
+from seqonnx.importers.onnx.constants import Constant
+from seqonnx.importers.onnx.node_inference import FEW
 from seqonnx.importers.onnx.sizes import data_of, refuse_large_constants, refuse_large_values
 from seqonnx.lowering.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
@@ -191,7 +192,7 @@ def first_unknown(graph: ir.Graph) -> str | None:
 def _described(
     graph: ir.Graph, shapes: Mapping[str, Sequence[Dim]], weights: Mapping[str, Variable]
 ) -> tuple[onnx.ModelProto, int, dict[str, Constant]]:
-    """A network as a message, the bytes of its weights, and what is known of its inputs."""
+    """A network as a ModelProto, the bytes of its weights, and what is known of its inputs."""
     known = {key: _known_weight(variable) for key, variable in weights.items()}
     for value in graph.inputs:
         shape = shapes.get(str(value.name))
@@ -199,7 +200,32 @@ def _described(
             sizes = [d if isinstance(d, int) else _MOST_ROWS for d in shape]
             known[str(value.name)] = data_of(int(value.dtype), sizes)
     stored = sum(variable._nbytes for variable in weights.values())
-    return ir.to_proto(wrap(graph)), stored, known
+    return _without_shapes(graph), stored, known
+
+
+def _without_shapes(graph: ir.Graph) -> onnx.ModelProto:
+    """A graph as a ModelProto that says of inner values only which are vectors, and how long.
+
+    More is not read where sizes are inferred anyway, and writing it takes longer than all the rest.
+    """
+    proto = onnx.ModelProto(ir_version=IR_VERSION)
+    for domain, version in graph.opset_imports.items():
+        proto.opset_import.append(onnx.helper.make_opsetid(domain, version))
+    for value in graph.inputs:
+        ir.serde.serialize_value_into(proto.graph.input.add(), value)
+    for value in graph.outputs:
+        ir.serde.serialize_value_into(proto.graph.output.add(), value)
+    for value in graph.initializers.values():
+        if value.const_value is not None:
+            stored = proto.graph.initializer.add()
+            ir.serde.serialize_tensor_into(stored, value.const_value)
+            stored.name = value.name
+    for node in graph:
+        ir.serde.serialize_node_into(proto.graph.node.add(), node)
+        for value in node.outputs:
+            if value.shape is not None and len(value.shape) == 1 and not value.is_graph_output():
+                ir.serde.serialize_value_into(proto.graph.value_info.add(), value)
+    return proto
 
 
 def _known_weight(variable: Variable) -> Constant:

@@ -16,23 +16,19 @@ from seqonnx.graph.budget import claim
 from seqonnx.graph.damage import reading
 from seqonnx.graph.splice import splice
 from seqonnx.importers.onnx.constant_weights import has_learned_inputs
-from seqonnx.importers.onnx.foreign import Foreign, import_foreign, load_foreign, tensors_of
-from seqonnx.importers.onnx.free_batch import Freed, fixed_batch, free_batch
+from seqonnx.importers.onnx.foreign import tensors_of
 from seqonnx.importers.onnx.importing import ModelLike
-from seqonnx.importers.onnx.probe import (
-    Probe,
-    can_probe,
-    first_unknown,
-    measure_outputs,
-    refuse_large_specialization,
+from seqonnx.importers.onnx.network import (
+    check_rows,
+    load_network,
+    read_network,
+    specialized,
+    training_modes,
 )
-from seqonnx.importers.onnx.specialize import specialize
+from seqonnx.importers.onnx.probe import first_unknown
 from seqonnx.importers.onnx.training_mode import (
-    dropouts_in_training,
     give_running_statistics,
     normalizations_in_training,
-    normalize_as_in_inference,
-    refuse_training_in_bodies,
 )
 from seqonnx.layers.base import Layer
 from seqonnx.layers.onnx.onnx_regions import define_regions
@@ -90,38 +86,35 @@ class ONNXModel(Layer):
         self._filepath = str(filepath) if isinstance(filepath, str | os.PathLike) else None
         self._chosen = [outputs] if isinstance(outputs, str) else outputs
         self._batch_norm = _checked_mode(batch_norm)
-        arrays: dict[str, npt.NDArray[Any]] = {}
-        freed: Freed | None = None
         if graph is not None:
-            self._foreign = load_foreign(graph)
+            network = load_network(graph, self._title)
         elif filepath is not None:
-            self._foreign, arrays = import_foreign(filepath, self._chosen)
-            if batch_norm == "inference":
-                normalize_as_in_inference(self._foreign.graph)
-            refuse_training_in_bodies(self._foreign.graph, self._title)
-            define_regions(self._foreign.graph, self._title)
-            original = self._foreign
-            with reading(self._title, refusals=True):
-                self._foreign, freed = _with_free_batch(original)
+            network = read_network(
+                filepath,
+                self._title,
+                self._chosen,
+                as_in_inference=batch_norm == "inference",
+                define=define_regions,
+            )
         else:
             raise ValueError("ONNXModel needs a `filepath`. Received: filepath=None")
+        self._foreign = network.foreign
         data = self._foreign.data
-        _check_inputs(data, self._title)
         super().__init__(trainable=trainable, **{**kwargs, "dtype": dtype_name(data[0])})
         self._specialized: dict[tuple[tuple[Dim, ...], ...], ir.Graph] = {}
         with reading(self._title, refusals=True):
-            self._by_name = self._make_weights(arrays)
+            self._by_name = self._make_weights(network.arrays)
         self._built = True
         if len(data) == 1:
             sizes = _seen(data[0])
             axes = {axis: d for axis, d in enumerate(sizes) if axis > 0 and d is not None}
             self.input_spec = InputSpec(ndim=len(sizes), axes=axes)
             self._declared_input_shape = sizes[1:]
-        if freed is not None:
-            with reading(self._title, refusals=True):
-                self._check_rows(freed, original.graph)
+        with reading(self._title, refusals=True):
+            check_rows(network, self._by_name, self._graph_for)
         if graph is None:
-            self._warn_of_training_mode()
+            for text in training_modes(self._foreign, self._title):
+                warnings.warn(text, stacklevel=2)
             self._warn_of_nothing_to_train()
 
     autocast = False
@@ -237,36 +230,11 @@ class ONNXModel(Layer):
         """The graph for inputs of these shapes."""
         key = tuple(shapes.values())
         if key not in self._specialized:
-            refuse_large_specialization(self._foreign.graph, shapes, self._by_name, self._title)
-            try:
-                graph = specialize(self._foreign.graph, shapes)
-            except ValueError as error:
-                raise ValueError(f"Layer '{self.name}' ({self._title}): {error}") from error
-            if can_probe(list(shapes.values())) and any(_unclear(v) for v in graph.outputs):
-                measure_outputs(graph, self._foreign.inputs, self._by_name, self._title)
-            self._specialized[key] = graph
+            where = f"Layer '{self.name}' ({self._title})"
+            self._specialized[key] = specialized(
+                self._foreign, shapes, self._by_name, self._title, where
+            )
         return self._specialized[key]
-
-    def _warn_of_training_mode(self) -> None:
-        """Warn if the file was exported in training mode."""
-        batches = normalizations_in_training(self._foreign.graph)
-        dropped = dropouts_in_training(self._foreign.graph)
-        if len(batches) > 0:
-            warnings.warn(
-                f"{self._title} was exported in training mode: {len(batches)} BatchNormalization, "
-                f"the first '{batches[0].name or batches[0].outputs[0].name}', take the statistics "
-                "of the batch, so that outputs depend on which rows are computed together. "
-                'ONNXModel(..., batch_norm="inference") takes the running statistics instead.',
-                stacklevel=3,
-            )
-        if len(dropped) > 0:
-            warnings.warn(
-                f"{self._title} was exported in training mode: {len(dropped)} Dropout, the first "
-                f"'{dropped[0].name or dropped[0].outputs[0].name}', drop at random in inference, "
-                "too. Export it in inference mode (in PyTorch `model.eval()`, and "
-                "`training=TrainingMode.EVAL`).",
-                stacklevel=3,
-            )
 
     def _warn_of_nothing_to_train(self) -> None:
         """Warn if training would change nothing although the network holds what can be learned."""
@@ -281,40 +249,6 @@ class ONNXModel(Layer):
                 stacklevel=3,
             )
 
-    def _check_rows(self, freed: Freed, original: ir.Graph) -> None:
-        """Raise a ValueError unless rows are computed together as they are alone.
-
-        Args:
-            freed: the network with a free batch.
-            original: the network as it is in the file.
-        """
-        shapes = {str(value.name): static_shape(value) for value in self._foreign.data}
-        if not can_probe(list(shapes.values())):
-            return
-        names, weights = self._foreign.inputs, self._by_name
-        why: str | None
-        if len(freed.elsewhere) > 0:
-            why = f"the batch must be the first dimension of an output, but {freed.elsewhere[0]}"
-        else:
-            probe = Probe(self._graph_for(shapes), names, weights, self._title)
-            why = probe.disagreement()
-            if why is None and freed.cut:
-                why = probe.difference(
-                    Probe(original, names, weights, self._title, batch=freed.batch)
-                )
-        if why is not None:
-            if normalizations_in_training(original):
-                why += (
-                    '. BatchNormalization is in training mode: `batch_norm="inference"` makes it '
-                    "independent of the batch"
-                )
-            lost = f" The batch is lost at: {'; '.join(freed.lost[:3])}." if freed.lost else ""
-            raise ValueError(
-                f"{self._title} was made for one batch size, and the batch cannot be made free: "
-                f"{why}.{lost} Cut the network before that (`outputs=`), or export it with a free "
-                "batch."
-            )
-
 
 def _checked_mode(batch_norm: str) -> str:
     """Raise a ValueError for a value of `batch_norm` that has no meaning."""
@@ -323,39 +257,6 @@ def _checked_mode(batch_norm: str) -> str:
             f'`batch_norm` must be "file" or "inference". Received: batch_norm={batch_norm!r}'
         )
     return batch_norm
-
-
-def _with_free_batch(foreign: Foreign) -> tuple[Foreign, Freed | None]:
-    """Free the batch of a network where it is fixed; the second value is None if it is not."""
-    batch = fixed_batch(foreign.data)
-    if batch is None:
-        return foreign, None
-    freed = free_batch(foreign.graph, foreign.inputs, batch)
-    return Foreign(freed.graph, foreign.inputs, foreign.statistics), freed
-
-
-def _check_inputs(data: Sequence[ir.Value], title: str) -> None:
-    """Raise a ValueError if a network cannot be a layer."""
-    if len(data) == 0:
-        raise ValueError(f"{title} has no inputs, so there is nothing that it could be called on.")
-    for value in data:
-        if value.shape is None or len(value.shape) == 0:
-            raise ValueError(
-                f"The input '{value.name}' of {title} has no batch dimension: its shape is "
-                f"{'unknown' if value.shape is None else '()'}."
-            )
-        if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
-            raise ValueError(
-                f"The input '{value.name}' of {title} has no element type. Declare it in the file, "
-                "as `onnx.helper.make_tensor_value_info` does."
-            )
-
-
-def _unclear(value: ir.Value) -> bool:
-    """Whether the element type or a size besides the batch is not known."""
-    if value.shape is None or value.dtype is None:
-        return True
-    return any(not isinstance(d, int) for d in list(value.shape)[1:])
 
 
 def _seen(value: ir.Value) -> Shape:
