@@ -19,6 +19,7 @@ from onnx import helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.reading import STANDARD_DOMAINS, is_op, is_standard
 from seqonnx.graph.soundness import MOST_AXES, title_of
 
 FEW = 64
@@ -34,7 +35,6 @@ _TAKES_LISTS: Mapping[str, tuple[int, ...]] = {
 }
 """Inputs that have an entry per axis; inference makes lists of them, and looks them up."""
 
-_STANDARD = frozenset({"", "ai.onnx"})
 _DRAWN = frozenset({"Bernoulli", "Dropout", "Multinomial"})
 _LARGEST_OPSETS = 64
 
@@ -190,7 +190,7 @@ def walk(
 
 def _first_turn(node: onnx.NodeProto, body: onnx.GraphProto, scope: Scope) -> dict[str, Constant]:
     """What the body of a Loop is called with in its first turn, as far as that is known."""
-    if node.op_type != "Loop" or node.domain not in _STANDARD:
+    if not is_op(node, "Loop"):
         return {}
     kinds = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
     turn: list[Constant | None] = [
@@ -275,7 +275,7 @@ def _outputs(
     node: onnx.NodeProto, scope: Scope, opsets: Sequence[onnx.OperatorSetIdProto]
 ) -> Iterator[tuple[str, Constant]]:
     """Outputs of a node by name, if they are constants."""
-    if node.domain not in _STANDARD or any(a.HasField("g") for a in node.attribute):
+    if not is_standard(node) or any(a.HasField("g") for a in node.attribute):
         return
     if node.op_type == "Constant":
         for attribute in node.attribute:
@@ -297,8 +297,8 @@ def _infer(
     opsets: Sequence[onnx.OperatorSetIdProto],
 ) -> list[onnx.TypeProto | None]:
     """Types of the outputs of a node; None where they are not known."""
-    versions = [o.version for o in opsets if o.domain in _STANDARD]
-    if len(versions) == 0 or node.domain not in _STANDARD:
+    versions = [o.version for o in opsets if o.domain in STANDARD_DOMAINS]
+    if len(versions) == 0 or not is_standard(node):
         return [None] * len(node.output)
     try:
         types = onnx.shape_inference.infer_node_outputs(
@@ -345,7 +345,7 @@ def _run(
 
 def _turns(node: onnx.NodeProto, scope: Scope) -> int:
     """How often a Loop certainly runs its body; 1 for what is no Loop or may end early."""
-    if node.op_type != "Loop" or node.domain not in _STANDARD:
+    if not is_op(node, "Loop"):
         return 1
     count = scope.get(node.input[0]) if len(node.input) > 0 and node.input[0] else None
     if count is None or count.array is None or count.array.size != 1:

@@ -13,7 +13,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.node_rewriting import STANDARD, Made, Nodes, attribute, graphs, rewrite_nodes
+from seqonnx.graph.node_rewriting import Made, Nodes, attribute, graphs, rewrite_nodes
+from seqonnx.graph.reading import is_standard
 from seqonnx.graph.versions import OPSET
 
 _TOLD_BY_OUTPUTS = 7
@@ -42,7 +43,7 @@ def note_training(graph: onnx.GraphProto, version: int, name: str) -> frozenset[
     read = {tensor for g in graphs(graph) for node in g.node for tensor in node.input}
     read |= {value.name for g in graphs(graph) for value in g.output}
     trained = set()
-    for node in [node for g in graphs(graph) for node in g.node if node.domain in STANDARD]:
+    for node in [node for g in graphs(graph) for node in g.node if is_standard(node)]:
         if node.op_type == "BatchNormalization":
             trains = _trains(node, version)
             _refuse_each_place(node, version, name)

@@ -13,7 +13,6 @@ the latter, the gradients of activations that they are made from can die before 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -21,6 +20,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 
 from seqonnx.graph import IR_VERSION, Emitter
+from seqonnx.graph.reading import is_gradient
 from seqonnx.lowering.segments import Forward, size_of, taken, with_bodies
 
 _SCOPE = "grad/recompute"
@@ -108,7 +108,7 @@ def _arrived(
             continue
         if not behind.isdisjoint(read):
             behind.update(node.outputs)
-            if _in_gradients(node):
+            if is_gradient(node):
                 gradients.extend(value for value in read if value in front)
         elif too_early.isdisjoint(read):
             front.update(dict.fromkeys(node.outputs, depth))
@@ -124,14 +124,10 @@ def _arrived(
 def _of_weight(value: ir.Value) -> bool:
     """Whether a value is a gradient that the optimizer takes."""
     node = value.producer()
-    if node is None or not _in_gradients(node):
+    if node is None or not is_gradient(node):
         return False
     users = [user for user, _ in value.uses() if user.graph is node.graph]
-    return not all(map(_in_gradients, users))
-
-
-def _in_gradients(node: ir.Node) -> bool:
-    return re.match(r"grad\d*/", node.name or "") is not None
+    return not all(map(is_gradient, users))
 
 
 def _repeat(

@@ -7,6 +7,7 @@ import math
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.reading import is_standard
 
 _CHEAP = 1024
 """Elements of a factor up to which scaling it costs no more than the node that it saves."""
@@ -77,7 +78,7 @@ def _maker(value: ir.Value | None, *, readers: int) -> ir.Node | None:
     if value is None or len(value.uses()) > readers or value.is_graph_output():
         return None
     node = value.producer()
-    return None if node is None or node.domain not in {"", "ai.onnx"} else node
+    return node if node is not None and is_standard(node) else None
 
 
 def _known_size(value: ir.Value | None) -> float:
