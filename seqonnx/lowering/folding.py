@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import onnx_ir as ir
-import onnx_ir.passes.common as common_passes
 from onnxscript import optimizer
 from onnxscript.rewriter import RewritePass
 from onnxscript.rewriter.rules import common as rules
 
 from seqonnx.graph.reading import input_at, is_op, scope_of
 from seqonnx.graph.versions import IR_VERSION
+from seqonnx.lowering.unused import drop_unused
 
 _RULES = [
     rules.fuse_batchnorm_into_conv_rule,
@@ -30,7 +30,7 @@ def fold(graph: ir.Graph) -> None:
     RewritePass(_RULES)(model)
     optimizer.fold_constants(model, onnx_shape_inference=False)
     _drop_identities(graph)
-    common_passes.RemoveUnusedNodesPass()(model)
+    drop_unused(graph)
     _name_new(graph, before)
 
 

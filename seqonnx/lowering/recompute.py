@@ -3,7 +3,7 @@
 A second forward pass for less memory. The copies of a segment must start from something that is
 known only when the backward pass arrives there: ONNX Runtime would otherwise merge them with what
 they are copies of, or run them at once. So one input of each first copy goes through a Reshape to
-its own shape, which moves no data, and that shape is a list of zeros ("as it is") laid end to end
+its own shape, which moves no data, and that shape is a list of zeros ("as it is") concatenated
 with an empty piece of the gradients that must be there first. Nothing of this can be folded, as
 the gradient is not known before.
 
@@ -17,11 +17,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import onnx_ir as ir
-import onnx_ir.passes.common as common_passes
 
-from seqonnx.graph import IR_VERSION, Emitter
+from seqonnx.graph import Emitter
 from seqonnx.graph.reading import is_gradient
 from seqonnx.lowering.segments import Forward, size_of, taken, with_bodies
+from seqonnx.lowering.unused import drop_unused
 
 _SCOPE = "grad/recompute"
 
@@ -65,7 +65,7 @@ def recompute_activations(
     # What was appended depends on no earlier segment, so that no search above minded the order.
     graph.sort()
     # What only the backward pass read is now read from the copies.
-    common_passes.RemoveUnusedNodesPass()(ir.Model(graph, ir_version=IR_VERSION))
+    drop_unused(graph)
     return repeated
 
 

@@ -18,8 +18,7 @@ from seqonnx.graph import (
     settled_change,
 )
 from seqonnx.graph.serde import to_bytes
-from seqonnx.lowering.batch_statistics import expand_batch_statistics
-from seqonnx.lowering.relabel import relabel
+from seqonnx.lowering.pipeline import EAGER, INFERENCE, Options, lower
 from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.forking import renewed_in_children
@@ -123,8 +122,7 @@ class Forward:
         newest, arrays = read_together(self._variables)
         op = Emitter(values=dict(zip(self._variables, arrays, strict=True)))
         names = _emit(op, self._inputs, self._outputs, training=False)
-        if self.device.memory == "cuda":
-            relabel(op.graph)
+        lower(op, INFERENCE, Options(device=self.device.memory))
         session = Session(to_bytes(op.graph), self.device, name="forward pass")
         built = Pass(session, self._inputs, names, max(newest, setting))
         self._checked = (change, built)
@@ -146,6 +144,7 @@ def compile_training_call(
     """
     op = Emitter(weights_as="input")
     _emit(op, inputs, outputs, training=True)
+    lower(op, EAGER)
     return Compiled(op, device)
 
 
@@ -160,6 +159,4 @@ def _emit(
     values, results = emit_forward(op, inputs, outputs, training=training)
     for tensor, value in zip(outputs, results, strict=True):
         op.output(value, tensor.name)
-    # In inference there are such nodes, too, where a file holds them.
-    expand_batch_statistics(op.graph)
     return [str(value.name) for value in values]
