@@ -1,7 +1,7 @@
 """Reading a graph: the one vocabulary for asking nodes and values.
 
-A graph is read as `onnx_ir` objects or, where a file is looked at as it is, as messages of onnx
-(`NodeProto`); what both have in common (operator, domain, name) is asked with the same words.
+A graph is read as `onnx_ir` objects or, where a file is looked at as it is, as the protos of
+onnx (`NodeProto`); their operator, domain and name are asked for with the same words.
 
 Nodes are named `<layer>/<operator>`, gradient nodes `grad/<layer>/<operator>`; what differentiates
 those has the scope `grad2`, and so on.
@@ -9,6 +9,7 @@ those has the scope `grad2`, and so on.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ Node = ir.Node | onnx.NodeProto
 
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 """The two spellings of the domain of the standard's operators."""
+_UNKNOWN_SIZE: Final = 1024
+"""What an unknown size counts: it is that of the batch, the same in all layers."""
 _GRADIENT_SCOPE: Final = re.compile(r"grad(\d*)(?:/|$)")
 
 
@@ -207,3 +210,17 @@ def known_sizes(value: ir.Value | None) -> tuple[int, ...] | None:
         return None
     sizes = tuple(d for d in value.shape if isinstance(d, int))
     return sizes if len(sizes) == len(value.shape) else None
+
+
+def bytes_of(value: ir.Value) -> int:
+    """Return the bytes of a value; a guess where a size or the dtype is not known.
+
+    Example:
+        >>> bytes_of(ir.Value(shape=ir.Shape([2, 3]), type=ir.TensorType(ir.DataType.FLOAT16)))
+        12
+    """
+    if value.shape is None:
+        return _UNKNOWN_SIZE
+    bits = 32 if value.dtype is None else value.dtype.bitwidth
+    sizes = (d if isinstance(d, int) else _UNKNOWN_SIZE for d in value.shape)
+    return math.prod(sizes) * bits // 8

@@ -21,7 +21,7 @@ def move_transposes(graph: ir.Graph, any_order: Collection[ir.Value] = ()) -> No
     """Cancel Transposes against each other, in place.
 
     The graph computes what it did (sums may be taken in another order), its inputs and outputs
-    keep names, shapes and types. Every value of a changed node gets its new shape. Initializers
+    keep names, shapes and dtypes. Every value of a changed node gets its new shape. Initializers
     that are no longer used stay: an emitter may still refer to them.
 
     Args:

@@ -29,7 +29,7 @@ def pack(values: Sequence[ir.Value], kinds: Callable[[int], Hashable]) -> list[l
 
     Args:
         values: variables.
-        kinds: for an index, what all members of a group must have in common besides the type.
+        kinds: for an index, what all members of a group must have in common besides the dtype.
     """
     groups: dict[Hashable, list[int]] = {}
     for index, value in enumerate(values):

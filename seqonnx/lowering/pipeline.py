@@ -38,7 +38,7 @@ DEVICES: Final[tuple[DeviceName, ...]] = ("cpu", "cuda")
 
 @dataclass(frozen=True)
 class Options:
-    """What the passes of a pipeline must know of a graph besides its nodes.
+    """Facts and wishes about a graph that its nodes do not tell the passes.
 
     Args:
         device: where the graph will run; for a file, which may run anywhere, the CPU.

@@ -19,8 +19,8 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
-from seqonnx.graph.reading import is_gradient
-from seqonnx.lowering.segments import Forward, size_of, taken, with_bodies
+from seqonnx.graph.reading import bytes_of, is_gradient
+from seqonnx.lowering.segments import ForwardNodes, taken, with_bodies
 from seqonnx.lowering.unused import drop_unused
 
 _SCOPE = "grad/recompute"
@@ -45,7 +45,7 @@ def recompute_activations(
     Example:
         >>> recompute_activations(graph, [x, y], ["block3_pool"])  # doctest: +SKIP
     """
-    forward = Forward(graph, data)
+    forward = ForwardNodes(graph, data)
     cuts = forward.best_cuts() if keep is None else forward.cuts_after(keep)
     kept = forward.kept(cuts)
     tied: set[ir.Value] = set()
@@ -69,7 +69,9 @@ def recompute_activations(
     return repeated
 
 
-def _needed(forward: Forward, wanted: Iterable[ir.Value], kept: set[ir.Value]) -> list[ir.Node]:
+def _needed(
+    forward: ForwardNodes, wanted: Iterable[ir.Value], kept: set[ir.Value]
+) -> list[ir.Node]:
     """Nodes that lead from what is kept to the wanted values, in order."""
     positions: set[int] = set()
     stack = list(wanted)
@@ -86,7 +88,7 @@ def _arrived(
     graph: ir.Graph,
     again: set[ir.Value],
     earlier: set[ir.Value],
-    forward: Forward,
+    forward: ForwardNodes,
     tied: set[ir.Value],
 ) -> list[ir.Value]:
     """Gradients to wait for: the last one that is known without `again`, and those of weights.
@@ -135,7 +137,7 @@ def _repeat(
     nodes: Sequence[ir.Node],
     again: set[ir.Value],
     arrived: Sequence[ir.Value],
-    forward: Forward,
+    forward: ForwardNodes,
 ) -> None:
     """Copy nodes and let the backward pass use what the copies make."""
     first = {inner for node in forward.nodes for inner in with_bodies(node)}
@@ -212,7 +214,7 @@ def _copy(op: Emitter, node: ir.Node, copies: dict[ir.Value, ir.Value], late: _L
 def _smallest(values: Sequence[ir.Value | None]) -> int:
     """Index of the smallest input that is no constant: where it is used once more it is copied."""
     sizes = {
-        index: size_of(value)
+        index: bytes_of(value)
         for index, value in enumerate(values)
         if value is not None and not value.is_initializer() and value.shape is not None
     }

@@ -8,24 +8,21 @@ Deep Nets with Sublinear Memory Cost", 2016).
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import onnx_ir as ir
 
-from seqonnx.graph.reading import is_gradient, is_in, scope_of, subgraphs_of
+from seqonnx.graph.reading import bytes_of, is_gradient, is_in, scope_of, subgraphs_of
 
-_UNKNOWN_SIZE: Final = 1024
-"""What a size that is not known counts: it is that of the batch, the same in all layers."""
 _RANDOM: Final = frozenset(
     {"Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike"}
     | {"RandomUniform", "RandomUniformLike"}
 )
 
 
-class Forward:
+class ForwardNodes:
     """The forward pass of a step graph: what depends on the batch, but on no gradient.
 
     Args:
@@ -57,7 +54,7 @@ class Forward:
         self.cuts = list(self._cuts())
         self._last_use = self._last_uses()
         self._once = {v for v, at in self.made.items() if _computed_once(self.nodes[at])}
-        self._sizes = {value: size_of(value) for value in self.made}
+        self._sizes = {value: bytes_of(value) for value in self.made}
 
     def kept(self, cuts: Sequence[int]) -> set[ir.Value]:
         """Values that cross one of the cuts, and those that cannot be computed again."""
@@ -129,7 +126,7 @@ class Forward:
 
 
 def taken(node: ir.Node) -> Iterator[ir.Value]:
-    """What a node reads, and the nodes in its bodies."""
+    """Values that a node reads, and the nodes in its bodies."""
     for inner in with_bodies(node):
         yield from (value for value in inner.inputs if value is not None)
         for body in subgraphs_of(inner):
@@ -148,15 +145,6 @@ def with_bodies(node: ir.Node) -> Iterator[ir.Node]:
 def _is_backward(node: ir.Node) -> bool:
     """Whether a node belongs to the gradients or to the optimizer, by its scope."""
     return is_gradient(node) or is_in(node, "optimizer")
-
-
-def size_of(value: ir.Value) -> int:
-    """Bytes of a value."""
-    if value.shape is None:
-        return _UNKNOWN_SIZE
-    bits = 32 if value.dtype is None else value.dtype.bitwidth
-    sizes = (d if isinstance(d, int) else _UNKNOWN_SIZE for d in value.shape)
-    return math.prod(sizes) * bits // 8
 
 
 def _computed_once(node: ir.Node) -> bool:

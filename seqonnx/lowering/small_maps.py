@@ -70,7 +70,7 @@ def multiply_small_maps(graph: ir.Graph) -> None:
 
 @dataclass(frozen=True)
 class _Geometry:
-    """A convolution's sizes along the spatial axes, and its element type."""
+    """A convolution's sizes along the spatial axes, and its dtype."""
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]

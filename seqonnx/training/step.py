@@ -27,11 +27,11 @@ from seqonnx.graph import (
     ir_dtype,
     static_shape,
 )
+from seqonnx.graph.reading import bytes_of
 from seqonnx.graph.serde import to_bytes
 from seqonnx.losses import Loss
 from seqonnx.lowering import pipeline
 from seqonnx.lowering.pipeline import DeviceName, Options
-from seqonnx.lowering.segments import size_of
 from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.loss_scale import LossScale
@@ -332,7 +332,7 @@ def _finish(
         noise={name: static_shape(value) for name, value in op.noise.items()},
         scalars=scalars,
         frozen=frozen,
-        bytes_inside=sum(size_of(value) for node in op.graph for value in node.outputs),
+        bytes_inside=sum(bytes_of(value) for node in op.graph for value in node.outputs),
     )
 
 

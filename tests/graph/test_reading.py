@@ -14,6 +14,7 @@ import seqonnx
 from seqonnx.graph import Emitter
 from seqonnx.graph.reading import (
     UnknownRankError,
+    bytes_of,
     canonical_domain,
     constant_ints,
     constant_number,
@@ -125,6 +126,15 @@ def test_sizes_are_known_only_where_all_are():
     assert (known_sizes(unknown), known_rank(unknown), known_rank(None)) == (None, None, None)
     with pytest.raises(UnknownRankError, match="'d'"):
         static_shape(unknown)
+
+
+def test_the_bytes_of_a_value_follow_from_its_sizes_and_its_dtype():
+    op = Emitter()
+    assert bytes_of(op.input("a", "float16", (2, 3))) == 12
+    assert bytes_of(op.input("b", "int64", ())) == 8
+    # Of a batch of unknown size they are a guess, but twice as wide counts twice.
+    narrow, wide = (op.input(f"c{n}", "float32", ("batch", n)) for n in (3, 6))
+    assert 2 * bytes_of(narrow) == bytes_of(wide) > 24
 
 
 def test_an_attribute_has_the_digits_that_a_file_keeps():
