@@ -14,8 +14,7 @@ import onnx
 from seqonnx.graph import Emitter, Variable
 from seqonnx.graph.files import check_model
 from seqonnx.graph.serde import to_proto
-from seqonnx.lowering.batch_statistics import expand_batch_statistics
-from seqonnx.lowering.folding import fold
+from seqonnx.lowering.pipeline import INFERENCE, Options, lower
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 
 CONFIG = "seqonnx.config"
@@ -86,9 +85,7 @@ def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, di
         CONFIG: json.dumps(source.config, sort_keys=True, default=_plain),
         LAYERS: json.dumps([layer.record() for layer in source.layers]),
     }
-    expand_batch_statistics(op.graph)
-    if folded:
-        fold(op.graph)
+    lower(op, INFERENCE, Options(folded=folded))
     model = to_proto(op.graph, metadata)
     check_model(model)
     return model, named

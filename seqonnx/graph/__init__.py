@@ -1,4 +1,4 @@
-"""Graphs: pinned versions, the emitter, deterministic names, variables, files."""
+"""Graphs: pinned versions, the emitter, reading graphs, deterministic names, variables, files."""
 
 from seqonnx.graph.changes import (
     commit,
@@ -7,8 +7,9 @@ from seqonnx.graph.changes import (
     note_setting,
     settled_change,
 )
-from seqonnx.graph.emitter import Dim, Emitter, WeightsAs, dtype_name, ir_dtype, static_shape
+from seqonnx.graph.emitter import Emitter, WeightsAs, ir_dtype
 from seqonnx.graph.names import BATCH, auto_name, check_name, clear_session, to_snake_case
+from seqonnx.graph.reading import Dim, dtype_name, static_shape
 from seqonnx.graph.variable import (
     Aggregation,
     Copy,

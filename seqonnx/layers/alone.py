@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, last_setting
-from seqonnx.lowering.batch_statistics import expand_batch_statistics
+from seqonnx.lowering.pipeline import EAGER, lower
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.session_cache import SessionCache
 from seqonnx.symbolic import symbolic_shape
@@ -58,5 +58,5 @@ def _emit_alone(name: str, arrays: Sequence[npt.NDArray[Any]], emit: Emit) -> Em
         result = emit(op, values)
     for value in [result] if isinstance(result, ir.Value) else result:
         op.output(value, name)
-    expand_batch_statistics(op.graph)
+    lower(op, EAGER)
     return op

@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, dtype_name
+from seqonnx.graph.reading import is_op
 from seqonnx.lowering.replacing import replace_node
 
 _DEFAULT_EPSILON = 1e-5
@@ -40,9 +41,8 @@ def expand_batch_statistics(graph: ir.Graph) -> None:
     """
     op = Emitter(graph)
     for node in list(graph):
-        if node.op_type != "BatchNormalization" or node.attributes.get_int("training_mode", 0) == 0:
-            continue
-        replace_node(op, node, _expand)
+        if is_op(node, "BatchNormalization") and node.attributes.get_int("training_mode", 0) != 0:
+            replace_node(op, node, _expand)
 
 
 def _expand(op: Emitter, node: ir.Node) -> list[ir.Value]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from seqonnx.graph import Dim, Emitter, static_shape
+from seqonnx.graph.reading import is_op, is_standard, scope_of
 
 _POOLS = frozenset({"MaxPool", "AveragePool"})
 _WINDOWED = _POOLS | {"Conv"}
@@ -25,7 +26,7 @@ def crop_dead_borders(op: Emitter) -> None:
     Args:
         op: emitter of a graph in the layout of the operators, outputs declared.
     """
-    for pool in [node for node in op.graph if node.op_type in _POOLS and not node.domain]:
+    for pool in [node for node in op.graph if is_op(node, *_POOLS)]:
         sizes = _sizes_used(pool)
         if sizes is not None and pool.inputs[0] is not None:
             _crop_above(op, pool, sizes)
@@ -55,7 +56,7 @@ def _crop_above(op: Emitter, user: ir.Node, sizes: list[int]) -> None:
 
 def _needed(node: ir.Node, sizes: list[int]) -> list[int] | None:
     """Rows and columns of its input that a node needs for `sizes` outputs; None: stop here."""
-    if node.domain not in {"", "ai.onnx"}:
+    if not is_standard(node):
         return None
     if node.op_type in _ELEMENTWISE:
         return sizes
@@ -115,7 +116,7 @@ def _pads(node: ir.Node) -> list[int] | None:
 def _slice_input(op: Emitter, user: ir.Node, x: ir.Value, needed: Sequence[int]) -> None:
     """Let a node read only the part of its input that matters."""
     axes = list(range(2, 2 + len(needed)))
-    with op.scope((user.name or "").rpartition("/")[0]):
+    with op.scope(scope_of(user)):
         sliced = op.Slice(x, [0] * len(needed), list(needed), axes)
     node = op.graph[-1]
     op.graph.remove(node)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import onnx_ir as ir
-import onnx_ir.passes.common as common_passes
 from onnxscript import optimizer
 from onnxscript.rewriter import RewritePass
 from onnxscript.rewriter.rules import common as rules
 
+from seqonnx.graph.reading import input_at, is_op, scope_of
 from seqonnx.graph.versions import IR_VERSION
+from seqonnx.lowering.unused import drop_unused
 
 _RULES = [
     rules.fuse_batchnorm_into_conv_rule,
@@ -29,17 +30,17 @@ def fold(graph: ir.Graph) -> None:
     RewritePass(_RULES)(model)
     optimizer.fold_constants(model, onnx_shape_inference=False)
     _drop_identities(graph)
-    common_passes.RemoveUnusedNodesPass()(model)
+    drop_unused(graph)
     _name_new(graph, before)
 
 
 def _give_products_a_bias(graph: ir.Graph) -> None:
     """Turn a MatMul of rank 2 before a batch normalization into the Gemm that the rule takes."""
     for node in list(graph):
-        if node.op_type != "BatchNormalization" or node.inputs[0] is None:
+        if not is_op(node, "BatchNormalization") or node.inputs[0] is None:
             continue
         product = node.inputs[0].producer()
-        if product is None or product.op_type != "MatMul" or len(product.outputs[0].uses()) > 1:
+        if product is None or not is_op(product, "MatMul") or len(product.outputs[0].uses()) > 1:
             continue
         data, weight = product.inputs
         if data is None or data.shape is None or len(data.shape) != 2:
@@ -60,8 +61,8 @@ def _drop_identities(graph: ir.Graph) -> None:
     (The pass of onnx_ir renames another graph output where both carry one value.)
     """
     for node in list(graph):
-        source, value = node.inputs[0] if len(node.inputs) > 0 else None, node.outputs[0]
-        if node.op_type == "Identity" and source is not None and not value.is_graph_output():
+        source, value = input_at(node, 0), node.outputs[0]
+        if is_op(node, "Identity") and source is not None and not value.is_graph_output():
             value.replace_all_uses_with(source)
             graph.remove(node, safe=True)
 
@@ -89,5 +90,5 @@ def _scope(node: ir.Node) -> str:
     """Layer of the first weight of a node."""
     for value in node.inputs[1:]:
         if value is not None and value.name and "/" in value.name:
-            return value.name.rpartition("/")[0]
+            return scope_of(value.name)
     return ""

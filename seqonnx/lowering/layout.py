@@ -12,15 +12,16 @@ from collections.abc import Collection
 
 import onnx_ir as ir
 
+from seqonnx.graph.reading import is_op, is_standard
 from seqonnx.lowering.layout_rules import ABSORBING, RULES, Change, Site
-from seqonnx.lowering.transposes import Editor, is_standard, shown_through
+from seqonnx.lowering.transposes import Editor, shown_through
 
 
 def move_transposes(graph: ir.Graph, any_order: Collection[ir.Value] = ()) -> None:
     """Cancel Transposes against each other, in place.
 
     The graph computes what it did (sums may be taken in another order), its inputs and outputs
-    keep names, shapes and types. Every value of a changed node gets its new shape. Initializers
+    keep names, shapes and dtypes. Every value of a changed node gets its new shape. Initializers
     that are no longer used stay: an emitter may still refer to them.
 
     Args:
@@ -42,9 +43,9 @@ def move_transposes(graph: ir.Graph, any_order: Collection[ir.Value] = ()) -> No
     edit = Editor(graph, any_order)
     paying = _paying(graph)
     for node in list(graph):
-        if is_standard(node, "Transpose"):
+        if is_op(node, "Transpose"):
             _join(edit, node)
-        elif node.domain in {"", "ai.onnx"} and node.op_type in RULES:
+        elif is_standard(node) and node.op_type in RULES:
             _pass(edit, node, node in paying)
     _finish(edit)
 
@@ -55,7 +56,7 @@ def _paying(graph: ir.Graph) -> set[ir.Node]:
     for node in reversed(graph):
         users = [user for value in node.outputs for user, _ in value.uses()]
         if any(
-            is_standard(user, "Transpose")
+            is_op(user, "Transpose")
             or user.op_type in ABSORBING
             or (user in paying and user.op_type in RULES)
             for user in users
@@ -101,7 +102,7 @@ def _apply(edit: Editor, node: ir.Node, change: Change) -> None:
 def _finish(edit: Editor) -> None:
     """Drop what nobody needs; a Transpose that reorders nothing becomes a Reshape."""
     for node in reversed(list(edit.graph)):
-        if not is_standard(node, "Transpose"):
+        if not is_op(node, "Transpose"):
             continue
         value = node.outputs[0]
         source = node.inputs[0]

@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.graph.reading import constant_ints, constant_of, input_at, known_rank
 from seqonnx.lowering.transposes import (
     Editor,
     Perm,
-    constant_of,
     inverse,
     keeps_order,
     shown_through,
@@ -50,13 +50,11 @@ class Site:
 
     def constant_ints(self, index: int) -> list[int] | None:
         """Return input `index` as a list of integers if it is a constant."""
-        value = self.node.inputs[index] if index < len(self.node.inputs) else None
-        array = None if value is None else constant_of(value)
-        return None if array is None else [int(i) for i in array.reshape(-1)]
+        return constant_ints(input_at(self.node, index))
 
     def has_input(self, index: int) -> bool:
         """Whether input `index` is there."""
-        return index < len(self.node.inputs) and self.node.inputs[index] is not None
+        return input_at(self.node, index) is not None
 
     def new_ints(self, values: Sequence[int], name: str) -> ir.Value:
         """Add a constant list of integers."""
@@ -77,7 +75,7 @@ def elementwise(site: Site) -> Change | None:
 
 def broadcasting(site: Site) -> Change | None:
     """Operators on elements of several inputs that broadcast."""
-    rank = _rank(site.node.outputs[0])
+    rank = known_rank(site.node.outputs[0])
     found = [shown_through(v) for v in site.node.inputs]
     perms = [s[1] for s in found if s is not None and len(s[1]) == rank]
     if rank is None or len(perms) == 0:
@@ -184,7 +182,7 @@ def flattening(site: Site) -> Change | None:
     shown = shown_through(value)
     if shown is None or value is None or value.shape is None or shown[1][0] != 0:
         return None
-    rank = _rank(site.node.outputs[0])
+    rank = known_rank(site.node.outputs[0])
     if rank is None or not keeps_order(value.shape, shown[1]):
         return None
     if site.node.op_type == "Flatten":
@@ -294,10 +292,6 @@ def _with_axis(site: Site, default: int) -> Change | None:
     source, perm = shown
     axis = site.node.attributes.get_int("axis", default) % len(perm)
     return Change({0: source}, perm, {"axis": perm[axis]})
-
-
-def _rank(value: ir.Value) -> int | None:
-    return None if value.shape is None else len(value.shape)
 
 
 def _moved(axes: Sequence[int], perm: Perm) -> list[int]:

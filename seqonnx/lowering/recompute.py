@@ -3,7 +3,7 @@
 A second forward pass for less memory. The copies of a segment must start from something that is
 known only when the backward pass arrives there: ONNX Runtime would otherwise merge them with what
 they are copies of, or run them at once. So one input of each first copy goes through a Reshape to
-its own shape, which moves no data, and that shape is a list of zeros ("as it is") laid end to end
+its own shape, which moves no data, and that shape is a list of zeros ("as it is") concatenated
 with an empty piece of the gradients that must be there first. Nothing of this can be folded, as
 the gradient is not known before.
 
@@ -13,15 +13,15 @@ the latter, the gradients of activations that they are made from can die before 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import onnx_ir as ir
-import onnx_ir.passes.common as common_passes
 
-from seqonnx.graph import IR_VERSION, Emitter
-from seqonnx.lowering.segments import Forward, size_of, taken, with_bodies
+from seqonnx.graph import Emitter
+from seqonnx.graph.reading import bytes_of, is_gradient
+from seqonnx.lowering.segments import ForwardNodes, taken, with_bodies
+from seqonnx.lowering.unused import drop_unused
 
 _SCOPE = "grad/recompute"
 
@@ -45,7 +45,7 @@ def recompute_activations(
     Example:
         >>> recompute_activations(graph, [x, y], ["block3_pool"])  # doctest: +SKIP
     """
-    forward = Forward(graph, data)
+    forward = ForwardNodes(graph, data)
     cuts = forward.best_cuts() if keep is None else forward.cuts_after(keep)
     kept = forward.kept(cuts)
     tied: set[ir.Value] = set()
@@ -65,11 +65,13 @@ def recompute_activations(
     # What was appended depends on no earlier segment, so that no search above minded the order.
     graph.sort()
     # What only the backward pass read is now read from the copies.
-    common_passes.RemoveUnusedNodesPass()(ir.Model(graph, ir_version=IR_VERSION))
+    drop_unused(graph)
     return repeated
 
 
-def _needed(forward: Forward, wanted: Iterable[ir.Value], kept: set[ir.Value]) -> list[ir.Node]:
+def _needed(
+    forward: ForwardNodes, wanted: Iterable[ir.Value], kept: set[ir.Value]
+) -> list[ir.Node]:
     """Nodes that lead from what is kept to the wanted values, in order."""
     positions: set[int] = set()
     stack = list(wanted)
@@ -86,7 +88,7 @@ def _arrived(
     graph: ir.Graph,
     again: set[ir.Value],
     earlier: set[ir.Value],
-    forward: Forward,
+    forward: ForwardNodes,
     tied: set[ir.Value],
 ) -> list[ir.Value]:
     """Gradients to wait for: the last one that is known without `again`, and those of weights.
@@ -108,7 +110,7 @@ def _arrived(
             continue
         if not behind.isdisjoint(read):
             behind.update(node.outputs)
-            if _in_gradients(node):
+            if is_gradient(node):
                 gradients.extend(value for value in read if value in front)
         elif too_early.isdisjoint(read):
             front.update(dict.fromkeys(node.outputs, depth))
@@ -124,14 +126,10 @@ def _arrived(
 def _of_weight(value: ir.Value) -> bool:
     """Whether a value is a gradient that the optimizer takes."""
     node = value.producer()
-    if node is None or not _in_gradients(node):
+    if node is None or not is_gradient(node):
         return False
     users = [user for user, _ in value.uses() if user.graph is node.graph]
-    return not all(map(_in_gradients, users))
-
-
-def _in_gradients(node: ir.Node) -> bool:
-    return re.match(r"grad\d*/", node.name or "") is not None
+    return not all(map(is_gradient, users))
 
 
 def _repeat(
@@ -139,7 +137,7 @@ def _repeat(
     nodes: Sequence[ir.Node],
     again: set[ir.Value],
     arrived: Sequence[ir.Value],
-    forward: Forward,
+    forward: ForwardNodes,
 ) -> None:
     """Copy nodes and let the backward pass use what the copies make."""
     first = {inner for node in forward.nodes for inner in with_bodies(node)}
@@ -216,7 +214,7 @@ def _copy(op: Emitter, node: ir.Node, copies: dict[ir.Value, ir.Value], late: _L
 def _smallest(values: Sequence[ir.Value | None]) -> int:
     """Index of the smallest input that is no constant: where it is used once more it is copied."""
     sizes = {
-        index: size_of(value)
+        index: bytes_of(value)
         for index, value in enumerate(values)
         if value is not None and not value.is_initializer() and value.shape is not None
     }

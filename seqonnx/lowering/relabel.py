@@ -30,7 +30,7 @@ _CHANGED: Final = frozenset({"DFT", "GridSample", "GroupNormalization"})
 def relabel(graph: ir.Graph) -> int:
     """Declare an older operator set for a graph if all of its operators mean the same there.
 
-    Operators are compared by their schemas: inputs, attributes and element types that a node uses
+    Operators are compared by their schemas: inputs, attributes and dtypes that a node uses
     must be there in the older one.
 
     Args:
@@ -86,7 +86,7 @@ def _fits(
     parameters: Sequence[onnx.defs.OpSchema.FormalParameter],
     schema: onnx.defs.OpSchema,
 ) -> bool:
-    """Whether a schema takes values of these types in these places."""
+    """Whether a schema takes values of these dtypes in these places."""
     constraints = {c.type_param_str: c.allowed_type_strs for c in schema.type_constraints}
     variadic = onnx.defs.OpSchema.FormalParameterOption.Variadic
     for index, value in enumerate(values):
@@ -103,7 +103,7 @@ def _fits(
 
 
 def _type_name(dtype: ir.DataType) -> str:
-    """The name of an element type in schemas."""
+    """The name of a dtype in schemas."""
     return str(dtype).lower()
 
 

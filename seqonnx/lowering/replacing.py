@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.reading import scope_of
 
 
 def replace_node(
@@ -23,7 +24,7 @@ def replace_node(
     """
     graph = op.graph
     count = len(graph)
-    with op.scope((node.name or "").rpartition("/")[0]):
+    with op.scope(scope_of(node)):
         results = compute(op, node)
     added = list(graph)[count:]
     graph.remove(added)

@@ -8,26 +8,21 @@ Deep Nets with Sublinear Memory Cost", 2016).
 
 from __future__ import annotations
 
-import math
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import onnx_ir as ir
 
-_BACKWARD: Final = re.compile(r"(grad\d*|optimizer)/")
-_BEHIND_LAYERS: Final = re.compile(r"(loss|metrics)/")
-_WITH_BODIES: Final = frozenset({"If", "Loop", "Scan", "SequenceMap"})
-_UNKNOWN_SIZE: Final = 1024
-"""What a size that is not known counts: it is that of the batch, the same in all layers."""
+from seqonnx.graph.reading import bytes_of, is_gradient, is_in, scope_of, subgraphs_of
+
 _RANDOM: Final = frozenset(
     {"Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike"}
     | {"RandomUniform", "RandomUniformLike"}
 )
 
 
-class Forward:
+class ForwardNodes:
     """The forward pass of a step graph: what depends on the batch, but on no gradient.
 
     Args:
@@ -59,7 +54,7 @@ class Forward:
         self.cuts = list(self._cuts())
         self._last_use = self._last_uses()
         self._once = {v for v, at in self.made.items() if _computed_once(self.nodes[at])}
-        self._sizes = {value: size_of(value) for value in self.made}
+        self._sizes = {value: bytes_of(value) for value in self.made}
 
     def kept(self, cuts: Sequence[int]) -> set[ir.Value]:
         """Values that cross one of the cuts, and those that cannot be computed again."""
@@ -92,7 +87,7 @@ class Forward:
     def cuts_after(self, names: Iterable[str]) -> list[int]:
         """The cuts right behind the layers of these names."""
         wanted = set(names)
-        paths = [set(_scope(node).split("/")) for node in self.nodes]
+        paths = [set(scope_of(node).split("/")) for node in self.nodes]
         return [cut for cut in self.cuts if wanted & (paths[cut - 1] - paths[cut])]
 
     def _equal(self, share: float, cuts: Sequence[int]) -> list[int]:
@@ -118,9 +113,9 @@ class Forward:
     def _cuts(self) -> Iterator[int]:
         for position in range(1, len(self.nodes)):
             before, after = self.nodes[position - 1], self.nodes[position]
-            if _BEHIND_LAYERS.match(after.name or ""):
+            if is_in(after, "loss", "metrics"):
                 return
-            if _scope(before) != _scope(after):
+            if scope_of(before) != scope_of(after):
                 yield position
 
     def _last_uses(self) -> dict[ir.Value, int]:
@@ -131,10 +126,10 @@ class Forward:
 
 
 def taken(node: ir.Node) -> Iterator[ir.Value]:
-    """What a node reads, and the nodes in its bodies."""
+    """Values that a node reads, and the nodes in its bodies."""
     for inner in with_bodies(node):
         yield from (value for value in inner.inputs if value is not None)
-        for body in _bodies(inner):
+        for body in subgraphs_of(inner):
             yield from body.outputs
 
 
@@ -144,35 +139,15 @@ def with_bodies(node: ir.Node) -> Iterator[ir.Node]:
     while stack:
         current = stack.pop()
         yield current
-        stack.extend(inner for body in _bodies(current) for inner in body)
+        stack.extend(inner for body in subgraphs_of(current) for inner in body)
 
 
 def _is_backward(node: ir.Node) -> bool:
     """Whether a node belongs to the gradients or to the optimizer, by its scope."""
-    return _BACKWARD.match(node.name or "") is not None
-
-
-def size_of(value: ir.Value) -> int:
-    """Bytes of a value."""
-    if value.shape is None:
-        return _UNKNOWN_SIZE
-    bits = 32 if value.dtype is None else value.dtype.bitwidth
-    sizes = (d if isinstance(d, int) else _UNKNOWN_SIZE for d in value.shape)
-    return math.prod(sizes) * bits // 8
+    return is_gradient(node) or is_in(node, "optimizer")
 
 
 def _computed_once(node: ir.Node) -> bool:
     """Whether a second computation would be another one, or is too involved."""
     ranks_known = all(value is None or value.shape is not None for value in node.inputs)
-    return node.op_type in _RANDOM or len(_bodies(node)) > 0 or not ranks_known
-
-
-def _bodies(node: ir.Node) -> list[ir.Graph]:
-    if node.op_type not in _WITH_BODIES:
-        return []
-    graphs = (a for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH)
-    return [attribute.as_graph() for attribute in graphs]
-
-
-def _scope(node: ir.Node) -> str:
-    return (node.name or "").rpartition("/")[0]
+    return node.op_type in _RANDOM or len(subgraphs_of(node)) > 0 or not ranks_known

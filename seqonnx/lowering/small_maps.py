@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph import Emitter
+from seqonnx.graph.reading import is_op, known_sizes
 from seqonnx.lowering.replacing import replace_node
 
 _PLACES = 256
@@ -57,7 +58,7 @@ def multiply_small_maps(graph: ir.Graph) -> None:
     op = Emitter(graph)
     tables: dict[_Geometry, ir.Value] = {}
     for node in list(graph):
-        weights = node.inputs[1] if node.op_type == "Conv" else None
+        weights = node.inputs[1] if is_op(node, "Conv") else None
         if weights is None or weights.is_initializer() or weights.dtype not in _TYPES:
             continue
         geometry = _geometry(node)
@@ -69,7 +70,7 @@ def multiply_small_maps(graph: ir.Graph) -> None:
 
 @dataclass(frozen=True)
 class _Geometry:
-    """A convolution's sizes along the spatial axes, and its element type."""
+    """A convolution's sizes along the spatial axes, and its dtype."""
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -104,7 +105,7 @@ def _geometry(node: ir.Node) -> _Geometry | None:
     """The geometry of a depthwise convolution that is to be replaced; None for others."""
     if node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
         return None
-    x, w, y = (_sizes(value) for value in (*node.inputs[:2], node.outputs[0]))
+    x, w, y = (known_sizes(value) or () for value in (*node.inputs[:2], node.outputs[0]))
     attributes, dtype = node.attributes, node.outputs[0].dtype
     group = attributes.get_int("group", 1)
     if min(len(x), len(w), len(y)) < 3 or not x[1] == y[1] == w[0] == group > 1:
@@ -120,20 +121,12 @@ def _geometry(node: ir.Node) -> _Geometry | None:
     return _Geometry(x[2:], y[2:], w[2:], strides, dilations, before, dtype)
 
 
-def _sizes(value: ir.Value | None) -> tuple[int, ...]:
-    """The sizes of a value; none where they are not all known."""
-    if value is None or value.shape is None:
-        return ()
-    sizes = tuple(size for size in static_shape(value) if isinstance(size, int))
-    return sizes if len(sizes) == len(value.shape) else ()
-
-
 def _multiply(
     op: Emitter, node: ir.Node, geometry: _Geometry, tables: dict[_Geometry, ir.Value]
 ) -> list[ir.Value]:
     """Emit the product of each channel's maps with its matrix, and the bias."""
     x, w, *rest = node.inputs
-    batch, channels, *_ = _sizes(x)
+    batch, channels, *_ = known_sizes(x) or ()
     if geometry not in tables:
         tables[geometry] = op.constant(geometry.table())
     kernels = op.Reshape(w, np.array([channels, -1]))
@@ -151,7 +144,7 @@ def _multiply(
 
 def _is_pointwise(node: ir.Node) -> bool:
     """Whether a convolution is pointwise, with many more weights than pixels."""
-    x, w, y = (_sizes(value) for value in (*node.inputs[:2], node.outputs[0]))
+    x, w, y = (known_sizes(value) or () for value in (*node.inputs[:2], node.outputs[0]))
     padded = any(node.attributes.get_ints("pads", ()) or ())
     if len(x) < 3 or x[2:] != y[2:] or w[1] != x[1] or padded or any(k != 1 for k in w[2:]):
         return False
@@ -161,8 +154,8 @@ def _is_pointwise(node: ir.Node) -> bool:
 def _mix(op: Emitter, node: ir.Node) -> list[ir.Value]:
     """Emit one product of the weights with the pixels of all images."""
     x, w, *rest = node.inputs
-    batch, channels, *space = _sizes(x)
-    filters = _sizes(w)[0]
+    batch, channels, *space = known_sizes(x) or ()
+    filters, *_ = known_sizes(w) or ()
     swap = [1, 0, *range(2, len(space) + 2)]
     pixels = op.Reshape(op.Transpose(x, perm=swap), np.array([channels, -1]))
     made = op.MatMul(op.Reshape(w, np.array([filters, channels])), pixels)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.reading import is_op, scope_of
 
 Perm = tuple[int, ...]
 
@@ -37,7 +38,7 @@ def source_shape(shape: ir.Shape, perm: Perm) -> ir.Shape:
 def shown_through(value: ir.Value | None) -> tuple[ir.Value, Perm] | None:
     """Return the source of a value and the permutation, if a Transpose made it."""
     node = None if value is None else value.producer()
-    if node is None or not is_standard(node, "Transpose") or node.inputs[0] is None:
+    if node is None or not is_op(node, "Transpose") or node.inputs[0] is None:
         return None
     perm = node.attributes.get_ints("perm", None)
     if perm is None:
@@ -45,17 +46,6 @@ def shown_through(value: ir.Value | None) -> tuple[ir.Value, Perm] | None:
             return None
         perm = range(len(value.shape))[::-1]
     return node.inputs[0], tuple(perm)
-
-
-def constant_of(value: ir.Value) -> npt.NDArray[Any] | None:
-    """Return the array of a value that nobody can change, else None."""
-    tensor = None if value.is_graph_input() else ir.convenience.get_const_tensor(value)
-    return None if tensor is None else tensor.numpy()
-
-
-def is_standard(node: ir.Node, op_type: str) -> bool:
-    """Whether a node is the operator `op_type` of ai.onnx."""
-    return node.op_type == op_type and node.domain in {"", "ai.onnx"}
 
 
 def keeps_order(shape: ir.Shape, perm: Perm) -> bool:
@@ -86,7 +76,7 @@ class Editor:
         self, array: Sequence[int] | npt.NDArray[Any], like: ir.Node, name: str
     ) -> ir.Value:
         """Add an initializer in the scope of a node."""
-        with self._names.scope(_scope(like)):
+        with self._names.scope(scope_of(like)):
             values = array if isinstance(array, np.ndarray) else np.asarray(array, np.int64)
             return self._names.constant(values, name)
 
@@ -202,10 +192,5 @@ class Editor:
         return node
 
     def _unique(self, like: ir.Node, name: str) -> str:
-        with self._names.scope(_scope(like)):
+        with self._names.scope(scope_of(like)):
             return self._names.unique_name(name)
-
-
-def _scope(node: ir.Node) -> str:
-    """Layer that a node belongs to."""
-    return (node.name or "").rpartition("/")[0]

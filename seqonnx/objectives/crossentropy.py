@@ -12,8 +12,8 @@ import math
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
+from seqonnx.lowering.logits import logits_behind
 from seqonnx.objectives.align import EPSILON, aligned, mean_of_last, to_type_of
-from seqonnx.objectives.logits import logits_behind
 
 _FEW = 8
 """Outputs per sample up to which a batch is small enough for the Softplus operator."""

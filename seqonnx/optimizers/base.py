@@ -14,7 +14,8 @@ import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.graph import Emitter, Variable, auto_name
-from seqonnx.optimizers import clipping, eager, packing
+from seqonnx.lowering import packing
+from seqonnx.optimizers import clipping, eager
 from seqonnx.optimizers.loss_scale import LossScale
 from seqonnx.optimizers.rate import check_rate, rate_at, read_rate, write_rate
 from seqonnx.optimizers.step_count import StepCount

@@ -8,8 +8,8 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.lowering.descent import descend
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
-from seqonnx.optimizers.descent import descend
 
 
 class SGD(Optimizer):

@@ -15,6 +15,7 @@ from pathlib import Path
 import onnx
 
 from seqonnx.graph.damage import reading
+from seqonnx.graph.reading import is_standard
 from seqonnx.importers.onnx.sizes import refuse_long_axes
 from seqonnx.importers.onnx.soundness import refuse_unsound
 from seqonnx.report.grouping import group_rows, read_layers, sum_rows
@@ -239,7 +240,7 @@ def _not_counted(visits: Sequence[Visit]) -> dict[str, int]:
 
 def _op_name(node: onnx.NodeProto) -> str:
     """Return the operator, with its domain unless that is the standard one."""
-    return node.op_type if node.domain in {"", "ai.onnx"} else f"{node.domain}.{node.op_type}"
+    return node.op_type if is_standard(node) else f"{node.domain}.{node.op_type}"
 
 
 def _is_empty(visit: Visit) -> bool:

@@ -13,10 +13,9 @@ Everything else is None, "not counted", and is reported as such, never silently 
 
 from __future__ import annotations
 
+from seqonnx.graph.reading import STANDARD_DOMAINS
 from seqonnx.report.mac_rules import MAC_RULES, NodeFacts
 from seqonnx.report.polynomial import Polynomial
-
-_STANDARD_DOMAINS = frozenset({"", "ai.onnx"})
 
 _SAME_AS_STANDARD = {
     "FusedConv": "Conv",
@@ -84,7 +83,7 @@ def count_macs(domain: str, facts: NodeFacts) -> Polynomial | None:
     """
     if domain == "com.microsoft":
         rule = MAC_RULES.get(_SAME_AS_STANDARD.get(facts.op_type, ""))
-    elif domain in _STANDARD_DOMAINS:
+    elif domain in STANDARD_DOMAINS:
         if facts.op_type in NO_CONTRACTION:
             return Polynomial.of(0)
         rule = MAC_RULES.get(facts.op_type)

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from seqonnx.graph.reading import is_standard
 from seqonnx.importers.onnx.constants import Constant, compute, constant_of
 from seqonnx.report.polynomial import Shape
 from seqonnx.report.read import sparse_tensors, stored_tensors
@@ -64,7 +65,7 @@ def _value(
     model: onnx.ModelProto,
 ) -> np.ndarray | None:
     """Return the constant that a node computes, if it has few elements; else None."""
-    if node.domain not in {"", "ai.onnx"} or len(node.output) != 1 or not node.input:
+    if not is_standard(node) or len(node.output) != 1 or not node.input:
         return None
     if node.op_type == "Shape":
         return _shape(node, shapes.get(node.input[0]))

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from seqonnx.graph.reading import is_standard
 from seqonnx.report.measure import Value, Visit
 from seqonnx.report.tensors import bits
 
@@ -43,7 +44,7 @@ def peak_activation_bytes(
     for visit in visits:
         # A runtime leaves out what a standard operator may give besides and nothing reads, such as
         # the mask of an old Dropout, whose shape inference does not know.
-        needed = 1 if visit.node.domain in {"", "ai.onnx"} else len(visit.outputs)
+        needed = 1 if is_standard(visit.node) else len(visit.outputs)
         values += visit.outputs[:needed]
         values += [value for value in visit.outputs[needed:] if id(value) in used]
     if any(_bytes(value) is None for value in values if not value.stored):

@@ -6,6 +6,7 @@ from collections import Counter
 
 import onnx
 
+from seqonnx.graph.reading import is_op
 from seqonnx.report.polynomial import Dim, Polynomial, Shape
 from seqonnx.report.read import graphs_of
 from seqonnx.report.tensors import describe_type
@@ -23,7 +24,7 @@ def solve_reshapes(model: onnx.ModelProto) -> bool:
     for graph in graphs_of(model):
         types = {v.name: v.type for v in (*graph.input, *graph.value_info, *graph.output)}
         for node in graph.node:
-            if node.op_type not in {"Reshape", "Flatten"} or node.domain not in {"", "ai.onnx"}:
+            if not is_op(node, "Reshape", "Flatten"):
                 continue
             if not node.input or not node.output:  # a damaged file
                 continue

@@ -10,7 +10,7 @@ from seqonnx.runtime.arrays import DeviceArray, TensorSpec
 from seqonnx.runtime.binding import Binding
 from seqonnx.runtime.device import CPU, Device, Provider, select_device
 from seqonnx.runtime.install import load_onnxruntime
-from seqonnx.runtime.nodes import emitted_name, is_gradient, layer_of
+from seqonnx.runtime.nodes import emitted_name
 from seqonnx.runtime.placement import placement
 from seqonnx.runtime.profile import ProfileRecord
 from seqonnx.runtime.session import Session
@@ -25,8 +25,6 @@ __all__ = [
     "Session",
     "TensorSpec",
     "emitted_name",
-    "is_gradient",
-    "layer_of",
     "load_onnxruntime",
     "placement",
     "select_device",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from seqonnx.errors import ExecutionError
 from seqonnx.runtime.arrays import TensorSpec
-from seqonnx.runtime.nodes import emitted_name, is_gradient, layer_of
+from seqonnx.runtime.nodes import emitted_name
 
 Fed = Mapping[str, tuple[str, tuple[int, ...]]]
 """Element type and shape of what was fed, by input name."""
@@ -98,6 +98,8 @@ def _place(location: Location) -> str:
     """` at node ... of layer ...`, as far as known."""
     if not location.node:
         return f" at an unnamed {location.op} node" if location.op else ""
+    from seqonnx.graph.reading import is_gradient, layer_of  # needs onnx_ir, this room does not
+
     operator = f" (operator {location.op})" if location.op else ""
     layer = layer_of(location.node)
     if not layer:

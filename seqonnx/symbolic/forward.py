@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import onnx_ir as ir
-import onnx_ir.passes.common as common_passes
 
 from seqonnx.graph import BATCH, Dim, Emitter, Variable
-from seqonnx.graph.versions import IR_VERSION
-from seqonnx.lowering.cropping import crop_dead_borders
-from seqonnx.lowering.layout import move_transposes
+from seqonnx.lowering.pipeline import FORWARD, Options, lower
 from seqonnx.symbolic.network import emit_network, graph_input
 from seqonnx.symbolic.tensor import SymbolicTensor
 
@@ -47,30 +44,15 @@ def emit_forward(
     unwanted = len(op.losses) > 0 and not with_losses
     if unwanted:
         op.losses.clear()
-    return values, _settle(op, results, prune=unwanted, crop=training)
+    return values, _lower(op, results, Options(training=training, prune=unwanted))
 
 
-def _settle(op: Emitter, results: list[ir.Value], *, prune: bool, crop: bool) -> list[ir.Value]:
-    """Move Transposes out of the way; what the emitter remembers follows the rewritten graph.
-
-    Args:
-        op: emitter of the graph.
-        results: values of the outputs.
-        prune: whether there are nodes that nothing needs.
-        crop: whether to leave out what poolings drop, which changes shapes inside.
-
-    Returns:
-        The values of the outputs afterwards.
-    """
+def _lower(op: Emitter, results: list[ir.Value], options: Options) -> list[ir.Value]:
+    """Lower the graph; what the emitter remembers follows. Returns the outputs as they are then."""
     updated: list[Variable] = list(op.updates)
     kept = [*results, *op.updates.values(), *op.losses]
     op.graph.outputs.extend(kept)
-    if prune:
-        common_passes.RemoveUnusedNodesPass()(ir.Model(op.graph, ir_version=IR_VERSION))
-    move_transposes(op.graph, any_order=list(op.noise.values()))
-    op.refresh_names()
-    if crop:
-        crop_dead_borders(op)
+    lower(op, FORWARD, options)
     moved = list(op.graph.outputs)
     op.graph.outputs.clear()
     first, second = len(results), len(results) + len(updated)

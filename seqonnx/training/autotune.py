@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
-import onnx_ir.passes.common as common_passes
 
 from seqonnx import config
 from seqonnx.autodiff import backward
-from seqonnx.graph import IR_VERSION, Emitter, dtype_name, static_shape
+from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.graph.serde import to_bytes
 from seqonnx.graph.writing import replacing
+from seqonnx.lowering.pipeline import TUNING, lower
 from seqonnx.runtime import Device, DeviceArray, Session
 from seqonnx.runtime.install import load_onnxruntime
 
@@ -106,7 +106,7 @@ class Autotuner:
         for i, value in enumerate(found):
             if value is not None:
                 op.output(value, f"grad/{i}")
-        common_passes.RemoveUnusedNodesPass()(ir.Model(op.graph, ir_version=IR_VERSION))
+        lower(op, TUNING)
         session = Session(to_bytes(op.graph), self._device, training=True, name=f"tuning of {way}")
         arrays = {
             spec.name: DeviceArray.from_numpy(_numbers(spec.shape, spec.dtype), self._device)

@@ -18,8 +18,7 @@ from seqonnx.graph import (
     settled_change,
 )
 from seqonnx.graph.serde import to_bytes
-from seqonnx.lowering.batch_statistics import expand_batch_statistics
-from seqonnx.lowering.relabel import relabel
+from seqonnx.lowering.pipeline import EAGER, INFERENCE, Options, lower
 from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.forking import renewed_in_children
@@ -32,7 +31,7 @@ _NEWEST = "newest"
 
 
 @dataclass(frozen=True)
-class Pass:
+class ForwardPass:
     """A forward pass with the weights of one moment."""
 
     session: Session
@@ -54,7 +53,7 @@ class Forward:
 
     Baked weights let ONNX Runtime lay them out for the machine, which inputs do not (measured
     11 to 68 % on inference). Any number of threads may compute while others change the weights:
-    a `Pass` does not change, and a new one is built by one thread for all that wait for it.
+    a `ForwardPass` does not change, and a new one is built by one thread for all that wait for it.
 
     Args:
         inputs: model inputs.
@@ -81,9 +80,9 @@ class Forward:
         self.device = device
         self.made_for = (device, [tensor.shape for tensor in inputs])
         self.structured = structured
-        self._passes: SessionCache[Pass] = SessionCache()
+        self._passes: SessionCache[ForwardPass] = SessionCache()
         # The newest pass, and a change up to which it is known to be the newest.
-        self._checked: tuple[int, Pass] | None = None
+        self._checked: tuple[int, ForwardPass] | None = None
         self._renew_lock()
         renewed_in_children(self, Forward._renew_lock)
 
@@ -94,7 +93,7 @@ class Forward:
         """Return the outputs for one array per input, for the weights as they are now."""
         return self.current().run(arrays)
 
-    def current(self) -> Pass:
+    def current(self) -> ForwardPass:
         """Return the pass for the weights as they are now."""
         checked = self._checked
         if checked is not None and checked[0] == last_change():
@@ -106,14 +105,14 @@ class Forward:
                 newest = self._since(wanted) or self._still_newest() or self._build()
         return newest
 
-    def _since(self, change: int) -> Pass | None:
+    def _since(self, change: int) -> ForwardPass | None:
         """The pass that there is, if another thread has built it since a change."""
         checked = self._checked
         if checked is None or checked[0] < change or checked[1].inherited:
             return None
         return checked[1]
 
-    def _still_newest(self) -> Pass | None:
+    def _still_newest(self) -> ForwardPass | None:
         """The pass that there is, if no weight has changed since it was built."""
         change = settled_change()
         changed_at = max([last_setting(), *(v._changed_at for v in self._variables)])
@@ -122,16 +121,15 @@ class Forward:
             self._checked = (change, newest)
         return newest
 
-    def _build(self) -> Pass:
+    def _build(self) -> ForwardPass:
         change = settled_change()
         setting = last_setting()
         newest, arrays = read_together(self._variables)
         op = Emitter(values=dict(zip(self._variables, arrays, strict=True)))
         names = _emit(op, self._inputs, self._outputs, training=False)
-        if self.device.memory == "cuda":
-            relabel(op.graph)
+        lower(op, INFERENCE, Options(device=self.device.memory))
         session = Session(to_bytes(op.graph), self.device, name="forward pass")
-        built = Pass(session, self._inputs, names)
+        built = ForwardPass(session, self._inputs, names)
         self._passes.keep(_NEWEST, max(newest, setting), built)
         self._checked = (change, built)
         return built
@@ -152,6 +150,7 @@ def compile_training_call(
     """
     op = Emitter(weights_as="input")
     _emit(op, inputs, outputs, training=True)
+    lower(op, EAGER)
     return Compiled(op, device)
 
 
@@ -166,6 +165,4 @@ def _emit(
     values, results = emit_forward(op, inputs, outputs, training=training)
     for tensor, value in zip(outputs, results, strict=True):
         op.output(value, tensor.name)
-    # In inference there are such nodes, too, where a file holds them.
-    expand_batch_statistics(op.graph)
     return [str(value.name) for value in values]

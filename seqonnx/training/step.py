@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
-import onnx_ir.passes.common as common_passes
 
 from seqonnx import dtypes
 from seqonnx.autodiff import backward, refuse_blockers
 from seqonnx.autodiff.rule_emitter import Choose, by_rule
 from seqonnx.constraints import Constraint
 from seqonnx.graph import (
-    IR_VERSION,
     Dim,
     Emitter,
     Variable,
@@ -29,13 +27,11 @@ from seqonnx.graph import (
     ir_dtype,
     static_shape,
 )
+from seqonnx.graph.reading import bytes_of
 from seqonnx.graph.serde import to_bytes
 from seqonnx.losses import Loss
-from seqonnx.lowering.batch_statistics import expand_batch_statistics
-from seqonnx.lowering.recompute import recompute_activations
-from seqonnx.lowering.relabel import relabel
-from seqonnx.lowering.segments import size_of
-from seqonnx.lowering.small_maps import multiply_small_maps
+from seqonnx.lowering import pipeline
+from seqonnx.lowering.pipeline import DeviceName, Options
 from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.loss_scale import LossScale
@@ -126,7 +122,7 @@ def build_train_step(
     objective: Objective,
     update: Update,
     *,
-    device: str,
+    device: DeviceName,
     choose: Choose = by_rule,
     recompute: bool | Sequence[str] = False,
     flat: bool = True,
@@ -184,7 +180,7 @@ def build_train_step(
 def build_test_step(
     objective: Objective,
     *,
-    device: str = "cpu",
+    device: DeviceName = "cpu",
     values: Mapping[Variable, npt.NDArray[Any]] | None = None,
 ) -> StepGraph:
     """Build the graph that measures loss and metrics on one batch, weights baked in.
@@ -308,29 +304,21 @@ def _finish(
     writes: Mapping[Variable, ir.Value],
     scalars: tuple[str, ...],
     *,
-    device: str,
+    device: DeviceName,
     frozen: bool = False,
     recompute: bool | Sequence[str] = False,
     flat: bool = False,
 ) -> StepGraph:
-    """Declare the outputs and serialise."""
+    """Declare the outputs, lower the graph and serialise."""
     names = {}
     for variable, value in writes.items():
-        vector = _vector_behind(value) if flat else None
-        output = op.output(value if vector is None else vector, f"next/{op.read(variable).name}")
-        output.shape = ir.Shape(variable._stored_shape) if vector is None else vector.shape
+        output = op.output(value, f"next/{op.read(variable).name}")
+        output.shape = ir.Shape(variable._stored_shape)
         output.type = ir.TensorType(ir_dtype(variable.dtype))
         names[variable] = str(output.name)
-    # ONNX Runtime computes nodes that nothing uses, such as activations that no rule asked for.
-    common_passes.RemoveUnusedNodesPass()(ir.Model(op.graph, ir_version=IR_VERSION))
-    expand_batch_statistics(op.graph)
-    if recompute is not False:
-        keep = None if recompute is True else recompute
-        recompute_activations(op.graph, [*batch, *op.noise.values()], keep)
-    if device == "cuda":
-        relabel(op.graph)
-    else:
-        multiply_small_maps(op.graph)
+    data = [*batch, *op.noise.values()]
+    options = Options(device=device, data=data, recompute=recompute, flat=flat)
+    pipeline.lower(op, pipeline.STEP, options)
     reads = {
         variable: str(value.name)
         for variable, value in op.variables.items()
@@ -344,24 +332,8 @@ def _finish(
         noise={name: static_shape(value) for name, value in op.noise.items()},
         scalars=scalars,
         frozen=frozen,
-        bytes_inside=sum(size_of(value) for node in op.graph for value in node.outputs),
+        bytes_inside=sum(bytes_of(value) for node in op.graph for value in node.outputs),
     )
-
-
-def _vector_behind(value: ir.Value) -> ir.Value | None:
-    """The vector that a Reshape, for this value alone, gives the shape of a variable.
-
-    A Reshape inside a graph moves no data, but one that makes an output is a copy: the 76 in
-    the step of Xception took a fortieth of its time (measured).
-    """
-    node = value.producer()
-    if node is None or node.op_type != "Reshape" or len(value.uses()) > 0:
-        return None
-    vector = node.inputs[0]
-    if vector is None or vector.producer() is None or vector.is_graph_output():
-        return None
-    shape = vector.shape
-    return vector if shape is not None and len(shape) == 1 and shape.is_static() else None
 
 
 _FLOAT = 1

@@ -8,7 +8,8 @@ import pytest
 from onnx import helper
 
 from seqonnx.errors import ExecutionError
-from seqonnx.runtime import CPU, DeviceArray, Session, emitted_name, failure, is_gradient, layer_of
+from seqonnx.graph.reading import is_gradient, layer_of
+from seqonnx.runtime import CPU, DeviceArray, Session, emitted_name, failure
 
 FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 X = np.zeros((4, 3), np.float32)

@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from seqonnx.runtime import emitted_name, is_gradient, layer_of
+from seqonnx.graph.reading import is_gradient, layer_of
+from seqonnx.runtime import emitted_name
 
 FORWARD, GRADIENT, OPTIMIZER = "forward", "gradient", "optimizer"
 MEASURES, ADDED = "loss and metrics", "added by ONNX Runtime"

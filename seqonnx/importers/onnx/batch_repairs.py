@@ -16,6 +16,7 @@ import onnx
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.reading import is_standard
 from seqonnx.importers.onnx.node_sizes import Known, Numbers, outputs_of
 from seqonnx.importers.onnx.rows import Rows, Sizes, reshaped
 
@@ -157,7 +158,7 @@ def _repairs(
     node: ir.Node, operands: Sequence[Operand | None], batch: int, other: int
 ) -> list[Repair]:
     """What has to be replaced in a node other than a Reshape."""
-    if node.domain not in {"", "ai.onnx"}:
+    if not is_standard(node):
         return []
     if node.op_type == "Expand":
         return _expand(operands, batch, other)

@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from seqonnx.graph.reading import is_op
 from seqonnx.importers.onnx.node_rewriting import (
-    STANDARD,
     Made,
     Nodes,
     attribute,
@@ -95,11 +95,7 @@ def reduce_instead_of_norm_pools(graph: onnx.GraphProto) -> None:
 
 def has_norm_pools(graph: onnx.GraphProto) -> bool:
     """Whether `reduce_instead_of_norm_pools` would change a graph."""
-    return any(
-        node.op_type == "GlobalLpPool" and node.domain in STANDARD
-        for inner in graphs(graph)
-        for node in inner.node
-    )
+    return any(is_op(node, "GlobalLpPool") for inner in graphs(graph) for node in inner.node)
 
 
 def _hardmax_of_rows(node: onnx.NodeProto) -> list[onnx.NodeProto]:

@@ -20,6 +20,7 @@ from onnx import helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.reading import STANDARD_DOMAINS, is_op, is_standard
 from seqonnx.importers.onnx.node_inference import (
     FEW,
     Operand,
@@ -42,7 +43,6 @@ _TAKES_LISTS: Mapping[str, tuple[int, ...]] = {
 }
 """Inputs that have an entry per axis; inference makes lists of them, and looks them up."""
 
-_STANDARD = frozenset({"", "ai.onnx"})
 _DRAWN = frozenset({"Bernoulli", "Dropout", "Multinomial"})
 
 
@@ -203,7 +203,7 @@ def walk(
 
 def _first_turn(node: onnx.NodeProto, body: onnx.GraphProto, scope: Scope) -> dict[str, Constant]:
     """What the body of a Loop is called with in its first turn, as far as that is known."""
-    if node.op_type != "Loop" or node.domain not in _STANDARD:
+    if not is_op(node, "Loop"):
         return {}
     kinds = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
     turn: list[Constant | None] = [
@@ -288,7 +288,7 @@ def _outputs(
     node: onnx.NodeProto, scope: Scope, opsets: Sequence[onnx.OperatorSetIdProto]
 ) -> Iterator[tuple[str, Constant]]:
     """Outputs of a node by name, if they are constants."""
-    if node.domain not in _STANDARD or any(a.HasField("g") for a in node.attribute):
+    if not is_standard(node) or any(a.HasField("g") for a in node.attribute):
         return
     if node.op_type == "Constant":
         for attribute in node.attribute:
@@ -310,8 +310,8 @@ def _asked(
     opsets: Sequence[onnx.OperatorSetIdProto],
 ) -> Question | None:
     """The question about a node of a standard operator; None for another."""
-    versions = [o.version for o in opsets if o.domain in _STANDARD]
-    if len(versions) == 0 or node.domain not in _STANDARD:
+    versions = [o.version for o in opsets if o.domain in STANDARD_DOMAINS]
+    if len(versions) == 0 or not is_standard(node):
         return None
     operands = [inputs[key].operand if key in inputs else None for key in node.input]
     outputs = [key != "" for key in node.output]
@@ -328,7 +328,7 @@ def _types(node: onnx.NodeProto, asked: Question | None) -> Sequence[onnx.TypePr
 
 def _turns(node: onnx.NodeProto, scope: Scope) -> int:
     """How often a Loop certainly runs its body; 1 for what is no Loop or may end early."""
-    if node.op_type != "Loop" or node.domain not in _STANDARD:
+    if not is_op(node, "Loop"):
         return 1
     count = scope.get(node.input[0]) if len(node.input) > 0 and node.input[0] else None
     if count is None or count.array is None or count.array.size != 1:

@@ -16,6 +16,7 @@ import onnx
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.reading import is_op, known_sizes
 from seqonnx.importers.onnx.batch_repairs import (
     BROADCASTS,
     Operand,
@@ -26,9 +27,8 @@ from seqonnx.importers.onnx.batch_repairs import (
 )
 from seqonnx.importers.onnx.foreign import wrap
 from seqonnx.importers.onnx.node_sizes import Known, constant_numbers, outputs_of
-from seqonnx.importers.onnx.rows import Rows, Sizes, carried
+from seqonnx.importers.onnx.rows import Rows, carried
 from seqonnx.importers.onnx.specialize import infer
-from seqonnx.lowering.transposes import is_standard
 
 BATCH = "batch"
 _OTHER: Final = 10007
@@ -112,7 +112,7 @@ class _Walk:
         self.chosen: dict[int, Option] = {}
         self.lost: list[str] = []
         for value in (*graph.inputs, *graph.initializers.values()):
-            known = Known(value.dtype, _sizes(value), constant_numbers(value))
+            known = Known(value.dtype, known_sizes(value), constant_numbers(value))
             self._before[value] = self._now[value] = known
             if value.name in inputs and value.is_graph_input():
                 self._fed.add(value)
@@ -158,7 +158,7 @@ class _Walk:
         """Change the graph as it was chosen."""
         op = Emitter(self._graph)
         for node in self._nodes:
-            target = node.inputs[1] if is_standard(node, "Reshape") else None
+            target = node.inputs[1] if is_op(node, "Reshape") else None
             if target is not None and node.attributes.get_int("allowzero", 0) == 0:
                 # Names the tensor in the node that makes it, as files saved before have it.
                 ir.convenience.get_const_tensor(target)
@@ -212,7 +212,7 @@ class _Walk:
                 numbers = known.numbers
                 if node.op_type == "Constant":
                     numbers = constant_numbers(value)
-                sizes = known.sizes if known.sizes is not None else _sizes(value)
+                sizes = known.sizes if known.sizes is not None else known_sizes(value)
                 self._before[value] = Known(known.dtype, sizes, numbers)
         if node.op_type == "Constant":
             return [Option([], [self._before[node.outputs[0]]])]
@@ -304,11 +304,3 @@ def _emit_before(op: Emitter, node: ir.Node, compute: Callable[[Emitter], ir.Val
 
 def _called(node: ir.Node) -> str:
     return f"{node.op_type} '{node.name or node.outputs[0].name}'"
-
-
-def _sizes(value: ir.Value) -> Sizes | None:
-    """Sizes of a value if all are known."""
-    if value.shape is None:
-        return None
-    sizes = tuple(d for d in value.shape if isinstance(d, int))
-    return sizes if len(sizes) == len(value.shape) else None

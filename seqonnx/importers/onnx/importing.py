@@ -15,6 +15,7 @@ import onnx_ir.passes.common as common_passes
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.damage import reading
 from seqonnx.graph.files import read_model, refuse_outside, stored_bytes
+from seqonnx.graph.reading import is_standard
 from seqonnx.graph.versions import IR_VERSION, OPSET
 from seqonnx.importers.onnx.changed_operators import (
     has_norm_pools,
@@ -39,7 +40,6 @@ class HasOnnx(Protocol):
 ModelLike = str | os.PathLike[str] | onnx.ModelProto | HasOnnx
 
 
-_STANDARD = frozenset({"", "ai.onnx"})
 _UNKNOWN = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
 """Operators whose result has the shape of the input, which onnx 1.23 cannot infer."""
 _SCAN_CHANGED = 9
@@ -259,14 +259,14 @@ def _body_of(call: ir.Node, model: ir.Model, overload: str, name: str) -> ir.Fun
 
 def _unknown_operators(graph: ir.Graph, version: int) -> str:
     """Say which operators the standard does not have; onnx tells so only in new releases."""
-    kinds = sorted({node.op_type for node in graph.all_nodes() if node.domain in _STANDARD})
+    kinds = sorted({node.op_type for node in graph.all_nodes() if is_standard(node)})
     unknown = [kind for kind in kinds if not onnx.defs.has(kind, version, "")]
     return f" No operator set has {', '.join(unknown)}." if unknown else ""
 
 
 def _foreign_types(graph: onnx.GraphProto) -> dict[str, onnx.ValueInfoProto]:
     """What a graph says of the results of operators that inference does not know."""
-    foreign = {name for node in graph.node if node.domain not in _STANDARD for name in node.output}
+    foreign = {name for node in graph.node if not is_standard(node) for name in node.output}
     return {
         info.name: copy.deepcopy(info)
         for info in (*graph.value_info, *graph.output)

@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-STANDARD = frozenset({"", "ai.onnx"})
-"""The names of the domain of the standard's operators."""
+from seqonnx.graph.reading import is_standard
+
 Nodes = list[onnx.NodeProto] | None
 
 
@@ -18,7 +18,7 @@ def rewrite_nodes(graph: onnx.GraphProto, rewrite: Callable[[onnx.NodeProto], No
     """Put other nodes in the place of standard ones, in subgraphs too; None leaves a node."""
     # From the inside outwards: putting nodes into a graph copies what is inside them.
     for current in reversed(list(graphs(graph))):
-        made = [rewrite(node) if node.domain in STANDARD else None for node in current.node]
+        made = [rewrite(node) if is_standard(node) else None for node in current.node]
         if all(nodes is None for nodes in made):
             continue
         kept = onnx.GraphProto()

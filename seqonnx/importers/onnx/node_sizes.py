@@ -17,6 +17,7 @@ import numpy.typing as npt
 import onnx
 import onnx_ir as ir
 
+from seqonnx.graph.reading import is_standard
 from seqonnx.graph.versions import OPSET
 from seqonnx.importers.onnx.node_inference import (
     FEW,
@@ -69,7 +70,7 @@ def outputs_of(node: ir.Node, inputs: Sequence[Known | None]) -> list[Known]:
         onnx.shape_inference.InferenceError: if the node cannot take such inputs.
     """
     unknown = [Known(value.dtype) for value in node.outputs]
-    if node.domain not in {"", "ai.onnx"} or any(i is not None and i.sizes is None for i in inputs):
+    if not is_standard(node) or any(i is not None and i.sizes is None for i in inputs):
         return unknown
     if node.op_type in _LIKE_INPUT and inputs[0] is not None:
         return [Known(node.outputs[0].dtype, inputs[0].sizes), *unknown[1:]]

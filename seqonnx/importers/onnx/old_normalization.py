@@ -13,9 +13,9 @@ import onnx
 from onnx import helper, numpy_helper
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.reading import is_standard
 from seqonnx.graph.versions import OPSET
 from seqonnx.importers.onnx.node_rewriting import (
-    STANDARD,
     Made,
     Nodes,
     attribute,
@@ -49,7 +49,7 @@ def note_training(graph: onnx.GraphProto, version: int, name: str) -> frozenset[
     read = {tensor for g in graphs(graph) for node in g.node for tensor in node.input}
     read |= {value.name for g in graphs(graph) for value in g.output}
     trained = set()
-    for node in [node for g in graphs(graph) for node in g.node if node.domain in STANDARD]:
+    for node in [node for g in graphs(graph) for node in g.node if is_standard(node)]:
         if node.op_type == "BatchNormalization":
             trains = _trains(node, version)
             _refuse_each_place(node, version, name)

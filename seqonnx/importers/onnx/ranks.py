@@ -10,6 +10,7 @@ import math
 
 import onnx
 
+from seqonnx.graph.reading import is_op, is_standard
 from seqonnx.importers.onnx.loop_shapes import note_last_states
 
 Shape = onnx.TensorShapeProto
@@ -48,7 +49,7 @@ def _note_ranks(graph: onnx.GraphProto) -> bool:
             shapes[tensor.name] = kind.tensor_type.shape
         for node in current.node:
             stack.extend((a.g, shapes) for a in node.attribute if a.HasField("g"))
-            if node.op_type == "Loop" and node.domain in ("", "ai.onnx"):
+            if is_op(node, "Loop"):
                 noted = note_last_states(node, values, shapes) or noted
             unknown = [values[n] for n in _alike(node) if n in values and n not in shapes]
             rank = _rank(node, [shapes.get(name) for name in node.input]) if unknown else None
@@ -61,7 +62,7 @@ def _note_ranks(graph: onnx.GraphProto) -> bool:
 
 def _alike(node: onnx.NodeProto) -> list[str]:
     """The outputs of a standard node that have the number of axes that `_rank` tells."""
-    if node.domain not in ("", "ai.onnx"):
+    if not is_standard(node):
         return []
     return list(node.output) if node.op_type == "Split" else list(node.output[:1])
 

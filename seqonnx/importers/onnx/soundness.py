@@ -9,6 +9,7 @@ from typing import TypeVar
 import onnx
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.reading import canonical_domain
 
 MOST_NODES = 200_000
 """Most nodes that functions may expand to. The largest public models have a tenth of it."""
@@ -178,4 +179,4 @@ def _calls(nodes: Nodes) -> Iterator[_Call]:
 
 
 def _key(domain: str, name: str, overload: str) -> _Call:
-    return ("" if domain == "ai.onnx" else domain, name, overload)
+    return (canonical_domain(domain), name, overload)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from seqonnx.lowering.transposes import constant_of, is_standard
+from seqonnx.graph.reading import constant_of, input_at, is_op
 
 
 def normalizations_in_training(graph: ir.Graph) -> list[ir.Node]:
@@ -20,7 +20,7 @@ def normalizations_in_training(graph: ir.Graph) -> list[ir.Node]:
 
 def dropouts_in_training(graph: ir.Graph) -> list[ir.Node]:
     """The Dropout nodes that may drop, because their input says so or is computed."""
-    return [node for node in graph.all_nodes() if is_standard(node, "Dropout") and _drops(node)]
+    return [node for node in graph.all_nodes() if is_op(node, "Dropout") and _drops(node)]
 
 
 def normalize_as_in_inference(graph: ir.Graph) -> None:
@@ -87,10 +87,10 @@ def give_running_statistics(graph: ir.Graph, names: Sequence[str]) -> list[str]:
 
 def _normalizes_batches(node: ir.Node) -> bool:
     trains = node.attributes.get_int("training_mode", 0) != 0
-    return trains and is_standard(node, "BatchNormalization")
+    return trains and is_op(node, "BatchNormalization")
 
 
 def _drops(node: ir.Node) -> bool:
-    training = node.inputs[2] if len(node.inputs) > 2 else None
-    fixed = None if training is None else constant_of(training)
+    training = input_at(node, 2)
+    fixed = constant_of(training)
     return training is not None and (fixed is None or bool(fixed))

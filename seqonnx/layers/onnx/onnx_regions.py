@@ -13,8 +13,8 @@ from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.rules.max_roi_pool import max_roi_pool_output
 from seqonnx.autodiff.rules.regions import roi_align_output
 from seqonnx.graph import Emitter
+from seqonnx.graph.reading import is_op
 from seqonnx.lowering.replacing import replace_node
-from seqonnx.lowering.transposes import is_standard
 
 _DEFINITIONS = {"MaxRoiPool": max_roi_pool_output, "RoiAlign": roi_align_output}
 
@@ -31,7 +31,7 @@ def define_regions(graph: ir.Graph, title: str) -> None:
     """
     op = Emitter(graph)
     for node in list(graph.all_nodes()):
-        if not any(is_standard(node, kind) for kind in _DEFINITIONS):
+        if not is_op(node, *_DEFINITIONS):
             continue
         if node.graph is not graph:
             raise ValueError(

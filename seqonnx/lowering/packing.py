@@ -1,4 +1,7 @@
-"""Packing: small vectors are laid end to end and updated as one.
+"""Packing: small vectors are concatenated and updated as one.
+
+A form, not a pass: optimizers ask for it while they are emitted, and nothing that stands in the
+graph already is changed.
 
 A node costs half a microsecond however little it computes (measured on ONNX Runtime's CPU
 provider), and a network has more biases and normalisation weights than it has matrices. Vectors
@@ -13,6 +16,7 @@ from collections.abc import Callable, Hashable, Sequence
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.reading import known_sizes
 
 _LONGEST = 16_384
 """Elements of a vector that is worth copying for."""
@@ -25,7 +29,7 @@ def pack(values: Sequence[ir.Value], kinds: Callable[[int], Hashable]) -> list[l
 
     Args:
         values: variables.
-        kinds: for an index, what all members of a group must have in common besides the type.
+        kinds: for an index, what all members of a group must have in common besides the dtype.
     """
     groups: dict[Hashable, list[int]] = {}
     for index, value in enumerate(values):
@@ -36,7 +40,7 @@ def pack(values: Sequence[ir.Value], kinds: Callable[[int], Hashable]) -> list[l
 
 
 def join(op: Emitter, values: Sequence[ir.Value], *, elementwise: bool) -> ir.Value:
-    """Lay vectors end to end; one value stays as it is, or becomes a vector where that is faster.
+    """Concatenate vectors; one value stays as it is, or becomes a vector where that is faster.
 
     ONNX Runtime's CPU provider takes 35 times as long for a product with a scalar where the last
     axis has one element, such as for the kernels of pointwise convolutions (measured).
@@ -54,26 +58,18 @@ def part(
     """Cut what `join` made into values of the shapes of `like`."""
     if len(like) == 1:
         flat = elementwise and _ends_in_one(like[0])
-        return [op.Reshape(value, _sizes(like[0])) if flat else value]
+        return [op.Reshape(value, list(known_sizes(like[0]) or ())) if flat else value]
     sizes = [static_shape(v)[0] for v in like]
     return list(op.Split(value, sizes, axis=0, _outputs=len(like)))
 
 
-def _sizes(value: ir.Value) -> list[int]:
-    """The sizes of a value that are known."""
-    return [d for d in static_shape(value) if isinstance(d, int)]
-
-
 def _ends_in_one(value: ir.Value) -> bool:
     """Whether a value has several axes, all known, and the last has one element."""
-    if value.shape is None or len(value.shape) < 2 or not value.shape.is_static():
-        return False
-    return _sizes(value)[-1] == 1
+    sizes = known_sizes(value) or ()
+    return len(sizes) > 1 and sizes[-1] == 1
 
 
 def _small_vector(value: ir.Value) -> bool:
     """Whether a value is a vector that is cheaper to copy than to visit."""
-    if value.shape is None or len(value.shape) != 1:
-        return False
-    size = value.shape[0]
-    return isinstance(size, int) and 0 < size <= _LONGEST
+    sizes = known_sizes(value) or ()
+    return len(sizes) == 1 and 0 < sizes[0] <= _LONGEST

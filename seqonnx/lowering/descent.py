@@ -1,4 +1,8 @@
-"""A step down the gradient, inside the product that makes the gradient where there is one."""
+"""A step down the gradient, inside the product that makes the gradient where there is one.
+
+A form, not a pass: optimizers ask for it while they are emitted, and nothing that stands in the
+graph already is changed. A gradient that nobody reads afterwards is left to the pass `unused`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import math
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.reading import is_op
 
 _CHEAP = 1024
 """Elements of a factor up to which scaling it costs no more than the node that it saves."""
@@ -56,11 +61,11 @@ def _factors(grad: ir.Value) -> tuple[ir.Node, int] | None:
     """The product that a gradient is, and which of its factors is cheap to scale; None if neither
     is, or if there is no product. A vector may be a product of one row."""
     product = _maker(grad, readers=0)
-    if product is not None and product.op_type == "Reshape" and len(static_shape(grad)) == 1:
+    if product is not None and is_op(product, "Reshape") and len(static_shape(grad)) == 1:
         product = _maker(product.inputs[0], readers=1)
         if product is None or static_shape(product.outputs[0])[0] != 1:
             return None
-    if product is None or product.op_type not in ("Gemm", "MatMul") or len(product.inputs) != 2:
+    if product is None or not is_op(product, "Gemm", "MatMul") or len(product.inputs) != 2:
         return None
     if product.attributes.get_float("alpha", 1.0) != 1.0:
         return None
@@ -73,11 +78,10 @@ def _factors(grad: ir.Value) -> tuple[ir.Node, int] | None:
 
 
 def _maker(value: ir.Value | None, *, readers: int) -> ir.Node | None:
-    """The standard operator that makes a value with so many readers; None if there are more."""
+    """The node that makes a value with so many readers; None if there are more."""
     if value is None or len(value.uses()) > readers or value.is_graph_output():
         return None
-    node = value.producer()
-    return None if node is None or node.domain not in {"", "ai.onnx"} else node
+    return value.producer()
 
 
 def _known_size(value: ir.Value | None) -> float:

@@ -1,13 +1,15 @@
-"""Logits behind a probability: what went into the Softmax or Sigmoid that gave it."""
+"""Logits behind a probability: what went into the Softmax or Sigmoid that gave it.
+
+A form, not a pass: crossentropies ask for it while they are emitted, and nothing that stands in the
+graph already is changed. A Softmax that nobody reads afterwards is left to the pass `unused`.
+"""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.objectives.align import to_type_of
-
-_MOVES = frozenset({"Identity", "Transpose"})
+from seqonnx.graph.reading import is_op
 
 
 def logits_behind(op: Emitter, y_pred: ir.Value, activation: str) -> ir.Value | None:
@@ -22,34 +24,37 @@ def logits_behind(op: Emitter, y_pred: ir.Value, activation: str) -> ir.Value | 
         activation: `"Softmax"` or `"Sigmoid"`, the operator to look for.
 
     Returns:
-        Logits with the shape and type of `y_pred`, or None if another operator gave `y_pred`, or a
+        Logits with the shape and dtype of `y_pred`, or None if another operator gave `y_pred`, or a
         Softmax over another axis than the last.
     """
     moves: list[list[int]] = []
     rank = len(static_shape(y_pred))
     axis = rank - 1
     node = y_pred.producer()
-    while node is not None and (node.op_type in _MOVES or _is_float_cast(node)):
-        if node.op_type == "Transpose":
+    while node is not None and (is_op(node, "Identity", "Transpose") or _is_float_cast(node)):
+        if is_op(node, "Transpose"):
             order = _permutation(node, rank)
             moves.append(order)
             axis = order[axis]
         source = node.inputs[0]
         node = None if source is None else source.producer()
-    if node is None or node.op_type != activation:
+    if node is None or not is_op(node, activation):
         return None
-    if activation == "Softmax" and _axis(node) % rank != axis:
+    if activation == "Softmax" and node.attributes.get_int("axis", -1) % rank != axis:
         return None
     logits = node.inputs[0]
     assert logits is not None
     for order in reversed(moves):
         logits = op.Transpose(logits, perm=order)
-    return to_type_of(op, logits, y_pred)
+    if y_pred.dtype is None or logits.dtype == y_pred.dtype:
+        return logits
+    cast: ir.Value = op.Cast(logits, to=int(y_pred.dtype))
+    return cast
 
 
 def _is_float_cast(node: ir.Node) -> bool:
     """Whether a node only changes how many digits there are, as mixed precision does."""
-    if node.op_type != "Cast" or node.inputs[0] is None:
+    if not is_op(node, "Cast") or node.inputs[0] is None:
         return False
     types = (node.inputs[0].dtype, node.outputs[0].dtype)
     return all(dtype is not None and dtype.is_floating_point() for dtype in types)
@@ -57,13 +62,4 @@ def _is_float_cast(node: ir.Node) -> bool:
 
 def _permutation(node: ir.Node, rank: int) -> list[int]:
     """Order of the axes of a Transpose."""
-    attribute = node.attributes.get("perm")
-    if attribute is None:
-        return list(reversed(range(rank)))
-    return [int(axis) for axis in attribute.as_ints()]
-
-
-def _axis(node: ir.Node) -> int:
-    """Axis of a Softmax."""
-    attribute = node.attributes.get("axis")
-    return -1 if attribute is None else int(attribute.as_int())
+    return list(node.attributes.get_ints("perm", range(rank)[::-1]))

@@ -8,7 +8,7 @@ from onnx.reference import ReferenceEvaluator
 
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
-from seqonnx.optimizers.descent import descend
+from seqonnx.lowering.descent import descend
 
 RNG = np.random.default_rng(0)
 
