@@ -30,10 +30,6 @@ BUILDING_BLOCKS = {
     "transposes": "layout",
 }
 """Files that passes are made of, and one that each is for."""
-OF_THE_IMPORT = {
-    "batch_repairs", "free_batch", "node_sizes", "rows", "specialize", "training_mode",
-}  # fmt: skip
-"""What makes a network of others trainable, before it becomes a layer."""
 
 
 @pytest.mark.parametrize(
@@ -75,8 +71,8 @@ def test_every_pass_says_why_it_is_there(name):
 def test_every_file_of_the_room_is_a_pass_of_a_pipeline_or_named_as_something_else():
     files = {path.stem for path in (HOUSE / "lowering").glob("*.py")} - {"__init__", "pipeline"}
     passes = {entry.name for entries in PIPELINES.values() for entry in entries}
-    assert files - OF_THE_IMPORT == passes | FORMS | BUILDING_BLOCKS.keys()
-    assert passes.isdisjoint(FORMS | BUILDING_BLOCKS.keys() | OF_THE_IMPORT)
+    assert files == passes | FORMS | BUILDING_BLOCKS.keys()
+    assert passes.isdisjoint(FORMS | BUILDING_BLOCKS.keys())
     for block, user in BUILDING_BLOCKS.items():
         text = (HOUSE / "lowering" / f"{user}.py").read_text("utf-8")
         assert f"from seqonnx.lowering.{block} import" in text
@@ -90,8 +86,7 @@ def test_no_other_room_calls_a_pass():
         for path in HOUSE.rglob("*.py")
         if path.parent.name != "lowering" and called.search(path.read_text("utf-8"))
     }
-    # It measures a network of others before that is a layer.
-    assert outside <= {"layers/onnx/onnx_probe.py"}
+    assert outside == set()
 
 
 def emitted():

@@ -18,7 +18,7 @@ from seqonnx.graph.versions import IR_VERSION
 from seqonnx.importers.onnx.constants import Constant
 from seqonnx.importers.onnx.node_inference import FEW
 from seqonnx.importers.onnx.sizes import data_of, refuse_large_constants, refuse_large_values
-from seqonnx.lowering.batch_statistics import expand_batch_statistics
+from seqonnx.lowering.pipeline import EAGER, lower
 from seqonnx.runtime.compiled import Compiled
 
 _DATA_DEPENDENT: Final = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
@@ -72,7 +72,7 @@ class Probe:
             values = {key: op.read(variable) for key, variable in weights.items()}
             for value in splice(op, graph, data | values):
                 op.output(value, "y")
-        expand_batch_statistics(op.graph)
+        lower(op, EAGER)
         self._specs = [(dtype_name(v), _sizes(static_shape(v)[1:])) for v in data.values()]
         self._compiled = Compiled(op)
 
