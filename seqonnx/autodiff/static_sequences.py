@@ -16,7 +16,7 @@ from itertools import islice
 import onnx
 import onnx_ir as ir
 
-from seqonnx.autodiff.rules.reading import constant_ints, constant_of, given, input_at
+from seqonnx.autodiff.reading import constant_ints, constant_of, given, input_at
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
 from seqonnx.graph.splice import splice

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_to_shape_of
-from seqonnx.autodiff.rules.masks import HALF_TYPES
-from seqonnx.autodiff.rules.reading import constant_of, input_at
+from seqonnx.autodiff.lowering.masks import HALF_TYPES
+from seqonnx.autodiff.reading import constant_of, input_at
 from seqonnx.graph import Emitter, static_shape
 
 _LINEAR = frozenset(

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.along import multiply_along_by
+from seqonnx.autodiff.idioms.sizes import shaped, spread
+from seqonnx.autodiff.idioms.window import Window, enlarge, explicit_window, window_of
+from seqonnx.autodiff.lowering.masks import sign, zero_where
+from seqonnx.autodiff.lowering.window_matrix import window_matrix
+from seqonnx.autodiff.reading import given, numpy_type, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.along import multiply_along_by
-from seqonnx.autodiff.rules.masks import sign, zero_where
-from seqonnx.autodiff.rules.reading import given, numpy_type, rank
-from seqonnx.autodiff.rules.sizes import shaped, spread
-from seqonnx.autodiff.rules.window import Window, enlarge, explicit_window, window_of
-from seqonnx.autodiff.rules.window_matrix import window_matrix
 from seqonnx.graph import static_shape
 
 

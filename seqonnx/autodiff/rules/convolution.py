@@ -7,16 +7,16 @@ from itertools import product
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.channels import channel_sum
+from seqonnx.autodiff.idioms.definition import by_definition
+from seqonnx.autodiff.idioms.sizes import shaped, size_at
+from seqonnx.autodiff.idioms.window import Window, explicit_window, same_padding, window_of
+from seqonnx.autodiff.lowering.shared_windows import both_gradients, shares_windows
+from seqonnx.autodiff.lowering.weight_gradient import FEW_CHANNELS, may_chunk, weight_gradient
+from seqonnx.autodiff.lowering.window_matrix import padding_along
+from seqonnx.autodiff.reading import given, rank, static_sizes
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.channels import channel_sum
-from seqonnx.autodiff.rules.definition import by_definition
-from seqonnx.autodiff.rules.reading import given, rank, static_sizes
-from seqonnx.autodiff.rules.shared_windows import both_gradients, shares_windows
-from seqonnx.autodiff.rules.sizes import shaped, size_at
-from seqonnx.autodiff.rules.weight_gradient import FEW_CHANNELS, may_chunk, weight_gradient
-from seqonnx.autodiff.rules.window import Window, explicit_window, same_padding, window_of
-from seqonnx.autodiff.rules.window_matrix import padding_along
 from seqonnx.graph import Dim, static_shape
 
 _WIDE = 5

@@ -7,9 +7,9 @@ import string
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.reading import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import given, rank
 from seqonnx.graph import static_shape
 
 _Term = tuple[str, ir.Value]

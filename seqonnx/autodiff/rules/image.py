@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.lengths import length_at, numbered
+from seqonnx.autodiff.idioms.sizes import shaped, size_at, zero_pad
+from seqonnx.autodiff.reading import constant_ints, given, rank, required_ints, static_sizes
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.lengths import length_at, numbered
-from seqonnx.autodiff.rules.reading import constant_ints, given, rank, required_ints, static_sizes
-from seqonnx.autodiff.rules.sizes import shaped, size_at, zero_pad
 from seqonnx.graph import static_shape
 
 

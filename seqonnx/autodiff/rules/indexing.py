@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.placing import add_elements, add_slices, place
+from seqonnx.autodiff.idioms.sizes import positions, reshape_like, shaped, size_at
+from seqonnx.autodiff.reading import constant_of, given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.placing import add_elements, add_slices, place
-from seqonnx.autodiff.rules.reading import constant_of, given, rank
-from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at
 from seqonnx.graph import static_shape
 
 

@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.autodiff.registry import Gradients, gradient
-from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import HALF_TYPES, equal, is_relu, note_masked, positive
-from seqonnx.autodiff.rules.reading import constant_number, given, input_at
-from seqonnx.autodiff.rules.separable_max_pool import (
+from seqonnx.autodiff.idioms.sizes import fill_like, reshape_like, shaped, zero_pad
+from seqonnx.autodiff.idioms.window import Window, enlarge, explicit_window, window_of
+from seqonnx.autodiff.lowering.masks import HALF_TYPES, equal, is_relu, note_masked, positive
+from seqonnx.autodiff.lowering.separable_max_pool import (
     may_separate,
     prefers_separate,
     separate_gradient,
 )
-from seqonnx.autodiff.rules.sizes import fill_like, reshape_like, shaped, zero_pad
-from seqonnx.autodiff.rules.through_float32 import compares_badly, through_float32
-from seqonnx.autodiff.rules.window import Window, enlarge, explicit_window, window_of
+from seqonnx.autodiff.lowering.through_float32 import compares_badly, through_float32
+from seqonnx.autodiff.reading import constant_number, given, input_at
+from seqonnx.autodiff.registry import Gradients, gradient
+from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import static_shape
 
 _CONTINUOUS = frozenset(

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_over
+from seqonnx.autodiff.idioms.channels import channel_sum, per_channel
+from seqonnx.autodiff.idioms.sizes import positions, reshape_like, shaped, size_at, spread
+from seqonnx.autodiff.lowering.masks import sign, zero_where
+from seqonnx.autodiff.reading import float_attribute, given, numpy_type, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.channels import channel_sum, per_channel
-from seqonnx.autodiff.rules.masks import sign, zero_where
-from seqonnx.autodiff.rules.reading import float_attribute, given, numpy_type, rank
-from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at, spread
 from seqonnx.graph import static_shape
 
 

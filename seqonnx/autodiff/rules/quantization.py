@@ -10,9 +10,9 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.engine import backward
+from seqonnx.autodiff.reading import given, input_at, rank, static_sizes
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import given, input_at, rank, static_sizes
 
 _RANGES = {
     ir.DataType.UINT4: (0.0, 15.0),

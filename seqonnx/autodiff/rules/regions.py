@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.definition import by_definition
+from seqonnx.autodiff.idioms.lengths import Length, length_at, minus, number, sizes_vector, times
+from seqonnx.autodiff.idioms.sampling import pixel_rows, sample
+from seqonnx.autodiff.idioms.sizes import positions
+from seqonnx.autodiff.lowering.masks import lowest, zero_where
+from seqonnx.autodiff.reading import float_attribute, given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.definition import by_definition
-from seqonnx.autodiff.rules.lengths import Length, length_at, minus, number, sizes_vector, times
-from seqonnx.autodiff.rules.masks import lowest, zero_where
-from seqonnx.autodiff.rules.reading import float_attribute, given
-from seqonnx.autodiff.rules.sampling import pixel_rows, sample
-from seqonnx.autodiff.rules.sizes import positions
 from seqonnx.errors import GradientError
 
 

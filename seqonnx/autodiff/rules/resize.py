@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.autodiff.registry import Gradients, gradient
-from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.along import multiply_along, multiply_along_by
-from seqonnx.autodiff.rules.reading import (
+from seqonnx.autodiff.idioms.along import multiply_along, multiply_along_by
+from seqonnx.autodiff.idioms.sizes import shaped
+from seqonnx.autodiff.lowering.resize_matrix import resize_matrix
+from seqonnx.autodiff.reading import (
     constant_of,
     float_attribute,
     given,
     input_at,
     rank,
 )
-from seqonnx.autodiff.rules.resize_matrix import resize_matrix
-from seqonnx.autodiff.rules.sizes import shaped
+from seqonnx.autodiff.registry import Gradients, gradient
+from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import static_shape
 
 Floats = npt.NDArray[np.float64]

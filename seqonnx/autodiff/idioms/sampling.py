@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.lengths import Length, Number, minus, number
+from seqonnx.autodiff.idioms.sizes import positions, shaped, size_at
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.lengths import Length, Number, minus, number
-from seqonnx.autodiff.rules.sizes import positions, shaped, size_at
 from seqonnx.graph import static_shape
 
 # Weights of the neighbours as polynomials of the distance from the first to the right:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import shaped
+from seqonnx.autodiff.reading import rank
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import rank
-from seqonnx.autodiff.rules.sizes import shaped
 from seqonnx.graph import static_shape
 
 

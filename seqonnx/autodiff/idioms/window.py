@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import zero_pad
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.sizes import zero_pad
 from seqonnx.errors import GradientError
 from seqonnx.graph import Dim, static_shape
 

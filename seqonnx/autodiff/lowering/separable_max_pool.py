@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.scan_body import ScanBody
+from seqonnx.autodiff.idioms.sizes import shaped
+from seqonnx.autodiff.idioms.window import Window
+from seqonnx.autodiff.lowering.masks import equal
+from seqonnx.autodiff.reading import numpy_type
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import equal
-from seqonnx.autodiff.rules.reading import numpy_type
-from seqonnx.autodiff.rules.scan_body import ScanBody
-from seqonnx.autodiff.rules.sizes import shaped
-from seqonnx.autodiff.rules.window import Window
 
 _WIDEST = 64
 """Width of a map up to which columns are picked by products with matrices, of all images at once.

@@ -12,7 +12,7 @@ from itertools import count
 import onnx
 import onnx_ir as ir
 
-from seqonnx.autodiff.rules.reading import constant_of
+from seqonnx.autodiff.reading import constant_of
 from seqonnx.autodiff.sources import captures_of
 from seqonnx.errors import GradientError
 from seqonnx.graph import OPSET

@@ -15,12 +15,12 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.scan_body import ScanBody
+from seqonnx.autodiff.idioms.sizes import zero_pad
+from seqonnx.autodiff.idioms.window import Window
+from seqonnx.autodiff.lowering.weight_gradient import FEW_CHANNELS, chunk_size
+from seqonnx.autodiff.reading import numpy_type
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import numpy_type
-from seqonnx.autodiff.rules.scan_body import ScanBody
-from seqonnx.autodiff.rules.sizes import zero_pad
-from seqonnx.autodiff.rules.weight_gradient import FEW_CHANNELS, chunk_size
-from seqonnx.autodiff.rules.window import Window
 from seqonnx.graph import static_shape
 
 
