@@ -23,7 +23,7 @@ from seqonnx.autodiff.static_sequences import is_of_sequences, read_from_parts
 from seqonnx.autodiff.unselected import Unselected, mask_at, with_zeros
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
-from seqonnx.graph.emitter import UnknownRankError
+from seqonnx.graph.reading import UnknownRankError
 
 _MALFORMED: Final = (ValueError, LookupError, TypeError, AttributeError)
 """What a rule ends in at a node that lacks an input, or whose attributes or shapes do not fit."""

@@ -1,7 +1,8 @@
 """Graphs: pinned versions, the emitter, deterministic names, variables, files."""
 
-from seqonnx.graph.emitter import Dim, Emitter, WeightsAs, dtype_name, ir_dtype, static_shape
+from seqonnx.graph.emitter import Emitter, WeightsAs, ir_dtype
 from seqonnx.graph.names import auto_name, check_name, clear_session, to_snake_case
+from seqonnx.graph.reading import Dim, dtype_name, static_shape
 from seqonnx.graph.variable import (
     Copy,
     Home,

@@ -19,10 +19,10 @@ import onnx_ir as ir
 import onnxscript
 
 from seqonnx import dtypes
+from seqonnx.graph.reading import Dim
 from seqonnx.graph.variable import Variable
 from seqonnx.graph.versions import OPSET
 
-Dim = int | str | None
 WeightsAs = Literal["initializer", "input"]
 
 
@@ -336,36 +336,6 @@ def ir_dtype(name: str) -> ir.DataType:
     if name == "bfloat16":
         return ir.DataType.BFLOAT16
     return ir.DataType.STRING if name == "string" else ir.DataType.from_numpy(np.dtype(name))
-
-
-def dtype_name(value: ir.Value) -> str:
-    """Return the standard name of a value's element type, such as `"float32"`."""
-    if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
-        raise ValueError(f"The element type of '{value.name}' is unknown.")
-    return str(value.dtype.numpy().name)
-
-
-class UnknownRankError(ValueError):
-    """The number of axes of a value is needed and not known.
-
-    Args:
-        name: the value's name.
-    """
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"The rank of '{name}' is unknown.")
-        self.name = name
-
-
-def static_shape(value: ir.Value) -> tuple[Dim, ...]:
-    """Return a value's shape: an int where known, a name or None where it is not.
-
-    Raises:
-        UnknownRankError: if not even the rank is known.
-    """
-    if value.shape is None:
-        raise UnknownRankError(str(value.name))
-    return tuple(d if isinstance(d, int) else d.value for d in value.shape)
 
 
 def _names_in(graph: ir.Graph) -> set[str]:
