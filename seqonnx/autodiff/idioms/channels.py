@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_over
-from seqonnx.autodiff.reading import rank
+from seqonnx.autodiff.needed import rank
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 
 

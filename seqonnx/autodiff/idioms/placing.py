@@ -7,9 +7,9 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.sizes import fill_like, zero_pad
-from seqonnx.autodiff.lowering.masks import HALF_TYPES
-from seqonnx.autodiff.reading import rank
+from seqonnx.autodiff.needed import rank
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.sources import HALF_TYPES
 
 
 def place(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
-from seqonnx.autodiff.lowering.masks import zero_where
+from seqonnx.autodiff.idioms.limits import zero_where
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 
 

@@ -25,8 +25,8 @@ from seqonnx.autodiff.idioms.scan_body import ScanBody
 from seqonnx.autodiff.idioms.sizes import shaped
 from seqonnx.autodiff.idioms.window import Window
 from seqonnx.autodiff.lowering.masks import equal
-from seqonnx.autodiff.reading import numpy_type
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.graph.reading import numpy_dtype
 
 _WIDEST = 64
 """Width of a map up to which columns are picked by products with matrices, of all images at once.
@@ -200,7 +200,7 @@ def _to_columns(
     if axis.size > _WIDEST:
         x, y, dy = (_turned(op, value) for value in (x, y, dy))
         return _turned(op, _to_rows(op, x, y, dy, axis, height))
-    picks = np.zeros((axis.kernel, axis.size, axis.count), numpy_type(x))
+    picks = np.zeros((axis.kernel, axis.size, axis.count), numpy_dtype(x))
     for number, pick in enumerate(picks):
         pick[axis.inside(number), np.arange(axis.count)] = 1
 
@@ -253,5 +253,5 @@ def _placed(
         part = op.Gather(part, taken.astype(np.int32), axis=2)
     if nowhere is None and not there.all():
         mask = np.repeat(there[:, None], width, axis=1)
-        part = op.Mul(part, mask.astype(numpy_type(part)))
+        part = op.Mul(part, mask.astype(numpy_dtype(part)))
     return part

@@ -19,9 +19,9 @@ from seqonnx.autodiff.idioms.scan_body import ScanBody
 from seqonnx.autodiff.idioms.sizes import zero_pad
 from seqonnx.autodiff.idioms.window import Window
 from seqonnx.autodiff.lowering.weight_gradient import FEW_CHANNELS, chunk_size
-from seqonnx.autodiff.reading import numpy_type
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import numpy_dtype
 
 
 def shares_windows(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, group: int) -> bool:
@@ -65,7 +65,7 @@ def both_gradients(
     else:
         chunks = int(batch or 0) // images
         scan = ScanBody(op, "chunks")
-        start = scan.state(op.constant(np.zeros((int(channels or 0), width), numpy_type(x))))
+        start = scan.state(op.constant(np.zeros((int(channels or 0), width), numpy_dtype(x))))
         part, grad = (
             scan.element(op.Reshape(value, [chunks, images, *static_shape(value)[1:]]))
             for value in (x, dy)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from seqonnx.autodiff.engine import backward
-from seqonnx.autodiff.lowering.masks import HALF_TYPES
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.sources import HALF_TYPES
 
 
 def compares_badly(op: RuleEmitter, node: ir.Node) -> bool:

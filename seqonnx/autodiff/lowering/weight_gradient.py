@@ -17,9 +17,9 @@ from seqonnx.autodiff.broadcast import sum_over
 from seqonnx.autodiff.idioms.scan_body import ScanBody
 from seqonnx.autodiff.idioms.sizes import zero_pad
 from seqonnx.autodiff.idioms.window import Window
-from seqonnx.autodiff.reading import numpy_type
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import numpy_dtype
 
 FEW_CHANNELS = 8
 """Up to this many channels a gather of rows beats a gather of pixels, and for the gradient of the
@@ -158,7 +158,7 @@ def _by_pixels(
     else:
         turns = batch // images if isinstance(batch, int) else -1
         scan = ScanBody(op, "chunks")
-        start = scan.state(op.constant(np.zeros((filters, columns), numpy_type(dy))))
+        start = scan.state(op.constant(np.zeros((filters, columns), numpy_dtype(dy))))
         parts = [
             scan.element(op.Reshape(value, [turns, images, *static_shape(value)[1:]]))
             for value in (x, dy)
@@ -264,7 +264,7 @@ def _depthwise(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir
     small = len(columns)
     gradients = op.Reshape(op.Transpose(dy, perm=[1, 0, 2, 3]), [filters, -1, small])
     pairs = op.MatMul(op.Transpose(gradients, perm=[0, 2, 1]), lines)
-    diagonals = np.zeros((small, height, across, height, width), numpy_type(dy))
+    diagonals = np.zeros((small, height, across, height, width), numpy_dtype(dy))
     for i in range(height):
         for j in range(width):
             diagonals[np.arange(small), i, columns[:, j], i, j] = 1
@@ -296,7 +296,7 @@ def _by_maps(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window) -> ir.V
         places = window.taps(axis) - window.before[axis]
         along = places[None] == np.arange(size)[:, None, None]
         joined = np.kron(joined, along)
-    table = joined.reshape(-1, math.prod(window.kernel)).astype(numpy_type(dy))
+    table = joined.reshape(-1, math.prod(window.kernel)).astype(numpy_dtype(dy))
     sums = op.MatMul(op.Reshape(pairs, [channels, len(table)]), table)
     return op.Reshape(sums, [channels, 1, *window.kernel])
 

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.sizes import positions, scalar, size_at
 from seqonnx.autodiff.idioms.window import Window, same_padding
-from seqonnx.autodiff.reading import given
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 
 

@@ -10,9 +10,10 @@ import math
 import onnx_ir as ir
 
 from seqonnx.autodiff.lowering.masks import STEEP, is_masked, positive
-from seqonnx.autodiff.reading import float_attribute, given
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.graph.reading import float_attribute
 
 
 @gradient("", "Relu")

@@ -6,11 +6,13 @@ from functools import reduce
 
 import onnx_ir as ir
 
-from seqonnx.autodiff.lowering.masks import equal, sign, zero_where
+from seqonnx.autodiff.idioms.limits import zero_where
+from seqonnx.autodiff.lowering.masks import equal, sign
 from seqonnx.autodiff.lowering.through_float32 import compares_badly, through_float32
-from seqonnx.autodiff.reading import constant_number, given, input_at
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, declare, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.graph.reading import constant_number, input_at
 
 
 @gradient("", "Identity")

@@ -11,11 +11,12 @@ import onnx_ir as ir
 from seqonnx.autodiff.idioms.definition import by_definition
 from seqonnx.autodiff.idioms.lengths import Number, length_at, number
 from seqonnx.autodiff.idioms.sizes import positions, reshape_like, shaped, size_at
-from seqonnx.autodiff.reading import float_attribute, given, rank
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.errors import GradientError
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import float_attribute
 
 Values = list[ir.Value | None]
 

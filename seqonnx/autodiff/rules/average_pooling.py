@@ -10,14 +10,16 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.along import multiply_along_by
+from seqonnx.autodiff.idioms.limits import zero_where
 from seqonnx.autodiff.idioms.sizes import shaped, spread
 from seqonnx.autodiff.idioms.window import Window, enlarge, explicit_window, window_of
-from seqonnx.autodiff.lowering.masks import sign, zero_where
+from seqonnx.autodiff.lowering.masks import sign
 from seqonnx.autodiff.lowering.window_matrix import window_matrix
-from seqonnx.autodiff.reading import given, numpy_type, rank
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import numpy_dtype
 
 
 @gradient("", "AveragePool")
@@ -35,7 +37,7 @@ def average_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     if window.tiles:
         share = op.Mul(dy, 1.0 / math.prod(kernel))
         return shaped(enlarge(op, share, window), x.shape)
-    share = op.Mul(dy, (1.0 / counts).astype(numpy_type(x)))
+    share = op.Mul(dy, (1.0 / counts).astype(numpy_dtype(x)))
     return shaped(_multiply(op, share, window, large, small), x.shape)
 
 
@@ -89,7 +91,7 @@ def _multiply(
     slower than its MaxPool); two products are ten times faster than one such pool (measured).
     """
     for axis, size in enumerate(large):
-        matrix = np.zeros((size, small[axis]), numpy_type(dy))
+        matrix = np.zeros((size, small[axis]), numpy_dtype(dy))
         for column, taps in enumerate(window.taps(axis) - window.before[axis]):
             matrix[taps[(taps >= 0) & (taps < size)], column] += 1
         if axis == len(large) - 1:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.channels import channel_mean, channel_sum, per_channel
-from seqonnx.autodiff.reading import float_attribute, given
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.graph.reading import float_attribute
 
 
 @gradient("", "BatchNormalization")

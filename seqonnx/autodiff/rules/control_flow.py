@@ -17,7 +17,7 @@ from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.idioms.loop_states import refuse_changing_states
 from seqonnx.autodiff.idioms.scan_body import qualify
 from seqonnx.autodiff.idioms.sizes import fill_like
-from seqonnx.autodiff.reading import given
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.sources import FLOATS, sources_of

@@ -14,7 +14,7 @@ from seqonnx.autodiff.idioms.window import Window, explicit_window, same_padding
 from seqonnx.autodiff.lowering.shared_windows import both_gradients, shares_windows
 from seqonnx.autodiff.lowering.weight_gradient import FEW_CHANNELS, may_chunk, weight_gradient
 from seqonnx.autodiff.lowering.window_matrix import padding_along
-from seqonnx.autodiff.reading import given, rank, static_sizes
+from seqonnx.autodiff.needed import given, rank, required_sizes
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import Dim, static_shape
@@ -78,7 +78,7 @@ def conv_transpose(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
         if window.rest is not None and any(
             r >= s for r, s in zip(window.rest, window.strides, strict=True)
         ):
-            ends = static_sizes(node, x, window.axes)
+            ends = required_sizes(node, x, window.axes)
             dx = op.Slice(dx, [0] * len(ends), ends, window.axes)
         dx = shaped(dx, x.shape)
     if op.needs(1):
@@ -108,7 +108,7 @@ def _of_padded(
 
 
 def _kernel(node: ir.Node, w: ir.Value) -> tuple[int, ...]:
-    return tuple(static_sizes(node, w, list(range(2, rank(w)))))
+    return tuple(required_sizes(node, w, list(range(2, rank(w)))))
 
 
 def _transposed_window(
@@ -128,7 +128,7 @@ def _transposed_window(
     if fixed is None:  # the output is `strides` times as large as the input
         rest = tuple(s - e for s, e in zip(window.strides, window.extent, strict=True))
     else:
-        static_sizes(node, small, window.axes)
+        required_sizes(node, small, window.axes)
         rest = window.rest or ()
     total = [max(e - r, 0) for e, r in zip(extra, rest, strict=True)]
     half = tuple(t // 2 for t in total)

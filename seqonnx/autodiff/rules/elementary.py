@@ -6,7 +6,7 @@ import math
 
 import onnx_ir as ir
 
-from seqonnx.autodiff.reading import given
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 

@@ -8,10 +8,11 @@ import onnx_ir as ir
 from seqonnx.autodiff.idioms.definition import by_definition
 from seqonnx.autodiff.idioms.lengths import Length, length_at, number, numbered
 from seqonnx.autodiff.idioms.sizes import shaped, size_at, zero_pad
-from seqonnx.autodiff.reading import constant_ints, given, input_at, rank, required_ints
+from seqonnx.autodiff.needed import given, rank, required_ints
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_ints, input_at
 
 
 @gradient("", "DFT")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.sizes import fill_like
-from seqonnx.autodiff.reading import given, input_at
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.graph.reading import input_at
 
 
 @gradient("", "NegativeLogLikelihoodLoss")

@@ -10,17 +10,19 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.sizes import fill_like, reshape_like, shaped, zero_pad
 from seqonnx.autodiff.idioms.window import Window, enlarge, explicit_window, window_of
-from seqonnx.autodiff.lowering.masks import HALF_TYPES, equal, is_relu, note_masked, positive
+from seqonnx.autodiff.lowering.masks import equal, is_relu, note_masked, positive
 from seqonnx.autodiff.lowering.separable_max_pool import (
     may_separate,
     prefers_separate,
     separate_gradient,
 )
 from seqonnx.autodiff.lowering.through_float32 import compares_badly, through_float32
-from seqonnx.autodiff.reading import constant_number, given, input_at
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.sources import HALF_TYPES
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_number, input_at, is_standard, numpy_dtype
 
 _CONTINUOUS = frozenset(
     {"Conv", "ConvTranspose", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu"}
@@ -88,7 +90,7 @@ def _ties_only_where_flat(x: ir.Value) -> bool:
     ahead, seen = [x], {x}
     while ahead:
         node = ahead.pop().producer()
-        if node is None or node.domain not in {"", "ai.onnx"}:
+        if node is None or not is_standard(node):
             return False
         if node.op_type == "Concat" or (node.op_type == "Pad" and _pads_with_a_number(node)):
             parts = node.inputs if node.op_type == "Concat" else node.inputs[:1]
@@ -143,7 +145,7 @@ def _window_sums(op: RuleEmitter, x: ir.Value, window: Window, channels: int) ->
     The rows of a window lie one after another in memory, so that a matrix product sums them; on
     narrow maps this is faster than a convolution for each channel.
     """
-    dtype = np.float32 if x.dtype is None else x.dtype.numpy()
+    dtype = numpy_dtype(x)
     sizes, kernel = window.small_sizes or (), window.kernel
     if _width(window) <= _NARROW:
         block = _window_block(window).astype(dtype)
@@ -170,7 +172,7 @@ def _repeated(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:
     batch, channels = static_shape(value)[:2]
     if _width(window) > _TINY or not isinstance(channels, int):
         return enlarge(op, value, window.without_rest())
-    dtype = np.float32 if value.dtype is None else value.dtype.numpy()
+    dtype = numpy_dtype(value)
     block = np.asarray(_window_block(window).T.astype(dtype), order="C")
     sizes = [n * k for n, k in zip(window.small_sizes or (), window.kernel, strict=True)]
     rows = op.MatMul(op.Reshape(value, [-1, len(block)]), block)
@@ -193,7 +195,7 @@ def _window_block(window: Window) -> npt.NDArray[np.float64]:
 def _ranks(window: Window, like: ir.Value) -> npt.NDArray[np.generic]:
     """k, k - 1, ..., 1 inside each window, for all windows of one image."""
     ranks = np.arange(math.prod(window.kernel), 0, -1).reshape(window.kernel)
-    dtype = np.float32 if like.dtype is None else like.dtype.numpy()
+    dtype = numpy_dtype(like)
     return np.tile(ranks, window.small_sizes or ()).astype(dtype)
 
 

@@ -13,10 +13,11 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.definition import by_definition
 from seqonnx.autodiff.idioms.lengths import length_at, numbered
-from seqonnx.autodiff.lowering.masks import lowest, zero_where
-from seqonnx.autodiff.reading import float_attribute, given
+from seqonnx.autodiff.idioms.limits import lowest, zero_where
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.graph.reading import float_attribute
 
 
 @gradient("", "MaxRoiPool")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.autodiff.reading import constant_of, input_at
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.graph.reading import constant_of, input_at
 
 
 @gradient("", "Dropout")

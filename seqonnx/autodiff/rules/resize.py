@@ -13,16 +13,11 @@ import onnx_ir as ir
 from seqonnx.autodiff.idioms.along import multiply_along, multiply_along_by
 from seqonnx.autodiff.idioms.sizes import shaped
 from seqonnx.autodiff.lowering.resize_matrix import resize_matrix
-from seqonnx.autodiff.reading import (
-    constant_of,
-    float_attribute,
-    given,
-    input_at,
-    rank,
-)
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_of, float_attribute, input_at
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from seqonnx.autodiff.idioms.products import product_of_others
 from seqonnx.autodiff.idioms.sizes import fill_like
 from seqonnx.autodiff.lowering.masks import equal
-from seqonnx.autodiff.reading import given
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 
