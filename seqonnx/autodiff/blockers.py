@@ -1,4 +1,4 @@
-"""What stands in the way of a gradient: every operator, before any gradient is built."""
+"""Blockers of a gradient: every operator in its way, before any gradient is built."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def refusal(blockers: Sequence[Blocker]) -> str:
 
 
 def _sources(node: ir.Node) -> list[ir.Value]:
-    """What a node reads."""
+    """The values that a node reads."""
     return [value for value in sources_of(node) if value is not None]
 
 

@@ -30,7 +30,7 @@ from seqonnx.graph.reading import (
 )
 
 _MALFORMED: Final = (ValueError, LookupError, TypeError, AttributeError)
-"""What a rule ends in at a node that lacks an input, or whose attributes or shapes do not fit."""
+"""Errors of a rule at a node that lacks an input, or whose attributes or shapes do not fit."""
 
 
 def backward(
@@ -48,7 +48,7 @@ def backward(
         targets: pairs of a value and the gradient of the loss with respect to it.
         wrt: values whose gradients are wanted: inputs, initializers or inner values.
         device: `"cpu"` or `"cuda"`, for rules that choose a formulation by it.
-        choose: decides where a rule offers several ways to compute the same.
+        choose: decides where several forms of a gradient apply.
 
     Returns:
         For each of `wrt` its gradient, or None if no target depends on it.
@@ -226,7 +226,7 @@ def _blamed(node: ir.Node) -> Iterator[None]:
 
 
 def _title(node: ir.Node) -> str:
-    """What errors call the gradient of a node."""
+    """The gradient of a node, as errors call it."""
     layer = scope_of(node) or "(none)"
     name = node.name or next((value.name for value in node.outputs if value.name), "")
     return f"The gradient of {node.op_type} (node '{name}', layer '{layer}')"
@@ -243,7 +243,7 @@ def _scope(op: Emitter, node: ir.Node | None) -> AbstractContextManager[None]:
 
 
 def _blocker(node: ir.Node, wrt: Sequence[ir.Value]) -> Blocker:
-    """What to say of a node without a rule."""
+    """Describe a node without a rule."""
     behind = _ancestors(node)
     blocked = tuple(str(value.name) for value in wrt if value in behind)
     return Blocker(node.op_type, node.domain, node.name or "", blocked, None)

@@ -57,7 +57,7 @@ def by_rule(node: ir.Node, wanted: Sequence[bool], forms: Sequence[AnyForm]) -> 
 
 
 class RuleEmitter:
-    """What a gradient rule gets as `op`: the graph's operators, and what the rule may ask.
+    """The `op` of a gradient rule: the graph's operators, and what the rule may ask.
 
     Args:
         emitter: the emitter of the graph.

@@ -1,4 +1,4 @@
-"""What a node reads, and which values a gradient can pass."""
+"""The values that a node reads, and which of them a gradient can pass."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from seqonnx.graph.serde import to_proto
 from seqonnx.graph.splice import splice
 
 Parts = ir.Value | list[ir.Value]
-"""What stands for a value: the elements of a sequence, or the tensor in an optional."""
+"""Stands for a value: the elements of a sequence, or the tensor in an optional."""
 
 
 def is_of_sequences(node: ir.Node) -> bool:
@@ -206,7 +206,7 @@ def _optional(it: _Lowering, node: ir.Node) -> Parts | None:
 
 
 def _same(it: _Lowering, node: ir.Node) -> Parts | None:
-    """What an Identity or OptionalGetElement passes on; a plain tensor needs no step."""
+    """Pass on what an Identity or OptionalGetElement does; a plain tensor needs no step."""
     value = given(node, 0)
     if node.op_type == "OptionalGetElement" and isinstance(value.type, ir.TensorType):
         return value

@@ -1,4 +1,4 @@
-"""What a Where did not select has the gradient zero, whatever the derivative is there.
+"""Zero as the gradient of what a Where did not select, whatever the derivative is there.
 
 The chain rule multiplies: behind the side of a Where that was not selected it gives 0 times the
 derivative of what made that side, and 0 times infinity is NaN. So a softmax written out over a row

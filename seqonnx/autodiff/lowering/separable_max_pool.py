@@ -30,7 +30,7 @@ from seqonnx.graph.reading import numpy_dtype
 
 _WIDEST = 64
 """Width of a map up to which columns are picked by products with matrices, of all images at once.
-Wider maps are worked off image by image, so that they stay in the cache, and turned. With two
+Wider maps are done image by image, so that they stay in the cache, and turned. With two
 threads the former takes 0.3 to 0.75 of the time of indices, the latter 0.45 to 0.65 (measured)."""
 
 _FEWEST = 4
@@ -243,7 +243,7 @@ def _to_rows(
 def _placed(
     op: RuleEmitter, part: ir.Value, number: int, first: int, axis: _Axis, width: int
 ) -> ir.Value:
-    """What the rows first, first + stride, ... get as element `number` of their windows."""
+    """The gradient of the rows first, first + stride, ... as element `number` of their windows."""
     rows = np.arange(-(-axis.size // axis.stride))
     windows = rows + (first + axis.before - number) // axis.stride
     there = (windows >= 0) & (windows < axis.count)

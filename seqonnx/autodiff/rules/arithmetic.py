@@ -77,14 +77,14 @@ def reciprocal(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 
 @gradient("", "Sqrt")
 def sqrt(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
-    """Dividing by 2 y; 0 at 0, where the slope is infinite."""
+    """Dividing by 2 y; 0 at 0, where the derivative is infinite."""
     y = node.outputs[0]
     return zero_where(op, op.Equal(y, 0.0), op.Div(dy, op.Add(y, y)))
 
 
 @gradient("", "Pow")
 def power(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
-    """d(a^b) = b a^(b-1) da + a^b log(a) db; 0 at a = 0 where a slope is infinite."""
+    """d(a^b) = b a^(b-1) da + a^b log(a) db; 0 at a = 0 where a derivative is infinite."""
     a, b, y = given(node, 0), given(node, 1), node.outputs[0]
     da = _power_base(op, a, b, dy) if op.needs(0) else None
     if not op.needs(1):
@@ -108,10 +108,10 @@ def _power_base(op: RuleEmitter, a: ir.Value, b: ir.Value, dy: ir.Value) -> ir.V
     infinite = op.And(
         op.Equal(a, 0.0), op.And(op.Less(exponent, 1.0), op.Not(op.Less(exponent, 0.0)))
     )
-    # The infinite slope must not even be computed: its own derivative times 0 is NaN.
+    # The infinite derivative must not even be computed: its own derivative times 0 is NaN.
     base = op.Where(infinite, 1.0, a)
-    slope = op.Mul(exponent, op.Pow(base, op.Sub(exponent, 1.0)))
-    return op.Mul(dy, zero_where(op, infinite, slope))
+    derivative = op.Mul(exponent, op.Pow(base, op.Sub(exponent, 1.0)))
+    return op.Mul(dy, zero_where(op, infinite, derivative))
 
 
 @gradient("", "Sum")

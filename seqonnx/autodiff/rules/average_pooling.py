@@ -123,7 +123,7 @@ def global_lp_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
         norm = op.emitter.emit(f"ReduceL{p}", [x, axes], {})
     else:
         norm = op.Pow(op.ReduceSum(op.Pow(op.Abs(x), float(p)), axes), 1.0 / p)
-    return op.Mul(_power_slope(op, node), _shared_norm(op, norm, dy, p))
+    return op.Mul(_power_derivative(op, node), _shared_norm(op, norm, dy, p))
 
 
 @gradient("", "LpPool")
@@ -136,7 +136,7 @@ def lp_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
         share = _spread_by_matrix(op, node, norm, kernel, None)
     else:
         share = _multiply(op, norm, window_of(node, kernel, x, node.outputs[0]), *sizes)
-    return shaped(op.Mul(_power_slope(op, node), share), x.shape)
+    return shaped(op.Mul(_power_derivative(op, node), share), x.shape)
 
 
 def _shared_norm(op: RuleEmitter, y: ir.Value, dy: ir.Value, p: int) -> ir.Value:
@@ -144,7 +144,7 @@ def _shared_norm(op: RuleEmitter, y: ir.Value, dy: ir.Value, p: int) -> ir.Value
     return zero_where(op, op.Equal(y, 0.0), op.Div(dy, op.Pow(y, float(p - 1))))
 
 
-def _power_slope(op: RuleEmitter, node: ir.Node) -> ir.Value:
+def _power_derivative(op: RuleEmitter, node: ir.Node) -> ir.Value:
     """sign(x) |x|^(p - 1)."""
     x, p = given(node, 0), node.attributes.get_int("p", 2)
     return x if p == 2 else op.Mul(sign(op, x), op.Pow(op.Abs(x), float(p - 1)))

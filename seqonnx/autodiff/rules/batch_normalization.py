@@ -81,7 +81,7 @@ def _trained(op: RuleEmitter, node: ir.Node, dy: ir.Value | None) -> list[ir.Val
 def _through_statistics(
     op: RuleEmitter, node: ir.Node, dmean: ir.Value | None, dvar: ir.Value | None, weight: float
 ) -> ir.Value:
-    """What arrives at the statistics: dmean / M + 2 (x - m) dvar / M, times their weight."""
+    """The gradient through the statistics: dmean / M + 2 (x - m) dvar / M, times their weight."""
     x = given(node, 0)
     mean, _ = _statistics(op, node)
     share = op.Mul(_share(op, x, mean), weight)

@@ -44,7 +44,7 @@ def global_max_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 
 @gradient("", "MaxUnpool")
 def max_unpool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
-    """What was put at a position takes its gradient from there."""
+    """Each element takes its gradient from the position where it was put."""
     x, indices = given(node, 0), given(node, 1)
     taken = op.Gather(op.Reshape(dy, [-1]), op.Reshape(indices, [-1]))
     return reshape_like(op, taken, x)

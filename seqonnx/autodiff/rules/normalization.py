@@ -145,7 +145,7 @@ def mean_variance_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) ->
     divisor = op.Add(deviation, 1e-9)
     slope = op.Mul(y, op.ReduceMean(op.Mul(dy, y), axes))
     if x.dtype != ir.DataType.FLOAT16:
-        # What is added has no slope; in float16 it is 0. Of two numbers nothing else is left.
+        # What is added has no derivative; in float16 it is 0. Of two numbers nothing else is left.
         slope = op.Mul(slope, op.Div(divisor, op.Max(deviation, 1e-20)))
     g = op.Sub(op.Sub(dy, op.ReduceMean(dy, axes)), slope)
     return shaped(op.Div(g, divisor), x.shape)

@@ -49,7 +49,7 @@ def resize(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 
 
 def _resized(node: ir.Node, axes: list[int], index: int) -> _Axis | Literal["same"] | None:
-    """What is known of an axis: all, that it stays the same, or (None) too little."""
+    """Read off what is known of an axis: all, that it stays the same, or (None) too little."""
     wanted, roi = _wanted(node, axes)[index], _region(node, len(axes))
     size = static_shape(given(node, 0))[axes[index]]
     if roi is None or wanted is None:
