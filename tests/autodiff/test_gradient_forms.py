@@ -1,7 +1,7 @@
 """Forms of gradients: records in one tuple for each gradient, and every one of them is right.
 
-The gradients of a convolution are linear in what they are the gradients of, so each form must hold
-the identity of an adjoint: <gradient, d> is the loss of the convolution of d. That of a maximum is
+Convolutions and means are linear in each input, so each form must hold the identity of an adjoint:
+<gradient, d> is the loss of the convolution (or mean) of d. The gradient of a maximum is
 compared with central differences, which are exact where no two elements tie.
 """
 
@@ -23,6 +23,7 @@ from seqonnx.autodiff.lowering.input_gradient import INPUT_FORMS
 from seqonnx.autodiff.lowering.max_pool import MAX_POOL_FORMS, MaxPool
 from seqonnx.autodiff.lowering.offers import combined, offered
 from seqonnx.autodiff.lowering.shared_windows import SHARED_FORMS
+from seqonnx.autodiff.lowering.spread import SPREAD_FORMS, Spread
 from seqonnx.autodiff.lowering.weight_gradient import WEIGHT_FORMS
 from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 from seqonnx.autodiff.rules import FAMILIES
@@ -35,6 +36,7 @@ FORMS = {
     "WEIGHT_FORMS": WEIGHT_FORMS,
     "SHARED_FORMS": SHARED_FORMS,
     "MAX_POOL_FORMS": MAX_POOL_FORMS,
+    "SPREAD_FORMS": SPREAD_FORMS,
 }
 CONVOLUTIONS = {
     "flipped convolution": ((2, 3, 6, 5), (4, 3, 3, 3), {"pads": [1, 1, 1, 1]}),
@@ -58,6 +60,11 @@ POOLS = {
     "ranks": ("Abs", SIDE_BY_SIDE),
     "one axis after the other": ("LeakyRelu", OVERLAPPING),
     "indices": ("Abs", OVERLAPPING),
+}
+SPREADS = {
+    "matrices made in the run": ((2, 3, None, 9), OVERLAPPING),
+    "enlarged": ((2, 3, 6, 9), SIDE_BY_SIDE),
+    "constant matrices": ((2, 3, 6, 9), OVERLAPPING),
 }
 OF_CONVOLUTION = [*INPUT_FORMS, *WEIGHT_FORMS, *SHARED_FORMS]
 
@@ -122,9 +129,29 @@ def test_a_form_of_a_maximum_agrees_with_differences_where_it_applies(form):
     np.testing.assert_allclose((gradient * direction).sum(), slope, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("form", SPREAD_FORMS, ids=lambda form: form.name)
+def test_a_form_of_a_mean_is_the_adjoint_where_it_applies(form):
+    shape, attributes = SPREADS[form.name]
+    op = Emitter()
+    x = op.input("x", "float64", shape)
+    y = op.AveragePool(x, **attributes)
+    dy = op.input("dy", "float64", static_shape(y))
+    window = window_of(y.producer(), tuple(attributes["kernel_shape"]), x, y)
+    place, emitter = Spread(y.producer(), dy, window, False), RuleEmitter(op, [True], "cpu")
+    assert form.applies(emitter, place)
+    for value, name in ((form.emit(emitter, place), "g"), (y, "y")):
+        op.output(value, name)
+    proto, direction = to_proto(op.graph), normal(2, 3, 6, 9)
+    seed = normal(2, 3, 3, 3) if attributes is SIDE_BY_SIDE else normal(2, 3, 3, 4)
+    gradient, moved = run_reference(proto, ["g", "y"], {"x": direction, "dy": seed})
+    np.testing.assert_allclose(
+        (gradient * direction).sum(), (moved * seed).sum(), rtol=1e-10, atol=1e-10
+    )
+
+
 def test_every_form_has_a_place_and_a_name_of_its_own():
     names = [form.name for forms in FORMS.values() for form in forms]
-    assert sorted(names) == sorted([*CONVOLUTIONS, *POOLS])
+    assert sorted(names) == sorted([*CONVOLUTIONS, *POOLS, *SPREADS])
 
 
 def tuples_of_forms(path):
