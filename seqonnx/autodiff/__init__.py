@@ -4,10 +4,11 @@ from seqonnx.autodiff.api import gradients, hessian_vector_product, jvp, vjp
 from seqonnx.autodiff.blockers import Blocker, find_blockers, refuse_blockers
 from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.registry import gradient, nondifferentiable
-from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 
 __all__ = [
     "Blocker",
+    "Form",
     "RuleEmitter",
     "backward",
     "find_blockers",

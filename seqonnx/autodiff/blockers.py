@@ -1,4 +1,4 @@
-"""What stands in the way of a gradient: every operator, before any gradient is built."""
+"""Blockers of a gradient: every operator in its way, before any gradient is built."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import seqonnx.autodiff.rules as _rules
 from seqonnx.autodiff.registry import find_rule, why_nondifferentiable
 from seqonnx.autodiff.sources import carries_gradient, sources_of
 from seqonnx.errors import GradientError
+from seqonnx.graph.reading import scope_of
 
 _SHOWN = 5
 
@@ -39,7 +40,7 @@ class Blocker:
         why = "no gradient rule" if self.reason is None else f"no gradient: {self.reason}"
         return (
             f"operator {self.op_type} (domain '{self.domain or 'ai.onnx'}'), node '{self.node}', "
-            f"layer '{self.node.rpartition('/')[0] or '(none)'}': {why}. It blocks the gradient "
+            f"layer '{scope_of(self.node) or '(none)'}': {why}. It blocks the gradient "
             f"of {blocked}{more}"
         )
 
@@ -134,7 +135,7 @@ def refusal(blockers: Sequence[Blocker]) -> str:
 
 
 def _sources(node: ir.Node) -> list[ir.Value]:
-    """What a node reads."""
+    """The values that a node reads."""
     return [value for value in sources_of(node) if value is not None]
 
 

@@ -6,7 +6,6 @@ gradients of a value used twice, undoing broadcasts, checking what a rule return
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
@@ -23,12 +22,15 @@ from seqonnx.autodiff.static_sequences import is_of_sequences, read_from_parts
 from seqonnx.autodiff.unselected import Unselected, mask_at, with_zeros
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
-from seqonnx.graph.reading import UnknownRankError
+from seqonnx.graph.reading import (
+    UnknownRankError,
+    gradient_scope,
+    is_gradient_scope,
+    scope_of,
+)
 
 _MALFORMED: Final = (ValueError, LookupError, TypeError, AttributeError)
-"""What a rule ends in at a node that lacks an input, or whose attributes or shapes do not fit."""
-_GRADIENT: Final = re.compile(r"grad(\d*)(?:/|$)")
-"""The scope of gradient nodes: `grad`, `grad2` for gradients of gradients, ..."""
+"""Errors of a rule at a node that lacks an input, or whose attributes or shapes do not fit."""
 
 
 def backward(
@@ -46,7 +48,7 @@ def backward(
         targets: pairs of a value and the gradient of the loss with respect to it.
         wrt: values whose gradients are wanted: inputs, initializers or inner values.
         device: `"cpu"` or `"cuda"`, for rules that choose a formulation by it.
-        choose: decides where a rule offers several ways to compute the same.
+        choose: decides where several forms of a gradient apply.
 
     Returns:
         For each of `wrt` its gradient, or None if no target depends on it.
@@ -64,7 +66,7 @@ def backward(
     for value, grad in targets:
         _arrive(pending, value, grad)
     reach = _reachable(path, wrt)
-    unselected = Unselected(known=_GRADIENT.match(op.scope_name) is None)
+    unselected = Unselected(known=not is_gradient_scope(op.scope_name))
     for value, _ in targets:
         unselected.arrive(value, None)
     for node in reversed(path):
@@ -224,8 +226,8 @@ def _blamed(node: ir.Node) -> Iterator[None]:
 
 
 def _title(node: ir.Node) -> str:
-    """What errors call the gradient of a node."""
-    layer = (node.name or "").rpartition("/")[0] or "(none)"
+    """The gradient of a node, as errors call it."""
+    layer = scope_of(node) or "(none)"
     name = node.name or next((value.name for value in node.outputs if value.name), "")
     return f"The gradient of {node.op_type} (node '{name}', layer '{layer}')"
 
@@ -235,19 +237,13 @@ def _scope(op: Emitter, node: ir.Node | None) -> AbstractContextManager[None]:
 
     What a rule differentiates on its way stays in the scope of the rule.
     """
-    if _GRADIENT.match(op.scope_name) is not None:
+    if is_gradient_scope(op.scope_name):
         return nullcontext()
-    layer = "" if node is None or not node.name else node.name.rpartition("/")[0]
-    scope = "grad"
-    turn = _GRADIENT.match(layer)
-    if turn is not None:
-        layer = layer[turn.end() :]
-        scope = f"grad{int(turn[1] or 1) + 1}"
-    return op.scope(f"{scope}/{layer}" if layer else scope)
+    return op.scope(gradient_scope("" if node is None else scope_of(node)))
 
 
 def _blocker(node: ir.Node, wrt: Sequence[ir.Value]) -> Blocker:
-    """What to say of a node without a rule."""
+    """Describe a node without a rule."""
     behind = _ancestors(node)
     blocked = tuple(str(value.name) for value in wrt if value in behind)
     return Blocker(node.op_type, node.domain, node.name or "", blocked, None)

@@ -55,7 +55,7 @@ DECISIONS = {
     "SequenceMap": "the gradient of its body, for each",
     "SplitToSequence": "Split",
 }
-"""What was decided by hand, and why: where the standard says nothing or something else."""
+"""Decisions by hand, and why: where the standard says nothing or something else."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 import seqonnx.autodiff.rules as _families
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.graph.reading import canonical_domain
 
 Gradients = ir.Value | None | tuple[ir.Value | None, ...] | list[ir.Value | None]
 Key = tuple[str, str]
@@ -54,7 +55,7 @@ def gradient(domain: str, *op_types: str) -> Callable[[Rule], Rule]:
     """
 
     def register(rule: Rule) -> Rule:
-        if _standard(domain) == "" and not _is_ours(rule):
+        if canonical_domain(domain) == "" and not _is_ours(rule):
             _families.load()
         keys = [_free(domain, op_type) for op_type in op_types]
         for key in keys:
@@ -79,7 +80,7 @@ def nondifferentiable(domain: str, *op_types: str, reason: str) -> None:
     Example:
         >>> nondifferentiable("com.example", "Bucketize", reason="piecewise constant")
     """
-    if _standard(domain) == "":
+    if canonical_domain(domain) == "":
         _families.load()
     declare(domain, *op_types, reason=reason)
 
@@ -94,22 +95,18 @@ def declare(domain: str, *op_types: str, reason: str) -> None:
 
 def find_rule(domain: str, op_type: str) -> Rule | None:
     """Return the rule of an operator, or None."""
-    return _rules.get((_standard(domain), op_type))
+    return _rules.get((canonical_domain(domain), op_type))
 
 
 def why_nondifferentiable(domain: str, op_type: str) -> str | None:
     """Return the reason why an operator has no gradient, or None if none was declared."""
-    return _nondifferentiable.get((_standard(domain), op_type))
+    return _nondifferentiable.get((canonical_domain(domain), op_type))
 
 
 def has_gradient(domain: str, op_type: str) -> bool:
     """Whether a function has a rule or a declaration of its own, which wins over its body."""
-    key = (_standard(domain), op_type)
+    key = (canonical_domain(domain), op_type)
     return key[0] != "" and (key in _rules or key in _nondifferentiable)
-
-
-def _standard(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain
 
 
 def _is_ours(rule: Rule) -> bool:
@@ -118,7 +115,7 @@ def _is_ours(rule: Rule) -> bool:
 
 def _free(domain: str, op_type: str) -> Key:
     """The key of an operator that seqonnx itself says nothing about."""
-    key = (_standard(domain), op_type)
+    key = (canonical_domain(domain), op_type)
     rule = _rules.get(key)
     if (rule is not None and _is_ours(rule)) or (key[0] == "" and key in _nondifferentiable):
         raise ValueError(

@@ -1,33 +1,69 @@
-"""What a gradient rule works with."""
+"""The emitter that a gradient rule gets, and the forms that it may choose from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.graph.emitter import Operator
 
-Choose = Callable[[ir.Node, Sequence[bool], Sequence[str]], str]
+Place = TypeVar("Place")
+Made = TypeVar("Made")
+
+
+def everywhere(op: RuleEmitter, place: Any) -> bool:
+    """The condition of a form that applies at every place."""
+    return True
+
+
+@dataclass(frozen=True)
+class Form(Generic[Place, Made]):
+    """One of several forms in which a gradient can be computed.
+
+    All forms of one gradient give the same numbers up to rounding; they differ in time.
+
+    Args:
+        name: says what it does; unique among the forms of one gradient, since the choices that
+            autotuning remembers go by it.
+        emit: emits the gradient at a place: a record of the node, its values and its sizes.
+        applies: whether it is right at a place.
+        preferred: whether, as far as it was measured, it is the fastest where it applies.
+
+    Example:
+        >>> Form("by halves", lambda op, dy: op.Mul(dy, 0.5)).name
+        'by halves'
+    """
+
+    name: str
+    emit: Callable[[RuleEmitter, Place], Made]
+    applies: Callable[[RuleEmitter, Place], bool] = everywhere
+    preferred: Callable[[RuleEmitter, Place], bool] = everywhere
+
+
+AnyForm = Form[Any, Any]
+
+Choose = Callable[[ir.Node, Sequence[bool], Sequence[AnyForm]], AnyForm]
 """Chooses how to compute a gradient: gets the node, for each input whether it wants a gradient, and
-the names of the ways, the best by rule first."""
+the forms that apply there, the best by rule first; returns one of them."""
 
 
-def by_rule(node: ir.Node, wanted: Sequence[bool], ways: Sequence[str]) -> str:
+def by_rule(node: ir.Node, wanted: Sequence[bool], forms: Sequence[AnyForm]) -> AnyForm:
     """Choose what the measured rules of thumb prefer."""
-    return ways[0]
+    return forms[0]
 
 
 class RuleEmitter:
-    """What a gradient rule gets as `op`: the graph's operators, and what the rule may ask.
+    """The `op` of a gradient rule: the graph's operators, and what the rule may ask.
 
     Args:
         emitter: the emitter of the graph.
         wanted: for each input of the node, whether it wants a gradient.
         device: `"cpu"` or `"cuda"`, for rules that choose a formulation by it.
-        choose: decides where a rule offers several ways.
+        choose: decides where several forms of a gradient apply.
     """
 
     def __init__(
@@ -42,14 +78,14 @@ class RuleEmitter:
         """Whether input `index` of the node wants a gradient."""
         return index < len(self._wanted) and self._wanted[index]
 
-    def choose(self, node: ir.Node, ways: Sequence[str]) -> str:
-        """Return one of several ways to compute the gradients of a node.
+    def choose(self, node: ir.Node, forms: Sequence[Form[Place, Made]]) -> Form[Place, Made]:
+        """Return one of the forms that apply to the gradients of a node.
 
         Args:
             node: the node.
-            ways: their names, the best by rule first.
+            forms: the forms, the best by rule first (see `lowering.offers.offered`).
         """
-        return ways[0] if len(ways) == 1 else self._choose(node, self._wanted, ways)
+        return forms[0] if len(forms) == 1 else self._choose(node, self._wanted, forms)
 
     def constant(self, array: Any, name: str = "constant") -> ir.Value:
         """Add a constant array (see `Emitter.constant`)."""

@@ -1,4 +1,4 @@
-"""What a node reads, and which values a gradient can pass."""
+"""The values that a node reads, and which of them a gradient can pass."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from seqonnx.graph.reading import is_op, subgraphs_of
+
 FLOATS = frozenset(
     {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE}
 )
+"""Dtypes that a gradient can pass."""
+
+HALF_TYPES = frozenset({ir.DataType.FLOAT16, ir.DataType.BFLOAT16})
+"""Floats of 16 bits."""
 
 
 def sources_of(node: ir.Node) -> Sequence[ir.Value | None]:
     """Return a node's inputs, then what its subgraphs take from outside, each value once."""
     bodies = subgraphs_of(node)
     return node.inputs if len(bodies) == 0 else [*node.inputs, *captures_of(bodies)]
-
-
-def subgraphs_of(node: ir.Node) -> list[ir.Graph]:
-    """Return the graphs among a node's attributes."""
-    return [
-        attribute.as_graph()
-        for attribute in node.attributes.values()
-        if attribute.type == ir.AttributeType.GRAPH
-    ]
 
 
 def captures_of(bodies: Sequence[ir.Graph]) -> list[ir.Value]:
@@ -47,9 +44,4 @@ def carries_gradient(value: ir.Value) -> bool:
     """Whether a gradient can pass a value: a float, or what QuantizeLinear made of one."""
     if value.dtype in FLOATS:
         return True
-    producer = value.producer()
-    return (
-        producer is not None
-        and producer.op_type == "QuantizeLinear"
-        and producer.domain in {"", "ai.onnx"}
-    )
+    return is_op(value.producer(), "QuantizeLinear")

@@ -16,18 +16,19 @@ from itertools import islice
 import onnx
 import onnx_ir as ir
 
-from seqonnx.autodiff.rules.reading import constant_ints, constant_of, given, input_at
+from seqonnx.autodiff.needed import given
 from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.reading import constant_ints, constant_of, input_at, is_standard, scope_of
 from seqonnx.graph.serde import to_proto
 from seqonnx.graph.splice import splice
 
 Parts = ir.Value | list[ir.Value]
-"""What stands for a value: the elements of a sequence, or the tensor in an optional."""
+"""Stands for a value: the elements of a sequence, or the tensor in an optional."""
 
 
 def is_of_sequences(node: ir.Node) -> bool:
     """Whether an operator makes or reads a sequence or an optional."""
-    return node.op_type in _STEPS and node.op_type != "Identity" and _is_standard(node)
+    return node.op_type in _STEPS and node.op_type != "Identity" and is_standard(node)
 
 
 def read_from_parts(op: Emitter) -> None:
@@ -41,16 +42,12 @@ def read_from_parts(op: Emitter) -> None:
     pending = deque(op.graph)
     while pending:
         node = pending.popleft()
-        if node.op_type not in _STEPS or not _is_standard(node):
+        if node.op_type not in _STEPS or not is_standard(node):
             continue
         made = lowering.run(node)
         pending.extendleft(reversed(made))
     if lowering.replaced > 0:
         _infer_unknown_shapes(op.graph)
-
-
-def _is_standard(node: ir.Node) -> bool:
-    return node.domain in {"", "ai.onnx"}
 
 
 class _Lowering:
@@ -65,7 +62,7 @@ class _Lowering:
         """Do the step of one node; returns the nodes that were added in front of it."""
         graph = self.op.graph
         before = len(graph)
-        with self.op.scope((node.name or "").rpartition("/")[0] or "sequence"):
+        with self.op.scope(scope_of(node) or "sequence"):
             found = _STEPS[node.op_type](self, node)
         made = list(islice(reversed(graph), len(graph) - before))[::-1]
         if len(made) > 0:
@@ -209,7 +206,7 @@ def _optional(it: _Lowering, node: ir.Node) -> Parts | None:
 
 
 def _same(it: _Lowering, node: ir.Node) -> Parts | None:
-    """What an Identity or OptionalGetElement passes on; a plain tensor needs no step."""
+    """Pass on what an Identity or OptionalGetElement does; a plain tensor needs no step."""
     value = given(node, 0)
     if node.op_type == "OptionalGetElement" and isinstance(value.type, ir.TensorType):
         return value

@@ -1,4 +1,4 @@
-"""What a Where did not select has the gradient zero, whatever the derivative is there.
+"""Zero as the gradient of what a Where did not select, whatever the derivative is there.
 
 The chain rule multiplies: behind the side of a Where that was not selected it gives 0 times the
 derivative of what made that side, and 0 times infinity is NaN. So a softmax written out over a row
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_to_shape_of
-from seqonnx.autodiff.rules.masks import HALF_TYPES
-from seqonnx.autodiff.rules.reading import constant_of, input_at
+from seqonnx.autodiff.sources import HALF_TYPES
 from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.reading import constant_of, input_at, is_standard
 
 _LINEAR = frozenset(
     {
@@ -81,7 +81,7 @@ class Unselected:
 
     def behind(self, node: ir.Node) -> Sequence[Mask | None]:
         """Return where the gradients that a node's rule gives are zero, before broadcasts go."""
-        if not self._known or node.domain not in {"", "ai.onnx"}:
+        if not self._known or not is_standard(node):
             return [None] * len(node.inputs)
         masks = self._arrived.get(node.outputs[0], [])
         given = [mask for mask in masks if mask is not None]

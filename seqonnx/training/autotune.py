@@ -1,8 +1,8 @@
-"""Autotuning: on this machine, measure the ways to compute a gradient, and remember the fastest.
+"""Autotuning: on this machine, measure the forms of a gradient, and remember the fastest.
 
-Gradient rules choose a formulation by thresholds that were measured on one machine. Where a rule
-offers several ways, each is built as a graph of its own, for just that node, and timed in turns
-with the others. All ways give the same gradient; only rounding differs.
+Gradient rules choose a form by thresholds that were measured on one machine. Where several forms
+apply, each is built as a graph of its own, for just that node, and timed in turns with the others.
+All give the same gradient; only rounding differs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ import onnx_ir as ir
 
 from seqonnx import config
 from seqonnx.autodiff import backward
+from seqonnx.autodiff.rule_emitter import AnyForm
 from seqonnx.graph import Emitter, dtype_name, static_shape
+from seqonnx.graph.reading import known_sizes
 from seqonnx.graph.serde import to_bytes
 from seqonnx.graph.writing import replacing
 from seqonnx.lowering.pipeline import TUNING, lower
@@ -34,17 +36,17 @@ Run = Callable[[], None]
 
 
 class Autotuner:
-    """Chooses ways to compute gradients by measuring them; what it has measured, it remembers.
+    """Chooses forms of gradients by measuring them; what it has measured, it remembers by name.
 
     Args:
         device: where the gradients will run.
-        path: file that remembers the choices; default `choices.json` in the cache folder
-            (see `config.cache_folder`).
+        path: file that remembers the names of the chosen forms; default `choices.json` in the
+            cache folder (see `config.cache_folder`).
 
     Example:
         >>> choose = Autotuner(select_device("cpu"))  # doctest: +SKIP
-        >>> choose(conv, [True, True], ["shared windows", "flipped convolution"])  # doctest: +SKIP
-        'shared windows'
+        >>> choose(pool, [True], MAX_POOL_FORMS).name  # doctest: +SKIP
+        'indices'
     """
 
     def __init__(self, device: Device, path: Path | None = None) -> None:
@@ -57,37 +59,41 @@ class Autotuner:
         )
         self._known = _read(self._path)
 
-    def __call__(self, node: ir.Node, wanted: Sequence[bool], ways: Sequence[str]) -> str:
-        """Return the fastest way to compute the gradients of a node (see `autodiff.backward`)."""
-        if not all(_is_known(value) for value in node.inputs if value is not None):
-            return ways[0]
+    def __call__(self, node: ir.Node, wanted: Sequence[bool], forms: Sequence[AnyForm]) -> AnyForm:
+        """Return the fastest form of the gradients of a node (see `autodiff.backward`)."""
+        if any(value is not None and known_sizes(value) is None for value in node.inputs):
+            return forms[0]
         choices = self._known.setdefault(self._machine, {})
         question = _describe(node, wanted)
-        if choices.get(question) not in ways:
-            choices[question] = self._fastest(node, wanted, ways)
-            # Another process may have remembered something in the meantime.
-            others = _read(self._path)
-            others.setdefault(self._machine, {}).update(choices)
-            _write(self._path, others)
-        return choices[question]
+        remembered = [form for form in forms if form.name == choices.get(question)]
+        if len(remembered) > 0:
+            return remembered[0]
+        fastest = self._fastest(node, wanted, forms)
+        choices[question] = fastest.name
+        # Another process may have remembered something in the meantime.
+        others = _read(self._path)
+        others.setdefault(self._machine, {}).update(choices)
+        _write(self._path, others)
+        return fastest
 
-    def _fastest(self, node: ir.Node, wanted: Sequence[bool], ways: Sequence[str]) -> str:
-        """Time every way, in turns."""
-        runs = {way: self._prepare(node, wanted, way) for way in ways}
-        times: dict[str, list[float]] = {way: [] for way in ways}
+    def _fastest(self, node: ir.Node, wanted: Sequence[bool], forms: Sequence[AnyForm]) -> AnyForm:
+        """Time every form, in turns."""
+        runs = [self._prepare(node, wanted, form) for form in forms]
+        times: list[list[float]] = [[] for _ in forms]
         for _ in range(_ROUNDS):
-            for way, run in runs.items():
+            for run, taken in zip(runs, times, strict=True):
                 run()  # the threads of the others' sessions come to rest
                 start = time.perf_counter()
                 run()
-                times[way].append(time.perf_counter() - start)
-        medians = {way: sorted(taken)[_ROUNDS // 2] for way, taken in times.items()}
-        table = ", ".join(f"{way} {1e3 * t:.2f} ms" for way, t in medians.items())
+                taken.append(time.perf_counter() - start)
+        medians = [sorted(taken)[_ROUNDS // 2] for taken in times]
+        pairs = zip(forms, medians, strict=True)
+        table = ", ".join(f"{form.name} {1e3 * median:.2f} ms" for form, median in pairs)
         _logger.info("Tuned the gradient of %s '%s': %s", node.op_type, node.name, table)
-        return min(medians, key=lambda way: medians[way])
+        return forms[medians.index(min(medians))]
 
-    def _prepare(self, node: ir.Node, wanted: Sequence[bool], way: str) -> Run:
-        """Return a function that computes the gradients of one node in one way."""
+    def _prepare(self, node: ir.Node, wanted: Sequence[bool], form: AnyForm) -> Run:
+        """Return a function that computes the gradients of one node in one form."""
         op = Emitter()
         inputs = [
             None if value is None else _input_like(op, f"x{i}", value)
@@ -101,13 +107,15 @@ class Autotuner:
             [(output, gradient)],
             sources,
             device=self._device.memory,
-            choose=lambda *_: way,
+            choose=lambda *_: form,
         )
         for i, value in enumerate(found):
             if value is not None:
                 op.output(value, f"grad/{i}")
         lower(op, TUNING)
-        session = Session(to_bytes(op.graph), self._device, training=True, name=f"tuning of {way}")
+        session = Session(
+            to_bytes(op.graph), self._device, training=True, name=f"tuning of {form.name}"
+        )
         arrays = {
             spec.name: DeviceArray.from_numpy(_numbers(spec.shape, spec.dtype), self._device)
             for spec in session.inputs
@@ -117,15 +125,10 @@ class Autotuner:
         return binding.run
 
 
-def _is_known(value: ir.Value) -> bool:
-    """Whether every size of a value is known."""
-    return value.shape is not None and value.shape.is_static()
-
-
 def _input_like(op: Emitter, name: str, value: ir.Value) -> ir.Value:
     """An input of a trial: what is computed in the model is computed here too.
 
-    The rule of MaxPool asks what computes its input, since that decides which ways are right.
+    The forms of MaxPool ask what computes its input, since that decides which are right.
     """
     made = op.input(name, dtype_name(value), static_shape(value))
     return made if value.producer() is None else op.LeakyRelu(made)

@@ -134,7 +134,7 @@ def build_train_step(
         objective: model, loss and metrics.
         update: optimizer, weights to train and their slots.
         device: `"cpu"` or `"cuda"`; gradient rules choose formulations by it.
-        choose: decides where gradient rules offer several ways.
+        choose: decides where several forms of a gradient apply.
         recompute: whether activations are computed again for the backward pass, or the names of
             the layers whose outputs are kept.
         flat: whether variables may be written as vectors, where that saves a copy.

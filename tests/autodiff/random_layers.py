@@ -10,7 +10,7 @@ import onnx_ir as ir
 from random_templates import inside, positive
 from random_values import BATCH, Growing, Made, draws
 
-from seqonnx.autodiff.rules.scan_body import qualify
+from seqonnx.autodiff.idioms.scan_body import qualify
 from seqonnx.graph import Emitter
 
 

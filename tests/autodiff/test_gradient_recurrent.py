@@ -9,7 +9,7 @@ from definitions_recurrent import FUNCTIONS
 from gradient_check import Case, assert_close, cast, emit, run_onnxruntime
 
 from seqonnx.autodiff import backward
-from seqonnx.autodiff.rules.recurrent_cells import activations_of
+from seqonnx.autodiff.idioms.recurrent_cells import activations_of
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 

@@ -1,4 +1,4 @@
-"""Autotuning measures the ways to compute a gradient once, and remembers the fastest."""
+"""Autotuning measures the forms of a gradient once, and remembers the fastest by its name."""
 
 from __future__ import annotations
 
@@ -32,44 +32,46 @@ def emit(choose, dtype="float64"):
 
 
 def offered():
-    ways = []
+    offers = []
 
-    def watch(node, wanted, names):
-        ways.extend(names)
-        return names[0]
+    def watch(node, wanted, forms):
+        offers.extend(forms)
+        return forms[0]
 
     emit(watch)
-    return ways
+    return offers
 
 
-def test_a_padded_convolution_offers_several_ways():
-    assert offered() == ["shared windows", "flipped convolution", "transposed convolution"]
+def names(forms):
+    return [form.name for form in forms]
 
 
-@pytest.mark.parametrize("way", offered())
-def test_every_way_gives_the_same_gradient(way):
+def test_a_padded_convolution_offers_several_forms():
+    assert names(offered()) == ["shared windows", "flipped convolution", "transposed convolution"]
+
+
+@pytest.mark.parametrize("form", offered(), ids=lambda form: form.name)
+def test_every_form_gives_the_same_gradient(form):
     from onnx.reference import ReferenceEvaluator
 
-    def run(choose):
-        _, op, found = emit(choose)
-        names = [str(op.output(value, f"g{i}").name) for i, value in enumerate(found)]
+    def run(form):
+        _, op, found = emit(lambda *_: form)
+        outputs = [str(op.output(value, f"g{i}").name) for i, value in enumerate(found)]
         feeds = {"x": X, "w": W, "dy": DY}
-        return ReferenceEvaluator(to_proto(op.graph)).run(names, feeds)
+        return ReferenceEvaluator(to_proto(op.graph)).run(outputs, feeds)
 
-    for actual, wanted in zip(
-        run(lambda *_: way), run(lambda *_: "transposed convolution"), strict=True
-    ):
+    for actual, wanted in zip(run(form), run(offered()[-1]), strict=True):
         np.testing.assert_allclose(actual, wanted, rtol=1e-10, atol=1e-10)
 
 
 @pytest.fixture
 def timed(monkeypatch):
-    """What was measured; the ways take the times in the list."""
+    """What was measured; the last form counts as the fastest."""
     measured = []
 
-    def fastest(self, node, wanted, ways):
-        measured.append(tuple(ways))
-        return ways[-1]
+    def fastest(self, node, wanted, forms):
+        measured.append(names(forms))
+        return forms[-1]
 
     monkeypatch.setattr(Autotuner, "_fastest", fastest)
     return measured
@@ -120,15 +122,15 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, timed, caplog):
     assert "are not remembered" in caplog.text
 
 
-def test_the_measured_way_is_one_of_those_offered(tmp_path):
+def test_the_measured_form_is_one_of_those_offered(tmp_path):
     path = tmp_path / "choices.json"
     emit(Autotuner(CPU, path), "float32")
     (choices,) = json.loads(path.read_text()).values()
-    assert set(choices.values()) <= set(offered())
+    assert set(choices.values()) <= set(names(offered()))
 
 
 def test_a_pool_is_measured_behind_an_operator_like_its_own(tmp_path, monkeypatch):
-    trials, offered = [], []
+    trials, offers = [], []
 
     def serialized(graph):
         trials.append({node.op_type for node in graph})
@@ -137,15 +139,15 @@ def test_a_pool_is_measured_behind_an_operator_like_its_own(tmp_path, monkeypatc
     monkeypatch.setattr(autotune, "to_bytes", serialized)
     timed = Autotuner(CPU, tmp_path / "choices.json")
 
-    def choose(node, wanted, ways):
-        offered.extend(ways)
-        return timed(node, wanted, ways)
+    def choose(node, wanted, forms):
+        offers.extend(names(forms))
+        return timed(node, wanted, forms)
 
     op = Emitter()
     x = op.input("x", "float32", (2, 3, 9, 9))
     y = op.MaxPool(op.Relu(x), kernel_shape=[3, 3], strides=[2, 2])
     backward(op, [(y, op.input("dy", "float32", (2, 3, 4, 4)))], [x], choose=choose)
-    assert offered == ["one axis after the other", "indices"]
+    assert offers == ["one axis after the other", "indices"]
     assert ["ScatterElements" in operators for operators in trials] == [False, True]
 
 

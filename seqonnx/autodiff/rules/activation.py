@@ -9,10 +9,11 @@ import math
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.lowering.masks import STEEP, is_masked, positive
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import STEEP, is_masked, positive
-from seqonnx.autodiff.rules.reading import float_attribute, given
+from seqonnx.graph.reading import float_attribute
 
 
 @gradient("", "Relu")
@@ -95,8 +96,8 @@ def hard_swish(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """x / 3 + 1/2 between -3 and 3, else that of the straight pieces (0 and 1)."""
     x = given(node, 0)
     bend = op.Add(op.Mul(x, 1.0 / 3.0), 0.5)
-    slope = op.Where(op.Less(op.Abs(x), 3.0), bend, positive(op, x))
-    return op.Mul(dy, slope)
+    derivative = op.Where(op.Less(op.Abs(x), 3.0), bend, positive(op, x))
+    return op.Mul(dy, derivative)
 
 
 @gradient("", "Sigmoid")
@@ -124,13 +125,13 @@ def gelu(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """Phi(x) + x phi(x), or the derivative of the tanh approximation (Hendrycks and Gimpel)."""
     x = given(node, 0)
     if node.attributes.get_string("approximate", "none") == "tanh":
-        return op.Mul(dy, _gelu_tanh_slope(op, x))
+        return op.Mul(dy, _gelu_tanh_derivative(op, x))
     cdf = op.Add(op.Mul(op.Erf(op.Mul(x, math.sqrt(0.5))), 0.5), 0.5)
     pdf = op.Mul(op.Exp(op.Mul(op.Mul(x, x), -0.5)), 1.0 / math.sqrt(2.0 * math.pi))
     return op.Mul(dy, op.Add(cdf, op.Mul(x, pdf)))
 
 
-def _gelu_tanh_slope(op: RuleEmitter, x: ir.Value) -> ir.Value:
+def _gelu_tanh_derivative(op: RuleEmitter, x: ir.Value) -> ir.Value:
     """With t = tanh(u), u = c (x + k x^3): (1 + t + x (1 - t^2) u') / 2."""
     c, k = math.sqrt(2.0 / math.pi), 0.044715
     square = op.Mul(x, x)

@@ -6,11 +6,13 @@ from functools import reduce
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.limits import zero_where
+from seqonnx.autodiff.lowering.masks import equal, sign
+from seqonnx.autodiff.lowering.through_float32 import compares_badly, through_float32
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, declare, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import equal, sign, zero_where
-from seqonnx.autodiff.rules.reading import constant_number, given, input_at
-from seqonnx.autodiff.rules.through_float32 import compares_badly, through_float32
+from seqonnx.graph.reading import constant_number, input_at
 
 
 @gradient("", "Identity")
@@ -75,14 +77,14 @@ def reciprocal(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 
 @gradient("", "Sqrt")
 def sqrt(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
-    """Dividing by 2 y; 0 at 0, where the slope is infinite."""
+    """Dividing by 2 y; 0 at 0, where the derivative is infinite."""
     y = node.outputs[0]
     return zero_where(op, op.Equal(y, 0.0), op.Div(dy, op.Add(y, y)))
 
 
 @gradient("", "Pow")
 def power(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
-    """d(a^b) = b a^(b-1) da + a^b log(a) db; 0 at a = 0 where a slope is infinite."""
+    """d(a^b) = b a^(b-1) da + a^b log(a) db; 0 at a = 0 where a derivative is infinite."""
     a, b, y = given(node, 0), given(node, 1), node.outputs[0]
     da = _power_base(op, a, b, dy) if op.needs(0) else None
     if not op.needs(1):
@@ -106,10 +108,10 @@ def _power_base(op: RuleEmitter, a: ir.Value, b: ir.Value, dy: ir.Value) -> ir.V
     infinite = op.And(
         op.Equal(a, 0.0), op.And(op.Less(exponent, 1.0), op.Not(op.Less(exponent, 0.0)))
     )
-    # The infinite slope must not even be computed: its own derivative times 0 is NaN.
+    # The infinite derivative must not even be computed: its own derivative times 0 is NaN.
     base = op.Where(infinite, 1.0, a)
-    slope = op.Mul(exponent, op.Pow(base, op.Sub(exponent, 1.0)))
-    return op.Mul(dy, zero_where(op, infinite, slope))
+    derivative = op.Mul(exponent, op.Pow(base, op.Sub(exponent, 1.0)))
+    return op.Mul(dy, zero_where(op, infinite, derivative))
 
 
 @gradient("", "Sum")

@@ -8,14 +8,15 @@ import sys
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.definition import by_definition
+from seqonnx.autodiff.idioms.lengths import Number, length_at, number
+from seqonnx.autodiff.idioms.sizes import positions, reshape_like, shaped, size_at
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.definition import by_definition
-from seqonnx.autodiff.rules.lengths import Number, length_at, number
-from seqonnx.autodiff.rules.reading import float_attribute, given, rank
-from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at
 from seqonnx.errors import GradientError
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import float_attribute
 
 Values = list[ir.Value | None]
 

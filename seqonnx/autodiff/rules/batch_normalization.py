@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.channels import channel_mean, channel_sum, per_channel
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.channels import channel_mean, channel_sum, per_channel
-from seqonnx.autodiff.rules.reading import float_attribute, given
+from seqonnx.graph.reading import float_attribute
 
 
 @gradient("", "BatchNormalization")
@@ -80,7 +81,7 @@ def _trained(op: RuleEmitter, node: ir.Node, dy: ir.Value | None) -> list[ir.Val
 def _through_statistics(
     op: RuleEmitter, node: ir.Node, dmean: ir.Value | None, dvar: ir.Value | None, weight: float
 ) -> ir.Value:
-    """What arrives at the statistics: dmean / M + 2 (x - m) dvar / M, times their weight."""
+    """The gradient through the statistics: dmean / M + 2 (x - m) dvar / M, times their weight."""
     x = given(node, 0)
     mean, _ = _statistics(op, node)
     share = op.Mul(_share(op, x, mean), weight)

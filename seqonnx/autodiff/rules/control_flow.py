@@ -14,12 +14,12 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.engine import backward
+from seqonnx.autodiff.idioms.loop_states import refuse_changing_states
+from seqonnx.autodiff.idioms.scan_body import qualify
+from seqonnx.autodiff.idioms.sizes import fill_like
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.loop_states import refuse_changing_states
-from seqonnx.autodiff.rules.reading import given
-from seqonnx.autodiff.rules.scan_body import qualify
-from seqonnx.autodiff.rules.sizes import fill_like
 from seqonnx.autodiff.sources import FLOATS, sources_of
 from seqonnx.errors import GradientError
 from seqonnx.graph import OPSET, Emitter, dtype_name, static_shape

@@ -7,10 +7,11 @@ import string
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import given, rank
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import numpy_dtype
 
 _Term = tuple[str, ir.Value]
 
@@ -89,7 +90,7 @@ def _identity(op: RuleEmitter, value: ir.Value, axis: int) -> ir.Value:
     """The identity matrix of the size of one axis."""
     size = static_shape(value)[axis]
     if isinstance(size, int):
-        dtype = np.float32 if value.dtype is None else value.dtype.numpy()
+        dtype = numpy_dtype(value)
         return op.constant(np.eye(size, dtype=dtype), "identity")
     shape = op.Gather(op.Shape(value), [axis, axis])
     zeros = op.ConstantOfShape(shape, value=ir.tensor([0.0], dtype=value.dtype))

@@ -6,9 +6,9 @@ import math
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import given
 
 
 @gradient("", "Exp")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.definition import by_definition
+from seqonnx.autodiff.idioms.lengths import Length, length_at, number, numbered
+from seqonnx.autodiff.idioms.sizes import shaped, size_at, zero_pad
+from seqonnx.autodiff.needed import given, rank, required_ints
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.definition import by_definition
-from seqonnx.autodiff.rules.lengths import Length, length_at, number, numbered
-from seqonnx.autodiff.rules.reading import constant_ints, given, input_at, rank, required_ints
-from seqonnx.autodiff.rules.sizes import shaped, size_at, zero_pad
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_ints, input_at
 
 
 @gradient("", "DFT")

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.lengths import length_at, numbered
+from seqonnx.autodiff.idioms.sizes import shaped, size_at, zero_pad
+from seqonnx.autodiff.needed import given, rank, required_ints, required_sizes
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.lengths import length_at, numbered
-from seqonnx.autodiff.rules.reading import constant_ints, given, rank, required_ints, static_sizes
-from seqonnx.autodiff.rules.sizes import shaped, size_at, zero_pad
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_ints, numpy_dtype
 
 
 @gradient("", "CenterCropPad")
@@ -90,10 +91,10 @@ def affine_grid(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """grid = theta (x, y, 1): the sum of dgrid (x, y, 1)^T over the points."""
     size, made = constant_ints(given(node, 1)), node.outputs[0]
     count = rank(made) - 2 if size is None else len(size) - 2
-    spatial = static_sizes(node, made, list(range(1, 1 + count))) if size is None else size[2:]
+    spatial = required_sizes(node, made, list(range(1, 1 + count))) if size is None else size[2:]
     corners = node.attributes.get_int("align_corners", 0) == 1
     points = _points(spatial, corners=corners)
-    dtype = np.float32 if dy.dtype is None else dy.dtype.numpy()
+    dtype = numpy_dtype(dy)
     flat = op.Reshape(dy, [0, points.shape[0], count])
     theta = op.MatMul(op.Transpose(flat, perm=[0, 2, 1]), points.astype(dtype))
     return shaped(theta, given(node, 0).shape), None

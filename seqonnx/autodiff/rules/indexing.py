@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.placing import add_elements, add_slices, place
+from seqonnx.autodiff.idioms.sizes import positions, reshape_like, shaped, size_at
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.placing import add_elements, add_slices, place
-from seqonnx.autodiff.rules.reading import constant_of, given, rank
-from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_of, numpy_dtype
 
 
 @gradient("", "Gather")
@@ -82,7 +83,7 @@ def one_hot(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 
 
 def _off_on(like: ir.Value) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
-    dtype = np.float32 if like.dtype is None else like.dtype.numpy()
+    dtype = numpy_dtype(like)
     return np.array([0, 1], dtype)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import reshape_like
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import float_attribute, given, rank
-from seqonnx.autodiff.rules.sizes import reshape_like
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import float_attribute
 
 
 @gradient("", "MatMul")

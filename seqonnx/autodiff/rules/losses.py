@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import fill_like
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import given, input_at
-from seqonnx.autodiff.rules.sizes import fill_like
+from seqonnx.graph.reading import input_at
 
 
 @gradient("", "NegativeLogLikelihoodLoss")

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import fill_like, reshape_like
+from seqonnx.autodiff.idioms.window import explicit_window, window_of
+from seqonnx.autodiff.lowering.max_pool import MAX_POOL_FORMS, MaxPool
+from seqonnx.autodiff.lowering.offers import offered
+from seqonnx.autodiff.lowering.through_float32 import compares_badly, through_float32
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import HALF_TYPES, equal, is_relu, note_masked, positive
-from seqonnx.autodiff.rules.reading import constant_number, given, input_at
-from seqonnx.autodiff.rules.separable_max_pool import (
-    may_separate,
-    prefers_separate,
-    separate_gradient,
-)
-from seqonnx.autodiff.rules.sizes import fill_like, reshape_like, shaped, zero_pad
-from seqonnx.autodiff.rules.through_float32 import compares_badly, through_float32
-from seqonnx.autodiff.rules.window import Window, enlarge, explicit_window, window_of
-from seqonnx.graph import static_shape
-
-_CONTINUOUS = frozenset(
-    {"Conv", "ConvTranspose", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu"}
-)
-"""Operators whose results tie only in flat regions, or at 0 where Relu has no gradient."""
-
-_COMPARISON, _RANKS = "comparison", "ranks"
-_SEPARATE, _INDICES = "one axis after the other", "indices"
-"""Names of the ways where windows lie side by side; where they overlap or are padded."""
-
-_NARROW = 64
-"""Width up to which a matrix product sums windows faster than a convolution."""
-
-_TINY = 16
-"""Width up to which a matrix product repeats elements faster than a Resize."""
-
-_ATTRIBUTES = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
 
 
 @gradient("", "MaxPool")
 def max_pool(
     op: RuleEmitter, node: ir.Node, dy: ir.Value | None, _: ir.Value | None = None
 ) -> Gradients:
-    """To the first maximum of each window, as PyTorch does it; see `_by_comparison` for ties."""
+    """To the first maximum of each window, as PyTorch does it; see the forms for ties."""
     if dy is None:
         return None
     x = given(node, 0)
@@ -54,164 +28,8 @@ def max_pool(
     window = explicit_window(node, kernel, x, node.outputs[0])
     if window.rest is not None:
         window = window_of(node, kernel, x, node.outputs[0])
-    way = op.choose(node, _ways(op, x, window))
-    if way == _INDICES:
-        return _by_indices(op, node, dy)
-    if way == _RANKS:
-        return _by_rank(op, node, dy, window)
-    y = node.outputs[0]
-    if is_relu(x):
-        # Here the map is smaller than where Relu's own rule would mask it.
-        dy = op.Mul(dy, positive(op, y))
-    gradient_of = separate_gradient if way == _SEPARATE else _by_comparison
-    made = gradient_of(op, x, y, dy, window)
-    if is_relu(x):
-        note_masked(made, x)
-    return made
-
-
-def _ways(op: RuleEmitter, x: ir.Value, window: Window) -> list[str]:
-    """Names of the ways to compute the gradient, the best by rule first."""
-    flat = _ties_only_where_flat(x)
-    if window.tiles:
-        return [_COMPARISON if flat and isinstance(static_shape(x)[1], int) else _RANKS]
-    if not flat or not may_separate(op, window):
-        return [_INDICES]
-    return [_SEPARATE, _INDICES] if prefers_separate(window) else [_INDICES, _SEPARATE]
-
-
-def _ties_only_where_flat(x: ir.Value) -> bool:
-    """Whether it does not matter which of equal elements of a map gets a gradient.
-
-    Maps of continuous operators, padded or not, and channels of several such maps.
-    """
-    ahead, seen = [x], {x}
-    while ahead:
-        node = ahead.pop().producer()
-        if node is None or node.domain not in {"", "ai.onnx"}:
-            return False
-        if node.op_type == "Concat" or (node.op_type == "Pad" and _pads_with_a_number(node)):
-            parts = node.inputs if node.op_type == "Concat" else node.inputs[:1]
-            new = {part for part in parts if part is not None} - seen
-            ahead.extend(new)
-            seen |= new
-        elif node.op_type not in _CONTINUOUS:
-            return False
-    return True
-
-
-def _pads_with_a_number(node: ir.Node) -> bool:
-    """Whether a Pad puts in a number that is known and finite."""
-    value = input_at(node, 2)
-    number = 0.0 if value is None else constant_number(value)
-    return number is not None and math.isfinite(number)
-
-
-def _cropped(op: RuleEmitter, x: ir.Value, window: Window) -> ir.Value:
-    """Leave out what lies behind the last window."""
-    if not any(window.rest or ()):
-        return x
-    sizes = [n * k for n, k in zip(window.small_sizes or (), window.kernel, strict=True)]
-    return op.Slice(x, [0] * len(sizes), sizes, window.axes)
-
-
-def _padded(op: RuleEmitter, made: ir.Value, window: Window, x: ir.Value) -> ir.Value:
-    """Zeros for what lies behind the last window."""
-    rest = list(window.rest or ())
-    if any(rest):
-        made = zero_pad(op, made, [0] * len(rest), rest, window.axes)
-    return shaped(made, x.shape)
-
-
-def _by_comparison(
-    op: RuleEmitter, x: ir.Value, y: ir.Value, dy: ir.Value, window: Window
-) -> ir.Value:
-    """Windows side by side: compare with the enlarged output, no index is needed.
-
-    Elements that tie share the gradient evenly. Behind a convolution or an activation a tie means
-    a flat region, where it does not matter which element is taken, but the sum does: giving each
-    its full gradient would multiply the gradient of the bias below.
-    """
-    hits = equal(op, _cropped(op, x, window), _repeated(op, y, window))
-    share = op.Div(dy, _window_sums(op, hits, window, int(static_shape(x)[1] or 0)))
-    return _padded(op, op.Mul(hits, _repeated(op, share, window)), window, x)
-
-
-def _window_sums(op: RuleEmitter, x: ir.Value, window: Window, channels: int) -> ir.Value:
-    """Sum of each window of a map that windows tile, shape as the pooled map.
-
-    The rows of a window lie one after another in memory, so that a matrix product sums them; on
-    narrow maps this is faster than a convolution for each channel.
-    """
-    dtype = np.float32 if x.dtype is None else x.dtype.numpy()
-    sizes, kernel = window.small_sizes or (), window.kernel
-    if _width(window) <= _NARROW:
-        block = _window_block(window).astype(dtype)
-        sums = op.MatMul(op.Reshape(x, [-1, len(block)]), block)
-        return shaped(
-            op.Reshape(sums, [-1, channels, *sizes]), [static_shape(x)[0], channels, *sizes]
-        )
-    ones = np.ones((channels, 1, *kernel), dtype)
-    return op.Conv(x, ones, kernel_shape=kernel, strides=kernel, group=channels)
-
-
-def _by_rank(op: RuleEmitter, node: ir.Node, dy: ir.Value, window: Window) -> ir.Value:
-    """Windows side by side, first of those that tie: a second pool over their ranks finds it."""
-    x = given(node, 0)
-    hits = equal(op, _cropped(op, x, window), _repeated(op, node.outputs[0], window))
-    ranks = op.Mul(hits, _ranks(window, x))
-    best = op.MaxPool(ranks, kernel_shape=window.kernel, strides=window.strides)
-    first = equal(op, ranks, _repeated(op, best, window))
-    return _padded(op, op.Mul(first, _repeated(op, dy, window)), window, x)
-
-
-def _repeated(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:
-    """Every element over its window."""
-    batch, channels = static_shape(value)[:2]
-    if _width(window) > _TINY or not isinstance(channels, int):
-        return enlarge(op, value, window.without_rest())
-    dtype = np.float32 if value.dtype is None else value.dtype.numpy()
-    block = np.asarray(_window_block(window).T.astype(dtype), order="C")
-    sizes = [n * k for n, k in zip(window.small_sizes or (), window.kernel, strict=True)]
-    rows = op.MatMul(op.Reshape(value, [-1, len(block)]), block)
-    return shaped(op.Reshape(rows, [-1, channels, *sizes]), [batch, channels, *sizes])
-
-
-def _width(window: Window) -> float:
-    """Width of a two-dimensional map of known size; infinite for others."""
-    sizes = window.small_sizes
-    return sizes[1] * window.kernel[1] if sizes is not None and len(sizes) == 2 else math.inf
-
-
-def _window_block(window: Window) -> npt.NDArray[np.float64]:
-    """Which elements of the rows under one row of windows belong to which window, as 0 and 1."""
-    height, width = window.kernel
-    row = np.kron(np.eye((window.small_sizes or ())[1]), np.ones((width, 1)))
-    return np.tile(row, (height, 1))
-
-
-def _ranks(window: Window, like: ir.Value) -> npt.NDArray[np.generic]:
-    """k, k - 1, ..., 1 inside each window, for all windows of one image."""
-    ranks = np.arange(math.prod(window.kernel), 0, -1).reshape(window.kernel)
-    dtype = np.float32 if like.dtype is None else like.dtype.numpy()
-    return np.tile(ranks, window.small_sizes or ()).astype(dtype)
-
-
-def _by_indices(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
-    """Ask for the position of every maximum and add the gradients there."""
-    x = given(node, 0)
-    attributes = {k: v.value for k, v in node.attributes.items() if k in _ATTRIBUTES}
-    _, indices = op.MaxPool(x, _outputs=2, **attributes)
-    half = x.dtype in HALF_TYPES
-    parts = op.Cast(dy, to=ir.DataType.FLOAT) if half else dy
-    zeros = op.ConstantOfShape(
-        op.Reshape(op.Size(x), [1]), value=ir.tensor([0.0], dtype=parts.dtype)
-    )
-    flat = op.ScatterElements(
-        zeros, op.Reshape(indices, [-1]), op.Reshape(parts, [-1]), axis=0, reduction="add"
-    )
-    total = reshape_like(op, flat, x)
-    return op.Cast(total, to=x.dtype) if half else total
+    place = MaxPool(node, x, dy, window)
+    return op.choose(node, offered(op, MAX_POOL_FORMS, place)).emit(op, place)
 
 
 @gradient("", "GlobalMaxPool")
@@ -226,7 +44,7 @@ def global_max_pool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 
 @gradient("", "MaxUnpool")
 def max_unpool(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
-    """What was put at a position takes its gradient from there."""
+    """Each element takes its gradient from the position where it was put."""
     x, indices = given(node, 0), given(node, 1)
     taken = op.Gather(op.Reshape(dy, [-1]), op.Reshape(indices, [-1]))
     return reshape_like(op, taken, x)

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.definition import by_definition
+from seqonnx.autodiff.idioms.lengths import length_at, numbered
+from seqonnx.autodiff.idioms.limits import lowest, zero_where
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.definition import by_definition
-from seqonnx.autodiff.rules.lengths import length_at, numbered
-from seqonnx.autodiff.rules.masks import lowest, zero_where
-from seqonnx.autodiff.rules.reading import float_attribute, given
+from seqonnx.graph.reading import float_attribute
 
 
 @gradient("", "MaxRoiPool")

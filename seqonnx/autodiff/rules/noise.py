@@ -7,12 +7,12 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import constant_of, input_at
+from seqonnx.graph.reading import constant_of, input_at
 
 
 @gradient("", "Dropout")
 def dropout(op: RuleEmitter, node: ir.Node, dy: ir.Value, _: ir.Value | None = None) -> Gradients:
-    """What was kept and scaled in the forward pass; everything while it does not train."""
+    """To the elements that were kept, scaled as they were; to all while it does not train."""
     training, fixed = input_at(node, 2), constant_of(input_at(node, 2))
     if training is None or (fixed is not None and not bool(fixed)):
         return dy

@@ -13,13 +13,15 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_over
+from seqonnx.autodiff.idioms.channels import channel_sum, per_channel
+from seqonnx.autodiff.idioms.limits import zero_where
+from seqonnx.autodiff.idioms.sizes import positions, reshape_like, shaped, size_at, spread
+from seqonnx.autodiff.lowering.masks import sign
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.channels import channel_sum, per_channel
-from seqonnx.autodiff.rules.masks import sign, zero_where
-from seqonnx.autodiff.rules.reading import float_attribute, given, numpy_type, rank
-from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at, spread
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import float_attribute, numpy_dtype
 
 
 @gradient("", "LayerNormalization")
@@ -143,7 +145,7 @@ def mean_variance_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) ->
     divisor = op.Add(deviation, 1e-9)
     slope = op.Mul(y, op.ReduceMean(op.Mul(dy, y), axes))
     if x.dtype != ir.DataType.FLOAT16:
-        # What is added has no slope; in float16 it is 0. Of two numbers nothing else is left.
+        # What is added has no derivative; in float16 it is 0. Of two numbers nothing else is left.
         slope = op.Mul(slope, op.Div(divisor, op.Max(deviation, 1e-20)))
     g = op.Sub(op.Sub(dy, op.ReduceMean(dy, axes)), slope)
     return shaped(op.Div(g, divisor), x.shape)
@@ -207,7 +209,7 @@ def _near(op: RuleEmitter, x: ir.Value, size: int) -> tuple[_Matrix, _Matrix]:
     channels = static_shape(x)[1]
     if isinstance(channels, int):
         distance = np.subtract.outer(np.arange(channels), np.arange(channels))
-        near = ((distance <= (size - 1) // 2) & (-distance <= size // 2)).astype(numpy_type(x))
+        near = ((distance <= (size - 1) // 2) & (-distance <= size // 2)).astype(numpy_dtype(x))
         return near, np.asarray(near.T, order="C")
     numbers = positions(op, size_at(op, x, 1))
     away = op.Sub(op.Unsqueeze(numbers, [1]), numbers)

@@ -10,9 +10,10 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.engine import backward
+from seqonnx.autodiff.needed import given, rank, required_sizes
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import given, input_at, rank, static_sizes
+from seqonnx.graph.reading import input_at
 
 _RANGES = {
     ir.DataType.UINT4: (0.0, 15.0),
@@ -70,7 +71,7 @@ def _spread(op: RuleEmitter, node: ir.Node, value: ir.Value) -> ir.Value:
     axis = node.attributes.get_int("axis", 1) % rank(x)
     block = node.attributes.get_int("block_size", 0)
     if block > 0:
-        (size,) = static_sizes(node, x, [axis])
+        (size,) = required_sizes(node, x, [axis])
         return op.Gather(value, np.arange(size) // block, axis=axis)
     others = [i for i in range(rank(x)) if i != axis]
     return op.Unsqueeze(value, others) if others else value

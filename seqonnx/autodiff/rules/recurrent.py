@@ -15,15 +15,16 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.engine import backward
+from seqonnx.autodiff.idioms.definition import copies_of, gradients_of
+from seqonnx.autodiff.idioms.recurrent_cells import Cell, Weights, activations_of
+from seqonnx.autodiff.idioms.scan_body import ScanBody
+from seqonnx.autodiff.idioms.sizes import scalar, shaped, size_at
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.definition import copies_of, gradients_of
-from seqonnx.autodiff.rules.reading import constant_ints, given, input_at
-from seqonnx.autodiff.rules.recurrent_cells import Cell, Weights, activations_of
-from seqonnx.autodiff.rules.scan_body import ScanBody
-from seqonnx.autodiff.rules.sizes import scalar, shaped, size_at
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph.reading import constant_ints, input_at
 
 _ACTIVATIONS = {
     "RNN": ["Tanh"],

@@ -6,14 +6,16 @@ import math
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.limits import zero_where
+from seqonnx.autodiff.idioms.products import product_of_others
+from seqonnx.autodiff.idioms.sizes import shaped, spread
+from seqonnx.autodiff.lowering.masks import equal, sign
+from seqonnx.autodiff.lowering.through_float32 import compares_badly, through_float32
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, declare, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import equal, sign, zero_where
-from seqonnx.autodiff.rules.products import product_of_others
-from seqonnx.autodiff.rules.reading import constant_ints, given, input_at, rank
-from seqonnx.autodiff.rules.sizes import shaped, spread
-from seqonnx.autodiff.rules.through_float32 import compares_badly, through_float32
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_ints, input_at
 
 
 def _axes(node: ir.Node) -> list[int] | None:

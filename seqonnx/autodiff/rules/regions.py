@@ -12,15 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.definition import by_definition
+from seqonnx.autodiff.idioms.lengths import Length, length_at, minus, number, sizes_vector, times
+from seqonnx.autodiff.idioms.limits import lowest, zero_where
+from seqonnx.autodiff.idioms.sampling import pixel_rows, sample
+from seqonnx.autodiff.idioms.sizes import positions
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.definition import by_definition
-from seqonnx.autodiff.rules.lengths import Length, length_at, minus, number, sizes_vector, times
-from seqonnx.autodiff.rules.masks import lowest, zero_where
-from seqonnx.autodiff.rules.reading import float_attribute, given
-from seqonnx.autodiff.rules.sampling import pixel_rows, sample
-from seqonnx.autodiff.rules.sizes import positions
 from seqonnx.errors import GradientError
+from seqonnx.graph.reading import float_attribute, numpy_dtype
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _samples(op: RuleEmitter, start: ir.Value, extent: ir.Value, cells: int, eac
     """Samples in the middle of equal parts of each cell; one a pixel, about, if `each` is 0."""
     if each > 0:
         steps = (np.arange(cells * each) + 0.5) / (cells * each)
-        dtype = np.float32 if start.dtype is None else start.dtype.numpy()
+        dtype = numpy_dtype(start)
         return _Samples(op.Add(start, op.Mul(extent, steps.astype(dtype)[None])), each)
     cell = op.Div(extent, float(cells))
     count = op.Ceil(cell)

@@ -10,19 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.along import multiply_along, multiply_along_by
+from seqonnx.autodiff.idioms.sizes import shaped
+from seqonnx.autodiff.lowering.resize_matrix import resize_matrix
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.along import multiply_along, multiply_along_by
-from seqonnx.autodiff.rules.reading import (
-    constant_of,
-    float_attribute,
-    given,
-    input_at,
-    rank,
-)
-from seqonnx.autodiff.rules.resize_matrix import resize_matrix
-from seqonnx.autodiff.rules.sizes import shaped
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_of, float_attribute, input_at
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,7 +49,7 @@ def resize(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 
 
 def _resized(node: ir.Node, axes: list[int], index: int) -> _Axis | Literal["same"] | None:
-    """What is known of an axis: all, that it stays the same, or (None) too little."""
+    """Read off what is known of an axis: all, that it stays the same, or (None) too little."""
     wanted, roi = _wanted(node, axes)[index], _region(node, len(axes))
     size = static_shape(given(node, 0))[axes[index]]
     if roi is None or wanted is None:

@@ -7,10 +7,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.autodiff.registry import Gradients, gradient
-from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.definition import by_definition
-from seqonnx.autodiff.rules.lengths import (
+from seqonnx.autodiff.idioms.definition import by_definition
+from seqonnx.autodiff.idioms.lengths import (
     Length,
     length_at,
     minus,
@@ -19,9 +17,11 @@ from seqonnx.autodiff.rules.lengths import (
     sizes_vector,
     times,
 )
-from seqonnx.autodiff.rules.reading import given, rank, static_sizes
-from seqonnx.autodiff.rules.sampling import pixel_rows, sample
-from seqonnx.autodiff.rules.sizes import reshape_like, shaped
+from seqonnx.autodiff.idioms.sampling import pixel_rows, sample
+from seqonnx.autodiff.idioms.sizes import reshape_like, shaped
+from seqonnx.autodiff.needed import given, rank, required_sizes
+from seqonnx.autodiff.registry import Gradients, gradient
+from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.errors import GradientError
 
 Values = list[ir.Value | None]
@@ -74,7 +74,7 @@ def deform_conv(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 
 def _deform_conv(op: RuleEmitter, node: ir.Node, inputs: Values) -> ir.Value:
     """The operator's output: samples (batch, taps, pixels, channels) times the filters."""
-    filters, inner, *kernel = static_sizes(node, given(node, 1), [0, 1, 2, 3])
+    filters, inner, *kernel = required_sizes(node, given(node, 1), [0, 1, 2, 3])
     sets = node.attributes.get_int("offset_group", 1)
     groups = node.attributes.get_int("group", 1)
     each, taps = inner * groups // sets, math.prod(kernel)

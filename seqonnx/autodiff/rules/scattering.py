@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.products import product_of_others
+from seqonnx.autodiff.idioms.sizes import fill_like
+from seqonnx.autodiff.lowering.masks import equal
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import equal
-from seqonnx.autodiff.rules.products import product_of_others
-from seqonnx.autodiff.rules.reading import given
-from seqonnx.autodiff.rules.sizes import fill_like
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.limits import zero_where
+from seqonnx.autodiff.idioms.sizes import fill_like, reshape_like, shaped, size_at
+from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, declare, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import zero_where
-from seqonnx.autodiff.rules.reading import constant_ints, given, rank
-from seqonnx.autodiff.rules.sizes import fill_like, reshape_like, shaped, size_at
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_ints
 
 _PADDED = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
 """Types for which ONNX Runtime pads on the CPU; it takes 0.8 of the time of joining with zeros."""

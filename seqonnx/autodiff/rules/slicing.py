@@ -7,18 +7,13 @@ import sys
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.placing import add_slices, place
+from seqonnx.autodiff.idioms.sizes import positions, reshape_like, shaped, size_at, zero_pad
+from seqonnx.autodiff.needed import given, rank, required_ints
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.placing import add_slices, place
-from seqonnx.autodiff.rules.reading import (
-    constant_ints,
-    given,
-    input_at,
-    rank,
-    required_ints,
-)
-from seqonnx.autodiff.rules.sizes import positions, reshape_like, shaped, size_at, zero_pad
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import constant_ints, input_at
 
 _END = 2**31 - 1
 

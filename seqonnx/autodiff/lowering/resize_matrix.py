@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import positions, scalar, size_at
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import constant_of, float_attribute, given, input_at
-from seqonnx.autodiff.rules.sizes import positions, scalar, size_at
+from seqonnx.graph.reading import constant_of, float_attribute, input_at
 
 _DOUBLE = ir.DataType.DOUBLE
 

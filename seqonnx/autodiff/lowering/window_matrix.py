@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import positions, scalar, size_at
+from seqonnx.autodiff.idioms.window import Window, same_padding
+from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import given
-from seqonnx.autodiff.rules.sizes import positions, scalar, size_at
-from seqonnx.autodiff.rules.window import Window, same_padding
 
 
 def window_matrix(

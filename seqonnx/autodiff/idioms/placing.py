@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import fill_like, zero_pad
+from seqonnx.autodiff.needed import rank
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import HALF_TYPES
-from seqonnx.autodiff.rules.reading import rank
-from seqonnx.autodiff.rules.sizes import fill_like, zero_pad
+from seqonnx.autodiff.sources import HALF_TYPES
 
 
 def place(

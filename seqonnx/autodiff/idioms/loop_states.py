@@ -12,10 +12,10 @@ from itertools import count
 import onnx
 import onnx_ir as ir
 
-from seqonnx.autodiff.rules.reading import constant_of
 from seqonnx.autodiff.sources import captures_of
 from seqonnx.errors import GradientError
 from seqonnx.graph import OPSET
+from seqonnx.graph.reading import constant_of, scope_of
 from seqonnx.graph.versions import IR_VERSION
 
 Shape = tuple[int, ...]
@@ -44,7 +44,7 @@ def refuse_changing_states(node: ir.Node, body: ir.Graph, first: int, states: in
             before, after = (large.text(shape) for shape in many[value])
             raise GradientError(
                 f"The gradient of {node.op_type} (node '{node.name}', layer "
-                f"'{(node.name or '').rpartition('/')[0] or '(none)'}') needs states that keep "
+                f"'{scope_of(node) or '(none)'}') needs states that keep "
                 f"their shape. Received: state '{value.name}', whose shape an iteration changes "
                 f"from {before} to {after}. Collect results as scan outputs of the "
                 f"{node.op_type}, or write them into a state of the final size with "

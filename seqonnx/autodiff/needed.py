@@ -1,50 +1,12 @@
-"""What a rule reads off a node: attributes, constants, which sizes are known."""
+"""Inputs, constants and sizes that a rule cannot do without; an error names what lacks."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.errors import GradientError
 from seqonnx.graph import static_shape
-
-
-def numpy_type(value: ir.Value) -> np.dtype[Any]:
-    """Return the element type of a value as NumPy's; float32 where it is not known."""
-    return np.dtype(np.float32 if value.dtype is None else value.dtype.numpy())
-
-
-def constant_of(value: ir.Value | None) -> npt.NDArray[Any] | None:
-    """Return the array behind a value that no run of the graph can change, or None."""
-    if value is None or value.is_graph_input():
-        return None
-    tensor = ir.convenience.get_const_tensor(value)
-    return None if tensor is None else tensor.numpy()
-
-
-def constant_ints(value: ir.Value | None) -> list[int] | None:
-    """Return a constant vector of integers, or None."""
-    array = constant_of(value)
-    return None if array is None else [int(i) for i in array.reshape(-1)]
-
-
-def constant_number(value: ir.Value | None) -> float | None:
-    """Return a constant with one element as a number, or None."""
-    array = constant_of(value)
-    return None if array is None or array.size != 1 else float(array.reshape(()))
-
-
-def float_attribute(node: ir.Node, name: str, default: float) -> float:
-    """Return an attribute with the precision that the file format keeps (float32)."""
-    return float(np.float32(node.attributes.get_float(name, default)))
-
-
-def input_at(node: ir.Node, index: int) -> ir.Value | None:
-    """Return an input, or None where the node leaves it out."""
-    return node.inputs[index] if index < len(node.inputs) else None
+from seqonnx.graph.reading import constant_ints
 
 
 def given(node: ir.Node, index: int) -> ir.Value:
@@ -78,7 +40,7 @@ def rank(value: ir.Value) -> int:
     return len(static_shape(value))
 
 
-def static_sizes(node: ir.Node, value: ir.Value, axes: list[int]) -> list[int]:
+def required_sizes(node: ir.Node, value: ir.Value, axes: list[int]) -> list[int]:
     """Return the sizes of some axes, which the rule of `node` must know.
 
     Raises:

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import HALF_TYPES
+from seqonnx.autodiff.sources import HALF_TYPES
 
 
 def compares_badly(op: RuleEmitter, node: ir.Node) -> bool:

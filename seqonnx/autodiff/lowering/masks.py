@@ -5,9 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-
-HALF_TYPES = frozenset({ir.DataType.FLOAT16, ir.DataType.BFLOAT16})
-"""Element types of 16 bits."""
+from seqonnx.graph.reading import is_op
 
 STEEP = 3e38
 """Times any normal float32 this is at least 1 in magnitude, so that clipping gives the sign."""
@@ -42,20 +40,9 @@ def equal(op: RuleEmitter, a: ir.Value, b: ir.Value) -> ir.Value:
     return op.Cast(op.Equal(a, b), to=a.dtype)
 
 
-def zero_where(op: RuleEmitter, condition: ir.Value, value: ir.Value) -> ir.Value:
-    """`value`, but 0 where `condition` holds, whatever stands there (infinity, NaN)."""
-    return op.Where(condition, 0.0, value)
-
-
-def lowest(value: ir.Value) -> float:
-    """A number below all others that still is a number of the type of `value`."""
-    return -65504.0 if value.dtype == ir.DataType.FLOAT16 else -3e38
-
-
 def is_relu(x: ir.Value) -> bool:
     """Whether a value comes out of a Relu."""
-    node = x.producer()
-    return node is not None and node.op_type == "Relu" and node.domain in {"", "ai.onnx"}
+    return is_op(x.producer(), "Relu")
 
 
 def note_masked(grad: ir.Value, output: ir.Value) -> None:

@@ -15,59 +15,43 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import numpy_type
-from seqonnx.autodiff.rules.scan_body import ScanBody
-from seqonnx.autodiff.rules.sizes import zero_pad
-from seqonnx.autodiff.rules.weight_gradient import FEW_CHANNELS, chunk_size
-from seqonnx.autodiff.rules.window import Window
+from seqonnx.autodiff.idioms.scan_body import ScanBody
+from seqonnx.autodiff.idioms.sizes import zero_pad
+from seqonnx.autodiff.idioms.window import Window
+from seqonnx.autodiff.lowering.chunks import chunk_size
+from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, Convolution
+from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import numpy_dtype
 
 
-def shares_windows(op: RuleEmitter, x: ir.Value, dy: ir.Value, window: Window, group: int) -> bool:
+def _shares_windows(op: RuleEmitter, it: Convolution) -> bool:
     """Whether the two gradients are to be computed together: padded windows with stride 1."""
-    if op.device != "cpu" or group != 1 or set(window.strides) != {1} or len(window.kernel) != 2:
+    window = it.window
+    if op.device != "cpu" or it.group != 1 or set(window.strides) != {1} or len(window.kernel) != 2:
         return False
-    batch, channels, filters = static_shape(x)[0], static_shape(x)[1], static_shape(dy)[1]
-    if not (isinstance(batch, int) and isinstance(channels, int) and isinstance(filters, int)):
+    if not isinstance(static_shape(it.x)[0], int) or min(it.channels, it.filters) <= FEW_CHANNELS:
         return False
-    if min(channels, filters) <= FEW_CHANNELS:
-        return False
-    known = window.large_sizes is not None and window.small_sizes is not None
     padded = all(0 < p < e for p, e in zip(window.before, window.extent, strict=True))
-    return known and padded and all(p < e for p, e in zip(window.after, window.extent, strict=True))
+    within = all(p < e for p, e in zip(window.after, window.extent, strict=True))
+    return it.is_known and padded and within
 
 
-def both_gradients(
-    op: RuleEmitter, x: ir.Value, w: ir.Value, dy: ir.Value, window: Window
-) -> tuple[ir.Value, ir.Value]:
-    """Emit the gradients of the input and of the weights of a convolution.
-
-    Args:
-        op: the rule's emitter.
-        x: input of the convolution, (batch, channels, height, width), all sizes known.
-        w: its weights, (filters, channels, kernel).
-        dy: gradient of its output.
-        window: the geometry, with stride 1.
-
-    Returns:
-        The gradient of `x` and the gradient of `w`.
-    """
-    batch, channels, *space = static_shape(x)
-    filters = static_shape(dy)[1]
-    taps = math.prod(window.kernel)
-    matrix = op.Reshape(op.Transpose(w, perm=[2, 3, 0, 1]), [-1, channels])
-    width = taps * int(filters or 0)
+def _by_shared_windows(op: RuleEmitter, it: Convolution) -> tuple[ir.Value, ...]:
+    """A few images at a time, the gradients of the input and of the weights."""
+    x, dy, window = it.x, it.dy, it.window
+    batch, channels, filters = int(static_shape(x)[0] or 0), it.channels, it.filters
+    matrix = op.Reshape(op.Transpose(it.w, perm=[2, 3, 0, 1]), [-1, channels])
+    width = math.prod(window.kernel) * filters
     images = chunk_size(op, x, math.prod(window.large_sizes or ()) * width)
     if images is None:
         columns, rows = _windows(op, dy, window), _by_channel(op, x)
         dx, total = _picture(op, op.MatMul(columns, matrix), x), op.MatMul(rows, columns)
     else:
-        chunks = int(batch or 0) // images
         scan = ScanBody(op, "chunks")
-        start = scan.state(op.constant(np.zeros((int(channels or 0), width), numpy_type(x))))
+        start = scan.state(op.constant(np.zeros((channels, width), numpy_dtype(x))))
         part, grad = (
-            scan.element(op.Reshape(value, [chunks, images, *static_shape(value)[1:]]))
+            scan.element(op.Reshape(value, [batch // images, images, *static_shape(value)[1:]]))
             for value in (x, dy)
         )
         inner = RuleEmitter(scan.body, [], op.device)
@@ -75,7 +59,7 @@ def both_gradients(
         sums = inner.Gemm(rows, columns, start)
         [total], [dx] = scan.run([sums], [_picture(inner, inner.MatMul(columns, matrix), part)])
     dw = op.Transpose(op.Reshape(total, [channels, *window.kernel, filters]), perm=[3, 0, 1, 2])
-    return op.Reshape(dx, [batch, channels, *space]), dw
+    return op.Reshape(dx, static_shape(x)), dw
 
 
 def _windows(op: RuleEmitter, dy: ir.Value, window: Window) -> ir.Value:
@@ -104,3 +88,9 @@ def _picture(op: RuleEmitter, rows: ir.Value, like: ir.Value) -> ir.Value:
     """Back to (batch, channels, height, width)."""
     batch, channels, height, width = static_shape(like)
     return op.Transpose(op.Reshape(rows, [batch, height, width, channels]), perm=[0, 3, 1, 2])
+
+
+SHARED_FORMS: tuple[Form[Convolution, tuple[ir.Value, ...]], ...] = (
+    Form("shared windows", _by_shared_windows, _shares_windows),
+)
+"""They give the gradients of `x` and of `w`."""

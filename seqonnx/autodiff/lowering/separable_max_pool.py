@@ -21,16 +21,16 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.scan_body import ScanBody
+from seqonnx.autodiff.idioms.sizes import shaped
+from seqonnx.autodiff.idioms.window import Window
+from seqonnx.autodiff.lowering.masks import equal
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import equal
-from seqonnx.autodiff.rules.reading import numpy_type
-from seqonnx.autodiff.rules.scan_body import ScanBody
-from seqonnx.autodiff.rules.sizes import shaped
-from seqonnx.autodiff.rules.window import Window
+from seqonnx.graph.reading import numpy_dtype
 
 _WIDEST = 64
 """Width of a map up to which columns are picked by products with matrices, of all images at once.
-Wider maps are worked off image by image, so that they stay in the cache, and turned. With two
+Wider maps are done image by image, so that they stay in the cache, and turned. With two
 threads the former takes 0.3 to 0.75 of the time of indices, the latter 0.45 to 0.65 (measured)."""
 
 _FEWEST = 4
@@ -200,7 +200,7 @@ def _to_columns(
     if axis.size > _WIDEST:
         x, y, dy = (_turned(op, value) for value in (x, y, dy))
         return _turned(op, _to_rows(op, x, y, dy, axis, height))
-    picks = np.zeros((axis.kernel, axis.size, axis.count), numpy_type(x))
+    picks = np.zeros((axis.kernel, axis.size, axis.count), numpy_dtype(x))
     for number, pick in enumerate(picks):
         pick[axis.inside(number), np.arange(axis.count)] = 1
 
@@ -243,7 +243,7 @@ def _to_rows(
 def _placed(
     op: RuleEmitter, part: ir.Value, number: int, first: int, axis: _Axis, width: int
 ) -> ir.Value:
-    """What the rows first, first + stride, ... get as element `number` of their windows."""
+    """The gradient of the rows first, first + stride, ... as element `number` of their windows."""
     rows = np.arange(-(-axis.size // axis.stride))
     windows = rows + (first + axis.before - number) // axis.stride
     there = (windows >= 0) & (windows < axis.count)
@@ -253,5 +253,5 @@ def _placed(
         part = op.Gather(part, taken.astype(np.int32), axis=2)
     if nowhere is None and not there.all():
         mask = np.repeat(there[:, None], width, axis=1)
-        part = op.Mul(part, mask.astype(numpy_type(part)))
+        part = op.Mul(part, mask.astype(numpy_dtype(part)))
     return part

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import zero_pad
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.sizes import zero_pad
 from seqonnx.errors import GradientError
 from seqonnx.graph import Dim, static_shape
 
@@ -60,16 +60,22 @@ class Window:
         return known if len(known) == len(self.small) else None
 
     @property
+    def padded_sizes(self) -> list[int]:
+        """Sizes of the large tensor with its padding; empty if they are not known."""
+        if self.large_sizes is None:
+            return []
+        return [sum(t) for t in zip(self.large_sizes, self.before, self.after, strict=True)]
+
+    @property
     def rest(self) -> tuple[int, ...] | None:
         """Padded elements behind the last window; negative where a window hangs over the end."""
         if self.large_sizes is None or self.small_sizes is None:
             return (0,) * len(self.kernel) if set(self.strides) == {1} else None
-        padded = [sum(t) for t in zip(self.large_sizes, self.before, self.after, strict=True)]
         reach = [
             (n - 1) * s + e
             for n, s, e in zip(self.small_sizes, self.strides, self.extent, strict=True)
         ]
-        return tuple(p - r for p, r in zip(padded, reach, strict=True))
+        return tuple(p - r for p, r in zip(self.padded_sizes, reach, strict=True))
 
     @property
     def tiles(self) -> bool:
@@ -166,6 +172,13 @@ def _pad_same(node: ir.Node, window: Window, *, upper: bool) -> Window:
     other = tuple(max(-r, 0) - h for r, h in zip(rest, half, strict=True))
     before, after = (half, other) if upper else (other, half)
     return replace(window, before=before, after=after)
+
+
+def pad_for(op: RuleEmitter, value: ir.Value, window: Window, axes: list[int]) -> ir.Value:
+    """Apply the padding of a window along `axes`, the spatial axes of `value`."""
+    if not any(window.before + window.after):
+        return value
+    return zero_pad(op, value, window.before, window.after, axes)
 
 
 def enlarge(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.lengths import Length, Number, minus, number
+from seqonnx.autodiff.idioms.sizes import positions, shaped, size_at
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.lengths import Length, Number, minus, number
-from seqonnx.autodiff.rules.sizes import positions, shaped, size_at
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import numpy_dtype
 
 # Weights of the neighbours as polynomials of the distance from the first to the right:
 # a row for each power, a column for each neighbour.
@@ -118,7 +119,7 @@ def _neighbours(
 
 def _vector(numbers: npt.NDArray[np.generic], like: ir.Value) -> npt.NDArray[np.generic]:
     """Numbers along the axis of the neighbours, in the type of `like`."""
-    dtype = np.float32 if like.dtype is None else like.dtype.numpy()
+    dtype = numpy_dtype(like)
     return numbers.reshape(1, -1, 1).astype(dtype)
 
 

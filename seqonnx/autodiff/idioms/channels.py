@@ -5,8 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_over
+from seqonnx.autodiff.needed import rank
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import rank
 
 
 def per_channel(op: RuleEmitter, vector: ir.Value, like: ir.Value) -> ir.Value:

@@ -51,7 +51,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Cell:
-    """What a node's attributes say about its step.
+    """The step of a node, as its attributes describe it.
 
     Args:
         kind: "RNN", "GRU" or "LSTM".

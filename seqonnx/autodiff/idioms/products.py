@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.limits import zero_where
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.masks import zero_where
 
 
 def product_of_others(

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import shaped
+from seqonnx.autodiff.needed import rank
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.reading import rank
-from seqonnx.autodiff.rules.sizes import shaped
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import numpy_dtype
 
 
 def multiply_along(
@@ -30,7 +31,7 @@ def multiply_along(
         A value with m elements along `axis`.
     """
     last, sizes = rank(value) - 1, list(static_shape(value))
-    dtype = np.float32 if value.dtype is None else value.dtype.numpy()
+    dtype = numpy_dtype(value)
     matrix = np.asarray(matrix.astype(dtype), order="C")
     made_sizes = [*sizes[:axis], matrix.shape[0], *sizes[axis + 1 :]]
     if axis == last:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.sizes import positions, scalar, size_at
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.rules.sizes import positions, scalar, size_at
 from seqonnx.graph import static_shape
 
 Length = int | ir.Value

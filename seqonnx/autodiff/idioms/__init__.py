@@ -1,0 +1,1 @@
+"""The turns of phrase that gradient rules share: sizes, windows, products, places, Scans."""

@@ -1,0 +1,81 @@
+"""Forms of the gradient of a convolution's input: the transposed convolution of dy."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, Convolution
+from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
+from seqonnx.graph import static_shape
+
+_WIDE = 5
+"""From this kernel size on ConvTranspose is faster than a convolution with flipped weights."""
+
+
+def _may_flip(op: RuleEmitter, it: Convolution) -> bool:
+    """Whether the gradient is a convolution: stride 1, padding smaller than the kernel."""
+    window = it.window
+    reach = zip(window.extent, window.before, window.after, strict=True)
+    return set(window.strides) == {1} and all(e - 1 >= max(b, a) for e, b, a in reach)
+
+
+def _prefers_flipped(op: RuleEmitter, it: Convolution) -> bool:
+    """Whether a convolution with flipped weights is faster than ConvTranspose (measured)."""
+    window = it.window
+    if op.device != "cpu":
+        return False
+    if max(window.kernel) == 1 or max(window.dilations) > 1 or it.group > 1:
+        return True
+    few = 0 < it.channels <= FEW_CHANNELS
+    return not few and max(window.kernel) < _WIDE and any(window.before + window.after)
+
+
+def _flipped_convolution(op: RuleEmitter, it: Convolution) -> ir.Value:
+    """Slide the mirrored window over the gradient."""
+    window, group = it.window, it.group
+    outer, inner = static_shape(it.w)[:2]
+    flipped = it.w
+    axes = [axis for axis, k in zip(window.axes, window.kernel, strict=True) if k > 1]
+    if axes:
+        steps = [-1] * len(axes)
+        flipped = op.Slice(it.w, steps, [-(2**62)] * len(axes), axes, steps)
+    if group == 1:
+        flipped = op.Transpose(flipped, perm=[1, 0, *window.axes])
+    elif isinstance(outer, int) and isinstance(inner, int) and (outer, inner) != (group, 1):
+        split = op.Reshape(flipped, [group, outer // group, inner, *window.kernel])
+        swapped = op.Transpose(split, perm=[0, 2, 1, *(axis + 1 for axis in window.axes)])
+        flipped = op.Reshape(swapped, [group * inner, outer // group, *window.kernel])
+    pads = [e - 1 - p for e, p in zip(window.extent * 2, window.before + window.after, strict=True)]
+    return op.Conv(
+        it.dy,
+        flipped,
+        kernel_shape=window.kernel,
+        dilations=window.dilations,
+        pads=pads,
+        group=group,
+    )
+
+
+def _transposed_convolution(op: RuleEmitter, it: Convolution) -> ir.Value:
+    """ConvTranspose; what lies behind the last window had no influence and gets zeros."""
+    window, rest = it.window, it.window.rest
+    # Of unknown sizes the most that can lie behind the last window, and the padding, are cut off.
+    most, zeros = tuple(s - 1 for s in window.strides), (0,) * len(window.kernel)
+    made = op.ConvTranspose(
+        it.dy,
+        it.w,
+        kernel_shape=window.kernel,
+        strides=window.strides,
+        dilations=window.dilations,
+        pads=window.before + (zeros if rest is None else window.after),
+        output_padding=most if rest is None else rest,
+        group=it.group,
+    )
+    return made if rest is not None else op.Slice(made, zeros, op.Shape(it.x, start=2), window.axes)
+
+
+INPUT_FORMS: tuple[Form[Convolution, ir.Value], ...] = (
+    Form("flipped convolution", _flipped_convolution, _may_flip, _prefers_flipped),
+    Form("transposed convolution", _transposed_convolution),
+)
+"""They give the gradient of `x`, of its shape."""
