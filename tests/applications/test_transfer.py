@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import runpy
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def test_head_on_a_frozen_xception_is_trained_alone():
     assert [v.path for v in model.trainable_weights] == [
         v.path for v in model.layers[1].trainable_weights
     ]
-    assert sum(v.size for v in model.trainable_weights) == 2 * 2048 + 2048 * 10 + 10
+    assert sum(math.prod(v.shape) for v in model.trainable_weights) == 2 * 2048 + 2048 * 10 + 10
 
 
 def test_program_of_transfer_runs():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -231,8 +232,8 @@ def test_stack_a_pretrained_model_and_a_classifier():
     assert not any(layer.trainable for layer in base.layers)
     assert model.output_shape == (None, 1000)
     assert model.count_params() == 22_910_480
-    assert sum(w.size for w in model.trainable_weights) == 2_049_000
-    assert sum(w.size for w in model.non_trainable_weights) == 20_861_480
+    assert sum(math.prod(w.shape) for w in model.trainable_weights) == 2_049_000
+    assert sum(math.prod(w.shape) for w in model.non_trainable_weights) == 20_861_480
     # Fresh statistics: had the base run in training mode, they would have moved.
     moving = base.get_layer("block1_conv1_bn").moving_mean.numpy()
     np.testing.assert_array_equal(moving, np.zeros(32))

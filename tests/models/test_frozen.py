@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 
@@ -65,7 +66,7 @@ def test_freezing_reaches_every_layer_at_any_depth():
     assert not model.layers[0].get_layer("stack").get_layer("bn").trainable
     assert [w.path for w in model.trainable_weights] == ["head/kernel", "head/bias"]
     # 2 convolutions with 76 + 148 numbers, and 4 x 4 of the normalization.
-    assert sum(w.size for w in model.non_trainable_weights) == 76 + 148 + 16
+    assert sum(math.prod(w.shape) for w in model.non_trainable_weights) == 76 + 148 + 16
     model.layers[0].trainable = True
     assert len(model.trainable_weights) == 2 + 2 + 2 + 2
     assert len(model.non_trainable_weights) == 2

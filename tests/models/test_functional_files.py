@@ -177,6 +177,6 @@ def test_layers_that_wait_for_each_other_are_refused():
     config = siamese().get_config()
     entry = next(entry for entry in config["layers"] if entry["name"] == "square")
     entry["inbound_nodes"][0]["inputs"] = [["far", 0, 0]]
-    text = r"are a cycle, or inputs are missing: \['far', 'head', 'square'\] wait"
+    text = r"these wait for inputs that nothing gives: \['far', 'head', 'square'\]"
     with pytest.raises(ValueError, match=text):
         keras.Model.from_config(config)

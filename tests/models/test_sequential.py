@@ -274,7 +274,20 @@ def test_layers_cannot_be_set_and_a_model_is_no_list():
     for use in (len, iter, lambda m: m[0]):
         with pytest.raises(TypeError):
             use(model)
-    assert repr(model) == "<Sequential name=sequential, built=False>"
+
+
+def test_repr_of_a_model_is_the_tree_of_its_layers():
+    inner = keras.Sequential([layers.Dense(2, name="first")], name="inner")
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, layers.ReLU(name="last")(inner(x)), name="outer")
+    assert repr(model).splitlines() == [
+        "<Model name=outer, built=True>",
+        "    <InputLayer name=x, built=True>",
+        "    <Sequential name=inner, built=True>",
+        "        <Dense name=first, built=True>",
+        "    <ReLU name=last, built=True>",
+    ]
+    assert repr(keras.Sequential(name="empty")) == "<Sequential name=empty, built=False>"
 
 
 def test_input_takes_an_int_and_refuses_nothing_and_both():
