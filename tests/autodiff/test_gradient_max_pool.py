@@ -101,9 +101,9 @@ class Pool:
         dy = op.input("dy", dtype, static_shape(y))
         v = op.input("v", dtype, static_shape(x))
 
-        def choose(node, wanted, ways):
-            self.offered.append(list(ways))
-            return way if way in ways else ways[0]
+        def choose(node, wanted, forms):
+            self.offered.append([form.name for form in forms])
+            return next((form for form in forms if form.name == way), forms[0])
 
         (dx,) = backward(op, [(y, dy)], [x], choose=choose)
         second = backward(op, [(dx, v)], [x, dy], choose=choose)
