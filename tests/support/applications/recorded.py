@@ -2,7 +2,7 @@
 
 Run with Keras (and jax and scipy) to record them anew:
 
-    KERAS_BACKEND=numpy python tests/applications/recorded.py
+    KERAS_BACKEND=numpy python tests/support/applications/recorded.py
 """
 
 from __future__ import annotations

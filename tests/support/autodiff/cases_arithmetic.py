@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from gradient_check import Case
-from gradient_inputs import away, between, distinct, normal
+
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import away, between, distinct, normal
 
 X = (3, 4)
 FLOAT_ERF = "the reference evaluator rounds Erf inside Gelu to float32"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from gradient_check import Case
-from gradient_inputs import between, normal
+
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import between, normal
 
 HEADS = (2, 4, 3, 6), (2, 4, 5, 6), (2, 4, 5, 2)
 GROUPED = (2, 4, 3, 6), (2, 2, 5, 6), (2, 2, 5, 2)

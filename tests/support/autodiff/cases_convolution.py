@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradient_check import Case
-from gradient_inputs import normal
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import normal
 
 
 def conv(x: tuple, w: tuple, label: str, *, bias: bool = True, **attributes: object) -> Case:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from gradient_check import Case
-from gradient_inputs import away, distinct, ints, normal
+
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import away, distinct, ints, normal
 
 ROWS = np.array([[0, 2, -1], [1, 2, 2]])
 

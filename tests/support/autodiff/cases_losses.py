@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from gradient_check import Case
-from gradient_inputs import between, normal
+
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import between, normal
 
 LABELS = np.array([2, 0, 4, 2])
 PIXELS = np.array([[2, 0, 1], [1, 1, 2]])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from gradient_check import Case
-from gradient_inputs import away, between, normal
+
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import away, between, normal
 
 CHANNELS = (normal(3), normal(3, seed=1))
 STATISTICS = (normal(3, seed=2), between(0.5, 2, 3))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from gradient_check import Case
-from gradient_inputs import away, distinct, normal
+
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import away, distinct, normal
 
 NOT_THERE = "ONNX Runtime 1.31 has no GlobalLpPool of operator set 22"
 

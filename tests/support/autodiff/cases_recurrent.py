@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from definitions_recurrent import GATES, definition
-from gradient_check import Case
-from gradient_inputs import normal
+
+from support.autodiff.definitions_recurrent import GATES, definition
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import normal
 
 TIMES, BATCH, INPUT, HIDDEN = 4, 3, 2, 3
 WHY = "the reference evaluator has no sequence lengths, clips, activations and reversed GRUs"

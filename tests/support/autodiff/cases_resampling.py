@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from gradient_check import Case
-from gradient_inputs import between, ints, normal
+
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import between, ints, normal
 
 EMPTY = np.zeros(0, np.float32)
 MODES = ["half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from gradient_check import Case
-from gradient_inputs import ints, normal
+
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import ints, normal
 
 MOVING = [
     Case("Reshape", (normal(2, 3, 4), ints(-1, 12)), constants=(1,), batch=(0,)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from gradient_check import Case
-from gradient_inputs import ints, normal
+
+from support.autodiff.gradient_check import Case
+from support.autodiff.gradient_inputs import ints, normal
 
 
 def dft(label, shape, length=None, axis=None, **attributes):

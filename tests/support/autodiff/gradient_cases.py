@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import cases_arithmetic
-import cases_attention
-import cases_convolution
-import cases_indexing
-import cases_losses
-import cases_normalization
-import cases_pooling
-import cases_recurrent
-import cases_reduction
-import cases_resampling
-import cases_shape
-import cases_signal
+from support.autodiff import (
+    cases_arithmetic,
+    cases_attention,
+    cases_convolution,
+    cases_indexing,
+    cases_losses,
+    cases_normalization,
+    cases_pooling,
+    cases_recurrent,
+    cases_reduction,
+    cases_resampling,
+    cases_shape,
+    cases_signal,
+)
 
 CASES = [
     *cases_arithmetic.CASES,

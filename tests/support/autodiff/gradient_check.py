@@ -15,12 +15,12 @@ from typing import Any, Literal
 import numpy as np
 import onnx_ir as ir
 import onnxruntime
-from definitions import CORRECTED
 from onnx.reference import ReferenceEvaluator
 
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
+from support.autodiff.definitions import CORRECTED
 
 STEP = 1e-5
 FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)

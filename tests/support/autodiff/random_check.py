@@ -16,13 +16,13 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common_passes
 import onnxruntime
 from onnx.reference import ReferenceEvaluator
-from random_definitions import DEFINITIONS
-from random_graphs import Drawn
 
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
 from seqonnx.graph.importing import import_graph
 from seqonnx.graph.serde import to_proto
+from support.autodiff.random_definitions import DEFINITIONS
+from support.autodiff.random_graphs import Drawn
 
 STEP = 2e-5
 SMOOTH = 1e-6

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from cases_resampling import deform
-from definitions import CORRECTED
-from definitions_recurrent import definition
 from onnx.reference.op_run import OpRun
 from onnx.reference.ops import op_loop
 from onnx.reference.ops._op import OpRunReduceNumpy
+
+from support.autodiff.cases_resampling import deform
+from support.autodiff.definitions import CORRECTED
+from support.autodiff.definitions_recurrent import definition
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 

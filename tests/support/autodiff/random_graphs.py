@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import random_layers  # noqa: F401  the import fills the table of templates
-import random_moves  # noqa: F401
-import random_templates  # noqa: F401
-from random_values import TEMPLATES, Growing
 
 from seqonnx.autodiff.ledger import ledger
 from seqonnx.graph.serde import to_proto
+from support.autodiff import (
+    random_layers,  # noqa: F401  the import fills the table of templates
+    random_moves,  # noqa: F401
+    random_templates,  # noqa: F401
+)
+from support.autodiff.random_values import TEMPLATES, Growing
 
 SMALLEST, LARGEST = 5, 40
 RARE = ("GlobalLpPool", "RoiAlign")

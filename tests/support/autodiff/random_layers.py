@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-from random_templates import inside, positive
-from random_values import BATCH, Growing, Made, draws
 
 from seqonnx.autodiff.rules.scan_body import qualify
 from seqonnx.graph import Emitter
+from support.autodiff.random_templates import inside, positive
+from support.autodiff.random_values import BATCH, Growing, Made, draws
 
 
 def alike(value: ir.Value, x: ir.Value) -> ir.Value:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
-from random_values import Growing, Made, draws
+
+from support.autodiff.random_values import Growing, Made, draws
 
 
 @draws("Reshape")

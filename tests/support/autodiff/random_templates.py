@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
-from random_values import Growing, Made, draws
+
+from support.autodiff.random_values import Growing, Made, draws
 
 
 def positive(g: Growing, x: ir.Value, least: float = 0.2) -> ir.Value:

@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
-from random_definitions import DEFINITIONS
 
 from seqonnx.graph import Emitter
+from support.autodiff.random_definitions import DEFINITIONS
 
 BATCH = 3
 LARGEST = 240

@@ -1,8 +1,9 @@
 """Write a set of files with what training and running them gave, to be readable for ever.
 
-    python tests/compatibility/write_fixtures.py                   # the set of this commit
-    python tests/compatibility/write_fixtures.py NAME              # under a name of one's own
-    python tests/compatibility/write_fixtures.py NAME --overwrite  # and replace what is there
+    export PYTHONPATH=tests
+    python -m support.compatibility.write_fixtures                   # the set of this commit
+    python -m support.compatibility.write_fixtures NAME              # under a name of one's own
+    python -m support.compatibility.write_fixtures NAME --overwrite  # and replace what is there
 
 A set is written once, by the version whose files it keeps, and never again: files that are
 written anew show nothing about the files that people have. So an existing set stays as it is
@@ -17,7 +18,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,11 @@ import numpy as np
 import onnx
 import onnxruntime
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from builders import CASES, CUSTOM, Case
-
 import seqonnx as keras
 from seqonnx.models import files as model_files
+from support.compatibility.builders import CASES, CUSTOM, Case
 
-FIXTURES = Path(__file__).with_name("fixtures")
+FIXTURES = Path(__file__).parents[2] / "compatibility" / "fixtures"
 RECORD = "record.json"
 BATCH, ROWS = 5, 17
 

@@ -9,14 +9,14 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx import TensorProto
-from promotion import FLOATS, element_type, promote
-from slopes import DOUBLE, SINGLE, Function, Precision, smooth_point
-from standard_cases import NotApplicable, StandardCase, relabelled
 
 from seqonnx.autodiff.registry import why_nondifferentiable
 from seqonnx.autodiff.sources import sources_of
 from seqonnx.errors import GradientError
 from seqonnx.graph.importing import import_graph
+from support.conformance.promotion import FLOATS, element_type, promote
+from support.conformance.slopes import DOUBLE, SINGLE, Function, Precision, smooth_point
+from support.conformance.standard_cases import NotApplicable, StandardCase, relabelled
 
 FINE, COARSE = 1e-3, 3e-2  # how near outputs come to those in the case's own, shorter floats
 SETTINGS = {

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from cases_resampling import deform
-from definitions import CORRECTED
 from onnx.reference.op_run import OpRun
 from onnx.reference.ops import op_loop
+
+from support.autodiff.cases_resampling import deform
+from support.autodiff.definitions import CORRECTED
 
 
 def padding(x, kernel, strides, dilations, pads, auto_pad, ceil_mode):

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
-from evaluators import EVALUATORS
 from onnx.reference import ReferenceEvaluator
 
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
+from support.conformance.evaluators import EVALUATORS
 
 Arrays = list[np.ndarray]
 SHIFTS = (1e-2, 3e-2, 3e-3, 1e-3, 1e-1, 2e-1, 3e-1)

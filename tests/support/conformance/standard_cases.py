@@ -16,9 +16,9 @@ from typing import Any
 
 import onnx
 import onnx.backend.test.case.node as standard
-from promotion import STANDARD, graphs_of, version_of
 
 from seqonnx.graph import OPSET
+from support.conformance.promotion import STANDARD, graphs_of, version_of
 
 
 class NotApplicable(Exception):

@@ -1,7 +1,7 @@
 """Write every kind of file where the disk is full, and report as JSON. Run by `test_full_disk.py`.
 
-python tests/reliability/full_disk.py FOLDER limit      # files may not grow beyond LIMIT bytes
-python tests/reliability/full_disk.py FOLDER fill       # FOLDER is a small disk; it is filled
+python tests/support/reliability/full_disk.py FOLDER limit  # files may not grow beyond LIMIT bytes
+python tests/support/reliability/full_disk.py FOLDER fill   # FOLDER is a small disk, filled
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Kill children that save, again and again, and look at what they leave. Run by `test_kill.py`.
 
-    python tests/reliability/kills.py FOLDER KILLS SEED
+    python tests/support/reliability/kills.py FOLDER KILLS SEED
 
 The process has imported everything and opened no session, so a child that it forks is in the
 middle of a save after a few milliseconds. Half of the children are killed at any time of the save,

@@ -1,8 +1,9 @@
 """Reads damaged files, one after the other, and says how each reading ended.
 
 Runs as a process of its own, since a damaged file may hang it or bring it down:
-`python mutation_worker.py FOLDER FIRST LAST STRIDE`. Before a case it prints `start SEED`, after
-it `done SEED OUTCOME`, where the outcome is `loaded`, `refused`, or what should not be.
+`PYTHONPATH=tests python -m support.reliability.mutation_worker FOLDER FIRST LAST STRIDE`.
+Before a case it prints `start SEED`, after it `done SEED OUTCOME`, where the outcome is `loaded`,
+`refused`, or what should not be.
 """
 
 from __future__ import annotations
@@ -15,17 +16,14 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 os.environ["SEQONNX_DEVICE"] = "cpu"
-
-import mutations
 
 import seqonnx as sx
 from seqonnx import layers
 from seqonnx.autodiff import gradients
 from seqonnx.errors import GradientError, ModelFileError
 from seqonnx.report.collect import collect
+from support.reliability import mutations
 
 MEMORY = 1 << 30
 PACKAGE = str(Path(sx.__file__).parent) + os.sep

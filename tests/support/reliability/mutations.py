@@ -25,7 +25,7 @@ from seqonnx import layers
 
 FORMATS = ("saved", "exported", "foreign", "keras", "weights.h5", "legacy.h5", "npz")
 SUFFIXES = {"keras": ".keras", "weights.h5": ".weights.h5", "legacy.h5": ".h5", "npz": ".npz"}
-SAMPLES = Path(__file__).parents[1] / "importers" / "samples"
+SAMPLES = Path(__file__).parents[2] / "importers" / "samples"
 
 NUMBERS = (0, 1, -1, 2, 7, 255, -(2**31), 2**31, 2**40, 2**62, -(2**63), 2**63 - 1)
 WORDS = ("", "x", "y", "Relu", "Loop", "ai.onnx", "com.microsoft", "../x", "ä", "\x00", "n" * 300)
