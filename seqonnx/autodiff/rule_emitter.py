@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
-from seqonnx.graph.emitter import Operator
+from seqonnx.graph.operators import Operators
 
 Choose = Callable[[ir.Node, Sequence[bool], Sequence[str]], str]
 """Chooses how to compute a gradient: gets the node, for each input whether it wants a gradient, and
@@ -20,7 +20,7 @@ def by_rule(node: ir.Node, wanted: Sequence[bool], ways: Sequence[str]) -> str:
     return ways[0]
 
 
-class RuleEmitter:
+class RuleEmitter(Operators):
     """What a gradient rule gets as `op`: the graph's operators, and what the rule may ask.
 
     Args:
@@ -55,5 +55,6 @@ class RuleEmitter:
         """Add a constant array (see `Emitter.constant`)."""
         return self.emitter.constant(array, name)
 
-    def __getattr__(self, op_type: str) -> Operator:
-        return self.emitter.__getattr__(op_type)
+    def emit(self, op_type: str, args: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
+        """Append one node (see `Emitter.emit`)."""
+        return self.emitter.emit(op_type, args, attributes)
