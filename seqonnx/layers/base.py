@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Never, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +70,7 @@ class Layer(Typed):
         activity_regularizer: Any = None,
         input_shape: Sequence[int | None] | int | None = None,
         input_dim: int | None = None,
-        **unknown: Any,
+        **unknown: Never,
     ) -> None:
         if unknown:
             raise ValueError(
