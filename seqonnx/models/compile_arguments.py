@@ -5,14 +5,23 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from seqonnx.layers.base import Layer
 from seqonnx.models.network import Network
 
-_ACCEPTED = {"run_eagerly", "jit_compile", "loss_weights"}
+
+class Accepted(TypedDict, total=False):
+    """What `compile` takes because Keras has it."""
+
+    loss_weights: Any
+    jit_compile: bool | str
+    run_eagerly: bool
+
+
+_ACCEPTED = set(Accepted.__annotations__)
 
 
 def check_accepted(accepted: Mapping[str, Any]) -> None:

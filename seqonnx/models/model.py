@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy.typing as npt
 
@@ -124,7 +124,7 @@ class Model(Exportable):
         autotune: bool = False,
         auto_scale_loss: bool = True,
         recompute: bool | Sequence[str] = False,
-        **accepted: Any,
+        **accepted: Unpack[compile_arguments.Accepted],
     ) -> None:
         """Say how to train. A second call starts with a fresh optimizer.
 

@@ -31,6 +31,7 @@ reveal_type(model.predict(data))  # ndarray
 reveal_type(model.predict_on_batch(data))  # ndarray
 reveal_type(model.fit(data, data))  # History
 reveal_type(keras.losses.MeanSquaredError()([1.0], [2.0]))  # float | ndarray
+model.compile("adam", "mse", metric=["mae"])  # error: Unexpected keyword argument "metric"
 keras.optimizers.Adam(lr=0.1)  # error: Unexpected keyword argument "lr" for "Adam"
 keras.optimizers.SGD(0.1, clip_norm=1.0)  # error: Unexpected keyword argument "clip_norm"
 keras.optimizers.AdamW(clipnorm="1")  # error: incompatible type "str"; expected "float | None"
