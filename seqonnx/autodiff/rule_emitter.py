@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
-from seqonnx.graph.emitter import Operator
+from seqonnx.graph.operators import Operators
 
 Place = TypeVar("Place")
 Made = TypeVar("Made")
@@ -56,7 +56,7 @@ def by_rule(node: ir.Node, wanted: Sequence[bool], forms: Sequence[AnyForm]) -> 
     return forms[0]
 
 
-class RuleEmitter:
+class RuleEmitter(Operators):
     """The `op` of a gradient rule: the graph's operators, and what the rule may ask.
 
     Args:
@@ -91,5 +91,6 @@ class RuleEmitter:
         """Add a constant array (see `Emitter.constant`)."""
         return self.emitter.constant(array, name)
 
-    def __getattr__(self, op_type: str) -> Operator:
-        return self.emitter.__getattr__(op_type)
+    def emit(self, op_type: str, args: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
+        """Append one node (see `Emitter.emit`)."""
+        return self.emitter.emit(op_type, args, attributes)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from functools import cache
-from typing import Any, Literal, Protocol, cast, overload
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,21 +18,12 @@ import onnx_ir as ir
 import onnxscript
 
 from seqonnx import dtypes
+from seqonnx.graph.operators import Operators
 from seqonnx.graph.reading import Dim
 from seqonnx.graph.variable import Variable
 from seqonnx.graph.versions import OPSET
 
 WeightsAs = Literal["initializer", "input"]
-
-
-class Operator(Protocol):
-    """What `op.Relu` is: adds a node and returns its output, or a tuple where several are asked."""
-
-    @overload
-    def __call__(self, *args: Any, _outputs: int, **attributes: Any) -> tuple[ir.Value, ...]: ...
-
-    @overload
-    def __call__(self, *args: Any, **attributes: Any) -> ir.Value: ...
 
 
 class _Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has no types for it
@@ -82,7 +72,7 @@ _FOREIGN_INSIDE = "No opset import for domain"
 """What inference says where a subgraph holds an operator of another domain: no error, no shape."""
 
 
-class Emitter:
+class Emitter(Operators):
     """Adds nodes to one graph; every ONNX operator is a method.
 
     `op.Add(x, 1.0)` appends an `Add` node and returns its output (a tuple where the call asks
@@ -131,12 +121,7 @@ class Emitter:
         self._taken = _names_in(graph)
         self._numbers: dict[str, int] = {}
 
-    def __getattr__(self, op_type: str) -> Operator:
-        if not _is_operator(op_type):
-            raise AttributeError(_unknown_operator(op_type))
-        return cast(Operator, lambda *args, **attributes: self.emit(op_type, args, attributes))
-
-    def emit(self, op_type: str, args: Sequence[Any], attributes: dict[str, Any]) -> Any:
+    def emit(self, op_type: str, args: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
         """Append one node; `op.Relu(x)` is short for `op.emit("Relu", [x], {})`.
 
         Args:
@@ -314,22 +299,6 @@ class Emitter:
             f"ONNX refuses the inputs of {op_type} (node '{name}', layer '{layer}'): "
             f"received shapes {shapes}. {error}"
         )
-
-
-@cache
-def _is_operator(op_type: str) -> bool:
-    """Whether the standard has this operator in the set that graphs are written in."""
-    return onnx.defs.has(op_type, OPSET)
-
-
-def _unknown_operator(op_type: str) -> str:
-    """Why an attribute is neither operator nor method, and which names are near."""
-    names = {s.name.lower(): s.name for s in onnx.defs.get_all_schemas() if s.domain == ""}
-    names = {low: name for low, name in names.items() if _is_operator(name)}
-    names.update({name.lower(): name for name in vars(Emitter) if not name.startswith("_")})
-    near = [names[low] for low in get_close_matches(op_type.lower(), names)]
-    hint = f" Did you mean {' or '.join(f'`op.{name}`' for name in near)}?" if near else ""
-    return f"'{op_type}' is not an ONNX operator nor a method of Emitter.{hint}"
 
 
 def ir_dtype(name: str) -> ir.DataType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Never, Self, overload
 
 import numpy.typing as npt
 import onnx_ir as ir
@@ -17,7 +17,7 @@ from seqonnx.layers.precision import Typed, policy_for
 from seqonnx.layers.setting import Setting
 from seqonnx.layers.spec import InputSpec, declared_shape
 from seqonnx.regularizers import activity_penalty
-from seqonnx.symbolic import LayerCall, SymbolicTensor
+from seqonnx.symbolic import LayerCall, Symbolic, SymbolicTensor
 
 __all__ = ["InputSpec", "Layer"]
 
@@ -61,7 +61,7 @@ class Layer(Typed):
         activity_regularizer: Any = None,
         input_shape: Sequence[int | None] | int | None = None,
         input_dim: int | None = None,
-        **unknown: Any,
+        **unknown: Never,
     ) -> None:
         if unknown:
             raise ValueError(
@@ -120,8 +120,6 @@ class Layer(Typed):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Make a layer from what `get_config` gave."""
         return cls(**config)
-
-    # Weights.
 
     def add_weight(
         self,
@@ -268,8 +266,10 @@ class Layer(Typed):
             )
         return sum(variable._size for variable in self.weights)
 
-    # Calls.
-
+    @overload
+    def __call__(self, x: Symbolic, training: bool | None = None) -> SymbolicTensor: ...
+    @overload
+    def __call__(self, x: npt.ArrayLike, training: bool | None = None) -> npt.NDArray[Any]: ...
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Apply the layer to a symbolic tensor (extends the model) or to data (computes).
 

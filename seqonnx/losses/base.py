@@ -126,7 +126,7 @@ class Loss:
         y_true: npt.ArrayLike,
         y_pred: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
-    ) -> Any:
+    ) -> float | npt.NDArray[Any]:
         """Compute the loss of arrays.
 
         Args:

@@ -45,7 +45,8 @@ def descend(
         inputs = list(product.inputs)
         inputs[small] = op.Mul(inputs[small], op.Neg(rate))
         moved: ir.Value = op.Gemm(
-            *inputs,
+            inputs[0],
+            inputs[1],
             value,
             beta=keep,
             transA=product.attributes.get_int("transA", 0),

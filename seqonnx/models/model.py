@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 import onnx
 
@@ -116,7 +116,7 @@ class Model(Network):
         autotune: bool = False,
         auto_scale_loss: bool = True,
         recompute: bool | Sequence[str] = False,
-        **accepted: Any,
+        **accepted: Unpack[compile_arguments.Accepted],
     ) -> None:
         """Say how to train. A second call starts with a fresh optimizer.
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
+
+import numpy.typing as npt
 
 from seqonnx import dtypes
+from seqonnx.callbacks import Callback
 from seqonnx.layers.architecture import deserialize_part, saved_as, serialize_part
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.network import Network
 from seqonnx.models.model import Model
-from seqonnx.symbolic import Shape, SymbolicTensor, infer_call
+from seqonnx.symbolic import Shape, Symbolic, SymbolicTensor, infer_call
 
 
 @saved_as("Sequential")
@@ -45,6 +48,28 @@ class Sequential(Model):
         self._built_by_data = False
         for layer in layers or ():
             self.add(layer)
+
+    if TYPE_CHECKING:  # a stack has one output, which is known before it is run
+
+        @overload
+        def __call__(self, x: Symbolic, training: bool | None = None) -> SymbolicTensor: ...
+        @overload
+        def __call__(self, x: npt.ArrayLike, training: bool | None = None) -> npt.NDArray[Any]: ...
+        def __call__(self, x: Any, training: bool | None = None) -> Any:
+            """See `Model`."""
+
+        def predict(
+            self,
+            x: Any,
+            batch_size: int | None = None,
+            verbose: int | str = "auto",
+            steps: int | None = None,
+            callbacks: Sequence[Callback] | Callback | None = None,
+        ) -> npt.NDArray[Any]:
+            """See `Model`."""
+
+        def predict_on_batch(self, x: Any) -> npt.NDArray[Any]:
+            """See `Model`."""
 
     def add(self, layer: Layer | SymbolicTensor | InputLayer) -> None:
         """Put a layer on top of the stack; earlier weights stay as they are.

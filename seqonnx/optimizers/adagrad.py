@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.options import OptimizerOptions
 
 
 class Adagrad(Optimizer):
@@ -36,7 +37,7 @@ class Adagrad(Optimizer):
         learning_rate: Any = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **common)
         self.initial_accumulator_value = float(initial_accumulator_value)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, average_square, power
+from seqonnx.optimizers.options import BasicOptions, OptimizerOptions
 
 
 class Adam(Optimizer):
@@ -43,7 +44,7 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **common)
         self.beta_1 = float(beta_1)
@@ -121,7 +122,7 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **common: Any,
+        **common: Unpack[BasicOptions],
     ) -> None:
         if weight_decay is None:
             raise ValueError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, average_square
+from seqonnx.optimizers.options import OptimizerOptions
 
 
 class RMSprop(Optimizer):
@@ -43,7 +44,7 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **common)
         self.rho = float(rho)

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from seqonnx.runtime.arrays import DeviceArray, TensorSpec, check_array, element_type, is_bfloat16
-from seqonnx.runtime.device import CPU
+from seqonnx.runtime.device import CPU, Device
 from seqonnx.runtime.install import load_onnxruntime
 
-if TYPE_CHECKING:
-    from seqonnx.runtime.session import Session
+
+class Loaded(Protocol):
+    """The session that arrays are bound to."""
+
+    device: Device
+    outputs: tuple[TensorSpec, ...]
+    input_names: list[str]
+    output_names: list[str]
+
+    def explain(self, error: Exception, inputs: Mapping[str, Any]) -> Exception:
+        """Return the error of a run with node and layer named."""
 
 
 class Binding:
@@ -26,7 +35,7 @@ class Binding:
 
     def __init__(
         self,
-        session: Session,
+        session: Loaded,
         runtime_session: Any,
         inputs: Mapping[str, DeviceArray | np.ndarray],
         outputs: Mapping[str, DeviceArray | None],
@@ -190,7 +199,7 @@ def _fixed_shapes(specs: Iterable[TensorSpec]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _input_memories(session: Session, runtime_session: Any) -> dict[str, str]:
+def _input_memories(session: Loaded, runtime_session: Any) -> dict[str, str]:
     """The memory that each input is read from: some inputs of a GPU graph are read by the CPU."""
     names = session.input_names
     if session.device.memory == "cpu":

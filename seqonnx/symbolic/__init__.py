@@ -10,13 +10,14 @@ from seqonnx.symbolic.network import (
     symbolic_shape,
 )
 from seqonnx.symbolic.order import layer_order
-from seqonnx.symbolic.tensor import Emits, LayerCall, Shape, SymbolicTensor
+from seqonnx.symbolic.tensor import Emits, LayerCall, Shape, Symbolic, SymbolicTensor
 
 __all__ = [
     "BATCH",
     "Emits",
     "LayerCall",
     "Shape",
+    "Symbolic",
     "SymbolicTensor",
     "calls_between",
     "emit_forward",

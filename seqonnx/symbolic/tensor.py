@@ -91,3 +91,7 @@ class LayerCall:
     """How many times the layer had been called before."""
     training: bool | None = None
     """False where the call asked for inference mode in training, too; None for no wish."""
+
+
+Symbolic = SymbolicTensor | Sequence[SymbolicTensor]
+"""The inputs of a call that extends a model."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -18,7 +18,16 @@ from seqonnx.training.columns import whole_number
 from seqonnx.training.measures import MetricSpec
 from seqonnx.training.trainer import Compilation
 
-_ACCEPTED = {"run_eagerly", "jit_compile", "loss_weights"}
+
+class Accepted(TypedDict, total=False):
+    """What `compile` takes because Keras has it."""
+
+    loss_weights: Any
+    jit_compile: bool | str
+    run_eagerly: bool
+
+
+_ACCEPTED = set(Accepted.__annotations__)
 
 
 def resolve(

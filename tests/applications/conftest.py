@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-import seqonnx
+from support.sessions import fresh_session
+
+__all__ = ["fresh_session"]
 
 
 @pytest.fixture(autouse=True)
-def fresh_session(monkeypatch, tmp_path):
-    monkeypatch.setenv("SEQONNX_DEVICE", "cpu")
+def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("SEQONNX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    seqonnx.clear_session()
-    seqonnx.set_random_seed(0)

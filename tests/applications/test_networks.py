@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import seqonnx as sx
 from seqonnx import applications, layers
-
-sys.path.insert(0, str(Path(__file__).parent))
-from recorded import FEATURES, LAYERS, NETWORKS, images, shape_of, thinned, weights
+from support.applications.recorded import (
+    FEATURES,
+    LAYERS,
+    NETWORKS,
+    images,
+    shape_of,
+    thinned,
+    weights,
+)
 
 every_network = pytest.mark.parametrize("network", NETWORKS)
 

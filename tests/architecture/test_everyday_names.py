@@ -13,11 +13,11 @@ import seqonnx as keras
 from seqonnx import callbacks, layers
 
 _TEXT = """
-    accumulate apply_to arrange attach average batch begin cache calls check choose clear compiled_for
-    config_of context core count data device emit end engine fetch flags forward frozen graph hold
-    key kind label leaf mask_of memory mode moment named note own parts phase plan read receive
-    release render result_of run runner separate shapes size source stage start state step steps
-    store structure subject target tensors trainer update_of value_of values work working
+    accumulate apply_to arrange attach average batch begin cache calls check choose clear
+    compiled_for config_of context core count data device emit end engine fetch flags forward frozen
+    graph hold key kind label leaf mask_of memory mode moment named note own parts phase plan
+    read receive release render result_of run runner separate shapes size source stage start state
+    step steps store structure subject target tensors trainer update_of value_of values work working
 """
 NAMES = tuple(_TEXT.split())
 

@@ -18,9 +18,9 @@ from seqonnx.losses.lookup import NAMES as LOSSES
 from seqonnx.metrics.lookup import NAMES as METRICS
 from seqonnx.optimizers.lookup import NAMES as OPTIMIZERS
 from seqonnx.runtime import session as sessions
+from support.layers.layer_cases import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = runpy.run_path(str(ROOT / "tests" / "layers" / "layer_cases.py"))["CASES"]
 # The network of onnx_finetune comes from a file that need not be here (tests/importers), the
 # weights of xception_transfer from the network (tests/applications).
 ELSEWHERE = {"onnx_finetune", "xception_transfer"}

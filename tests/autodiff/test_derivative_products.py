@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from gradient_check import run_reference
 
 import seqonnx as keras
 from seqonnx import layers
@@ -16,6 +15,7 @@ from seqonnx.autodiff import gradient, gradients, hessian_vector_product, jvp, r
 from seqonnx.errors import GradientError
 from seqonnx.graph import OPSET, Emitter
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import run_reference
 
 STEP = 1e-5
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradient_check import run_onnxruntime, run_reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from seqonnx.autodiff import backward
 from seqonnx.autodiff.broadcast import sum_over
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import run_onnxruntime, run_reference
 
 
 @st.composite

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from gradient_check import run_onnxruntime
 
 from seqonnx.autodiff import gradients
 from seqonnx.errors import GradientError
+from support.autodiff.gradient_check import run_onnxruntime
 
 HEADER = '<ir_version: 10, opset_import: ["" : 23]>\n'
 LOOP = """agraph (float[SIZE] x, float[1] w, int64[1] ids) => (float y) {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from gradient_check import assert_close, run_onnxruntime, run_reference
 from onnx import parser
 
 from seqonnx.autodiff import gradients
+from support.autodiff.gradient_check import assert_close, run_onnxruntime, run_reference
 
 HEADER = '<ir_version: 10, opset_import: ["" : 23]>\n'
 

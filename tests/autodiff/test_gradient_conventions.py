@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradient_check import Case, differentiate
+
+from support.autodiff.gradient_check import Case, differentiate
 
 INF = float("inf")
 

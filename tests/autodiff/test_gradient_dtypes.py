@@ -15,14 +15,6 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from gradient_cases import CASES
-from gradient_check import (
-    Case,
-    assert_close,
-    gradients_of,
-    run_onnxruntime,
-    run_reference,
-)
 from onnxruntime.capi.onnxruntime_pybind11_state import (
     Fail,
     InvalidGraph,
@@ -33,6 +25,14 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 from seqonnx.autodiff import backward
 from seqonnx.graph import OPSET, Emitter
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_cases import CASES
+from support.autodiff.gradient_check import (
+    Case,
+    assert_close,
+    gradients_of,
+    run_onnxruntime,
+    run_reference,
+)
 
 TYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 ROUNDING = 2e-2

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 import pytest
-from gradient_check import run_reference
 
 import seqonnx.autodiff.rules as rules
 from seqonnx.autodiff import backward, gradient, nondifferentiable, refuse_blockers
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import run_reference
 
 X = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]])
 DY = np.array([[0.3, 1.0, -2.0], [1.5, 0.25, 4.0]])

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from gradient_check import run_onnxruntime, run_reference
 
 from seqonnx.autodiff import (
     gradient,
@@ -22,6 +21,7 @@ from seqonnx.autodiff import (
 )
 from seqonnx.errors import GradientError, ModelFileError
 from seqonnx.graph import OPSET
+from support.autodiff.gradient_check import run_onnxruntime, run_reference
 
 ROOT = Path(__file__).resolve().parents[2]
 X = np.array([[0.5, -1.0, 2.0], [3.0, 0.25, -0.5]])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
-from gradient_cases import CASES
 
 from seqonnx.autodiff.ledger import ledger, standard_operators
 from seqonnx.graph import OPSET
+from support.autodiff.gradient_cases import CASES
 
 MISSING: set[str] = set()
 

@@ -10,12 +10,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from gradient_check import run_onnxruntime, run_reference
-from gradient_inputs import distinct
 
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import run_onnxruntime, run_reference
+from support.autodiff.gradient_inputs import distinct
 
 SEPARATE, INDICES = "one axis after the other", "indices"
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
-from gradient_check import assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
-from random_check import Reference, cotangents_of, differentiate
-from random_graphs import RARE, draw
-from random_values import TEMPLATES
 
 from seqonnx.autodiff import backward
 from seqonnx.autodiff.sources import sources_of
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import assert_close
+from support.autodiff.random_check import Reference, cotangents_of, differentiate
+from support.autodiff.random_graphs import RARE, draw
+from support.autodiff.random_values import TEMPLATES
 
 SLOW = {*RARE, "DeformConv", "GridSample", "LSTM", "GRU", "RNN", "STFT"}
 QUICK = tuple(sorted(set(TEMPLATES) - SLOW))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradient_check import run_onnxruntime
 
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import run_onnxruntime
 
 
 def gradients(x, scale, zero, **attributes):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases_recurrent import CASES
-from definitions_recurrent import FUNCTIONS
-from gradient_check import Case, assert_close, cast, emit, run_onnxruntime
 
 from seqonnx.autodiff import backward
 from seqonnx.autodiff.idioms.recurrent_cells import activations_of
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
+from support.autodiff.cases_recurrent import CASES
+from support.autodiff.definitions_recurrent import FUNCTIONS
+from support.autodiff.gradient_check import Case, assert_close, cast, emit, run_onnxruntime
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.onnxruntime], ids=str)

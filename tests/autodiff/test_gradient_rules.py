@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 import pytest
-from gradient_cases import CASES
-from gradient_check import (
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+from seqonnx.errors import GradientError
+from support.autodiff.gradient_cases import CASES
+from support.autodiff.gradient_check import (
     Case,
     assert_close,
     differentiate,
     gradients_of,
     slope_along,
 )
-from onnx_ir.passes.common import RemoveUnusedNodesPass
-
-from seqonnx.errors import GradientError
 
 DIRECTIONS = 2
 MANY = 4

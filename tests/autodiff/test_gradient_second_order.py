@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gradient_cases import CASES
-from gradient_check import Case, cast, cotangents_of, emit, runner
-from gradient_inputs import ints
 
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_cases import CASES
+from support.autodiff.gradient_check import Case, cast, cotangents_of, emit, runner
+from support.autodiff.gradient_inputs import ints
 
 STEP_AND_TOLERANCE = {"float64": (1e-6, 2e-6), "float32": (1e-2, 1e-3)}
 

@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 import onnx.parser
 import pytest
-from gradient_check import run_onnxruntime
 
 from seqonnx.autodiff import gradients
 from seqonnx.errors import GradientError
+from support.autodiff.gradient_check import run_onnxruntime
 
 X, Z = (np.random.default_rng(3).normal(size=(3, 4)) for _ in range(2))
 Z = Z[::-1] + 0.5

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradient_check import assert_close, run_onnxruntime, run_reference
 
 from seqonnx.autodiff import backward
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import assert_close, run_onnxruntime, run_reference
 
 
 def gradients(emit, shapes, arrays, *, dtype="float64", reference=True):

@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 import pytest
-from gradient_check import Case, differentiate, emit, run_onnxruntime
 
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import Case, differentiate, emit, run_onnxruntime
 
 HUGE = 1e4
 

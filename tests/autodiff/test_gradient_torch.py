@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradient_check import assert_close, run_onnxruntime
 
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import assert_close, run_onnxruntime
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional

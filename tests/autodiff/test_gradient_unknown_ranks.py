@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from gradient_check import run_onnxruntime, run_reference
 
 from seqonnx.autodiff import gradients, vjp
 from seqonnx.errors import GradientError
+from support.autodiff.gradient_check import run_onnxruntime, run_reference
 
 X = np.array([[1.5, 0.5, -1.0], [2.0, 3.0, 0.7]])
 SHAPE = np.array([3, 2])

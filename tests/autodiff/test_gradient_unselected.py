@@ -7,13 +7,13 @@ elements of the good kind alone, which central differences in float64 give.
 
 from __future__ import annotations
 
-import gradient_check
 import numpy as np
 import onnx
 import pytest
-from gradient_check import run_onnxruntime
 
 from seqonnx.autodiff import gradients, hessian_vector_product, jvp, vjp
+from support.autodiff import gradient_check
+from support.autodiff.gradient_check import run_onnxruntime
 
 INF = np.inf
 ROWS = np.array([[1, 2, 0.5, -1], [-INF] * 4, [-INF, 0, 1, 2]])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import onnx.parser
 import pytest
-from gradient_check import run_onnxruntime
 
 from seqonnx.autodiff import gradients
 from seqonnx.graph.serde import to_proto
 from seqonnx.importers.onnx.importing import import_graph
+from support.autodiff.gradient_check import run_onnxruntime
 
 OLD = {
     7: "g (float[2,1,2,3] x) => (float[2,1,4,9] y) "

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from random_check import Reference, check, smooth_point
-from random_graphs import LARGEST, SMALLEST, Drawn, draw, left_out
-from random_values import TEMPLATES
 
 from seqonnx.autodiff import registry
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
+from support.autodiff.random_check import Reference, check, smooth_point
+from support.autodiff.random_graphs import LARGEST, SMALLEST, Drawn, draw, left_out
+from support.autodiff.random_values import TEMPLATES
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "checks" / "random_graphs.py"
 GRAPHS = int(os.environ.get("RANDOM_GRAPHS", "40"))

@@ -5,15 +5,12 @@ Two cases of each operator; `tools/checks/torch_parity.py` compares all.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-from gradient_cases import CASES
-from gradient_check import Case
+
+from support.autodiff.gradient_cases import CASES
+from support.autodiff.gradient_check import Case
 
 pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "checks"))
 
 import torch_parity
 from torch_peers import NOT_IN_TORCH, PEERS, NoPeerError

@@ -16,9 +16,9 @@ import seqonnx as keras
 
 pytest.importorskip("h5py", reason="the script and `.weights.h5` need h5py")
 
-from builders import CASES, CUSTOM
-from write_fixtures import FIXTURES, RECORD, go_on, predictions
-from write_fixtures import main as write_set
+from support.compatibility.builders import CASES, CUSTOM
+from support.compatibility.write_fixtures import FIXTURES, RECORD, go_on, predictions
+from support.compatibility.write_fixtures import main as write_set
 
 RECORDS = {
     folder.name: json.loads((folder / RECORD).read_text("utf-8"))

@@ -1,16 +1,12 @@
-"""Paths of this folder, and the verdicts of all its tests, in whichever process they ran."""
+"""The verdicts of all tests here, in whichever process they ran."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "autodiff")]
 
 
 class Verdicts:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import onnx
 import pytest
-from checking import Verdict, check
-from exclusions import EXCLUSIONS
-from standard_cases import cases_of, module_names
 
 import seqonnx.autodiff.rules as rules
+from support.conformance.checking import Verdict, check
+from support.conformance.exclusions import EXCLUSIONS
+from support.conformance.standard_cases import cases_of, module_names
 
 NEWEST = (1, 23)
 """Release of onnx whose cases the exclusions were written for."""

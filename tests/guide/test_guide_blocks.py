@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guide_blocks import BLOCKS, run
-from test_summary_tables import CONV_ROWS, plain, table
 
 import seqonnx as keras
 from seqonnx import layers
 from seqonnx.datasets import mnist
+from support.guide.guide_blocks import BLOCKS, run
+from support.guide.summary_tables import CONV_ROWS, plain, table
 
 MNIST = Path(__file__).resolve().parents[3] / "shared" / "data" / "mnist10k.npz"
 RNG = np.random.default_rng(0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from networks import noise, parsed, plain
 
 import seqonnx as keras
 from seqonnx import layers
+from support.importers.networks import noise, parsed, plain
 
 NETWORK = """
     <ir_version: 8, opset_import: ["": 13]>

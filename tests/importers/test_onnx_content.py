@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from networks import CONV, TWO, noise, parsed, plain
 
 import seqonnx as keras
 from seqonnx import layers
 from seqonnx.errors import GradientError, ModelFileError
 from seqonnx.graph.versions import OPSET
+from support.importers.networks import CONV, TWO, noise, parsed, plain
 
 
 @pytest.mark.parametrize("version", [11, 12])

@@ -9,11 +9,11 @@ import zlib
 import numpy as np
 import onnx
 import pytest
-from networks import CONV, TWO, noise, parsed, plain
 
 import seqonnx as keras
 from seqonnx import layers
 from seqonnx.errors import ModelFileError
+from support.importers.networks import CONV, TWO, noise, parsed, plain
 
 
 def test_weights_are_the_floating_point_initializers_in_their_layout():

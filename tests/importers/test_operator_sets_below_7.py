@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from networks import plain
 from onnx import TensorProto, helper, numpy_helper
 
 import seqonnx as keras
@@ -20,6 +19,7 @@ from seqonnx import layers
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.serde import to_proto
 from seqonnx.importers.onnx.importing import import_graph
+from support.importers.networks import plain
 
 RNG = np.random.default_rng(3)
 SETS = (1, 5, 6)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from networks import noise, plain
 
 import seqonnx as keras
 from seqonnx import layers
+from support.importers.networks import noise, plain
 
 REGIONS = np.array([[0.3, 0.4, 5.1, 4.2], [1.2, -0.6, 4.3, 6.6], [4, 1, 9, 3]], np.float32)
 PICTURES = np.array([0, 1, 1])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from networks import noise, plain
 
 import seqonnx as keras
 from seqonnx import layers
+from support.importers.networks import noise, plain
 
 KEPT = "exported in training mode.*outputs depend on which rows"
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from emission import emit, evaluate, runtime
 
 from seqonnx import activations
+from support.layers.emission import emit, evaluate, runtime
 
 X = np.array([-3.0, -1.0, 0.0, 1.0, 3.0])
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from emission import reference, runtime
-from layer_cases import CASES, Case
 
 from seqonnx import layers
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 from seqonnx.layers.serialization import KNOWN, deserialize, serialize
+from support.layers.emission import reference, runtime
+from support.layers.layer_cases import CASES, Case
 
 every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 

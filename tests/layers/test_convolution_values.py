@@ -6,10 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
-from emission import runtime
 
 from seqonnx import layers
 from seqonnx.graph import Emitter
+from support.layers.emission import runtime
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional

@@ -6,13 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from emission import reference, runtime
 
 from seqonnx import Input, Model, Sequential, layers
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
 from seqonnx.lowering.batch_statistics import expand_batch_statistics
 from seqonnx.runtime.compiled import Compiled
+from support.layers.emission import reference, runtime
 
 RNG = np.random.default_rng(3)
 

@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 import pytest
-from emission import emit, reference
 
 import seqonnx as keras
 from seqonnx import layers
 from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
+from support.layers.emission import emit, reference
 
 RNG = np.random.default_rng(0)
 A, B, C = (RNG.normal(size=(2, 3, 4)) for _ in range(3))

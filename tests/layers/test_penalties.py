@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-from emission import evaluate
 
 from seqonnx import constraints, regularizers
+from support.layers.emission import evaluate
 
 W = np.array([[1.0, -2.0], [3.0, 0.5], [-1.0, 4.0]])
 KERNEL = np.random.default_rng(0).normal(size=(3, 2, 4, 5)) * 2

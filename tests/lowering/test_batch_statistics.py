@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from emission import reference, runtime
 
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 from seqonnx.lowering.batch_statistics import expand_batch_statistics
+from support.layers.emission import reference, runtime
 
 
 def two_in_a_row(momentum: float, shape: tuple[int, ...] = (3,)) -> Emitter:

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from emission import reference, runtime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from seqonnx import layers
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_bytes, to_proto
 from seqonnx.lowering.layout import move_transposes
+from support.layers.emission import reference, runtime
 
 NHWC = ("batch", 6, 5, 4)
 TO_FIRST, TO_LAST = [0, 3, 1, 2], [0, 2, 3, 1]

@@ -6,7 +6,6 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from emission import runtime
 
 import seqonnx
 from seqonnx import layers
@@ -15,6 +14,7 @@ from seqonnx.graph.serde import to_bytes, to_proto
 from seqonnx.lowering.relabel import relabel
 from seqonnx.runtime import CPU, Session
 from seqonnx.training import trainer
+from support.layers.emission import runtime
 
 
 def graph_of(emit, dtype="float32", shape=("batch", 4, 6, 6)):

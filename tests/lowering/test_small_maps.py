@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from emission import reference, runtime
 
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 from seqonnx.lowering.small_maps import multiply_small_maps
+from support.layers.emission import reference, runtime
 
 GEOMETRIES = {
     "same": ((8, 3, 4, 5), (3, 3), {"pads": [1, 1, 1, 1]}),

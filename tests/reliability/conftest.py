@@ -14,20 +14,6 @@ what is seen is one state, whole, and nothing hangs.
 Every test starts with fresh names and the same seed, on the CPU.
 """
 
-from __future__ import annotations
+from support.sessions import fresh_session
 
-import sys
-from pathlib import Path
-
-import pytest
-
-import seqonnx as keras
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-
-@pytest.fixture(autouse=True)
-def fresh_session(monkeypatch):
-    monkeypatch.setenv("SEQONNX_DEVICE", "cpu")
-    keras.clear_session()
-    keras.set_random_seed(0)
+__all__ = ["fresh_session"]

@@ -13,11 +13,18 @@ import sys
 
 import numpy as np
 import pytest
-from trained_networks import NETWORKS, Scale, assert_same, compiled, state, train
 
 import seqonnx as keras
 from seqonnx import callbacks, layers, losses, metrics, optimizers
 from seqonnx.graph import Variable
+from support.reliability.trained_networks import (
+    NETWORKS,
+    Scale,
+    assert_same,
+    compiled,
+    state,
+    train,
+)
 
 COPIERS = {"pickle": lambda thing: pickle.loads(pickle.dumps(thing)), "deepcopy": copy.deepcopy}
 

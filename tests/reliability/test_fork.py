@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stepping import data, make_model, number_seen, set_all
 
 import seqonnx as keras
 from seqonnx.errors import DeviceError
 from seqonnx.runtime import forking
+from support.reliability.stepping import data, make_model, number_seen, set_all
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),

@@ -15,7 +15,7 @@ import seqonnx as keras
 
 pytest.importorskip("h5py", reason="`.weights.h5` needs h5py")
 
-SCRIPT = Path(__file__).with_name("full_disk.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "reliability" / "full_disk.py"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(keras.__file__).parents[1])}
 FORMATS = {
     "save",

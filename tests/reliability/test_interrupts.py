@@ -14,14 +14,14 @@ from functools import partial
 
 import numpy as np
 import pytest
-from interrupting import at_every_line, interrupted_at
-from stepping import ROUND, data, make_model, number_seen, set_all
 
 import seqonnx as keras
 from seqonnx.errors import ExecutionError
 from seqonnx.graph import Variable
 from seqonnx.runtime import CPU, DeviceArray
 from seqonnx.training.state import DeviceState
+from support.reliability.interrupting import at_every_line, interrupted_at
+from support.reliability.stepping import ROUND, data, make_model, number_seen, set_all
 
 X, Y = data(4)
 

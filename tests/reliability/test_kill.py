@@ -21,7 +21,7 @@ from seqonnx.graph.writing import aside, replacing
 pytest.importorskip("h5py", reason="`.weights.h5` needs h5py")
 
 KILLS = int(os.environ.get("SEQONNX_KILLS", "100"))
-HERE = Path(__file__).parent
+SCRIPT = Path(__file__).parents[1] / "support" / "reliability" / "kills.py"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(keras.__file__).parents[1])}
 
 forks = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither fork nor flock")
@@ -29,7 +29,7 @@ forks = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither 
 
 @forks
 def test_killed_save_leaves_the_old_or_the_new_file_and_the_next_one_tidies_up(tmp_path):
-    command = [sys.executable, str(HERE / "kills.py"), str(tmp_path), str(KILLS), "0"]
+    command = [sys.executable, str(SCRIPT), str(tmp_path), str(KILLS), "0"]
     result = subprocess.run(
         command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60 + KILLS
     )

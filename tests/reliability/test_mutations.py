@@ -2,7 +2,7 @@
 
 `SEQONNX_MUTATIONS=20000 pytest tests/reliability/test_mutations.py` tries that many files; the
 default is what continuous integration has time for. A failure names the seed; one case alone:
-`python tests/reliability/mutation_worker.py FOLDER SEED SEED+1 1`.
+`PYTHONPATH=tests python -m support.reliability.mutation_worker FOLDER SEED SEED+1 1`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ pytest.importorskip("h5py", reason="three of the formats are HDF5")
 COUNT = int(os.environ.get("SEQONNX_MUTATIONS", "2100"))
 SECONDS = 20
 START = 60
-WORKER = Path(__file__).with_name("mutation_worker.py")
+WORKER = "support.reliability.mutation_worker"
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
 
 
 def read_lines(process: subprocess.Popen[str]) -> Iterator[str | None]:
@@ -55,8 +56,8 @@ def outcomes(folder: Path, count: int) -> Iterator[tuple[int, str]]:
         seed = None
         errors = folder / "errors.txt"
         with errors.open("w") as stderr, subprocess.Popen(
-            [sys.executable, str(WORKER), str(folder), str(first), str(count), "1"],
-            stdout=subprocess.PIPE, stderr=stderr, text=True,
+            [sys.executable, "-m", WORKER, str(folder), str(first), str(count), "1"],
+            env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=stderr, text=True,
         ) as process:  # fmt: skip
             hung = False
             for line in read_lines(process):

@@ -8,7 +8,12 @@ metrics, weights, slots and counters are the same bits.
 from __future__ import annotations
 
 import pytest
-from trained_networks import (
+
+import seqonnx as keras
+from seqonnx import optimizers
+from seqonnx.optimizers import schedules
+from seqonnx.optimizers.lookup import NAMES
+from support.reliability.trained_networks import (
     BATCH,
     NETWORKS,
     Scale,
@@ -19,11 +24,6 @@ from trained_networks import (
     targets,
     train,
 )
-
-import seqonnx as keras
-from seqonnx import optimizers
-from seqonnx.optimizers import schedules
-from seqonnx.optimizers.lookup import NAMES
 
 VARIANTS = {
     "sgd momentum": optimizers.SGD(0.05, momentum=0.9),

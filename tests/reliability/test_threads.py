@@ -15,12 +15,12 @@ from contextlib import contextmanager
 import numpy as np
 import onnx
 import pytest
-from stepping import ROUND, data, make_model, number_seen, set_all
 
 import seqonnx as keras
 from seqonnx.graph import read_together
 from seqonnx.training import checkpoint_state
 from seqonnx.training.feeding import single_batch
+from support.reliability.stepping import ROUND, data, make_model, number_seen, set_all
 
 ONES = data(1)[0]
 """One sample of ones."""

@@ -7,6 +7,9 @@ import pytest
 from onnx import helper
 
 from seqonnx.graph.versions import IR_VERSION, OPSET
+from support.sessions import gpu
+
+__all__ = ["affine", "gather", "gpu", "half_step", "make_model"]
 
 
 def serialize(nodes, inputs, outputs):

@@ -6,18 +6,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from seqonnx.errors import DeviceError
 from seqonnx.runtime import CPU, DeviceArray, Session, placement, select_device
 
 pytestmark = pytest.mark.gpu
-
-
-@pytest.fixture(scope="module")
-def gpu():
-    try:
-        return select_device("cuda")
-    except DeviceError as error:
-        pytest.skip(str(error))
 
 
 def test_auto_is_cuda(gpu):

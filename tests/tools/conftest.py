@@ -12,21 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 
-import seqonnx as keras
-from seqonnx import config
+from support.sessions import settings
+
+__all__ = ["load", "run_script", "settings"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(autouse=True)
-def settings():
-    """Start automatic names anew; leave the device and the seeds of the process as they were."""
-    before = dict(vars(config._settings))
-    keras.clear_session()
-    yield
-    vars(config._settings).update(before)
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 
 import seqonnx
 from seqonnx import config, layers
-from seqonnx.errors import DeviceError
-from seqonnx.runtime import placement, select_device
+from seqonnx.runtime import placement
 from seqonnx.training import trainer
 
 pytestmark = pytest.mark.gpu
@@ -29,14 +28,6 @@ MUST_RUN_THERE = {
     "Relu",
     "Transpose",
 }
-
-
-@pytest.fixture(scope="module")
-def gpu():
-    try:
-        return select_device("cuda")
-    except DeviceError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

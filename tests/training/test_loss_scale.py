@@ -7,7 +7,6 @@ import json
 import numpy as np
 import onnx
 import pytest
-from mixed_models import X, Y, convnet, counters, mlp, scaled, state, step_model, trained
 
 import seqonnx as keras
 from seqonnx import layers, optimizers
@@ -16,6 +15,17 @@ from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 from seqonnx.optimizers import LossScaleOptimizer
 from seqonnx.optimizers.loss_scale import LossScale
+from support.training.mixed_models import (
+    X,
+    Y,
+    convnet,
+    counters,
+    mlp,
+    scaled,
+    state,
+    step_model,
+    trained,
+)
 
 
 @pytest.fixture(autouse=True)

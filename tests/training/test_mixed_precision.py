@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from mixed_models import X, Y, convnet, counters, mlp, scaled, state, step_model, trained
 
 import seqonnx as keras
 from seqonnx import layers, losses, optimizers, regularizers
@@ -19,6 +18,17 @@ from seqonnx.models import load_model
 from seqonnx.optimizers import LossScaleOptimizer
 from seqonnx.runtime import select_device
 from seqonnx.runtime.compiled import Compiled
+from support.training.mixed_models import (
+    X,
+    Y,
+    convnet,
+    counters,
+    mlp,
+    scaled,
+    state,
+    step_model,
+    trained,
+)
 
 RNG = np.random.default_rng(0)
 CODES = {"float32": 1, "float16": 10, "bfloat16": 16}

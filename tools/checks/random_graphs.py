@@ -22,9 +22,9 @@ from rich.progress import track
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "autodiff")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from random_check import (  # noqa: E402
+from support.autodiff.random_check import (  # noqa: E402
     LEVELS,
     Outcome,
     Reference,
@@ -33,8 +33,8 @@ from random_check import (  # noqa: E402
     differentiate,
     single_precision,
 )
-from random_graphs import Drawn, draw, left_out  # noqa: E402
-from random_values import TEMPLATES  # noqa: E402
+from support.autodiff.random_graphs import Drawn, draw, left_out  # noqa: E402
+from support.autodiff.random_values import TEMPLATES  # noqa: E402
 
 
 class Tally:

@@ -20,14 +20,15 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-for folder in (ROOT, ROOT / "tests" / "autodiff"):
+for folder in (ROOT, ROOT / "tests"):
     sys.path.insert(0, str(folder))
 
 import torch  # noqa: E402
 import torch_peers_layers  # noqa: E402, F401  # adds its peers
-from gradient_cases import CASES  # noqa: E402
-from gradient_check import Case, gradients_of  # noqa: E402
 from torch_peers import NOT_IN_TORCH, PEERS, NoPeerError  # noqa: E402
+
+from support.autodiff.gradient_cases import CASES  # noqa: E402
+from support.autodiff.gradient_check import Case, gradients_of  # noqa: E402
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
 _CUBIC_BORDER = "the standard moves the place into the picture, PyTorch each pixel that it reads"

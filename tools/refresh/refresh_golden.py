@@ -1,6 +1,6 @@
 """Write the recorded outputs ("golden files") that tests compare with the live ones.
 
-    python tools/refresh/refresh_golden.py [api | all]
+    python tools/refresh/refresh_golden.py [api | operators | all]
 
 Without an argument it lists them. Read the difference before you commit it.
 """
@@ -22,8 +22,15 @@ def _api() -> str:
     return render()
 
 
+def _operators() -> str:
+    from operators_stub import render
+
+    return render()
+
+
 GOLDEN: dict[str, tuple[str, Callable[[], str]]] = {
     "api": ("tests/architecture/public_api.txt", _api),
+    "operators": ("seqonnx/graph/operators.pyi", _operators),
 }
 """Name on the command line: the file, and the function that returns its new content."""
 

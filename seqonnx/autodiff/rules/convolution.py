@@ -74,9 +74,12 @@ def _of_padded(
     padded = shaped(
         op.Pad(inputs[0], pads), [*static_shape(given(node, 0))[:2], *[None] * len(bare.kernel)]
     )
-    attributes = {"strides": bare.strides, "dilations": bare.dilations}
     made: ir.Value = op.Conv(
-        padded, *inputs[1:], group=node.attributes.get_int("group", 1), **attributes
+        padded,
+        *inputs[1:],
+        group=node.attributes.get_int("group", 1),
+        strides=bare.strides,
+        dilations=bare.dilations,
     )
     return made
 

@@ -76,7 +76,7 @@ def _fit(op: RuleEmitter, value: ir.Value, have: Length, want: Length, axis: int
         return zero_pad(op, value, [0], [want - have], [axis]) if have < want else value
     missing = op.Reshape(op.Max(op.Sub(want, have), 0), [1])
     behind = [0] * (rank(value) - 1 - axis)
-    pads = [[0] * (rank(value) + axis), missing, behind]
+    pads: list[list[int] | ir.Value] = [[0] * (rank(value) + axis), missing, behind]
     filled = op.Pad(value, op.Concat(*[part for part in pads if part != []], axis=0))
     return op.Slice(filled, [0], op.Reshape(want, [1]), [axis])
 

@@ -45,6 +45,7 @@ def _undo_crop_pad(op: RuleEmitter, dy: ir.Value, x: ir.Value, axis: int) -> ir.
     before = op.Div(cropped, 2)
     # For all axes: see `zero_pad`.
     zeros = [[0] * count for count in (axis, rank(x) - 1, rank(x) - 1 - axis)]
+    pads: list[list[int] | ir.Value]
     pads = [zeros[0], before, zeros[1], op.Sub(cropped, before), zeros[2]]
     filled = op.Pad(dy, op.Concat(*[part for part in pads if part != []], axis=0))
     start = op.Div(padded, 2)

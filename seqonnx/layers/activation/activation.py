@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
@@ -12,6 +12,7 @@ from seqonnx import activations, constraints, dtypes, initializers, regularizers
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import InputSpec, Layer
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -103,7 +104,7 @@ class Activation(Layer):
 
     activation: Setting[ActivationLike] = Setting(get_activation)
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: Any, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.activation = activation
 
@@ -142,7 +143,7 @@ class ReLU(Layer):
         max_value: float | None = None,
         negative_slope: float | None = 0.0,
         threshold: float | None = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.max_value = max_value
@@ -182,7 +183,11 @@ class LeakyReLU(Layer):
     negative_slope: Setting[float] = Setting(_leak)
 
     def __init__(
-        self, negative_slope: float | None = 0.3, *, alpha: float | None = None, **kwargs: Any
+        self,
+        negative_slope: float | None = 0.3,
+        *,
+        alpha: float | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if alpha is not None:
@@ -217,7 +222,7 @@ class ELU(Layer):
 
     alpha: Setting[float] = Setting(float)
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
 
@@ -252,7 +257,7 @@ class PReLU(Layer):
         alpha_regularizer: Any = None,
         alpha_constraint: Any = None,
         shared_axes: int | Sequence[int] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
@@ -308,7 +313,7 @@ class Softmax(Layer):
         lambda given: given if isinstance(given, int) else list(given)
     )
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution.convolution import Convolution, Size
+from seqonnx.layers.options import BasicOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -41,7 +42,7 @@ class _DepthwiseConv(Convolution):
         activity_regularizer: Any = None,
         depthwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BasicOptions],
     ) -> None:
         options = {
             "activation": activation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from seqonnx import constraints, initializers, regularizers
 from seqonnx.graph import Variable
@@ -13,6 +13,7 @@ from seqonnx.layers.activation.activation import (
     serialize_activation,
 )
 from seqonnx.layers.base import Layer
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 
 
@@ -56,7 +57,7 @@ class KernelLayer(Layer):
         bias_regularizer: Any,
         kernel_constraint: Any,
         bias_constraint: Any,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.activation = activation

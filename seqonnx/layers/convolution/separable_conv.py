@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import onnx_ir as ir
@@ -10,6 +10,7 @@ import onnx_ir as ir
 from seqonnx import constraints, initializers, regularizers
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.convolution.convolution import Convolution, Size
+from seqonnx.layers.options import BasicOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -47,7 +48,7 @@ class _SeparableConv(Convolution):
         depthwise_constraint: Any = None,
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BasicOptions],
     ) -> None:
         options = {
             "activation": activation,

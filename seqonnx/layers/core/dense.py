@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import onnx_ir as ir
@@ -11,6 +11,7 @@ from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.activation.activation import emit_activation
 from seqonnx.layers.base import InputSpec
 from seqonnx.layers.convolution.kernel import KernelLayer
+from seqonnx.layers.options import BasicOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -53,7 +54,7 @@ class Dense(KernelLayer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BasicOptions],
     ) -> None:
         super().__init__(
             activation,

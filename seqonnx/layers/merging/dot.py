@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
@@ -12,6 +12,7 @@ from seqonnx import dtypes
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.merging.merging import Merge
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -43,7 +44,9 @@ class Dot(Merge):
     axes: Setting[int | tuple[int, ...]] = Setting(until_built=True)
     normalize: Setting[bool] = Setting(bool)
 
-    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         axes = plain_value(axes)
         if not isinstance(axes, int):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.layers.base import Layer
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.precision import cast_floats
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
@@ -217,7 +218,7 @@ class Concatenate(Merge):
 
     axis: Setting[int] = Setting(until_built=True)
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = int(axis)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import onnx_ir as ir
@@ -12,6 +12,7 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable, dtype_name
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import from_channels_first, to_channels_first
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -68,7 +69,7 @@ class BatchNormalization(Layer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         axis = plain_value(axis)

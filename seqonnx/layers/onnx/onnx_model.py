@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +119,11 @@ class ONNXModel(Layer):
 
     autocast = False
     """The file says which types its operators work in."""
+
+    if TYPE_CHECKING:  # how many outputs the file has is not known
+
+        def __call__(self, x: Any, training: bool | None = None) -> Any:
+            """See `Layer`."""
 
     @property
     def _takes_list(self) -> bool:

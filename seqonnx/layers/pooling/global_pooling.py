@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
@@ -14,6 +14,7 @@ from seqonnx.layers.channels import (
     from_channels_first,
     to_channels_first,
 )
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 
 
@@ -27,7 +28,7 @@ class _GlobalPooling(Layer):
     _operator: str
 
     def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = check_data_format(data_format)

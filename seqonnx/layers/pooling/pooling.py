@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
@@ -23,6 +23,7 @@ from seqonnx.layers.convolution.window import (
     padding_attributes,
     shown_shape,
 )
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 
 
@@ -43,7 +44,7 @@ class _Pooling(Layer):
         strides: Size | None = None,
         padding: str = "valid",
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.pool_size = integers(pool_size, self._rank, "pool_size")
@@ -95,7 +96,7 @@ class _MaxPooling(_Pooling):
         strides: Size | None = None,
         padding: str = "valid",
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, **kwargs)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, ir_dtype
 from seqonnx.layers.base import Layer
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 
 Factor = float | Sequence[float]
@@ -31,7 +32,7 @@ class Rescaling(Layer):
     scale: Setting[Factor] = Setting()
     offset: Setting[Factor] = Setting()
 
-    def __init__(self, scale: Factor, offset: Factor = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: Factor, offset: Factor = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.scale = scale
         self.offset = offset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
@@ -12,6 +12,7 @@ from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import check_data_format, spatial_axes
 from seqonnx.layers.convolution.window import integers
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 
 Pairs = tuple[tuple[int, int], ...]
@@ -29,7 +30,7 @@ class _ZeroPadding(Layer):
         self,
         padding: int | Sequence[int] | Sequence[Sequence[int]] = 1,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.padding = _pairs(padding, self._rank)

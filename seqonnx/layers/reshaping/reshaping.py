@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
@@ -13,6 +13,7 @@ from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import Layer
 from seqonnx.layers.channels import FIRST, check_data_format, from_channels_first
 from seqonnx.layers.convolution.window import shown_shape
+from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 
 
@@ -31,7 +32,7 @@ class Flatten(Layer):
 
     data_format: Setting[str] = Setting(until_built=True)
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.data_format = check_data_format(data_format)
 
@@ -63,7 +64,7 @@ class Reshape(Layer):
 
     target_shape: Setting[tuple[int, ...]] = Setting(until_built=True)
 
-    def __init__(self, target_shape: int | Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, target_shape: int | Sequence[int], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         target_shape = plain_value(target_shape)
         sizes = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)

@@ -1,0 +1,22 @@
+"""Arguments that every layer takes, named once for those that hand them on (`**kwargs`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+
+class BasicOptions(TypedDict, total=False):
+    """What a layer with an `activity_regularizer` of its own hands on to `Layer`."""
+
+    name: str | None
+    trainable: bool
+    dtype: str | None
+    input_shape: Sequence[int | None] | int | None
+    input_dim: int | None
+
+
+class LayerOptions(BasicOptions, total=False):
+    """All arguments of `Layer`."""
+
+    activity_regularizer: Any
