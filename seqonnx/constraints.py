@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self
 
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx import catalogue
+from seqonnx.catalogue import FromUserFunction, register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.graph.signatures import check_signature
@@ -58,6 +60,7 @@ class Constraint:
         return f"{type(self).__name__}({arguments})"
 
 
+@register("constraint", "non_neg")
 class NonNeg(Constraint):
     """No weight below zero.
 
@@ -71,6 +74,7 @@ class NonNeg(Constraint):
         return op.Relu(w)
 
 
+@register("constraint", "max_norm")
 class MaxNorm(Constraint):
     """No norm above a limit (Srivastava et al., 2014, section 5.1).
 
@@ -98,6 +102,7 @@ class MaxNorm(Constraint):
         return {"max_value": self.max_value, "axis": _plain(self.axis)}
 
 
+@register("constraint", "unit_norm")
 class UnitNorm(Constraint):
     """Every norm 1.
 
@@ -121,6 +126,7 @@ class UnitNorm(Constraint):
         return {"axis": _plain(self.axis)}
 
 
+@register("constraint", "min_max_norm")
 class MinMaxNorm(Constraint):
     """Norms drawn into an interval.
 
@@ -164,7 +170,7 @@ class MinMaxNorm(Constraint):
         }
 
 
-class FromFunction(Constraint):
+class FromFunction(FromUserFunction, Constraint):
     """A user's function `(op, w)` to a weight; it sees the weight in the Keras layout.
 
     Args:
@@ -173,27 +179,15 @@ class FromFunction(Constraint):
 
     def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
         check_signature(function, "constraint", "op", "w")
-        self.function = function
+        super().__init__(function)
 
     def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Call the function."""
         if layout is None:
-            return self.function(op, w)
+            changed: ir.Value = self.function(op, w)
+            return changed
         shown = op.Transpose(w, perm=[int(i) for i in np.argsort(layout)])
         return op.Transpose(self.function(op, shown), perm=list(layout))
-
-
-_CLASSES: Final[dict[str, type[Constraint]]] = {
-    "max_norm": MaxNorm,
-    "min_max_norm": MinMaxNorm,
-    "non_neg": NonNeg,
-    "unit_norm": UnitNorm,
-}
-
-_NAMES: Final[dict[str, type[Constraint]]] = {
-    **_CLASSES,
-    **{cls.__name__: cls for cls in _CLASSES.values()},
-}
 
 
 def get(identifier: Any) -> Constraint | None:
@@ -213,18 +207,7 @@ def get(identifier: Any) -> Constraint | None:
         >>> get("max_norm")
         MaxNorm(max_value=2.0, axis=0)
     """
-    match identifier:
-        case None | Constraint():
-            return identifier
-        case str() if identifier in _NAMES:
-            return _NAMES[identifier]()
-        case {"class_name": str(name)} if name in _NAMES:
-            return _NAMES[name].from_config(identifier.get("config") or {})
-        case type() if issubclass(identifier, Constraint):
-            return identifier()
-    if callable(identifier) and not isinstance(identifier, type):
-        return FromFunction(identifier)
-    raise ValueError(f"Could not interpret constraint identifier: {identifier}")
+    return deserialize(identifier)
 
 
 def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
@@ -239,9 +222,28 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
     """
     if constraint is None:
         return None
-    if isinstance(constraint, FromFunction):
-        return {"class_name": _name_of(constraint.function), "config": {}}
-    return {"class_name": type(constraint).__name__, "config": plain_value(constraint.get_config())}
+    return catalogue.serialize(constraint)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Constraint | None:
+    """Make a constraint from what `serialize` returned.
+
+    Args:
+        config: the dict, or whatever else `get` takes.
+        custom_objects: the user's own classes and functions, by name; they come first.
+
+    Returns:
+        A constraint; None for None.
+
+    Raises:
+        ValueError: if it stands for none.
+    """
+    if config is None:
+        return None
+    found: Constraint = catalogue.get(
+        "constraint", config, Constraint, wrap=FromFunction, custom_objects=custom_objects
+    )
+    return found
 
 
 def _norm(
@@ -253,11 +255,6 @@ def _norm(
     shown = [axis] if isinstance(axis, int) else list(axis)
     axes = sorted(order.index(a % rank) for a in shown)
     return op.ReduceL2(w, axes, keepdims=1)
-
-
-def _name_of(function: Callable[..., Any]) -> str:
-    """Name under which a user's function, or object with `__call__`, is saved."""
-    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def _plain(axis: int | Sequence[int]) -> int | list[int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.dtypes import plain_value
+from seqonnx import catalogue
+from seqonnx.catalogue import FromUserFunction, register
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.graph.signatures import check_signature
 
@@ -53,6 +54,7 @@ class Regularizer:
         return f"{type(self).__name__}({arguments})"
 
 
+@register("regularizer", "l1")
 class L1(Regularizer):
     """l1 * sum |x|.
 
@@ -76,6 +78,7 @@ class L1(Regularizer):
         return {"l1": self.l1}
 
 
+@register("regularizer", "l2")
 class L2(Regularizer):
     """l2 * sum x^2.
 
@@ -99,6 +102,7 @@ class L2(Regularizer):
         return {"l2": self.l2}
 
 
+@register("regularizer")
 class L1L2(Regularizer):
     """l1 * sum |x| + l2 * sum x^2.
 
@@ -128,6 +132,7 @@ class L1L2(Regularizer):
         return {"l1": self.l1, "l2": self.l2}
 
 
+@register("regularizer", "orthogonal_regularizer")
 class OrthogonalRegularizer(Regularizer):
     """factor * the mean |cosine| between two rows, or two columns, of a matrix.
 
@@ -180,7 +185,7 @@ class OrthogonalRegularizer(Regularizer):
         return {"factor": self.factor, "mode": self.mode}
 
 
-class FromFunction(Regularizer):
+class FromFunction(FromUserFunction, Regularizer):
     """A user's function `(op, x)` to a scalar.
 
     Args:
@@ -189,11 +194,12 @@ class FromFunction(Regularizer):
 
     def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
         check_signature(function, "regularizer", "op", "x")
-        self.function = function
+        super().__init__(function)
 
     def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Call the function."""
-        return self.function(op, x)
+        penalty: ir.Value = self.function(op, x)
+        return penalty
 
 
 def activity_penalty(op: Emitter, regularizer: Regularizer, y: ir.Value) -> ir.Value:
@@ -239,6 +245,7 @@ def l2(l2: float = 0.01) -> L2:
     return L2(l2)
 
 
+@register("regularizer", "l1l2")
 def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     """Return `L1L2(l1, l2)`.
 
@@ -247,19 +254,6 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
         L1L2(l1=0.01, l2=0.01)
     """
     return L1L2(l1, l2)
-
-
-_NAMES: Final[dict[str, Callable[..., Regularizer]]] = {
-    "L1": L1,
-    "L1L2": L1L2,
-    "L2": L2,
-    "OrthogonalRegularizer": OrthogonalRegularizer,
-    "l1": L1,
-    "l1_l2": l1_l2,
-    "l1l2": l1_l2,
-    "l2": L2,
-    "orthogonal_regularizer": OrthogonalRegularizer,
-}
 
 
 def get(identifier: Any) -> Regularizer | None:
@@ -279,18 +273,7 @@ def get(identifier: Any) -> Regularizer | None:
         >>> get("l2")
         L2(l2=0.01)
     """
-    match identifier:
-        case None | Regularizer():
-            return identifier
-        case str() if identifier in _NAMES:
-            return _NAMES[identifier]()
-        case {"class_name": str(name)} if name in _NAMES:
-            return _NAMES[name](**(identifier.get("config") or {}))
-        case type() if issubclass(identifier, Regularizer):
-            return identifier()
-    if callable(identifier) and not isinstance(identifier, type):
-        return FromFunction(identifier)
-    raise ValueError(f"Could not interpret regularizer identifier: {identifier}")
+    return deserialize(identifier)
 
 
 def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
@@ -305,17 +288,28 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     """
     if regularizer is None:
         return None
-    if isinstance(regularizer, FromFunction):
-        return {"class_name": _name_of(regularizer.function), "config": {}}
-    return {
-        "class_name": type(regularizer).__name__,
-        "config": plain_value(regularizer.get_config()),
-    }
+    return catalogue.serialize(regularizer)
 
 
-def _name_of(function: Callable[..., Any]) -> str:
-    """Name under which a user's function, or object with `__call__`, is saved."""
-    return str(getattr(function, "__name__", type(function).__name__))
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Regularizer | None:
+    """Make a regularizer from what `serialize` returned.
+
+    Args:
+        config: the dict, or whatever else `get` takes.
+        custom_objects: the user's own classes and functions, by name; they come first.
+
+    Returns:
+        A regularizer; None for None.
+
+    Raises:
+        ValueError: if it stands for none.
+    """
+    if config is None:
+        return None
+    found: Regularizer = catalogue.get(
+        "regularizer", config, Regularizer, wrap=FromFunction, custom_objects=custom_objects
+    )
+    return found
 
 
 def _finite(name: str, value: float) -> float:

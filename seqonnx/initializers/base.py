@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx.catalogue import FromUserFunction, name_of, register
 from seqonnx.graph.signatures import check_signature
 
 Array = npt.NDArray[Any]
@@ -52,6 +53,7 @@ class Initializer:
         return f"{type(self).__name__}({arguments})"
 
 
+@register("initializer", "from_array")
 class FromArray(Initializer):
     """Starts a weight at a given array.
 
@@ -84,7 +86,7 @@ class FromArray(Initializer):
         return {"value": self.value.tolist()}
 
 
-class FromFunction(Initializer):
+class FromFunction(FromUserFunction, Initializer):
     """Starts a weight at what a function returns.
 
     Args:
@@ -97,7 +99,7 @@ class FromFunction(Initializer):
 
     def __init__(self, function: Callable[..., npt.ArrayLike]) -> None:
         check_signature(function, "initializer", "shape", dtype="float32")
-        self.function = function
+        super().__init__(function)
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """Call the function.
@@ -112,11 +114,6 @@ class FromFunction(Initializer):
                 f"shape {tuple(shape)}. Received: shape={value.shape}"
             )
         return as_dtype(value, dtype)
-
-
-def name_of(function: Callable[..., Any]) -> str:
-    """Name under which a user's function, or object with `__call__`, is saved."""
-    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def as_dtype(value: Array, dtype: str) -> Array:

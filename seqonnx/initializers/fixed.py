@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx.catalogue import register
 from seqonnx.initializers.base import Array, Initializer, as_dtype
 
 
+@register("initializer", "zeros", "zero")
 class Zeros(Initializer):
     """All zeros.
 
@@ -24,6 +26,7 @@ class Zeros(Initializer):
         return as_dtype(np.zeros(shape, np.float32), dtype)
 
 
+@register("initializer", "ones", "one")
 class Ones(Initializer):
     """All ones.
 
@@ -37,6 +40,7 @@ class Ones(Initializer):
         return as_dtype(np.ones(shape, np.float32), dtype)
 
 
+@register("initializer", "constant")
 class Constant(Initializer):
     """One value everywhere.
 
@@ -60,6 +64,7 @@ class Constant(Initializer):
         return {"value": np.asarray(self.value).tolist()}
 
 
+@register("initializer", "identity", "IdentityInitializer")
 class Identity(Initializer):
     """The identity matrix times a factor; only for weights with two axes.
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from seqonnx import config
+from seqonnx.catalogue import register
 from seqonnx.initializers.base import Array, Initializer, as_dtype
 
 CUT: Final = 2.0
@@ -35,6 +36,7 @@ class Sampled(Initializer):
         return {"seed": self.seed}
 
 
+@register("initializer", "random_normal", "normal")
 class RandomNormal(Sampled):
     """Normally distributed values.
 
@@ -63,6 +65,7 @@ class RandomNormal(Sampled):
         return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
 
 
+@register("initializer", "random_uniform", "uniform")
 class RandomUniform(Sampled):
     """Values spread evenly over an interval.
 
@@ -93,6 +96,7 @@ class RandomUniform(Sampled):
         return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
 
 
+@register("initializer", "truncated_normal")
 class TruncatedNormal(RandomNormal):
     """Normally distributed values; those beyond two standard deviations are drawn again.
 
@@ -112,6 +116,7 @@ class TruncatedNormal(RandomNormal):
         return as_dtype(self.mean + self.stddev * drawn, dtype)
 
 
+@register("initializer", "orthogonal", "OrthogonalInitializer")
 class Orthogonal(Sampled):
     """An orthogonal matrix (Saxe et al., 2014); more than two axes count as rows but the last.
 

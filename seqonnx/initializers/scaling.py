@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+from seqonnx.catalogue import register
 from seqonnx.initializers.base import Array, as_dtype
 from seqonnx.initializers.sampling import Sampled, normal, truncated_normal, uniform
 
@@ -16,6 +17,7 @@ _CUT_STDDEV: Final = 0.87962566103423978
 """Standard deviation of the standard normal distribution cut at two standard deviations."""
 
 
+@register("initializer", "variance_scaling")
 class VarianceScaling(Sampled):
     """Values with the variance `scale / n`, where n counts a unit's inputs, outputs or their mean.
 
@@ -99,36 +101,42 @@ class _Named(VarianceScaling):
         return {"seed": self.seed}
 
 
+@register("initializer", "glorot_uniform")
 class GlorotUniform(_Named):
     """Uniform, variance 2 / (inputs + outputs) (Glorot and Bengio, 2010)."""
 
     _scaling = (1.0, "fan_avg", "uniform")
 
 
+@register("initializer", "glorot_normal")
 class GlorotNormal(_Named):
     """Truncated normal, variance 2 / (inputs + outputs) (Glorot and Bengio, 2010)."""
 
     _scaling = (1.0, "fan_avg", "truncated_normal")
 
 
+@register("initializer", "he_normal")
 class HeNormal(_Named):
     """Truncated normal, variance 2 / inputs (He et al., 2015)."""
 
     _scaling = (2.0, "fan_in", "truncated_normal")
 
 
+@register("initializer", "he_uniform")
 class HeUniform(_Named):
     """Uniform, variance 2 / inputs (He et al., 2015)."""
 
     _scaling = (2.0, "fan_in", "uniform")
 
 
+@register("initializer", "lecun_normal")
 class LecunNormal(_Named):
     """Truncated normal, variance 1 / inputs (LeCun et al., 1998)."""
 
     _scaling = (1.0, "fan_in", "truncated_normal")
 
 
+@register("initializer", "lecun_uniform")
 class LecunUniform(_Named):
     """Uniform, variance 1 / inputs (LeCun et al., 1998)."""
 

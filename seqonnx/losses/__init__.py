@@ -12,7 +12,7 @@ from seqonnx.losses.crossentropy import (
 )
 from seqonnx.losses.custom import LossFunctionWrapper
 from seqonnx.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
-from seqonnx.losses.lookup import get, serialize
+from seqonnx.losses.lookup import deserialize, get, serialize
 from seqonnx.losses.reduction import REDUCTIONS
 from seqonnx.losses.regression import (
     CosineSimilarity,
@@ -72,6 +72,7 @@ __all__ = [
     "binary_crossentropy",
     "categorical_crossentropy",
     "categorical_hinge",
+    "deserialize",
     "get",
     "hinge",
     "huber",

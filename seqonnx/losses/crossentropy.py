@@ -8,6 +8,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import objectives
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.losses.base import Loss
 from seqonnx.losses.targets import Shape, check_labels, check_one_hot, check_same_shape
@@ -15,6 +16,7 @@ from seqonnx.losses.targets import Shape, check_labels, check_one_hot, check_sam
 _MEAN = "sum_over_batch_size"
 
 
+@register("loss", "binary_crossentropy", "bce", "BCE")
 class BinaryCrossentropy(Loss):
     """-(y log p + (1 - y) log(1 - p)) for targets in [0, 1]; alias `"bce"`.
 
@@ -69,6 +71,7 @@ class BinaryCrossentropy(Loss):
         }
 
 
+@register("loss", "categorical_crossentropy")
 class CategoricalCrossentropy(Loss):
     """-sum(y log p) for one-hot (or soft) targets; each row of p is scaled to the sum 1.
 
@@ -122,6 +125,7 @@ class CategoricalCrossentropy(Loss):
         }
 
 
+@register("loss", "sparse_categorical_crossentropy")
 class SparseCategoricalCrossentropy(Loss):
     """-log(p of the labelled class) for integer labels; each row of p is scaled to the sum 1.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from seqonnx import objectives
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.losses.regression import Elementwise
 
 
+@register("loss", "hinge")
 class Hinge(Elementwise):
     """Mean of max(1 - y_true y_pred, 0).
 
@@ -26,6 +28,7 @@ class Hinge(Elementwise):
         return objectives.hinge(op, y_true, y_pred)
 
 
+@register("loss", "squared_hinge")
 class SquaredHinge(Elementwise):
     """Mean of max(1 - y_true y_pred, 0)^2.
 
@@ -43,6 +46,7 @@ class SquaredHinge(Elementwise):
         return objectives.squared_hinge(op, y_true, y_pred)
 
 
+@register("loss", "categorical_hinge")
 class CategoricalHinge(Elementwise):
     """max(neg - pos + 1, 0): score of the best wrong class against that of the right one.
 

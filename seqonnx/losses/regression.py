@@ -8,6 +8,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import objectives
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.losses.base import Loss
 from seqonnx.losses.targets import Shape, check_same_shape
@@ -26,6 +27,7 @@ class Elementwise(Loss):
         check_same_shape(y_true, y_pred_shape)
 
 
+@register("loss", "mean_squared_error", "mse", "MSE")
 class MeanSquaredError(Elementwise):
     """Mean of (y_pred - y_true)^2; alias `"mse"`.
 
@@ -43,6 +45,7 @@ class MeanSquaredError(Elementwise):
         return objectives.mean_squared_error(op, y_true, y_pred)
 
 
+@register("loss", "mean_absolute_error", "mae", "MAE")
 class MeanAbsoluteError(Elementwise):
     """Mean of |y_pred - y_true|; alias `"mae"`.
 
@@ -60,6 +63,7 @@ class MeanAbsoluteError(Elementwise):
         return objectives.mean_absolute_error(op, y_true, y_pred)
 
 
+@register("loss", "mean_absolute_percentage_error", "mape", "MAPE")
 class MeanAbsolutePercentageError(Elementwise):
     """Mean of 100 |y_pred - y_true| / max(|y_true|, 1e-7); alias `"mape"`.
 
@@ -77,6 +81,7 @@ class MeanAbsolutePercentageError(Elementwise):
         return objectives.mean_absolute_percentage_error(op, y_true, y_pred)
 
 
+@register("loss", "mean_squared_logarithmic_error", "msle", "MSLE")
 class MeanSquaredLogarithmicError(Elementwise):
     """Mean of (log(1 + y_pred) - log(1 + y_true))^2; alias `"msle"`.
 
@@ -94,6 +99,7 @@ class MeanSquaredLogarithmicError(Elementwise):
         return objectives.mean_squared_logarithmic_error(op, y_true, y_pred)
 
 
+@register("loss", "log_cosh", "logcosh")
 class LogCosh(Elementwise):
     """Mean of log(cosh(y_pred - y_true)): squared for small errors, absolute for large ones.
 
@@ -111,6 +117,7 @@ class LogCosh(Elementwise):
         return objectives.log_cosh(op, y_true, y_pred)
 
 
+@register("loss", "huber", "huber_loss")
 class Huber(Elementwise):
     """e^2 / 2 for errors |e| <= delta, delta (|e| - delta / 2) beyond.
 
@@ -139,6 +146,7 @@ class Huber(Elementwise):
         return super().get_config() | {"delta": self.delta}
 
 
+@register("loss", "cosine_similarity")
 class CosineSimilarity(Elementwise):
     """Minus the cosine of the angle between y_true and y_pred: -1 is parallel.
 
@@ -157,6 +165,7 @@ class CosineSimilarity(Elementwise):
         return negated
 
 
+@register("loss", "poisson")
 class Poisson(Elementwise):
     """Mean of y_pred - y_true log(y_pred): negative log-likelihood of counts.
 
@@ -174,6 +183,7 @@ class Poisson(Elementwise):
         return objectives.poisson(op, y_true, y_pred)
 
 
+@register("loss", "kl_divergence", "kld", "KLD")
 class KLDivergence(Elementwise):
     """Sum of y_true log(y_true / y_pred); alias `"kld"`.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.mean import MeanMetric
 from seqonnx.objectives import aligned, class_labels, match_ranks, to_type_of
@@ -52,6 +53,7 @@ def sparse_top_k_categorical_accuracy(
     return _among_best(op, class_labels(op, y_true, y_pred), y_pred, k)
 
 
+@register("metric", "accuracy")
 class Accuracy(MeanMetric):
     """How often predictions equal targets.
 
@@ -69,6 +71,7 @@ class Accuracy(MeanMetric):
         return accuracy(op, y_true, y_pred)
 
 
+@register("metric", "binary_accuracy")
 class BinaryAccuracy(MeanMetric):
     """How often a probability is on the right side of a threshold.
 
@@ -97,6 +100,7 @@ class BinaryAccuracy(MeanMetric):
         return super().get_config() | {"threshold": self.threshold}
 
 
+@register("metric", "categorical_accuracy")
 class CategoricalAccuracy(MeanMetric):
     """How often the highest score is at the class of a one-hot target.
 
@@ -114,6 +118,7 @@ class CategoricalAccuracy(MeanMetric):
         return categorical_accuracy(op, y_true, y_pred)
 
 
+@register("metric", "sparse_categorical_accuracy")
 class SparseCategoricalAccuracy(MeanMetric):
     """How often the highest score is at the class of an integer label.
 
@@ -131,6 +136,7 @@ class SparseCategoricalAccuracy(MeanMetric):
         return sparse_categorical_accuracy(op, y_true, y_pred)
 
 
+@register("metric", "top_k_categorical_accuracy")
 class TopKCategoricalAccuracy(MeanMetric):
     """How often the class of a one-hot target is among the k highest scores.
 
@@ -157,6 +163,7 @@ class TopKCategoricalAccuracy(MeanMetric):
         return super().get_config() | {"k": self.k}
 
 
+@register("metric", "sparse_top_k_categorical_accuracy")
 class SparseTopKCategoricalAccuracy(MeanMetric):
     """How often the class of an integer label is among the k highest scores.
 

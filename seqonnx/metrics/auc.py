@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.graph.budget import claim
 from seqonnx.metrics.base import Result, State, Values
@@ -19,6 +20,7 @@ _CURVES: Final = ("ROC", "PR")
 _SUMMATIONS: Final = ("interpolation", "minoring", "majoring")
 
 
+@register("metric", "auc")
 class AUC(ConfusionMetric):
     """Area under a curve of decisions, approximated at `num_thresholds` thresholds.
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, auto_name
 from seqonnx.metrics.base import Metric, Result, State, Values
 from seqonnx.objectives import aligned, spread_weights, to_type_of
@@ -87,6 +88,7 @@ class ConfusionMetric(Metric):
         }
 
 
+@register("metric", "precision")
 class Precision(ConfusionMetric):
     """Of what was predicted positive, the part that is: tp / (tp + fp); 0 where there is nothing.
 
@@ -117,6 +119,7 @@ class Precision(ConfusionMetric):
         return _one_or_all(ratio(state[TP], state[TP] + state[FP]))
 
 
+@register("metric", "recall")
 class Recall(ConfusionMetric):
     """Of what is positive, the part that was found: tp / (tp + fn); 0 where there is nothing.
 
@@ -164,6 +167,7 @@ class _Count(ConfusionMetric):
         return {"name": self.name, "dtype": self.dtype, "thresholds": self.init_thresholds}
 
 
+@register("metric", "true_positives")
 class TruePositives(_Count):
     """How many positives were predicted positive.
 
@@ -180,18 +184,21 @@ class TruePositives(_Count):
     kind = TP
 
 
+@register("metric", "false_positives")
 class FalsePositives(_Count):
     """How many negatives were predicted positive; arguments as `TruePositives`."""
 
     kind = FP
 
 
+@register("metric", "true_negatives")
 class TrueNegatives(_Count):
     """How many negatives were predicted negative; arguments as `TruePositives`."""
 
     kind = TN
 
 
+@register("metric", "false_negatives")
 class FalseNegatives(_Count):
     """How many positives were predicted negative; arguments as `TruePositives`."""
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.base import Metric, Result, Shape, State, Values
 from seqonnx.metrics.confusion import FN, FP, TP, ratio
@@ -16,6 +17,7 @@ from seqonnx.objectives import refuse_misfit, spread_weights, to_type_of, withou
 _AVERAGES: Final = (None, "micro", "macro", "weighted")
 
 
+@register("metric", "f_beta_score")
 class FBetaScore(Metric):
     """(1 + b^2) precision recall / (b^2 precision + recall) of each class.
 
@@ -133,6 +135,7 @@ class FBetaScore(Metric):
         }
 
 
+@register("metric", "f1_score")
 class F1Score(FBetaScore):
     """2 precision recall / (precision + recall) of each class.
 

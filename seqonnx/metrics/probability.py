@@ -7,10 +7,12 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx import objectives
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.metrics.mean import MeanMetric
 
 
+@register("metric", "binary_crossentropy", "bce", "BCE")
 class BinaryCrossentropy(MeanMetric):
     """Mean of -(y log p + (1 - y) log(1 - p)); alias `"bce"`.
 
@@ -56,6 +58,7 @@ class BinaryCrossentropy(MeanMetric):
         }
 
 
+@register("metric", "categorical_crossentropy")
 class CategoricalCrossentropy(MeanMetric):
     """Mean of -sum(y log p) for one-hot (or soft) targets.
 
@@ -99,6 +102,7 @@ class CategoricalCrossentropy(MeanMetric):
         }
 
 
+@register("metric", "sparse_categorical_crossentropy")
 class SparseCategoricalCrossentropy(MeanMetric):
     """Mean of -log(p of the labelled class) for integer labels.
 
@@ -132,6 +136,7 @@ class SparseCategoricalCrossentropy(MeanMetric):
         return super().get_config() | {"from_logits": self.from_logits}
 
 
+@register("metric", "kl_divergence")
 class KLDivergence(MeanMetric):
     """Mean of sum(y_true log(y_true / y_pred)).
 
@@ -149,6 +154,7 @@ class KLDivergence(MeanMetric):
         return objectives.kl_divergence(op, y_true, y_pred)
 
 
+@register("metric", "poisson")
 class Poisson(MeanMetric):
     """Mean of y_pred - y_true log(y_pred).
 
@@ -168,6 +174,7 @@ class Poisson(MeanMetric):
         return objectives.poisson(op, y_true, y_pred)
 
 
+@register("metric", "hinge")
 class Hinge(MeanMetric):
     """Mean of max(1 - y_true y_pred, 0).
 
@@ -187,6 +194,7 @@ class Hinge(MeanMetric):
         return objectives.hinge(op, y_true, y_pred)
 
 
+@register("metric", "squared_hinge")
 class SquaredHinge(MeanMetric):
     """Mean of max(1 - y_true y_pred, 0)^2.
 
@@ -206,6 +214,7 @@ class SquaredHinge(MeanMetric):
         return objectives.squared_hinge(op, y_true, y_pred)
 
 
+@register("metric", "categorical_hinge")
 class CategoricalHinge(MeanMetric):
     """Mean of max(neg - pos + 1, 0): the best wrong class against the right one.
 

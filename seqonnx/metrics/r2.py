@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.base import Metric, Result, Shape, State, Values
 from seqonnx.metrics.confusion import ratio
@@ -16,6 +17,7 @@ from seqonnx.objectives import aligned, spread_weights, to_type_of, without_lead
 _AGGREGATIONS: Final = ("uniform_average", "variance_weighted_average", None)
 
 
+@register("metric", "r2_score")
 class R2Score(Metric):
     """1 - sum((y_true - y_pred)^2) / sum((y_true - mean)^2), per column of the targets.
 

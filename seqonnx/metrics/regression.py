@@ -7,11 +7,13 @@ import math
 import onnx_ir as ir
 
 from seqonnx import objectives
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.metrics.base import Result, State
 from seqonnx.metrics.mean import MeanMetric
 
 
+@register("metric", "mean_squared_error", "mse", "MSE")
 class MeanSquaredError(MeanMetric):
     """Mean of (y_pred - y_true)^2; alias `"mse"`.
 
@@ -31,6 +33,7 @@ class MeanSquaredError(MeanMetric):
         return objectives.mean_squared_error(op, y_true, y_pred)
 
 
+@register("metric", "root_mean_squared_error")
 class RootMeanSquaredError(MeanMetric):
     """Square root of the mean of (y_pred - y_true)^2.
 
@@ -54,6 +57,7 @@ class RootMeanSquaredError(MeanMetric):
         return math.sqrt(float(super().compute(state)))
 
 
+@register("metric", "mean_absolute_error", "mae", "MAE")
 class MeanAbsoluteError(MeanMetric):
     """Mean of |y_pred - y_true|; alias `"mae"`.
 
@@ -73,6 +77,7 @@ class MeanAbsoluteError(MeanMetric):
         return objectives.mean_absolute_error(op, y_true, y_pred)
 
 
+@register("metric", "mean_absolute_percentage_error", "mape", "MAPE")
 class MeanAbsolutePercentageError(MeanMetric):
     """Mean of 100 |y_pred - y_true| / max(|y_true|, 1e-7); alias `"mape"`.
 
@@ -92,6 +97,7 @@ class MeanAbsolutePercentageError(MeanMetric):
         return objectives.mean_absolute_percentage_error(op, y_true, y_pred)
 
 
+@register("metric", "mean_squared_logarithmic_error", "msle", "MSLE")
 class MeanSquaredLogarithmicError(MeanMetric):
     """Mean of (log(1 + y_pred) - log(1 + y_true))^2; alias `"msle"`.
 
@@ -111,6 +117,7 @@ class MeanSquaredLogarithmicError(MeanMetric):
         return objectives.mean_squared_logarithmic_error(op, y_true, y_pred)
 
 
+@register("metric", "log_cosh_error")
 class LogCoshError(MeanMetric):
     """Mean of log(cosh(y_pred - y_true)).
 
@@ -133,6 +140,7 @@ class LogCoshError(MeanMetric):
         return objectives.log_cosh(op, y_true, y_pred)
 
 
+@register("metric", "cosine_similarity")
 class CosineSimilarity(MeanMetric):
     """Mean cosine of the angle between y_true and y_pred along the last axis: 1 is parallel.
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average_square
 
 
+@register("optimizer", "adadelta")
 class Adadelta(Optimizer):
     """w - lr d, d = g sqrt(E[d^2] + epsilon) / sqrt(E[g^2] + epsilon), E moving averages.
 

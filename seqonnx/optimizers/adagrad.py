@@ -7,10 +7,12 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 
 
+@register("optimizer", "adagrad")
 class Adagrad(Optimizer):
     """w - lr g / sqrt(a + epsilon), a the sum of all squared gradients.
 

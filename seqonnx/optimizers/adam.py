@@ -7,11 +7,13 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, average_square, power
 
 
+@register("optimizer", "adam")
 class Adam(Optimizer):
     """w - a m / (sqrt(v) + epsilon), a = lr sqrt(1 - beta_2^t) / (1 - beta_1^t).
 
@@ -90,6 +92,7 @@ class Adam(Optimizer):
         }
 
 
+@register("optimizer", "adamw")
 class AdamW(Adam):
     """Adam whose weight decay is on: each step first takes lr * weight_decay * w away.
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, power
 
 
+@register("optimizer", "adamax")
 class Adamax(Optimizer):
     """w - lr m / ((1 - beta_1^t) (u + epsilon)), u = max(beta_2 u, |g|).
 

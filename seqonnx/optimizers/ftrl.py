@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 
 
+@register("optimizer", "ftrl")
 class Ftrl(Optimizer):
     """The minimum of all past linearised losses with L1 and L2 terms, in closed form.
 

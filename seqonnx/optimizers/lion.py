@@ -7,11 +7,13 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average
 
 
+@register("optimizer", "lion")
 class Lion(Optimizer):
     """w - lr sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g.
 

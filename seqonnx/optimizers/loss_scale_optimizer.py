@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
@@ -17,6 +18,7 @@ _OF_INNER: Final = ("learning_rate", "weight_decay", "clipnorm", "clipvalue", "g
 """Arguments of every optimizer that would do nothing on one that leaves the work to another."""
 
 
+@register("optimizer")
 class LossScaleOptimizer(Optimizer):
     """An optimizer that trains layers of dtype `"mixed_float16"`, with a dynamic loss scale.
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, average_square, power
@@ -17,6 +18,7 @@ _TERMS: Final = 48
 """Terms of the series in `_product`; term k is below 0.48^k, so the rest is below 1e-15."""
 
 
+@register("optimizer", "nadam")
 class Nadam(Optimizer):
     """Adam whose momentum looks one step ahead.
 

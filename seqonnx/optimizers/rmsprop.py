@@ -7,11 +7,13 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, average_square
 
 
+@register("optimizer", "rmsprop")
 class RMSprop(Optimizer):
     """w - lr g / sqrt(v + epsilon), v a moving average of the squared gradient.
 

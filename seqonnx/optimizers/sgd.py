@@ -7,11 +7,13 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.descent import descend
 
 
+@register("optimizer", "sgd")
 class SGD(Optimizer):
     """w - lr g; with momentum, v = momentum v - lr g and w + v.
 

@@ -34,6 +34,7 @@ ROOMS = (
     "applications",
     "autodiff",
     "callbacks",
+    "catalogue",
     "cli",
     "config",
     "constraints",

@@ -65,7 +65,9 @@ def test_regularizer_survives_json(regularizer):
 def test_illegal_regularizers_are_refused():
     assert regularizers.get(None) is None
     assert regularizers.serialize(None) is None
-    with pytest.raises(ValueError, match=r"^Could not interpret regularizer identifier: foo$"):
+    with pytest.raises(
+        ValueError, match=r"^Could not interpret regularizer identifier: foo\. Expected "
+    ):
         regularizers.get("foo")
     with pytest.raises(ValueError, match=r"argument l2: expected a non-negative float.*nan"):
         regularizers.L2(float("nan"))
@@ -137,5 +139,5 @@ def test_constraint_survives_json(constraint):
 def test_illegal_constraints_are_refused():
     assert constraints.get(None) is None
     assert constraints.serialize(None) is None
-    with pytest.raises(ValueError, match=r"^Could not interpret constraint identifier: foo$"):
+    with pytest.raises(ValueError, match=r"^Could not interpret constraint identifier: foo\. "):
         constraints.get("foo")

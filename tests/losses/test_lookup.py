@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqonnx import losses
-from seqonnx.losses.lookup import NAMES
+from seqonnx.catalogue import entries
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_unknown_identifier_is_named(identifier):
     assert "mean_squared_error" in str(caught.value)
 
 
-@pytest.mark.parametrize("cls", sorted(set(NAMES.values()), key=lambda cls: cls.__name__))
+@pytest.mark.parametrize("cls", sorted(set(entries("loss").values()), key=lambda cls: cls.__name__))
 def test_config_round_trip(cls):
     loss = cls(reduction="sum", name="given")
     twin = losses.get(losses.serialize(loss))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqonnx import metrics
-from seqonnx.metrics.lookup import NAMES
+from seqonnx.catalogue import entries
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,9 @@ def test_unknown_identifier_is_named(identifier):
         assert "mean_absolute_error" in str(caught.value)
 
 
-@pytest.mark.parametrize("cls", sorted(set(NAMES.values()), key=lambda cls: cls.__name__))
+@pytest.mark.parametrize(
+    "cls", sorted(set(entries("metric").values()), key=lambda cls: cls.__name__)
+)
 def test_config_round_trip(cls):
     metric = cls(name="given")
     twin = metrics.get(metrics.serialize(metric))

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from seqonnx import optimizers
+from seqonnx.catalogue import short_names
 from seqonnx.graph import clear_session
 from seqonnx.optimizers import schedules
-from seqonnx.optimizers.lookup import NAMES
 
-BY_NAME = sorted(NAMES.values(), key=lambda cls: cls.__name__)
+BY_NAME = sorted(short_names("optimizer").values(), key=lambda cls: cls.__name__)
 
 
 @pytest.mark.parametrize("cls", BY_NAME)

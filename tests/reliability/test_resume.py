@@ -22,9 +22,10 @@ from trained_networks import (
 
 import seqonnx as keras
 from seqonnx import optimizers
+from seqonnx.catalogue import short_names
 from seqonnx.optimizers import schedules
-from seqonnx.optimizers.lookup import NAMES
 
+NAMES = short_names("optimizer")
 VARIANTS = {
     "sgd momentum": optimizers.SGD(0.05, momentum=0.9),
     "sgd nesterov": optimizers.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.01),

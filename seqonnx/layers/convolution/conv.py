@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution.convolution import Convolution, Size
 from seqonnx.layers.setting import Setting
@@ -82,6 +83,7 @@ class _Conv(Convolution):
         return super().get_config() | {"filters": self.filters, "groups": self.groups}
 
 
+@register("layer")
 class Conv1D(_Conv):
     """Convolution over time.
 
@@ -116,6 +118,7 @@ class Conv1D(_Conv):
     rank = 1
 
 
+@register("layer")
 class Conv2D(_Conv):
     """Convolution over images.
 
@@ -150,6 +153,7 @@ class Conv2D(_Conv):
     rank = 2
 
 
+@register("layer")
 class Conv3D(_Conv):
     """Convolution over volumes; the arguments are those of `Conv2D` with one axis more.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution.convolution import Convolution, Size
 from seqonnx.layers.setting import Setting
@@ -84,6 +85,7 @@ class _DepthwiseConv(Convolution):
         return config | {"depth_multiplier": self.depth_multiplier}
 
 
+@register("layer")
 class DepthwiseConv1D(_DepthwiseConv):
     """Convolution over time of every channel alone; see `DepthwiseConv2D`.
 
@@ -95,6 +97,7 @@ class DepthwiseConv1D(_DepthwiseConv):
     rank = 1
 
 
+@register("layer")
 class DepthwiseConv2D(_DepthwiseConv):
     """Convolution over images of every channel alone.
 

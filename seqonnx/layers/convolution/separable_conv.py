@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx import constraints, initializers, regularizers
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.convolution.convolution import Convolution, Size
 from seqonnx.layers.setting import Setting
@@ -124,6 +125,7 @@ class _SeparableConv(Convolution):
         }
 
 
+@register("layer")
 class SeparableConv1D(_SeparableConv):
     """Separable convolution over time; see `SeparableConv2D`.
 
@@ -136,6 +138,7 @@ class SeparableConv1D(_SeparableConv):
     rank = 1
 
 
+@register("layer")
 class SeparableConv2D(_SeparableConv):
     """Convolution over images of every channel alone, then a mix of the channels at every place
     (Chollet, 2017).

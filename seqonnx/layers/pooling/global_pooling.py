@@ -6,6 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import (
@@ -51,6 +52,7 @@ class _GlobalPooling(Layer):
         }
 
 
+@register("layer")
 class GlobalMaxPooling1D(_GlobalPooling):
     """The largest of every channel of a sequence; see `GlobalMaxPooling2D`.
 
@@ -63,6 +65,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
     operator = "GlobalMaxPool"
 
 
+@register("layer")
 class GlobalMaxPooling2D(_GlobalPooling):
     """The largest of every channel of an image: (batch, height, width, channels) to (batch,
     channels).
@@ -81,6 +84,7 @@ class GlobalMaxPooling2D(_GlobalPooling):
     operator = "GlobalMaxPool"
 
 
+@register("layer")
 class GlobalMaxPooling3D(_GlobalPooling):
     """The largest of every channel of a volume; see `GlobalMaxPooling2D`.
 
@@ -93,6 +97,7 @@ class GlobalMaxPooling3D(_GlobalPooling):
     operator = "GlobalMaxPool"
 
 
+@register("layer")
 class GlobalAveragePooling1D(_GlobalPooling):
     """The mean of every channel of a sequence; see `GlobalAveragePooling2D`.
 
@@ -105,6 +110,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     operator = "GlobalAveragePool"
 
 
+@register("layer")
 class GlobalAveragePooling2D(_GlobalPooling):
     """The mean of every channel of an image: (batch, height, width, channels) to (batch,
     channels).
@@ -123,6 +129,7 @@ class GlobalAveragePooling2D(_GlobalPooling):
     operator = "GlobalAveragePool"
 
 
+@register("layer")
 class GlobalAveragePooling3D(_GlobalPooling):
     """The mean of every channel of a volume; see `GlobalAveragePooling2D`.
 

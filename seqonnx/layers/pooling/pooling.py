@@ -6,6 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import (
@@ -106,6 +107,7 @@ class _AveragePooling(_Pooling):
     operator = "AveragePool"
 
 
+@register("layer")
 class MaxPooling1D(_MaxPooling):
     """The largest of every window in time; see `MaxPooling2D`.
 
@@ -117,6 +119,7 @@ class MaxPooling1D(_MaxPooling):
     rank = 1
 
 
+@register("layer")
 class MaxPooling2D(_MaxPooling):
     """The largest of every window of an image, for each channel.
 
@@ -138,6 +141,7 @@ class MaxPooling2D(_MaxPooling):
     rank = 2
 
 
+@register("layer")
 class MaxPooling3D(_MaxPooling):
     """The largest of every window of a volume; see `MaxPooling2D`.
 
@@ -149,6 +153,7 @@ class MaxPooling3D(_MaxPooling):
     rank = 3
 
 
+@register("layer")
 class AveragePooling1D(_AveragePooling):
     """The mean of every window in time; see `AveragePooling2D`.
 
@@ -160,6 +165,7 @@ class AveragePooling1D(_AveragePooling):
     rank = 1
 
 
+@register("layer")
 class AveragePooling2D(_AveragePooling):
     """The mean of every window of an image, for each channel.
 
@@ -182,6 +188,7 @@ class AveragePooling2D(_AveragePooling):
     rank = 2
 
 
+@register("layer")
 class AveragePooling3D(_AveragePooling):
     """The mean of every window of a volume; see `AveragePooling2D`.
 

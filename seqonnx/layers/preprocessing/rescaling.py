@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, ir_dtype
 from seqonnx.layers.base import Layer
 from seqonnx.layers.setting import Setting
@@ -15,6 +16,7 @@ from seqonnx.layers.setting import Setting
 Factor = float | Sequence[float]
 
 
+@register("layer")
 class Rescaling(Layer):
     """x * scale + offset, in the layer's element type.
 

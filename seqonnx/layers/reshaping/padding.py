@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
@@ -54,6 +55,7 @@ class _ZeroPadding(Layer):
         }
 
 
+@register("layer")
 class ZeroPadding1D(_ZeroPadding):
     """Puts zeros before and after a sequence.
 
@@ -70,6 +72,7 @@ class ZeroPadding1D(_ZeroPadding):
     rank = 1
 
 
+@register("layer")
 class ZeroPadding2D(_ZeroPadding):
     """Puts a frame of zeros around an image.
 
@@ -86,6 +89,7 @@ class ZeroPadding2D(_ZeroPadding):
     rank = 2
 
 
+@register("layer")
 class ZeroPadding3D(_ZeroPadding):
     """Puts zeros around a volume.
 
