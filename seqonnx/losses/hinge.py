@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import onnx_ir as ir
-
 from seqonnx import objectives
 from seqonnx.catalogue import register
-from seqonnx.graph import Emitter
 from seqonnx.losses.regression import Elementwise
 
 
 @register("loss", "hinge")
-class Hinge(Elementwise):
+class Hinge(Elementwise, formula=objectives.hinge):
     """Mean of max(1 - y_true y_pred, 0).
 
     Args:
@@ -23,13 +20,9 @@ class Hinge(Elementwise):
         0.25
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.hinge(op, y_true, y_pred)
-
 
 @register("loss", "squared_hinge")
-class SquaredHinge(Elementwise):
+class SquaredHinge(Elementwise, formula=objectives.squared_hinge):
     """Mean of max(1 - y_true y_pred, 0)^2.
 
     Args:
@@ -41,13 +34,9 @@ class SquaredHinge(Elementwise):
         0.125
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.squared_hinge(op, y_true, y_pred)
-
 
 @register("loss", "categorical_hinge")
-class CategoricalHinge(Elementwise):
+class CategoricalHinge(Elementwise, formula=objectives.categorical_hinge):
     """max(neg - pos + 1, 0): score of the best wrong class against that of the right one.
 
     Args:
@@ -58,7 +47,3 @@ class CategoricalHinge(Elementwise):
         >>> CategoricalHinge()([[0.0, 1.0]], [[0.5, 1.0]])
         0.5
     """
-
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit one value per row of classes."""
-        return objectives.categorical_hinge(op, y_true, y_pred)

@@ -22,13 +22,13 @@ class Elementwise(Loss):
     def __init__(self, reduction: str | None = _MEAN, name: str | None = None) -> None:
         super().__init__(name, reduction)
 
-    def check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
-        """Raise a ValueError if targets do not fit (see `Loss.check_targets`)."""
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+        """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
         check_same_shape(y_true, y_pred_shape)
 
 
 @register("loss", "mean_squared_error", "mse", "MSE")
-class MeanSquaredError(Elementwise):
+class MeanSquaredError(Elementwise, formula=objectives.mean_squared_error):
     """Mean of (y_pred - y_true)^2; alias `"mse"`.
 
     Args:
@@ -40,13 +40,9 @@ class MeanSquaredError(Elementwise):
         2.5
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_squared_error(op, y_true, y_pred)
-
 
 @register("loss", "mean_absolute_error", "mae", "MAE")
-class MeanAbsoluteError(Elementwise):
+class MeanAbsoluteError(Elementwise, formula=objectives.mean_absolute_error):
     """Mean of |y_pred - y_true|; alias `"mae"`.
 
     Args:
@@ -58,13 +54,9 @@ class MeanAbsoluteError(Elementwise):
         1.5
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_absolute_error(op, y_true, y_pred)
-
 
 @register("loss", "mean_absolute_percentage_error", "mape", "MAPE")
-class MeanAbsolutePercentageError(Elementwise):
+class MeanAbsolutePercentageError(Elementwise, formula=objectives.mean_absolute_percentage_error):
     """Mean of 100 |y_pred - y_true| / max(|y_true|, 1e-7); alias `"mape"`.
 
     Args:
@@ -76,13 +68,9 @@ class MeanAbsolutePercentageError(Elementwise):
         25.0
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_absolute_percentage_error(op, y_true, y_pred)
-
 
 @register("loss", "mean_squared_logarithmic_error", "msle", "MSLE")
-class MeanSquaredLogarithmicError(Elementwise):
+class MeanSquaredLogarithmicError(Elementwise, formula=objectives.mean_squared_logarithmic_error):
     """Mean of (log(1 + y_pred) - log(1 + y_true))^2; alias `"msle"`.
 
     Args:
@@ -94,13 +82,9 @@ class MeanSquaredLogarithmicError(Elementwise):
         0.0
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_squared_logarithmic_error(op, y_true, y_pred)
-
 
 @register("loss", "log_cosh", "logcosh")
-class LogCosh(Elementwise):
+class LogCosh(Elementwise, formula=objectives.log_cosh):
     """Mean of log(cosh(y_pred - y_true)): squared for small errors, absolute for large ones.
 
     Args:
@@ -112,13 +96,9 @@ class LogCosh(Elementwise):
         0.4338
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.log_cosh(op, y_true, y_pred)
-
 
 @register("loss", "huber", "huber_loss")
-class Huber(Elementwise):
+class Huber(Elementwise, formula=objectives.huber):
     """e^2 / 2 for errors |e| <= delta, delta (|e| - delta / 2) beyond.
 
     Args:
@@ -137,14 +117,6 @@ class Huber(Elementwise):
         super().__init__(reduction, name)
         self.delta = float(delta)
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.huber(op, y_true, y_pred, delta=self.delta)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor\'s arguments."""
-        return super().get_config() | {"delta": self.delta}
-
 
 @register("loss", "cosine_similarity")
 class CosineSimilarity(Elementwise):
@@ -159,14 +131,14 @@ class CosineSimilarity(Elementwise):
         -1.0
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit minus the cosine along the last axis."""
         negated: ir.Value = op.Neg(objectives.cosine_similarity(op, y_true, y_pred))
         return negated
 
 
 @register("loss", "poisson")
-class Poisson(Elementwise):
+class Poisson(Elementwise, formula=objectives.poisson):
     """Mean of y_pred - y_true log(y_pred): negative log-likelihood of counts.
 
     Args:
@@ -178,13 +150,9 @@ class Poisson(Elementwise):
         1.0
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.poisson(op, y_true, y_pred)
-
 
 @register("loss", "kl_divergence", "kld", "KLD")
-class KLDivergence(Elementwise):
+class KLDivergence(Elementwise, formula=objectives.kl_divergence):
     """Sum of y_true log(y_true / y_pred); alias `"kld"`.
 
     Args:
@@ -195,7 +163,3 @@ class KLDivergence(Elementwise):
         >>> KLDivergence()([[0.5, 0.5]], [[0.5, 0.5]])
         0.0
     """
-
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the sum over the last axis."""
-        return objectives.kl_divergence(op, y_true, y_pred)

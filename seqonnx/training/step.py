@@ -228,7 +228,7 @@ def _emit_objective(
         weight = op.input(SAMPLE_WEIGHT, "float32", (objective.batch, *objective.weight_shape))
         batch.append(weight)
     with op.scope("loss"):
-        loss = objective.loss.emit(op, y_true, y_pred, weight)
+        loss = objective.loss._emit(op, y_true, y_pred, weight)
         if objective.loss_weight != 1.0:
             loss = op.Mul(loss, objective.loss_weight)
         for variable, regularizer in objective.regularized:

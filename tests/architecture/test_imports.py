@@ -37,6 +37,7 @@ ROOMS = (
     "catalogue",
     "cli",
     "config",
+    "configuration",
     "constraints",
     "datasets",
     "dtypes",

@@ -18,7 +18,7 @@ def through(activation, loss, y_true, logits):
     arrays = [np.asarray(y_true), logits]
 
     def emit(op, values):
-        return [loss.emit(op, values[0], activation(op, values[1]))]
+        return [loss._emit(op, values[0], activation(op, values[1]))]
 
     return float(run_emission(emit, arrays, key=object())[0])
 
@@ -27,7 +27,7 @@ def operators(activation, loss, shape, target):
     """Operators of the graph of a loss of what `activation` gives."""
     op = Emitter()
     x = op.input("x", "float32", shape)
-    loss.emit(op, op.input("y", *target), activation(op, x))
+    loss._emit(op, op.input("y", *target), activation(op, x))
     return {node.op_type for node in op.graph}
 
 
