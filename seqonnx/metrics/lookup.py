@@ -88,7 +88,7 @@ def resolve(
         metric = get(identifier)
     if metric is None:
         raise ValueError("Could not interpret metric identifier: None")
-    metric.build(y_true_shape, y_pred_shape)
+    metric._build(y_true_shape, y_pred_shape)
     return metric
 
 

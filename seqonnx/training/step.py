@@ -62,7 +62,7 @@ class Tracked:
         """Make the accumulators of a metric."""
         state = {
             key: Variable(np.asarray(start), key, trainable=False, path=f"{name}/{key}")
-            for key, start in metric.variables().items()
+            for key, start in metric._start().items()
         }
         return cls(name, metric, state, weighted)
 
@@ -243,7 +243,7 @@ def _emit_objective(
         with op.scope(f"metrics/{tracked.name}"):
             state = {key: op.read(variable) for key, variable in tracked.state.items()}
             chosen = weight if tracked.weighted else None
-            changed = tracked.metric.update(op, state, y_true, y_pred, chosen)
+            changed = tracked.metric._update(op, state, y_true, y_pred, chosen)
         for key, value in changed.items():
             op.update(tracked.state[key], value)
     return batch, loss

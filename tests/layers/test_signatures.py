@@ -86,10 +86,10 @@ def test_methods_of_losses_and_metrics_are_refused_at_their_first_call():
             return y_true
 
     class Metric(metrics.MeanMetric):
-        def values(self, y_true, y_pred):
+        def call(self, y_true, y_pred):
             return y_true
 
-    for kind, owner, method in (("Loss", Loss(), "call"), ("Metric", Metric(), "values")):
+    for kind, owner, method in (("Loss", Loss(), "call"), ("Metric", Metric(), "call")):
         expected = rf"{kind} {kind} must define `{method}\(self, op, y_true, y_pred\)`"
         with pytest.raises(TypeError, match=expected):
             owner(X, X)
