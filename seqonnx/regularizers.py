@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from seqonnx import catalogue
 from seqonnx.catalogue import FromUserFunction, register
+from seqonnx.configuration import Configured
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.graph.signatures import check_signature
 
 
-class Regularizer:
+class Regularizer(Configured):
     """A penalty on a value. Also the base of a user's own regularizer.
 
-    A subclass defines `emit`, and `get_config` if its constructor takes arguments.
+    A subclass defines `__call__(op, x)`. Arguments of its constructor are saved from
+    attributes of the same name.
 
     Example:
         >>> class Spread(Regularizer):
-        ...     def emit(self, op, x):
+        ...     def __call__(self, op, x):
         ...         return op.ReduceMax(op.Abs(x), keepdims=0)
     """
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty.
 
         Args:
@@ -36,18 +38,9 @@ class Regularizer:
             A scalar.
         """
         raise NotImplementedError(
-            f"Regularizer {type(self).__name__} does not define `emit`. Write "
-            "`emit(self, op, x)`, which emits the penalty."
+            f"Regularizer {type(self).__name__} does not define `__call__`. Write "
+            "`__call__(self, op, x)`, which emits the penalty."
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a regularizer from what `get_config` gave."""
-        return cls(**config)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
@@ -69,13 +62,9 @@ class L1(Regularizer):
     def __init__(self, l1: float = 0.01) -> None:
         self.l1 = _finite("l1", l1)
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty."""
         return op.Mul(op.ReduceL1(x, keepdims=0), self.l1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"l1": self.l1}
 
 
 @register("regularizer", "l2")
@@ -93,13 +82,9 @@ class L2(Regularizer):
     def __init__(self, l2: float = 0.01) -> None:
         self.l2 = _finite("l2", l2)
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty."""
         return op.Mul(op.ReduceSumSquare(x, keepdims=0), self.l2)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"l2": self.l2}
 
 
 @register("regularizer")
@@ -119,17 +104,13 @@ class L1L2(Regularizer):
         self.l1 = _finite("l1", 0.0 if l1 is None else l1)
         self.l2 = _finite("l2", 0.0 if l2 is None else l2)
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty; what has no weight is left out."""
         if self.l1 == 0.0:
-            return L2(self.l2).emit(op, x)
+            return L2(self.l2)(op, x)
         if self.l2 == 0.0:
-            return L1(self.l1).emit(op, x)
-        return op.Add(L1(self.l1).emit(op, x), L2(self.l2).emit(op, x))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"l1": self.l1, "l2": self.l2}
+            return L1(self.l1)(op, x)
+        return op.Add(L1(self.l1)(op, x), L2(self.l2)(op, x))
 
 
 @register("regularizer", "orthogonal_regularizer")
@@ -157,7 +138,7 @@ class OrthogonalRegularizer(Regularizer):
             )
         self.mode = mode
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty.
 
         Raises:
@@ -180,10 +161,6 @@ class OrthogonalRegularizer(Regularizer):
         total = op.ReduceL1(op.Mul(cosines, others), keepdims=0)
         return op.Mul(total, 0.5 * self.factor / pairs)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"factor": self.factor, "mode": self.mode}
-
 
 class FromFunction(FromUserFunction, Regularizer):
     """A user's function `(op, x)` to a scalar.
@@ -196,7 +173,7 @@ class FromFunction(FromUserFunction, Regularizer):
         check_signature(function, "regularizer", "op", "x")
         super().__init__(function)
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Call the function."""
         penalty: ir.Value = self.function(op, x)
         return penalty
@@ -215,7 +192,7 @@ def activity_penalty(op: Emitter, regularizer: Regularizer, y: ir.Value) -> ir.V
     Returns:
         A scalar.
     """
-    penalty = regularizer.emit(op, y)
+    penalty = regularizer(op, y)
     if y.shape is not None and len(y.shape) == 0:
         return penalty
     size = None if y.shape is None else y.shape[0]

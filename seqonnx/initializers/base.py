@@ -9,15 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx.catalogue import FromUserFunction, name_of, register
+from seqonnx.configuration import Configured
 from seqonnx.graph.signatures import check_signature
 
 Array = npt.NDArray[Any]
 
 
-class Initializer:
+class Initializer(Configured):
     """Makes the first value of a weight. Also the base of a user's own initializer.
 
-    A subclass defines `__call__`, and `get_config` if its constructor takes arguments.
+    A subclass defines `__call__(shape, dtype)`. Arguments of its constructor are saved from
+    attributes of the same name.
 
     Example:
         >>> class Halves(Initializer):
@@ -39,14 +41,9 @@ class Initializer:
         """
         raise NotImplementedError(f"Initializer {type(self).__name__} does not define `__call__`.")
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make an initializer from what `get_config` gave."""
-        return cls(**config)
+    def clone(self) -> Self:
+        """Return a new initializer with the same arguments."""
+        return self.from_config(self.get_config())
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
@@ -80,10 +77,6 @@ class FromArray(Initializer):
                 f"array of shape {self.value.shape} for a weight of shape {tuple(shape)}"
             )
         return as_dtype(self.value, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the array as nested lists."""
-        return {"value": self.value.tolist()}
 
 
 class FromFunction(FromUserFunction, Initializer):

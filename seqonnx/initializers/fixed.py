@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,10 +58,6 @@ class Constant(Initializer):
         """Return the value, repeated."""
         return as_dtype(np.broadcast_to(np.asarray(self.value), tuple(shape)), dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"value": np.asarray(self.value).tolist()}
-
 
 @register("initializer", "identity", "IdentityInitializer")
 class Identity(Initializer):
@@ -92,7 +87,3 @@ class Identity(Initializer):
             )
         rows, columns = shape
         return as_dtype(self.gain * np.eye(rows, columns), dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"gain": self.gain}

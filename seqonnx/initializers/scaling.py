@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from seqonnx.catalogue import register
 from seqonnx.initializers.base import Array, as_dtype
@@ -67,7 +67,7 @@ class VarianceScaling(Sampled):
         inputs, outputs = fans(shape)
         fan = {"fan_in": inputs, "fan_out": outputs, "fan_avg": (inputs + outputs) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
-        generator = self.generator()
+        generator = self._generator()
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
             value = limit * (2.0 * uniform(generator, shape, dtype) - 1.0)
@@ -78,15 +78,6 @@ class VarianceScaling(Sampled):
             value = math.sqrt(variance) * normal(generator, shape, dtype)
         return as_dtype(value, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "scale": self.scale,
-            "mode": self.mode,
-            "distribution": self.distribution,
-            "seed": self.seed,
-        }
-
 
 class _Named(VarianceScaling):
     """Base of the scalings that carry a name: they take nothing but a seed."""
@@ -95,10 +86,6 @@ class _Named(VarianceScaling):
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(*self._scaling, seed=seed)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"seed": self.seed}
 
 
 @register("initializer", "glorot_uniform")

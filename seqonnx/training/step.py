@@ -232,7 +232,7 @@ def _emit_objective(
         if objective.loss_weight != 1.0:
             loss = op.Mul(loss, objective.loss_weight)
         for variable, regularizer in objective.regularized:
-            op.add_loss(regularizer.emit(op, op.read(variable)))
+            op.add_loss(regularizer(op, op.read(variable)))
         for extra in op.losses:
             loss = op.Add(loss, extra)
         count = op.Cast(op.Squeeze(op.Shape(inputs[0], start=0, end=1), [0]), to=_FLOAT)
@@ -273,7 +273,7 @@ def _emit_update(
         constraints = dict(update.constrained)
         for weight, value, slot in zip(weights, params, slots, strict=True):
             rule = constraints.get(weight)
-            writes[weight] = value if rule is None else rule.emit(op, value, weight.layout)
+            writes[weight] = value if rule is None else rule._emit(op, value, weight.layout)
             writes.update({update.slots[weight][key]: new for key, new in slot.items()})
     return writes
 
