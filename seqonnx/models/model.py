@@ -159,7 +159,7 @@ class Model(Exportable):
         select_device(device)
         self._device_request = device
         self._drop_passes()
-        compilation.optimizer.restart()
+        compilation.optimizer._restart()
         self._compilation = compilation
         if self.built:
             self._capture_subject()

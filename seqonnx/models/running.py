@@ -74,7 +74,7 @@ def subject_of(model: Network) -> Subject:
 def scaled_for(model: Network, optimizer: Optimizer) -> Optimizer:
     """Return the optimizer, with a loss scale where a layer's dtype is `"mixed_float16"`."""
     mixed = any(layer.dtype_policy == "mixed_float16" for layer in model.leaf_layers())
-    scaled = optimizer.loss_scale is not None
+    scaled = optimizer._scaling is not None
     return LossScaleOptimizer(optimizer) if mixed and not scaled else optimizer
 
 

@@ -64,7 +64,3 @@ class Adadelta(Optimizer):
         moved = average_square(op, slots["accumulated_delta_var"], delta, self.rho)
         new = op.Sub(param, op.Mul(delta, scalars["lr"]))
         return new, {"accumulated_grad": squares, "accumulated_delta_var": moved}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"rho": self.rho, "epsilon": self.epsilon}

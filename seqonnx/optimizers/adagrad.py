@@ -61,10 +61,3 @@ class Adagrad(Optimizer):
         divisor = op.Sqrt(op.Add(accumulator, self.epsilon))
         move = op.Div(op.Mul(grad, scalars["lr"]), divisor)
         return op.Sub(param, move), {"accumulator": accumulator}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "epsilon": self.epsilon,
-        }

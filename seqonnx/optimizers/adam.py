@@ -82,15 +82,6 @@ class Adam(Optimizer):
         move = op.Div(op.Mul(momentum, scalars["alpha"]), divisor)
         return op.Sub(param, move), changed
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "amsgrad": self.amsgrad,
-        }
-
 
 @register("optimizer", "adamw")
 class AdamW(Adam):

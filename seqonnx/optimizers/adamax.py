@@ -68,11 +68,3 @@ class Adamax(Optimizer):
         norm = op.Max(op.Mul(slots["norm"], self.beta_2), op.Abs(grad))
         move = op.Div(op.Mul(momentum, scalars["alpha"]), op.Add(norm, self.epsilon))
         return op.Sub(param, move), {"momentum": momentum, "norm": norm}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }

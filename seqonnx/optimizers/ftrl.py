@@ -110,17 +110,6 @@ class Ftrl(Optimizer):
         new = op.Div(pull, op.Add(after, scalars["quadratic"]))
         return new, {"accumulator": accumulator, "linear": linear}
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "learning_rate_power": self.learning_rate_power,
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "l1_regularization_strength": self.l1_regularization_strength,
-            "l2_regularization_strength": self.l2_regularization_strength,
-            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
-            "beta": self.beta,
-        }
-
     def _powered(self, op: Emitter, squares: ir.Value) -> ir.Value:
         """squares^(-power); the usual power has an operator of its own."""
         if self.learning_rate_power == -0.5:

@@ -67,7 +67,3 @@ class Lion(Optimizer):
         direction = op.Sign(average(op, slots["momentum"], grad, self.beta_1))
         new = op.Sub(param, op.Mul(direction, scalars["lr"]))
         return new, {"momentum": average(op, slots["momentum"], grad, self.beta_2)}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"beta_1": self.beta_1, "beta_2": self.beta_2}

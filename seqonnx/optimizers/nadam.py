@@ -86,14 +86,6 @@ class Nadam(Optimizer):
         move = op.Div(ahead, op.Add(op.Sqrt(velocity), scalars["epsilon"]))
         return op.Sub(param, move), {"momentum": momentum, "velocity": velocity}
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }
-
     def _product(self, op: Emitter, step: ir.Value) -> ir.Value:
         """U_t without state, from the series of log(1 - x).
 

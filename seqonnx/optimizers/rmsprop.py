@@ -84,12 +84,3 @@ class RMSprop(Optimizer):
             move = op.Add(op.Mul(slots["momentum"], self.momentum), move)
             changed["momentum"] = move
         return op.Sub(param, move), changed
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "rho": self.rho,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "centered": self.centered,
-        }

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from seqonnx import catalogue
 from seqonnx.catalogue import register
+from seqonnx.configuration import Configured
 
 
-class LearningRateSchedule(ABC):
+class LearningRateSchedule(Configured, ABC):
     """Base of all schedules; also the way to write one's own.
 
-    A subclass defines `__call__(step)`, and `get_config` if it is to be saved.
+    A subclass defines `__call__(step)`. Arguments of its constructor are saved from attributes of
+    the same name.
 
     Example:
         >>> class Linear(LearningRateSchedule):
@@ -27,15 +29,6 @@ class LearningRateSchedule(ABC):
     @abstractmethod
     def __call__(self, step: int) -> float:
         """Return the learning rate after `step` steps have been taken (0 for the first step)."""
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make a schedule from what `get_config` gave."""
-        return cls(**config)
 
 
 @register("schedule")

@@ -74,7 +74,3 @@ class SGD(Optimizer):
         momentum = op.Sub(op.Mul(slots["momentum"], self.momentum), descent)
         move = op.Sub(op.Mul(momentum, self.momentum), descent)
         return op.Add(param, move), {"momentum": momentum}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"momentum": self.momentum, "nesterov": self.nesterov}

@@ -155,7 +155,7 @@ def build_train_step(
     lr = op.input(LEARNING_RATE, "float32", ())
     step = op.input(STEP, "float32", ())
     used = [w for w in update.weights if w in op.variables]
-    scaling = update.optimizer.loss_scale
+    scaling = update.optimizer._scaling
     if scaling is None:
         seed = op.constant(np.ones((), np.float32), "grad/seed")
     else:
@@ -261,7 +261,7 @@ def _emit_update(
     writes: dict[Variable, ir.Value] = {}
     with op.scope("optimizer"):
         slots = [{k: op.read(v) for k, v in update.slots[w].items()} for w in weights]
-        params, slots = update.optimizer.emit(
+        params, slots = update.optimizer._emit(
             op,
             [op.read(w) for w in weights],
             [grad for _, grad in trained],
