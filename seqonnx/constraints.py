@@ -15,6 +15,22 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.graph.signatures import check_signature
 
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 _TINY: Final = 1e-7
 """Added to a norm before dividing by it."""
 

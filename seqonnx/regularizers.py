@@ -14,6 +14,24 @@ from seqonnx.configuration import Configured
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.graph.signatures import check_signature
 
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "serialize",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 class Regularizer(Configured):
     """A penalty on a value. Also the base of a user's own regularizer.

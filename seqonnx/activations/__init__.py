@@ -43,7 +43,6 @@ from seqonnx.activations.smooth import (
 from seqonnx.graph.signatures import check_signature
 
 __all__ = [
-    "ActivationFunction",
     "celu",
     "deserialize",
     "elu",
@@ -76,6 +75,11 @@ __all__ = [
     "tanh",
     "tanh_shrink",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 ActivationFunction = Callable[..., ir.Value]
 """`(op, x)` to a value of the same shape (half as wide for `glu`)."""

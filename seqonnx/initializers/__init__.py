@@ -50,6 +50,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def get(identifier: Any) -> Initializer:
     """Return the initializer that `identifier` stands for.
 

@@ -92,3 +92,7 @@ __all__ = [
     "sparse_categorical_crossentropy",
     "squared_hinge",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

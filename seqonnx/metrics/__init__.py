@@ -99,3 +99,7 @@ __all__ = [
     "sparse_top_k_categorical_accuracy",
     "top_k_categorical_accuracy",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -11,6 +11,23 @@ from seqonnx import catalogue
 from seqonnx.catalogue import register
 from seqonnx.configuration import Configured
 
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 class LearningRateSchedule(Configured, ABC):
     """Base of all schedules; also the way to write one's own.
