@@ -25,21 +25,20 @@ from seqonnx.losses.regression import (
     MeanSquaredLogarithmicError,
     Poisson,
 )
-from seqonnx.objectives import (
+from seqonnx.objectives.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
-    categorical_hinge,
-    hinge,
+    sparse_categorical_crossentropy,
+)
+from seqonnx.objectives.hinge import categorical_hinge, hinge, squared_hinge
+from seqonnx.objectives.probability import kl_divergence, poisson
+from seqonnx.objectives.regression import (
     huber,
-    kl_divergence,
     log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
 )
 
 mse = mean_squared_error

@@ -7,11 +7,16 @@ from typing import Any, ClassVar
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import objectives
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.losses.base import Loss
 from seqonnx.losses.targets import Shape, check_labels, check_one_hot, check_same_shape
+from seqonnx.objectives.crossentropy import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    class_labels,
+    sparse_categorical_crossentropy,
+)
 
 _MEAN = "sum_over_batch_size"
 
@@ -32,7 +37,7 @@ class _Smoothed(Loss):
 
 
 @register("loss", "binary_crossentropy", "bce", "BCE")
-class BinaryCrossentropy(_Smoothed, formula=objectives.binary_crossentropy):
+class BinaryCrossentropy(_Smoothed, formula=binary_crossentropy):
     """-(y log p + (1 - y) log(1 - p)) for targets in [0, 1]; alias `"bce"`.
 
     If a Sigmoid of the model gives `y_pred`, the loss is computed from what went into it, which
@@ -59,7 +64,7 @@ class BinaryCrossentropy(_Smoothed, formula=objectives.binary_crossentropy):
 
 
 @register("loss", "categorical_crossentropy")
-class CategoricalCrossentropy(_Smoothed, formula=objectives.categorical_crossentropy):
+class CategoricalCrossentropy(_Smoothed, formula=categorical_crossentropy):
     """-sum(y log p) for one-hot (or soft) targets; each row of p is scaled to the sum 1.
 
     If a Softmax of the model gives `y_pred`, the loss is computed from what went into it; other
@@ -85,7 +90,7 @@ class CategoricalCrossentropy(_Smoothed, formula=objectives.categorical_crossent
 
 
 @register("loss", "sparse_categorical_crossentropy")
-class SparseCategoricalCrossentropy(Loss, formula=objectives.sparse_categorical_crossentropy):
+class SparseCategoricalCrossentropy(Loss, formula=sparse_categorical_crossentropy):
     """-log(p of the labelled class) for integer labels; each row of p is scaled to the sum 1.
 
     If a Softmax of the model gives `y_pred`, the loss is computed from what went into it; other
@@ -119,7 +124,7 @@ class SparseCategoricalCrossentropy(Loss, formula=objectives.sparse_categorical_
         """Emit which labels are not `ignore_class`."""
         if self.ignore_class is None:
             return None
-        labels = objectives.class_labels(op, y_true, y_pred)
+        labels = class_labels(op, y_true, y_pred)
         kept: ir.Value = op.Not(op.Equal(labels, self.ignore_class))
         return kept
 

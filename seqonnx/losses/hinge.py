@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from seqonnx import objectives
 from seqonnx.catalogue import register
 from seqonnx.losses.regression import Elementwise
+from seqonnx.objectives.hinge import (
+    categorical_hinge,
+    hinge,
+    squared_hinge,
+)
 
 
 @register("loss", "hinge")
-class Hinge(Elementwise, formula=objectives.hinge):
+class Hinge(Elementwise, formula=hinge):
     """Mean of max(1 - y_true y_pred, 0).
 
     Args:
@@ -22,7 +26,7 @@ class Hinge(Elementwise, formula=objectives.hinge):
 
 
 @register("loss", "squared_hinge")
-class SquaredHinge(Elementwise, formula=objectives.squared_hinge):
+class SquaredHinge(Elementwise, formula=squared_hinge):
     """Mean of max(1 - y_true y_pred, 0)^2.
 
     Args:
@@ -36,7 +40,7 @@ class SquaredHinge(Elementwise, formula=objectives.squared_hinge):
 
 
 @register("loss", "categorical_hinge")
-class CategoricalHinge(Elementwise, formula=objectives.categorical_hinge):
+class CategoricalHinge(Elementwise, formula=categorical_hinge):
     """max(neg - pos + 1, 0): score of the best wrong class against that of the right one.
 
     Args:

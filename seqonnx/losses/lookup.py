@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqonnx import catalogue, objectives
+from seqonnx import catalogue
 from seqonnx.losses.base import Loss
 from seqonnx.losses.custom import LossFunctionWrapper
 
@@ -57,10 +57,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
 def _wrapped(function: Any) -> Loss:
     """The loss of a function: its own class for one of this package."""
-    name = catalogue.name_of(function)
-    if getattr(objectives, name, None) is function:
-        found = catalogue.find("loss", name)
-        if found is not None:
-            loss: Loss = found()
-            return loss
-    return LossFunctionWrapper(function)
+    ours = getattr(function, "__module__", "").startswith("seqonnx.objectives.")
+    found = catalogue.find("loss", catalogue.name_of(function)) if ours else None
+    loss: Loss = LossFunctionWrapper(function) if found is None else found()
+    return loss

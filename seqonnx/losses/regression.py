@@ -7,11 +7,23 @@ from typing import Any
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import objectives
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.losses.base import Loss
 from seqonnx.losses.targets import Shape, check_same_shape
+from seqonnx.objectives.probability import (
+    kl_divergence,
+    poisson,
+)
+from seqonnx.objectives.regression import (
+    cosine_similarity,
+    huber,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
 
 _MEAN = "sum_over_batch_size"
 
@@ -28,7 +40,7 @@ class Elementwise(Loss):
 
 
 @register("loss", "mean_squared_error", "mse", "MSE")
-class MeanSquaredError(Elementwise, formula=objectives.mean_squared_error):
+class MeanSquaredError(Elementwise, formula=mean_squared_error):
     """Mean of (y_pred - y_true)^2; alias `"mse"`.
 
     Args:
@@ -42,7 +54,7 @@ class MeanSquaredError(Elementwise, formula=objectives.mean_squared_error):
 
 
 @register("loss", "mean_absolute_error", "mae", "MAE")
-class MeanAbsoluteError(Elementwise, formula=objectives.mean_absolute_error):
+class MeanAbsoluteError(Elementwise, formula=mean_absolute_error):
     """Mean of |y_pred - y_true|; alias `"mae"`.
 
     Args:
@@ -56,7 +68,7 @@ class MeanAbsoluteError(Elementwise, formula=objectives.mean_absolute_error):
 
 
 @register("loss", "mean_absolute_percentage_error", "mape", "MAPE")
-class MeanAbsolutePercentageError(Elementwise, formula=objectives.mean_absolute_percentage_error):
+class MeanAbsolutePercentageError(Elementwise, formula=mean_absolute_percentage_error):
     """Mean of 100 |y_pred - y_true| / max(|y_true|, 1e-7); alias `"mape"`.
 
     Args:
@@ -70,7 +82,7 @@ class MeanAbsolutePercentageError(Elementwise, formula=objectives.mean_absolute_
 
 
 @register("loss", "mean_squared_logarithmic_error", "msle", "MSLE")
-class MeanSquaredLogarithmicError(Elementwise, formula=objectives.mean_squared_logarithmic_error):
+class MeanSquaredLogarithmicError(Elementwise, formula=mean_squared_logarithmic_error):
     """Mean of (log(1 + y_pred) - log(1 + y_true))^2; alias `"msle"`.
 
     Args:
@@ -84,7 +96,7 @@ class MeanSquaredLogarithmicError(Elementwise, formula=objectives.mean_squared_l
 
 
 @register("loss", "log_cosh", "logcosh")
-class LogCosh(Elementwise, formula=objectives.log_cosh):
+class LogCosh(Elementwise, formula=log_cosh):
     """Mean of log(cosh(y_pred - y_true)): squared for small errors, absolute for large ones.
 
     Args:
@@ -98,7 +110,7 @@ class LogCosh(Elementwise, formula=objectives.log_cosh):
 
 
 @register("loss", "huber", "huber_loss")
-class Huber(Elementwise, formula=objectives.huber):
+class Huber(Elementwise, formula=huber):
     """e^2 / 2 for errors |e| <= delta, delta (|e| - delta / 2) beyond.
 
     Args:
@@ -133,12 +145,12 @@ class CosineSimilarity(Elementwise):
 
     def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit minus the cosine along the last axis."""
-        negated: ir.Value = op.Neg(objectives.cosine_similarity(op, y_true, y_pred))
+        negated: ir.Value = op.Neg(cosine_similarity(op, y_true, y_pred))
         return negated
 
 
 @register("loss", "poisson")
-class Poisson(Elementwise, formula=objectives.poisson):
+class Poisson(Elementwise, formula=poisson):
     """Mean of y_pred - y_true log(y_pred): negative log-likelihood of counts.
 
     Args:
@@ -152,7 +164,7 @@ class Poisson(Elementwise, formula=objectives.poisson):
 
 
 @register("loss", "kl_divergence", "kld", "KLD")
-class KLDivergence(Elementwise, formula=objectives.kl_divergence):
+class KLDivergence(Elementwise, formula=kl_divergence):
     """Sum of y_true log(y_true / y_pred); alias `"kld"`.
 
     Args:

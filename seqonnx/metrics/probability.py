@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from seqonnx import objectives
 from seqonnx.catalogue import register
 from seqonnx.metrics.mean import MeanMetric
+from seqonnx.objectives.crossentropy import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    sparse_categorical_crossentropy,
+)
+from seqonnx.objectives.hinge import (
+    categorical_hinge,
+    hinge,
+    squared_hinge,
+)
+from seqonnx.objectives.probability import (
+    kl_divergence,
+    poisson,
+)
 
 
 class _Smoothed(MeanMetric):
@@ -23,7 +36,7 @@ class _Smoothed(MeanMetric):
 
 
 @register("metric", "binary_crossentropy", "bce", "BCE")
-class BinaryCrossentropy(_Smoothed, formula=objectives.binary_crossentropy, rows=True):
+class BinaryCrossentropy(_Smoothed, formula=binary_crossentropy, rows=True):
     """Mean of -(y log p + (1 - y) log(1 - p)); alias `"bce"`.
 
     Args:
@@ -39,7 +52,7 @@ class BinaryCrossentropy(_Smoothed, formula=objectives.binary_crossentropy, rows
 
 
 @register("metric", "categorical_crossentropy")
-class CategoricalCrossentropy(_Smoothed, formula=objectives.categorical_crossentropy):
+class CategoricalCrossentropy(_Smoothed, formula=categorical_crossentropy):
     """Mean of -sum(y log p) for one-hot (or soft) targets.
 
     Args:
@@ -55,7 +68,7 @@ class CategoricalCrossentropy(_Smoothed, formula=objectives.categorical_crossent
 
 
 @register("metric", "sparse_categorical_crossentropy")
-class SparseCategoricalCrossentropy(MeanMetric, formula=objectives.sparse_categorical_crossentropy):
+class SparseCategoricalCrossentropy(MeanMetric, formula=sparse_categorical_crossentropy):
     """Mean of -log(p of the labelled class) for integer labels.
 
     Args:
@@ -79,7 +92,7 @@ class SparseCategoricalCrossentropy(MeanMetric, formula=objectives.sparse_catego
 
 
 @register("metric", "kl_divergence")
-class KLDivergence(MeanMetric, formula=objectives.kl_divergence):
+class KLDivergence(MeanMetric, formula=kl_divergence):
     """Mean of sum(y_true log(y_true / y_pred)).
 
     Args:
@@ -93,7 +106,7 @@ class KLDivergence(MeanMetric, formula=objectives.kl_divergence):
 
 
 @register("metric", "poisson")
-class Poisson(MeanMetric, formula=objectives.poisson, rows=True):
+class Poisson(MeanMetric, formula=poisson, rows=True):
     """Mean of y_pred - y_true log(y_pred).
 
     Args:
@@ -107,7 +120,7 @@ class Poisson(MeanMetric, formula=objectives.poisson, rows=True):
 
 
 @register("metric", "hinge")
-class Hinge(MeanMetric, formula=objectives.hinge, rows=True):
+class Hinge(MeanMetric, formula=hinge, rows=True):
     """Mean of max(1 - y_true y_pred, 0).
 
     Args:
@@ -121,7 +134,7 @@ class Hinge(MeanMetric, formula=objectives.hinge, rows=True):
 
 
 @register("metric", "squared_hinge")
-class SquaredHinge(MeanMetric, formula=objectives.squared_hinge, rows=True):
+class SquaredHinge(MeanMetric, formula=squared_hinge, rows=True):
     """Mean of max(1 - y_true y_pred, 0)^2.
 
     Args:
@@ -135,7 +148,7 @@ class SquaredHinge(MeanMetric, formula=objectives.squared_hinge, rows=True):
 
 
 @register("metric", "categorical_hinge")
-class CategoricalHinge(MeanMetric, formula=objectives.categorical_hinge):
+class CategoricalHinge(MeanMetric, formula=categorical_hinge):
     """Mean of max(neg - pos + 1, 0): the best wrong class against the right one.
 
     Args:

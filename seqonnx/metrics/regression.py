@@ -6,15 +6,23 @@ import math
 
 import onnx_ir as ir
 
-from seqonnx import objectives
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.metrics.base import Result, State
 from seqonnx.metrics.mean import MeanMetric
+from seqonnx.objectives.align import aligned
+from seqonnx.objectives.regression import (
+    cosine_similarity,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
 
 
 @register("metric", "mean_squared_error", "mse", "MSE")
-class MeanSquaredError(MeanMetric, formula=objectives.mean_squared_error, rows=True):
+class MeanSquaredError(MeanMetric, formula=mean_squared_error, rows=True):
     """Mean of (y_pred - y_true)^2; alias `"mse"`.
 
     Args:
@@ -42,7 +50,7 @@ class RootMeanSquaredError(MeanMetric):
 
     def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the squared error of every element: the mean is taken over all of them."""
-        y_true, y_pred = objectives.aligned(op, y_true, y_pred)
+        y_true, y_pred = aligned(op, y_true, y_pred)
         error = op.Sub(y_pred, y_true)
         return op.Mul(error, error)
 
@@ -52,7 +60,7 @@ class RootMeanSquaredError(MeanMetric):
 
 
 @register("metric", "mean_absolute_error", "mae", "MAE")
-class MeanAbsoluteError(MeanMetric, formula=objectives.mean_absolute_error, rows=True):
+class MeanAbsoluteError(MeanMetric, formula=mean_absolute_error, rows=True):
     """Mean of |y_pred - y_true|; alias `"mae"`.
 
     Args:
@@ -66,9 +74,7 @@ class MeanAbsoluteError(MeanMetric, formula=objectives.mean_absolute_error, rows
 
 
 @register("metric", "mean_absolute_percentage_error", "mape", "MAPE")
-class MeanAbsolutePercentageError(
-    MeanMetric, formula=objectives.mean_absolute_percentage_error, rows=True
-):
+class MeanAbsolutePercentageError(MeanMetric, formula=mean_absolute_percentage_error, rows=True):
     """Mean of 100 |y_pred - y_true| / max(|y_true|, 1e-7); alias `"mape"`.
 
     Args:
@@ -82,9 +88,7 @@ class MeanAbsolutePercentageError(
 
 
 @register("metric", "mean_squared_logarithmic_error", "msle", "MSLE")
-class MeanSquaredLogarithmicError(
-    MeanMetric, formula=objectives.mean_squared_logarithmic_error, rows=True
-):
+class MeanSquaredLogarithmicError(MeanMetric, formula=mean_squared_logarithmic_error, rows=True):
     """Mean of (log(1 + y_pred) - log(1 + y_true))^2; alias `"msle"`.
 
     Args:
@@ -98,7 +102,7 @@ class MeanSquaredLogarithmicError(
 
 
 @register("metric", "log_cosh_error")
-class LogCoshError(MeanMetric, formula=objectives.log_cosh, rows=True):
+class LogCoshError(MeanMetric, formula=log_cosh, rows=True):
     """Mean of log(cosh(y_pred - y_true)).
 
     Args:
@@ -115,7 +119,7 @@ class LogCoshError(MeanMetric, formula=objectives.log_cosh, rows=True):
 
 
 @register("metric", "cosine_similarity")
-class CosineSimilarity(MeanMetric, formula=objectives.cosine_similarity):
+class CosineSimilarity(MeanMetric, formula=cosine_similarity):
     """Mean cosine of the angle between y_true and y_pred along the last axis: 1 is parallel.
 
     Args:
