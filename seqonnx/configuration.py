@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any, Final, Self
 
+from seqonnx import catalogue
 from seqonnx.dtypes import plain_value
 
 _ABSENT: Final = object()
@@ -40,7 +41,7 @@ def config_of(thing: object, root: type, without: Collection[str] = ()) -> dict[
     """
     names = [name for name in argument_names(type(thing), root) if name not in without]
     values = {name: getattr(thing, name, _ABSENT) for name in names}
-    return {name: plain_value(value) for name, value in values.items() if value is not _ABSENT}
+    return {name: _written(value) for name, value in values.items() if value is not _ABSENT}
 
 
 def argument_names(cls: type, root: type) -> list[str]:
@@ -81,6 +82,12 @@ def root_of(cls: type) -> type:
 
 
 _VARIADIC: Final = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
+
+def _written(value: Any) -> Any:
+    """An argument as it stands in a configuration."""
+    configured = not isinstance(value, type) and callable(getattr(value, "get_config", None))
+    return catalogue.serialize(value) if configured else plain_value(value)
 
 
 def _parameters(cls: type) -> list[inspect.Parameter]:

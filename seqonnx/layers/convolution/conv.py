@@ -52,7 +52,7 @@ class _Conv(Convolution):
             "bias_constraint": bias_constraint,
             **kwargs,
         }
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, options)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
         self.filters = _positive("filters", filters)
         self.groups = _positive("groups", groups)
         if self.filters % self.groups != 0:

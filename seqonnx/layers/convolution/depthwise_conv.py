@@ -56,7 +56,7 @@ class _DepthwiseConv(Convolution):
             "bias_constraint": bias_constraint,
             **kwargs,
         }
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, options)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
         if not isinstance(depth_multiplier, int | np.integer) or depth_multiplier <= 0:
             raise ValueError(
                 "Invalid value for argument `depth_multiplier`. Expected a strictly positive "

@@ -62,7 +62,7 @@ class _SeparableConv(Convolution):
             "bias_constraint": bias_constraint,
             **kwargs,
         }
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, options)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
         self.filters = _positive("filters", filters)
         self.depth_multiplier = _positive("depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
