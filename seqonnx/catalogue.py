@@ -15,7 +15,7 @@ from seqonnx.dtypes import plain_value
 
 
 class Kind(NamedTuple):
-    """What messages say of a kind.
+    """A kind of thing, as messages name it.
 
     Args:
         label: what one of it is called.

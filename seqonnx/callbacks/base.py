@@ -1,4 +1,4 @@
-"""Callback: what every callback is, and what callbacks may ask of a model."""
+"""Callback, the base of all callbacks, and the part of a model that they use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOOKS: Final = (
 
 
 class CallbackModel(Protocol):
-    """What callbacks use of a model.
+    """The part of a model that callbacks use.
 
     Attributes:
         stop_training: set to True to end the training after the current batch or epoch.

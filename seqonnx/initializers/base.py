@@ -34,7 +34,7 @@ class Initializer(Configured):
 
         Args:
             shape: shape of the weight in the Keras layout, such as `(h, w, in, out)`.
-            dtype: name of the element type.
+            dtype: name of the dtype.
 
         Returns:
             An array of this shape and type.
@@ -110,7 +110,7 @@ class FromFunction(FromUserFunction, Initializer):
 
 
 def as_dtype(value: Array, dtype: str) -> Array:
-    """Copy of `value` in the named element type; bfloat16 needs `ml_dtypes`."""
+    """Copy of `value` in the named dtype; bfloat16 needs `ml_dtypes`."""
     if dtype == "bfloat16":
         import ml_dtypes
 

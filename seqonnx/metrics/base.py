@@ -192,7 +192,7 @@ class Metric(Accumulator):
 
     Args:
         name: name shown and logged; default: the class name in snake case.
-        dtype: element type of the accumulators; default float32.
+        dtype: dtype of the accumulators; default float32.
 
     Example:
         >>> class Largest(Metric):

@@ -145,7 +145,7 @@ class MeanMetricWrapper(MeanMetric):
         self._arguments = arguments
 
     def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit what the function emits, from targets of the predictions' element type."""
+        """Emit what the function emits, from targets of the predictions' dtype."""
         return self.fn(op, to_type_of(op, y_true, y_pred), y_pred, **self._arguments)
 
     def get_config(self) -> dict[str, Any]:
@@ -190,7 +190,7 @@ class Sum(Accumulator):
 
     Args:
         name: name shown.
-        dtype: element type of the accumulator; default float32.
+        dtype: dtype of the accumulator; default float32.
 
     Example:
         >>> total = Sum()

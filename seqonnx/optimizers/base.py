@@ -45,7 +45,7 @@ class Optimizer(Configured, ABC):
 
     A subclass defines `slots`, `update` and, for numbers that all variables share, `prepare`. Where
     `update` treats each element by itself, `elementwise = True` says so: then small vectors, such
-    as biases, are given to it laid end to end.
+    as biases, are given to it concatenated.
 
     Args:
         learning_rate: step size: a number, a `LearningRateSchedule`, or a function from the
@@ -109,7 +109,7 @@ class Optimizer(Configured, ABC):
 
         Args:
             shape: shape of the variable; each slot has the same.
-            dtype: element type of the variable; each slot has the same.
+            dtype: dtype of the variable; each slot has the same.
         """
         return {}
 
@@ -172,7 +172,7 @@ class Optimizer(Configured, ABC):
 
     @property
     def _scaling(self) -> LossScale | None:
-        """What the loss is multiplied by before it is differentiated; None: it is not."""
+        """Factor of the loss before it is differentiated; None: there is none."""
         return None
 
     @property
@@ -362,7 +362,7 @@ class Optimizer(Configured, ABC):
 
 
 def _as_type(op: Emitter, value: ir.Value, dtype: ir.DataType | None) -> ir.Value:
-    """Cast a value to an element type where it has another one."""
+    """Cast a value to a dtype where it has another one."""
     if dtype is None or value.dtype == dtype:
         return value
     cast: ir.Value = op.Cast(value, to=int(dtype))
