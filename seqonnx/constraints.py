@@ -2,36 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx import catalogue
+from seqonnx.catalogue import FromUserFunction, register
+from seqonnx.configuration import Configured
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.graph.signatures import check_signature
+
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 _TINY: Final = 1e-7
 """Added to a norm before dividing by it."""
 
 
-class Constraint:
+class Constraint(Configured):
     """Maps a weight to the nearest legal one. Also the base of a user's own constraint.
 
-    A subclass defines `emit`, and `get_config` if its constructor takes arguments.
+    A subclass defines `__call__(op, w)`. Arguments of its constructor are saved from attributes of
+    the same name.
 
     Example:
         >>> class AtMostOne(Constraint):
-        ...     def emit(self, op, w, layout=None):
+        ...     def __call__(self, op, w):
         ...         return op.Clip(w, -1.0, 1.0)
     """
 
-    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+    def __call__(self, op: Emitter, w: ir.Value) -> ir.Value:
         """Emit the constraint.
 
         Args:
             op: emitter; every ONNX operator is a method.
+            w: the weight in the Keras layout.
+
+        Returns:
+            The weight to go on with.
+        """
+        raise NotImplementedError(
+            f"Constraint {type(self).__name__} does not define `__call__`. Write "
+            "`__call__(self, op, w)`, which emits the new weight."
+        )
+
+    def _emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+        """Emit the constraint of a weight as it is stored.
+
+        Args:
+            op: emitter.
             w: the weight in the ONNX layout.
             layout: the axes that turned the Keras layout into this one (see
                 `Layer.add_weight`); None where both are the same.
@@ -39,26 +74,26 @@ class Constraint:
         Returns:
             The weight to go on with, in the ONNX layout.
         """
-        raise NotImplementedError(
-            f"Constraint {type(self).__name__} does not define `emit`. Write "
-            "`emit(self, op, w, layout)`, which emits the new weight."
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a constraint from what `get_config` gave."""
-        return cls(**config)
+        if layout is None:
+            return self(op, w)
+        shown = op.Transpose(w, perm=[int(i) for i in np.argsort(layout)])
+        return op.Transpose(self(op, shown), perm=list(layout))
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
 
 
-class NonNeg(Constraint):
+class _OfAnyLayout(Constraint):
+    """A constraint that can be told the layout, and turns no weight."""
+
+    def __call__(self, op: Emitter, w: ir.Value) -> ir.Value:
+        """Emit the constraint."""
+        return self._emit(op, w)
+
+
+@register("constraint", "non_neg")
+class NonNeg(_OfAnyLayout):
     """No weight below zero.
 
     Example:
@@ -66,12 +101,13 @@ class NonNeg(Constraint):
         NonNeg()
     """
 
-    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+    def _emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Emit the constraint."""
         return op.Relu(w)
 
 
-class MaxNorm(Constraint):
+@register("constraint", "max_norm")
+class MaxNorm(_OfAnyLayout):
     """No norm above a limit (Srivastava et al., 2014, section 5.1).
 
     Args:
@@ -86,19 +122,16 @@ class MaxNorm(Constraint):
 
     def __init__(self, max_value: float = 2.0, axis: int | Sequence[int] = 0) -> None:
         self.max_value = max_value
-        self.axis: int | Sequence[int] = plain_value(axis)
+        self.axis = _plain(axis)
 
-    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+    def _emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Emit the constraint."""
         norm = _norm(op, w, self.axis, layout)
         return op.Mul(w, op.Div(op.Clip(norm, 0.0, float(self.max_value)), op.Add(norm, _TINY)))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"max_value": self.max_value, "axis": _plain(self.axis)}
 
-
-class UnitNorm(Constraint):
+@register("constraint", "unit_norm")
+class UnitNorm(_OfAnyLayout):
     """Every norm 1.
 
     Args:
@@ -110,18 +143,15 @@ class UnitNorm(Constraint):
     """
 
     def __init__(self, axis: int | Sequence[int] = 0) -> None:
-        self.axis: int | Sequence[int] = plain_value(axis)
+        self.axis = _plain(axis)
 
-    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+    def _emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Emit the constraint."""
         return op.Div(w, op.Add(_norm(op, w, self.axis, layout), _TINY))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"axis": _plain(self.axis)}
 
-
-class MinMaxNorm(Constraint):
+@register("constraint", "min_max_norm")
+class MinMaxNorm(_OfAnyLayout):
     """Norms drawn into an interval.
 
     Args:
@@ -145,26 +175,17 @@ class MinMaxNorm(Constraint):
         self.min_value = min_value
         self.max_value = max_value
         self.rate = rate
-        self.axis: int | Sequence[int] = plain_value(axis)
+        self.axis = _plain(axis)
 
-    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+    def _emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Emit the constraint."""
         norm = _norm(op, w, self.axis, layout)
         clipped = op.Clip(norm, float(self.min_value), float(self.max_value))
         wanted = op.Add(op.Mul(clipped, float(self.rate)), op.Mul(norm, 1.0 - self.rate))
         return op.Mul(w, op.Div(wanted, op.Add(norm, _TINY)))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "min_value": self.min_value,
-            "max_value": self.max_value,
-            "rate": self.rate,
-            "axis": _plain(self.axis),
-        }
 
-
-class FromFunction(Constraint):
+class FromFunction(FromUserFunction, Constraint):
     """A user's function `(op, w)` to a weight; it sees the weight in the Keras layout.
 
     Args:
@@ -173,27 +194,12 @@ class FromFunction(Constraint):
 
     def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
         check_signature(function, "constraint", "op", "w")
-        self.function = function
+        super().__init__(function)
 
-    def emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+    def __call__(self, op: Emitter, w: ir.Value) -> ir.Value:
         """Call the function."""
-        if layout is None:
-            return self.function(op, w)
-        shown = op.Transpose(w, perm=[int(i) for i in np.argsort(layout)])
-        return op.Transpose(self.function(op, shown), perm=list(layout))
-
-
-_CLASSES: Final[dict[str, type[Constraint]]] = {
-    "max_norm": MaxNorm,
-    "min_max_norm": MinMaxNorm,
-    "non_neg": NonNeg,
-    "unit_norm": UnitNorm,
-}
-
-_NAMES: Final[dict[str, type[Constraint]]] = {
-    **_CLASSES,
-    **{cls.__name__: cls for cls in _CLASSES.values()},
-}
+        changed: ir.Value = self.function(op, w)
+        return changed
 
 
 def get(identifier: Any) -> Constraint | None:
@@ -213,18 +219,7 @@ def get(identifier: Any) -> Constraint | None:
         >>> get("max_norm")
         MaxNorm(max_value=2.0, axis=0)
     """
-    match identifier:
-        case None | Constraint():
-            return identifier
-        case str() if identifier in _NAMES:
-            return _NAMES[identifier]()
-        case {"class_name": str(name)} if name in _NAMES:
-            return _NAMES[name].from_config(identifier.get("config") or {})
-        case type() if issubclass(identifier, Constraint):
-            return identifier()
-    if callable(identifier) and not isinstance(identifier, type):
-        return FromFunction(identifier)
-    raise ValueError(f"Could not interpret constraint identifier: {identifier}")
+    return deserialize(identifier)
 
 
 def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
@@ -239,9 +234,28 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
     """
     if constraint is None:
         return None
-    if isinstance(constraint, FromFunction):
-        return {"class_name": _name_of(constraint.function), "config": {}}
-    return {"class_name": type(constraint).__name__, "config": plain_value(constraint.get_config())}
+    return catalogue.serialize(constraint)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Constraint | None:
+    """Make a constraint from what `serialize` returned.
+
+    Args:
+        config: the dict, or whatever else `get` takes.
+        custom_objects: the user's own classes and functions, by name; they come first.
+
+    Returns:
+        A constraint; None for None.
+
+    Raises:
+        ValueError: if it stands for none.
+    """
+    if config is None:
+        return None
+    found: Constraint = catalogue.get(
+        "constraint", config, Constraint, wrap=FromFunction, custom_objects=custom_objects
+    )
+    return found
 
 
 def _norm(
@@ -255,11 +269,7 @@ def _norm(
     return op.ReduceL2(w, axes, keepdims=1)
 
 
-def _name_of(function: Callable[..., Any]) -> str:
-    """Name under which a user's function, or object with `__call__`, is saved."""
-    return str(getattr(function, "__name__", type(function).__name__))
-
-
 def _plain(axis: int | Sequence[int]) -> int | list[int]:
     """An axis argument as JSON holds it."""
-    return axis if isinstance(axis, int) else list(axis)
+    plain = plain_value(axis)
+    return plain if isinstance(plain, int) else list(plain)

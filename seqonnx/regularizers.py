@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, Self
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.dtypes import plain_value
+from seqonnx import catalogue
+from seqonnx.catalogue import FromUserFunction, register
+from seqonnx.configuration import Configured
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.graph.signatures import check_signature
 
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "serialize",
+]
 
-class Regularizer:
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class Regularizer(Configured):
     """A penalty on a value. Also the base of a user's own regularizer.
 
-    A subclass defines `emit`, and `get_config` if its constructor takes arguments.
+    A subclass defines `__call__(op, x)`. Arguments of its constructor are saved from
+    attributes of the same name.
 
     Example:
         >>> class Spread(Regularizer):
-        ...     def emit(self, op, x):
+        ...     def __call__(self, op, x):
         ...         return op.ReduceMax(op.Abs(x), keepdims=0)
     """
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty.
 
         Args:
@@ -35,24 +56,16 @@ class Regularizer:
             A scalar.
         """
         raise NotImplementedError(
-            f"Regularizer {type(self).__name__} does not define `emit`. Write "
-            "`emit(self, op, x)`, which emits the penalty."
+            f"Regularizer {type(self).__name__} does not define `__call__`. Write "
+            "`__call__(self, op, x)`, which emits the penalty."
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a regularizer from what `get_config` gave."""
-        return cls(**config)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
 
 
+@register("regularizer", "l1")
 class L1(Regularizer):
     """l1 * sum |x|.
 
@@ -67,15 +80,12 @@ class L1(Regularizer):
     def __init__(self, l1: float = 0.01) -> None:
         self.l1 = _finite("l1", l1)
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty."""
         return op.Mul(op.ReduceL1(x, keepdims=0), self.l1)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"l1": self.l1}
 
-
+@register("regularizer", "l2")
 class L2(Regularizer):
     """l2 * sum x^2.
 
@@ -90,15 +100,12 @@ class L2(Regularizer):
     def __init__(self, l2: float = 0.01) -> None:
         self.l2 = _finite("l2", l2)
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty."""
         return op.Mul(op.ReduceSumSquare(x, keepdims=0), self.l2)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"l2": self.l2}
 
-
+@register("regularizer")
 class L1L2(Regularizer):
     """l1 * sum |x| + l2 * sum x^2.
 
@@ -115,19 +122,16 @@ class L1L2(Regularizer):
         self.l1 = _finite("l1", 0.0 if l1 is None else l1)
         self.l2 = _finite("l2", 0.0 if l2 is None else l2)
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty; what has no weight is left out."""
         if self.l1 == 0.0:
-            return L2(self.l2).emit(op, x)
+            return L2(self.l2)(op, x)
         if self.l2 == 0.0:
-            return L1(self.l1).emit(op, x)
-        return op.Add(L1(self.l1).emit(op, x), L2(self.l2).emit(op, x))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"l1": self.l1, "l2": self.l2}
+            return L1(self.l1)(op, x)
+        return op.Add(L1(self.l1)(op, x), L2(self.l2)(op, x))
 
 
+@register("regularizer", "orthogonal_regularizer")
 class OrthogonalRegularizer(Regularizer):
     """factor * the mean |cosine| between two rows, or two columns, of a matrix.
 
@@ -152,7 +156,7 @@ class OrthogonalRegularizer(Regularizer):
             )
         self.mode = mode
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty.
 
         Raises:
@@ -175,12 +179,8 @@ class OrthogonalRegularizer(Regularizer):
         total = op.ReduceL1(op.Mul(cosines, others), keepdims=0)
         return op.Mul(total, 0.5 * self.factor / pairs)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"factor": self.factor, "mode": self.mode}
 
-
-class FromFunction(Regularizer):
+class FromFunction(FromUserFunction, Regularizer):
     """A user's function `(op, x)` to a scalar.
 
     Args:
@@ -189,11 +189,12 @@ class FromFunction(Regularizer):
 
     def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
         check_signature(function, "regularizer", "op", "x")
-        self.function = function
+        super().__init__(function)
 
-    def emit(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Call the function."""
-        return self.function(op, x)
+        penalty: ir.Value = self.function(op, x)
+        return penalty
 
 
 def activity_penalty(op: Emitter, regularizer: Regularizer, y: ir.Value) -> ir.Value:
@@ -209,7 +210,7 @@ def activity_penalty(op: Emitter, regularizer: Regularizer, y: ir.Value) -> ir.V
     Returns:
         A scalar.
     """
-    penalty = regularizer.emit(op, y)
+    penalty = regularizer(op, y)
     if y.shape is not None and len(y.shape) == 0:
         return penalty
     size = None if y.shape is None else y.shape[0]
@@ -239,6 +240,7 @@ def l2(l2: float = 0.01) -> L2:
     return L2(l2)
 
 
+@register("regularizer", "l1l2")
 def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     """Return `L1L2(l1, l2)`.
 
@@ -247,19 +249,6 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
         L1L2(l1=0.01, l2=0.01)
     """
     return L1L2(l1, l2)
-
-
-_NAMES: Final[dict[str, Callable[..., Regularizer]]] = {
-    "L1": L1,
-    "L1L2": L1L2,
-    "L2": L2,
-    "OrthogonalRegularizer": OrthogonalRegularizer,
-    "l1": L1,
-    "l1_l2": l1_l2,
-    "l1l2": l1_l2,
-    "l2": L2,
-    "orthogonal_regularizer": OrthogonalRegularizer,
-}
 
 
 def get(identifier: Any) -> Regularizer | None:
@@ -279,18 +268,7 @@ def get(identifier: Any) -> Regularizer | None:
         >>> get("l2")
         L2(l2=0.01)
     """
-    match identifier:
-        case None | Regularizer():
-            return identifier
-        case str() if identifier in _NAMES:
-            return _NAMES[identifier]()
-        case {"class_name": str(name)} if name in _NAMES:
-            return _NAMES[name](**(identifier.get("config") or {}))
-        case type() if issubclass(identifier, Regularizer):
-            return identifier()
-    if callable(identifier) and not isinstance(identifier, type):
-        return FromFunction(identifier)
-    raise ValueError(f"Could not interpret regularizer identifier: {identifier}")
+    return deserialize(identifier)
 
 
 def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
@@ -305,17 +283,28 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     """
     if regularizer is None:
         return None
-    if isinstance(regularizer, FromFunction):
-        return {"class_name": _name_of(regularizer.function), "config": {}}
-    return {
-        "class_name": type(regularizer).__name__,
-        "config": plain_value(regularizer.get_config()),
-    }
+    return catalogue.serialize(regularizer)
 
 
-def _name_of(function: Callable[..., Any]) -> str:
-    """Name under which a user's function, or object with `__call__`, is saved."""
-    return str(getattr(function, "__name__", type(function).__name__))
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Regularizer | None:
+    """Make a regularizer from what `serialize` returned.
+
+    Args:
+        config: the dict, or whatever else `get` takes.
+        custom_objects: the user's own classes and functions, by name; they come first.
+
+    Returns:
+        A regularizer; None for None.
+
+    Raises:
+        ValueError: if it stands for none.
+    """
+    if config is None:
+        return None
+    found: Regularizer = catalogue.get(
+        "regularizer", config, Regularizer, wrap=FromFunction, custom_objects=custom_objects
+    )
+    return found
 
 
 def _finite(name: str, value: float) -> float:

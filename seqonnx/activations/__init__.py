@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx import catalogue
 from seqonnx.activations.rectifiers import (
     hard_shrink,
     hard_sigmoid,
@@ -42,8 +43,8 @@ from seqonnx.activations.smooth import (
 from seqonnx.graph.signatures import check_signature
 
 __all__ = [
-    "ActivationFunction",
     "celu",
+    "deserialize",
     "elu",
     "exponential",
     "gelu",
@@ -75,21 +76,13 @@ __all__ = [
     "tanh_shrink",
 ]
 
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 ActivationFunction = Callable[..., ir.Value]
 """`(op, x)` to a value of the same shape (half as wide for `glu`)."""
-
-_FUNCTIONS: Final[tuple[ActivationFunction, ...]] = (
-    *(celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_swish, hard_tanh),
-    *(leaky_relu, linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu),
-    *(soft_shrink, softmax, softplus, softsign, sparse_plus, sparse_sigmoid, squareplus, tanh),
-    tanh_shrink,
-)
-
-_NAMES: Final[dict[str, ActivationFunction]] = {
-    **{function.__name__: function for function in _FUNCTIONS},
-    "hard_silu": hard_swish,
-    "swish": silu,
-}
 
 
 def get(identifier: Any) -> ActivationFunction:
@@ -109,16 +102,7 @@ def get(identifier: Any) -> ActivationFunction:
         >>> get("swish").__name__
         'silu'
     """
-    match identifier:
-        case None:
-            return linear
-        case str() if identifier in _NAMES:
-            return _NAMES[identifier]
-    if callable(identifier):
-        check_signature(identifier, "activation", "op", "x")
-        function: ActivationFunction = identifier
-        return function
-    raise ValueError(f"Could not interpret activation function identifier: {identifier}")
+    return deserialize(identifier)
 
 
 def serialize(activation: ActivationFunction) -> str:
@@ -130,4 +114,30 @@ def serialize(activation: ActivationFunction) -> str:
         >>> serialize(get(None))
         'linear'
     """
-    return str(getattr(activation, "__name__", type(activation).__name__))
+    return catalogue.saved_name(activation)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> ActivationFunction:
+    """Return the activation that `serialize` named.
+
+    Args:
+        config: the name, or whatever else `get` takes.
+        custom_objects: the user's own functions, by name; they come first.
+
+    Returns:
+        The function.
+
+    Raises:
+        ValueError: if it stands for none.
+        TypeError: if it is a function of another signature.
+    """
+    if config is None:
+        return linear
+    found = catalogue.find("activation", config, custom_objects)
+    if found is None and callable(config):
+        found = config
+    if found is None:
+        raise catalogue.unknown("activation", config)
+    check_signature(found, "activation", "op", "x")
+    function: ActivationFunction = found
+    return function

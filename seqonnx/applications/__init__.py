@@ -20,3 +20,7 @@ __all__ = [
     "vgg19",
     "xception",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""What the applications share: their arguments, their input, their head and their weights."""
+"""Shared by the applications: their arguments, their input, their head and their weights."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Options:
             warnings.warn(
                 "This model usually expects 1 or 3 input channels. However, it was passed an "
                 f"input_shape with {shape[2]} input channels.",
-                stacklevel=5,
+                stacklevel=4,
             )
         return shape
 

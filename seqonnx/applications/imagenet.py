@@ -1,4 +1,4 @@
-"""What networks for ImageNet share: how images are prepared, and what the classes are called."""
+"""Shared by networks for ImageNet: the preparation of images, and the names of the classes."""
 
 from __future__ import annotations
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy.typing as npt
 
 from seqonnx.applications import imagenet
-from seqonnx.applications.assembly import IMAGENET, Options
+from seqonnx.applications.application import application
+from seqonnx.applications.assembly import Options
 from seqonnx.applications.downloads import RemoteFile
 from seqonnx.applications.imagenet import decode_predictions
 from seqonnx.layers import (
@@ -21,7 +20,6 @@ from seqonnx.layers import (
     MaxPooling2D,
     ZeroPadding2D,
 )
-from seqonnx.models import Model
 from seqonnx.symbolic import SymbolicTensor
 
 __all__ = ["ResNet50", "decode_predictions", "preprocess_input"]
@@ -35,44 +33,16 @@ _HEADLESS: Final = RemoteFile(f"{_URL}_notop.h5", "4d473c1dd8becc155b73f8504c6f6
 _EPSILON = 1.001e-5
 
 
-def ResNet50(  # noqa: N802 - Keras's name
-    include_top: bool = True,
-    weights: str | os.PathLike[str] | None = IMAGENET,
-    input_tensor: SymbolicTensor | None = None,
-    input_shape: Sequence[int | None] | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str | None = "resnet50",
-) -> Model:
-    """Return the ResNet50 network: 25,636,712 parameters, 224 x 224 images.
-
-    Args:
-        include_top: whether the classifier is there.
-        weights: `"imagenet"` (downloaded once), None for new weights, or the path of a file.
-        input_tensor: symbolic tensor to start from; default: a new `Input`.
-        input_shape: (height, width, channels), each side at least 32; without the classifier,
-            sides may be None.
-        pooling: without the classifier: `"avg"`, `"max"`, or None for the last feature map.
-        classes: number of classes.
-        classifier_activation: activation of the classifier; None gives logits.
-        name: name of the model.
-
-    Returns:
-        The model.
-
-    Raises:
-        ValueError: if an argument is not legal.
-        ConnectionError: if weights cannot be downloaded.
-
-    Example:
-        >>> ResNet50(weights=None, include_top=False, pooling="avg").output_shape
-        (None, 2048)
-    """
-    options = Options(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    entry = options.entry(default_size=224, min_size=32)
+@application(
+    size=224,
+    least=32,
+    parameters=25_636_712,
+    features=2048,
+    full=_FULL,
+    headless=_HEADLESS,
+)
+def ResNet50(entry: SymbolicTensor, options: Options) -> Any:  # noqa: N802 - Keras's name
+    """Return the output of the network."""
     x: Any = ZeroPadding2D(3, name="conv1_pad")(entry)
     x = _normalized(Conv2D(64, 7, 2, name="conv1_conv")(x), "conv1_bn")
     x = Activation("relu", name="conv1_relu")(x)
@@ -82,11 +52,11 @@ def ResNet50(  # noqa: N802 - Keras's name
         for index in range(1, count + 1):
             strides = 2 if index == 1 and stage > 2 else 1
             x = _block(x, filters, strides, f"conv{stage}_block{index}", projected=index == 1)
-    if include_top:
+    if options.include_top:
         x = options.classify(GlobalAveragePooling2D(name="avg_pool")(x))
     else:
         x = options.pool(x, named=True)
-    return options.model(x, entry, name, _FULL if include_top else _HEADLESS)
+    return x
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> npt.NDArray[Any]:

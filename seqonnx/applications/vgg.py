@@ -1,4 +1,4 @@
-"""What VGG16 and VGG19 share."""
+"""The layers of VGG16 and VGG19."""
 
 from __future__ import annotations
 
@@ -9,23 +9,18 @@ import numpy.typing as npt
 
 from seqonnx.applications import imagenet
 from seqonnx.applications.assembly import Options
-from seqonnx.applications.downloads import RemoteFile
 from seqonnx.layers import Conv2D, Dense, Flatten, MaxPooling2D
-from seqonnx.models import Model
+from seqonnx.symbolic import SymbolicTensor
 
 
-def build(
-    options: Options, convolutions: Sequence[int], name: str | None, published: RemoteFile
-) -> Model:
-    """Return a VGG network.
+def layers_of(entry: SymbolicTensor, options: Options, convolutions: Sequence[int]) -> Any:
+    """Return the output of a VGG network.
 
     Args:
+        entry: its input.
         options: arguments of the application.
         convolutions: number of convolutions in each block.
-        name: name of the model.
-        published: weights for `weights="imagenet"`.
     """
-    entry = options.entry(default_size=224, min_size=32)
     x: Any = entry
     for block, count in enumerate(convolutions, start=1):
         filters = min(64 * 2 ** (block - 1), 512)
@@ -41,7 +36,7 @@ def build(
         x = options.classify(Dense(4096, "relu", name="fc2")(x))
     else:
         x = options.pool(x)
-    return options.model(x, entry, name, published)
+    return x
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> npt.NDArray[Any]:

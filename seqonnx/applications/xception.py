@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy.typing as npt
 
 from seqonnx.applications import imagenet
-from seqonnx.applications.assembly import IMAGENET, Options
+from seqonnx.applications.application import application
+from seqonnx.applications.assembly import Options
 from seqonnx.applications.downloads import RemoteFile
 from seqonnx.applications.imagenet import decode_predictions
 from seqonnx.layers import (
@@ -21,7 +20,6 @@ from seqonnx.layers import (
     MaxPooling2D,
     SeparableConv2D,
 )
-from seqonnx.models import Model
 from seqonnx.symbolic import SymbolicTensor
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]
@@ -34,44 +32,16 @@ _FULL: Final = RemoteFile(f"{_URL}.h5", "0a58e3b7378bc2990ea3b43d5981f1f6")
 _HEADLESS: Final = RemoteFile(f"{_URL}_notop.h5", "b0042744bf5b25fce3cb969f33bebb97")
 
 
-def Xception(  # noqa: N802 - Keras's name
-    include_top: bool = True,
-    weights: str | os.PathLike[str] | None = IMAGENET,
-    input_tensor: SymbolicTensor | None = None,
-    input_shape: Sequence[int | None] | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str | None = "xception",
-) -> Model:
-    """Return the Xception network: 22,910,480 parameters, 299 x 299 images.
-
-    Args:
-        include_top: whether the classifier is there.
-        weights: `"imagenet"` (downloaded once), None for new weights, or the path of a file.
-        input_tensor: symbolic tensor to start from; default: a new `Input`.
-        input_shape: (height, width, channels), each side at least 71; without the classifier,
-            sides may be None.
-        pooling: without the classifier: `"avg"`, `"max"`, or None for the last feature map.
-        classes: number of classes.
-        classifier_activation: activation of the classifier; None gives logits.
-        name: name of the model.
-
-    Returns:
-        The model.
-
-    Raises:
-        ValueError: if an argument is not legal.
-        ConnectionError: if weights cannot be downloaded.
-
-    Example:
-        >>> Xception(weights=None, include_top=False, pooling="avg").output_shape
-        (None, 2048)
-    """
-    options = Options(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    entry = options.entry(default_size=299, min_size=71)
+@application(
+    size=299,
+    least=71,
+    parameters=22_910_480,
+    features=2048,
+    full=_FULL,
+    headless=_HEADLESS,
+)
+def Xception(entry: SymbolicTensor, options: Options) -> Any:  # noqa: N802 - Keras's name
+    """Return the output of the network."""
     x = _stem(entry)
     for block, filters in ((2, 128), (3, 256), (4, 728)):
         x = _shrinking_block(x, block, filters, filters, relu_first=block > 2)
@@ -79,11 +49,11 @@ def Xception(  # noqa: N802 - Keras's name
         x = _middle_block(x, block)
     x = _shrinking_block(x, 13, 728, 1024, relu_first=True)
     x = _exit(x)
-    if include_top:
+    if options.include_top:
         x = options.classify(GlobalAveragePooling2D(name="avg_pool")(x))
     else:
         x = options.pool(x)
-    return options.model(x, entry, name, _FULL if include_top else _HEADLESS)
+    return x
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> npt.NDArray[Any]:

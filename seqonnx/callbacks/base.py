@@ -1,4 +1,4 @@
-"""Callback: what every callback is, and what callbacks may ask of a model."""
+"""Callback, the base of all callbacks, and the part of a model that they use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOOKS: Final = (
 
 
 class CallbackModel(Protocol):
-    """What callbacks use of a model.
+    """The part of a model that callbacks use.
 
     Attributes:
         stop_training: set to True to end the training after the current batch or epoch.
@@ -76,7 +76,7 @@ class Callback:
     Example:
         >>> class Shout(Callback):
         ...     def on_epoch_end(self, epoch, logs=None):
-        ...         self.say(f"{self.model.name}: epoch {epoch + 1}, loss {logs['loss']:.3f}")
+        ...         print(f"{self.model.name}: epoch {epoch + 1}, loss {logs['loss']:.3f}")
     """
 
     # On the class, because subclasses often do not call `__init__`.
@@ -95,15 +95,15 @@ class Callback:
         return self._model
 
     @property
-    def needs_batch_logs(self) -> bool:
+    def _needs_batch_logs(self) -> bool:
         """Whether this callback's next `on_*_batch_end` reads its `logs`.
 
         Reading a metric makes the host wait for the device. A subclass whose batch hooks do not
-        look at the logs says `needs_batch_logs = False`, and receives an empty dict.
+        look at the logs says `_needs_batch_logs = False`, and receives an empty dict.
         """
         return True
 
-    def listens_to(self, hook: str) -> bool:
+    def _listens_to(self, hook: str) -> bool:
         """Whether this callback does something in `hook`, one of the 16 hook names."""
         defined = getattr(getattr(self, hook), "__func__", None)
         return defined is not getattr(Callback, hook)
@@ -116,11 +116,11 @@ class Callback:
         """Receive the model."""
         self._model = model
 
-    def set_screen(self, screen: Screen) -> None:
+    def _set_screen(self, screen: Screen) -> None:
         """Receive the place where this run's text goes."""
         self._screen = screen
 
-    def say(self, text: str) -> None:
+    def _say(self, text: str) -> None:
         """Write a line of text to the console of the run, above a live progress bar."""
         if self._screen is None:
             self._screen = Screen()

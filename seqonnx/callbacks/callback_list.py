@@ -22,9 +22,9 @@ _MODES: Final[tuple[Mode, ...]] = ("train", "test", "predict")
 class CallbackList:
     """The callbacks of one run, in the order: the user's, the progress bar, the history.
 
-    After each batch a loop calls `batch_done` with a function that reads the metrics. This is
+    After each batch a loop calls `_batch_done` with a function that reads the metrics. This is
     called only when a callback or the progress bar needs numbers, because reading them makes the
-    host wait for the device. `batch_done` calls the `on_*_batch_end` hooks.
+    host wait for the device. `_batch_done` calls the `on_*_batch_end` hooks.
 
     Args:
         callbacks: a callback, a sequence of them, another list, or None.
@@ -82,9 +82,9 @@ class CallbackList:
         return self._history
 
     @property
-    def needs_batch_logs(self) -> bool:
+    def _needs_batch_logs(self) -> bool:
         """Whether a callback reads the metrics after the next batch (of any kind)."""
-        return any(callback.needs_batch_logs for mode in _MODES for callback in self._end[mode])
+        return any(callback._needs_batch_logs for mode in _MODES for callback in self._end[mode])
 
     def append(self, callback: Callback) -> None:
         """Add a callback at the end, and hand it the model, the parameters and the console."""
@@ -94,7 +94,7 @@ class CallbackList:
                 f"Received: {callback!r} (of type {type(callback)})"
             )
         self.callbacks.append(callback)
-        callback.set_screen(self._screen)
+        callback._set_screen(self._screen)
         if self._params is not None:
             callback.set_params(self._params)
         if self._model is not None:
@@ -125,7 +125,7 @@ class CallbackList:
         for callback in self._begin["predict"]:
             callback.on_predict_batch_begin(batch, {})
 
-    def batch_done(
+    def _batch_done(
         self, mode: Mode, batch: int, read_logs: ReadLogs, *, outputs: Any = None
     ) -> None:
         """Tell the callbacks that listen, and the progress bar, that a batch is done.
@@ -139,14 +139,14 @@ class CallbackList:
         """
         logs: Logs | None = None
         for callback in self._end[mode]:
-            if callback.needs_batch_logs:
+            if callback._needs_batch_logs:
                 logs = _complete(read_logs(), outputs) if logs is None else logs
                 _batch_end(callback, mode)(batch, logs)
             else:
                 _batch_end(callback, mode)(batch, {})
         if self._progress is not None:
             known = logs
-            self._progress.batch_done(mode, batch, read_logs if known is None else lambda: known)
+            self._progress._batch_done(mode, batch, read_logs if known is None else lambda: known)
 
     def close(self) -> None:
         """End a progress bar that an error or an interrupt has left open."""
@@ -223,6 +223,6 @@ def _batch_end(callback: Callback, mode: Mode) -> Callable[[int, Logs], None]:
 
 def _listens(callback: Callback, mode: Mode, moment: str) -> bool:
     """Whether a callback has a batch hook; in training also under its older name."""
-    return callback.listens_to(f"on_{mode}_batch_{moment}") or (
-        mode == "train" and callback.listens_to(f"on_batch_{moment}")
+    return callback._listens_to(f"on_{mode}_batch_{moment}") or (
+        mode == "train" and callback._listens_to(f"on_batch_{moment}")
     )

@@ -87,10 +87,10 @@ class EarlyStopping(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Say so, and put back the best weights."""
         if self.stopped_epoch > 0 and self.verbose > 0:
-            self.say(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            self._say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self._best_weights is not None:
             if self.verbose > 0:
-                self.say(
+                self._say(
                     "Restoring model weights from the end of the best epoch: "
                     f"{self.best_epoch + 1}."
                 )

@@ -42,7 +42,7 @@ class LearningRateScheduler(Callback):
             )
         optimizer.learning_rate = rate
         if self.verbose > 0:
-            self.say(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
+            self._say(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add the learning rate to the logs."""
@@ -127,7 +127,7 @@ class ReduceLROnPlateau(Callback):
         rate = max(float(optimizer.learning_rate) * self.factor, self.min_lr)
         optimizer.learning_rate = rate
         if self.verbose > 0:
-            self.say(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
+            self._say(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
         self.cooldown_counter = self.cooldown
         self.wait = 0
 

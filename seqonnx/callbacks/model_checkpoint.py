@@ -74,13 +74,13 @@ class ModelCheckpoint(Callback):
             )
 
     @property
-    def needs_batch_logs(self) -> bool:
+    def _needs_batch_logs(self) -> bool:
         """Whether the model is saved after the next batch."""
         return self._every is not None and self._batches + 1 >= self._every
 
-    def listens_to(self, hook: str) -> bool:
+    def _listens_to(self, hook: str) -> bool:
         """Batches matter only with a numeric `save_freq`."""
-        return super().listens_to(hook) and (
+        return super()._listens_to(hook) and (
             hook != "on_train_batch_end" or self._every is not None
         )
 
@@ -111,17 +111,17 @@ class ModelCheckpoint(Callback):
         """Save the model if it deserves it."""
         if self._monitor is None:
             path = self._path(epoch, batch, logs)
-            self._say(f"Epoch {epoch + 1}: saving model to {path}")
+            self._tell(f"Epoch {epoch + 1}: saving model to {path}")
             self._save(path)
             return
         value = self._monitor.value(logs, "Can save best model only with metric")
         if value is None:
             return
         if not self._monitor.improves(value, self.best):
-            self._say(f"Epoch {epoch + 1}: {self.monitor} did not improve from {_text(self.best)}")
+            self._tell(f"Epoch {epoch + 1}: {self.monitor} did not improve from {_text(self.best)}")
             return
         path = self._path(epoch, batch, logs)
-        self._say(
+        self._tell(
             f"Epoch {epoch + 1}: {self.monitor} improved from {_text(self.best)} to "
             f"{_text(value)}, saving model to {path}"
         )
@@ -154,10 +154,10 @@ class ModelCheckpoint(Callback):
                 f"Failed to format this callback filepath: '{self.filepath}': {error}.{hint}"
             ) from error
 
-    def _say(self, text: str) -> None:
+    def _tell(self, text: str) -> None:
         """Write a line if the user wants lines."""
         if self.verbose > 0:
-            self.say(text)
+            self._say(text)
 
     def _check_ending(self) -> None:
         """Raise a ValueError unless the file's ending fits what is saved."""

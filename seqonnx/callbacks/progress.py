@@ -46,7 +46,7 @@ class ProgbarLogger(Callback):
         self._epochs = params.get("epochs", 1)
         self._steps = params.get("steps")
 
-    def batch_done(
+    def _batch_done(
         self, mode: Literal["train", "test", "predict"], batch: int, read_logs: Callable[[], Logs]
     ) -> None:
         """Note that a batch is done; read the metrics and draw only when it is time to."""

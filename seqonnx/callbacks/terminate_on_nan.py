@@ -34,5 +34,5 @@ class TerminateOnNaN(Callback):
             return
         if self.raise_error:
             raise RuntimeError(f"NaN or Inf loss encountered at batch {batch}.")
-        self.say(f"Batch {batch}: Invalid loss, terminating training")
+        self._say(f"Batch {batch}: Invalid loss, terminating training")
         self.model.stop_training = True

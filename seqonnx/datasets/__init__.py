@@ -8,3 +8,7 @@ from seqonnx.datasets import mnist
 from seqonnx.datasets.digits import load_digits
 
 __all__ = ["load_digits", "mnist"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

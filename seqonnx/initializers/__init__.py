@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from seqonnx.dtypes import plain_value
-from seqonnx.initializers.base import FromArray, FromFunction, Initializer, name_of
+from seqonnx import catalogue
+from seqonnx.initializers.base import FromArray, FromFunction, Initializer
 from seqonnx.initializers.fixed import Constant, Identity, Ones, Zeros
 from seqonnx.initializers.sampling import (
     Orthogonal,
@@ -43,43 +44,14 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "deserialize",
     "get",
     "serialize",
 ]
 
-_CLASSES: Final[dict[str, type[Initializer]]] = {
-    "constant": Constant,
-    "from_array": FromArray,
-    "glorot_normal": GlorotNormal,
-    "glorot_uniform": GlorotUniform,
-    "he_normal": HeNormal,
-    "he_uniform": HeUniform,
-    "identity": Identity,
-    "lecun_normal": LecunNormal,
-    "lecun_uniform": LecunUniform,
-    "ones": Ones,
-    "orthogonal": Orthogonal,
-    "random_normal": RandomNormal,
-    "random_uniform": RandomUniform,
-    "truncated_normal": TruncatedNormal,
-    "variance_scaling": VarianceScaling,
-    "zeros": Zeros,
-}
 
-_ALIASES: Final = {
-    "IdentityInitializer": "identity",
-    "OrthogonalInitializer": "orthogonal",
-    "normal": "random_normal",
-    "one": "ones",
-    "uniform": "random_uniform",
-    "zero": "zeros",
-}
-
-_NAMES: Final[dict[str, type[Initializer]]] = {
-    **_CLASSES,
-    **{cls.__name__: cls for cls in _CLASSES.values()},
-    **{alias: _CLASSES[name] for alias, name in _ALIASES.items()},
-}
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def get(identifier: Any) -> Initializer:
@@ -99,20 +71,7 @@ def get(identifier: Any) -> Initializer:
         >>> get("zeros")
         Zeros()
     """
-    match identifier:
-        case Initializer():
-            return identifier
-        case str() if identifier in _NAMES:
-            return _NAMES[identifier]()
-        case {"class_name": str(name)} if name in _NAMES:
-            return _NAMES[name].from_config(identifier.get("config") or {})
-        case np.ndarray() | list():
-            return FromArray(identifier)
-        case type() if issubclass(identifier, Initializer):
-            return identifier()
-    if callable(identifier) and not isinstance(identifier, type):
-        return FromFunction(identifier)
-    raise ValueError(f"Could not interpret initializer identifier: {identifier}")
+    return deserialize(identifier)
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
@@ -125,9 +84,25 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
         >>> serialize(Constant(0.5))
         {'class_name': 'Constant', 'config': {'value': 0.5}}
     """
-    if isinstance(initializer, FromFunction):
-        return {"class_name": name_of(initializer.function), "config": {}}
-    return {
-        "class_name": type(initializer).__name__,
-        "config": plain_value(initializer.get_config()),
-    }
+    return catalogue.serialize(initializer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Initializer:
+    """Make an initializer from what `serialize` returned.
+
+    Args:
+        config: the dict, or whatever else `get` takes.
+        custom_objects: the user's own classes and functions, by name; they come first.
+
+    Returns:
+        An initializer.
+
+    Raises:
+        ValueError: if it stands for none.
+    """
+    if isinstance(config, np.ndarray | list):
+        return FromArray(config)
+    found: Initializer = catalogue.get(
+        "initializer", config, Initializer, wrap=FromFunction, custom_objects=custom_objects
+    )
+    return found

@@ -8,15 +8,18 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx.catalogue import FromUserFunction, name_of, register
+from seqonnx.configuration import Configured
 from seqonnx.graph.signatures import check_signature
 
 Array = npt.NDArray[Any]
 
 
-class Initializer:
+class Initializer(Configured):
     """Makes the first value of a weight. Also the base of a user's own initializer.
 
-    A subclass defines `__call__`, and `get_config` if its constructor takes arguments.
+    A subclass defines `__call__(shape, dtype)`. Arguments of its constructor are saved from
+    attributes of the same name.
 
     Example:
         >>> class Halves(Initializer):
@@ -31,27 +34,23 @@ class Initializer:
 
         Args:
             shape: shape of the weight in the Keras layout, such as `(h, w, in, out)`.
-            dtype: name of the element type.
+            dtype: name of the dtype.
 
         Returns:
             An array of this shape and type.
         """
         raise NotImplementedError(f"Initializer {type(self).__name__} does not define `__call__`.")
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make an initializer from what `get_config` gave."""
-        return cls(**config)
+    def clone(self) -> Self:
+        """Return a new initializer with the same arguments."""
+        return self.from_config(self.get_config())
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
 
 
+@register("initializer", "from_array")
 class FromArray(Initializer):
     """Starts a weight at a given array.
 
@@ -79,12 +78,8 @@ class FromArray(Initializer):
             )
         return as_dtype(self.value, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the array as nested lists."""
-        return {"value": self.value.tolist()}
 
-
-class FromFunction(Initializer):
+class FromFunction(FromUserFunction, Initializer):
     """Starts a weight at what a function returns.
 
     Args:
@@ -97,7 +92,7 @@ class FromFunction(Initializer):
 
     def __init__(self, function: Callable[..., npt.ArrayLike]) -> None:
         check_signature(function, "initializer", "shape", dtype="float32")
-        self.function = function
+        super().__init__(function)
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """Call the function.
@@ -114,13 +109,8 @@ class FromFunction(Initializer):
         return as_dtype(value, dtype)
 
 
-def name_of(function: Callable[..., Any]) -> str:
-    """Name under which a user's function, or object with `__call__`, is saved."""
-    return str(getattr(function, "__name__", type(function).__name__))
-
-
 def as_dtype(value: Array, dtype: str) -> Array:
-    """Copy of `value` in the named element type; bfloat16 needs `ml_dtypes`."""
+    """Copy of `value` in the named dtype; bfloat16 needs `ml_dtypes`."""
     if dtype == "bfloat16":
         import ml_dtypes
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx.catalogue import register
 from seqonnx.initializers.base import Array, Initializer, as_dtype
 
 
+@register("initializer", "zeros", "zero")
 class Zeros(Initializer):
     """All zeros.
 
@@ -24,6 +25,7 @@ class Zeros(Initializer):
         return as_dtype(np.zeros(shape, np.float32), dtype)
 
 
+@register("initializer", "ones", "one")
 class Ones(Initializer):
     """All ones.
 
@@ -37,6 +39,7 @@ class Ones(Initializer):
         return as_dtype(np.ones(shape, np.float32), dtype)
 
 
+@register("initializer", "constant")
 class Constant(Initializer):
     """One value everywhere.
 
@@ -55,11 +58,8 @@ class Constant(Initializer):
         """Return the value, repeated."""
         return as_dtype(np.broadcast_to(np.asarray(self.value), tuple(shape)), dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"value": np.asarray(self.value).tolist()}
 
-
+@register("initializer", "identity", "IdentityInitializer")
 class Identity(Initializer):
     """The identity matrix times a factor; only for weights with two axes.
 
@@ -87,7 +87,3 @@ class Identity(Initializer):
             )
         rows, columns = shape
         return as_dtype(self.gain * np.eye(rows, columns), dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"gain": self.gain}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from seqonnx import config
+from seqonnx.catalogue import register
 from seqonnx.initializers.base import Array, Initializer, as_dtype
 
 CUT: Final = 2.0
@@ -26,15 +27,12 @@ class Sampled(Initializer):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
-    def generator(self) -> np.random.Generator:
+    def _generator(self) -> np.random.Generator:
         """Return the source of one call's numbers."""
         return np.random.default_rng(config.next_seed() if self.seed is None else self.seed)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"seed": self.seed}
 
-
+@register("initializer", "random_normal", "normal")
 class RandomNormal(Sampled):
     """Normally distributed values.
 
@@ -55,14 +53,11 @@ class RandomNormal(Sampled):
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """Draw a value."""
-        drawn = normal(self.generator(), shape, dtype)
+        drawn = normal(self._generator(), shape, dtype)
         return as_dtype(self.mean + self.stddev * drawn, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
 
-
+@register("initializer", "random_uniform", "uniform")
 class RandomUniform(Sampled):
     """Values spread evenly over an interval.
 
@@ -85,14 +80,11 @@ class RandomUniform(Sampled):
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """Draw a value."""
-        drawn = uniform(self.generator(), shape, dtype)
+        drawn = uniform(self._generator(), shape, dtype)
         return as_dtype(self.minval + (self.maxval - self.minval) * drawn, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
 
-
+@register("initializer", "truncated_normal")
 class TruncatedNormal(RandomNormal):
     """Normally distributed values; those beyond two standard deviations are drawn again.
 
@@ -108,10 +100,11 @@ class TruncatedNormal(RandomNormal):
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """Draw a value."""
-        drawn = truncated_normal(self.generator(), shape, dtype)
+        drawn = truncated_normal(self._generator(), shape, dtype)
         return as_dtype(self.mean + self.stddev * drawn, dtype)
 
 
+@register("initializer", "orthogonal", "OrthogonalInitializer")
 class Orthogonal(Sampled):
     """An orthogonal matrix (Saxe et al., 2014); more than two axes count as rows but the last.
 
@@ -141,16 +134,12 @@ class Orthogonal(Sampled):
                 f"Received: shape={tuple(shape)} of rank {len(shape)}."
             )
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        tall = normal(self.generator(), (max(rows, columns), min(rows, columns)), "float64")
+        tall = normal(self._generator(), (max(rows, columns), min(rows, columns)), "float64")
         q, r = np.linalg.qr(tall)
         # The signs make the distribution uniform over the orthogonal matrices (Mezzadri, 2007).
         q = q * np.sign(np.diag(r))
         matrix = q if rows >= columns else q.T
         return as_dtype(self.gain * matrix.reshape(tuple(shape)), dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"gain": self.gain, "seed": self.seed}
 
 
 def normal(generator: np.random.Generator, shape: Sequence[int], dtype: str) -> Array:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
+from seqonnx.catalogue import register
 from seqonnx.initializers.base import Array, as_dtype
 from seqonnx.initializers.sampling import Sampled, normal, truncated_normal, uniform
 
@@ -16,6 +17,7 @@ _CUT_STDDEV: Final = 0.87962566103423978
 """Standard deviation of the standard normal distribution cut at two standard deviations."""
 
 
+@register("initializer", "variance_scaling")
 class VarianceScaling(Sampled):
     """Values with the variance `scale / n`, where n counts a unit's inputs, outputs or their mean.
 
@@ -65,7 +67,7 @@ class VarianceScaling(Sampled):
         inputs, outputs = fans(shape)
         fan = {"fan_in": inputs, "fan_out": outputs, "fan_avg": (inputs + outputs) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
-        generator = self.generator()
+        generator = self._generator()
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
             value = limit * (2.0 * uniform(generator, shape, dtype) - 1.0)
@@ -76,15 +78,6 @@ class VarianceScaling(Sampled):
             value = math.sqrt(variance) * normal(generator, shape, dtype)
         return as_dtype(value, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "scale": self.scale,
-            "mode": self.mode,
-            "distribution": self.distribution,
-            "seed": self.seed,
-        }
-
 
 class _Named(VarianceScaling):
     """Base of the scalings that carry a name: they take nothing but a seed."""
@@ -94,41 +87,43 @@ class _Named(VarianceScaling):
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(*self._scaling, seed=seed)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"seed": self.seed}
 
-
+@register("initializer", "glorot_uniform")
 class GlorotUniform(_Named):
     """Uniform, variance 2 / (inputs + outputs) (Glorot and Bengio, 2010)."""
 
     _scaling = (1.0, "fan_avg", "uniform")
 
 
+@register("initializer", "glorot_normal")
 class GlorotNormal(_Named):
     """Truncated normal, variance 2 / (inputs + outputs) (Glorot and Bengio, 2010)."""
 
     _scaling = (1.0, "fan_avg", "truncated_normal")
 
 
+@register("initializer", "he_normal")
 class HeNormal(_Named):
     """Truncated normal, variance 2 / inputs (He et al., 2015)."""
 
     _scaling = (2.0, "fan_in", "truncated_normal")
 
 
+@register("initializer", "he_uniform")
 class HeUniform(_Named):
     """Uniform, variance 2 / inputs (He et al., 2015)."""
 
     _scaling = (2.0, "fan_in", "uniform")
 
 
+@register("initializer", "lecun_normal")
 class LecunNormal(_Named):
     """Truncated normal, variance 1 / inputs (LeCun et al., 1998)."""
 
     _scaling = (1.0, "fan_in", "truncated_normal")
 
 
+@register("initializer", "lecun_uniform")
 class LecunUniform(_Named):
     """Uniform, variance 1 / inputs (LeCun et al., 1998)."""
 

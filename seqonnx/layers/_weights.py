@@ -96,7 +96,7 @@ def replace(layer: str, variables: Sequence[Variable], weights: Sequence[npt.Arr
 def penalty(regularizer: Regularizer, variable: Variable) -> float:
     """Return what a regularizer adds to the loss, for the value of a weight as it is now."""
     (value,) = run_emission(
-        lambda op, values: [regularizer.emit(op, values[0])],
+        lambda op, values: [regularizer(op, values[0])],
         [],
         key=value_key(regularizer),
         fixed=[variable._stored()],

@@ -12,7 +12,7 @@ from seqonnx.losses.crossentropy import (
 )
 from seqonnx.losses.custom import LossFunctionWrapper
 from seqonnx.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
-from seqonnx.losses.lookup import get, serialize
+from seqonnx.losses.lookup import deserialize, get, serialize
 from seqonnx.losses.reduction import REDUCTIONS
 from seqonnx.losses.regression import (
     CosineSimilarity,
@@ -25,21 +25,20 @@ from seqonnx.losses.regression import (
     MeanSquaredLogarithmicError,
     Poisson,
 )
-from seqonnx.objectives import (
+from seqonnx.objectives.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
-    categorical_hinge,
-    hinge,
+    sparse_categorical_crossentropy,
+)
+from seqonnx.objectives.hinge import categorical_hinge, hinge, squared_hinge
+from seqonnx.objectives.probability import kl_divergence, poisson
+from seqonnx.objectives.regression import (
     huber,
-    kl_divergence,
     log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
 )
 
 mse = mean_squared_error
@@ -72,6 +71,7 @@ __all__ = [
     "binary_crossentropy",
     "categorical_crossentropy",
     "categorical_hinge",
+    "deserialize",
     "get",
     "hinge",
     "huber",
@@ -91,3 +91,7 @@ __all__ = [
     "sparse_categorical_crossentropy",
     "squared_hinge",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

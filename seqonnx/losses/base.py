@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import warnings
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import dtypes
+from seqonnx.configuration import Configured, arguments_for
 from seqonnx.graph import Emitter, to_snake_case
 from seqonnx.graph.signatures import check_method
 from seqonnx.losses.reduction import reduce_weighted, standardize_reduction
@@ -20,10 +22,14 @@ _KERAS_DEFAULTS: dict[str, Any] = {"axis": -1, "dtype": None}
 """Entries of a Keras config that say nothing while they hold these values."""
 
 
-class Loss:
+Formula = Callable[..., ir.Value]
+"""`fn(op, y_true, y_pred, **arguments)` to values per sample."""
+
+
+class Loss(Configured):
     """Base of all losses; also the way to write one's own.
 
-    A subclass defines `per_sample(op, y_true, y_pred)`, which emits ONNX operators. The gradient
+    A subclass defines `call(op, y_true, y_pred)`, which emits ONNX operators. The gradient
     follows from the graph.
 
     Args:
@@ -37,14 +43,31 @@ class Loss:
 
     Example:
         >>> class Cubic(Loss):
-        ...     def per_sample(self, op, y_true, y_pred):
+        ...     def call(self, op, y_true, y_pred):
         ...         return op.ReduceMean(op.Pow(op.Abs(op.Sub(y_true, y_pred)), 3.0), [-1])
         >>> Cubic()([[0.0], [0.0]], [[1.0], [2.0]])
         4.5
     """
 
-    target_dtype: ClassVar[str] = "float32"
-    """Element type of the graph input for targets: `"int64"` for integer labels."""
+    dtype: str = "float32"
+    """The dtype that the loss is computed in."""
+
+    _target_dtype: ClassVar[str] = "float32"
+    """Dtype of the graph input for targets: `"int64"` for integer labels."""
+
+    _formula: ClassVar[Formula | None] = None
+
+    def __init_subclass__(cls, formula: Formula | None = None, **arguments: Any) -> None:
+        """Let a class whose loss is a formula name it: `class Mine(Loss, formula=function)`.
+
+        Args:
+            formula: `fn(op, y_true, y_pred)` to the loss of each sample; its keyword-only
+                arguments are read from attributes of the same name.
+            **arguments: those of other base classes.
+        """
+        super().__init_subclass__(**arguments)
+        if formula is not None:
+            cls._formula = staticmethod(formula)
 
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size"):
         self.name = to_snake_case(type(self).__name__) if name is None else name
@@ -52,27 +75,48 @@ class Loss:
 
     # What a loss defines.
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the loss of each sample.
 
         Args:
             op: emitter; every ONNX operator is a method.
-            y_true: targets, of the element type `target_dtype`.
+            y_true: targets.
             y_pred: predictions, shape `(batch, ...)`.
 
         Returns:
             Values, usually of shape `y_pred.shape[:-1]`.
         """
+        if self._formula is not None:
+            arguments = arguments_for(self, self._formula, Loss)
+            return self._formula(op, y_true, y_pred, **arguments)
+        before = getattr(self, "per_sample", None)  # its name until version 0.1
+        if before is not None:
+            warnings.warn(
+                f"Loss {type(self).__name__}: rename `per_sample` to `call`; the old name works "
+                "until the next version.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            values: ir.Value = before(op, y_true, y_pred)
+            return values
         raise NotImplementedError(
-            f"Loss {type(self).__name__} does not define `per_sample`. Write "
-            "`per_sample(self, op, y_true, y_pred)`, which emits the loss of each sample."
+            f"Loss {type(self).__name__} does not define `call`. Write "
+            "`call(self, op, y_true, y_pred)`, which emits the loss of each sample."
         )
 
-    def mask(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value | None:
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a loss from what `get_config` returned, here or in Keras."""
+        known = {k: v for k, v in config.items() if _KERAS_DEFAULTS.get(k, ...) != v}
+        return cls(**known)
+
+    # What the losses of this package define besides.
+
+    def _mask(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value | None:
         """Emit which values count (True), or return None where all of them do."""
         return None
 
-    def check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
         """Raise a ValueError if targets do not fit.
 
         Called once per `fit` on a whole array, and on each batch of what yields batches.
@@ -82,19 +126,9 @@ class Loss:
             y_pred_shape: shape of the model's output; None where a size is not fixed.
         """
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {"name": self.name, "reduction": self.reduction}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a loss from what `get_config` gave, here or in Keras."""
-        known = {k: v for k, v in config.items() if _KERAS_DEFAULTS.get(k, ...) != v}
-        return cls(**known)
-
     # What every loss does.
 
-    def emit(
+    def _emit(
         self,
         op: Emitter,
         y_true: ir.Value,
@@ -106,7 +140,7 @@ class Loss:
 
         Args:
             op: emitter of the graph.
-            y_true: targets, of the element type `target_dtype`.
+            y_true: targets, of the dtype `_target_dtype`.
             y_pred: predictions, shape `(batch, ...)`.
             sample_weight: weights, shape `(batch,)` or that of the per-sample values.
             mask: True where a value counts, shape as `sample_weight`.
@@ -114,9 +148,9 @@ class Loss:
         Returns:
             A scalar; the weighted per-sample values if the reduction is `"none"`.
         """
-        check_method(self, "Loss", "per_sample", "op", "y_true", "y_pred")
-        values = self.per_sample(op, y_true, y_pred)
-        own = self.mask(op, y_true, y_pred)
+        check_method(self, "Loss", "call", "op", "y_true", "y_pred")
+        values = self.call(op, y_true, y_pred)
+        own = self._mask(op, y_true, y_pred)
         if own is not None:
             mask = own if mask is None else op.And(own, mask)
         return reduce_weighted(op, values, sample_weight, mask, self.reduction)
@@ -143,13 +177,13 @@ class Loss:
         """
         predicted = np.atleast_1d(dtypes.to_array(y_pred, "float32", "y_pred"))
         given = np.atleast_1d(dtypes.to_array(y_true, None, "y_true"))
-        self.check_targets(given, predicted.shape)
-        arrays = [given.astype(self.target_dtype), predicted]
+        self._check_targets(given, predicted.shape)
+        arrays = [given.astype(self._target_dtype), predicted]
         if sample_weight is not None:
             arrays.append(dtypes.to_array(sample_weight, "float32", "sample_weight"))
-        result = run_emission(lambda op, values: [self.emit(op, *values)], arrays, key=self._key())[
-            0
-        ]
+        (result,) = run_emission(
+            lambda op, values: [self._emit(op, *values)], arrays, key=self._key()
+        )
         return float(result) if np.ndim(result) == 0 else result
 
     def _key(self) -> Hashable:

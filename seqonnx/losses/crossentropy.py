@@ -7,15 +7,37 @@ from typing import Any, ClassVar
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import objectives
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.losses.base import Loss
 from seqonnx.losses.targets import Shape, check_labels, check_one_hot, check_same_shape
+from seqonnx.objectives.crossentropy import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    class_labels,
+    sparse_categorical_crossentropy,
+)
 
 _MEAN = "sum_over_batch_size"
 
 
-class BinaryCrossentropy(Loss):
+class _Smoothed(Loss):
+    """A cross-entropy of probabilities or logits, with targets that may be smoothed."""
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        reduction: str | None = _MEAN,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name, reduction)
+        self.from_logits = bool(from_logits)
+        self.label_smoothing = _smoothing(label_smoothing)
+
+
+@register("loss", "binary_crossentropy", "bce", "BCE")
+class BinaryCrossentropy(_Smoothed, formula=binary_crossentropy):
     """-(y log p + (1 - y) log(1 - p)) for targets in [0, 1]; alias `"bce"`.
 
     If a Sigmoid of the model gives `y_pred`, the loss is computed from what went into it, which
@@ -36,40 +58,13 @@ class BinaryCrossentropy(Loss):
         16.118
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        reduction: str | None = _MEAN,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name, reduction)
-        self.from_logits = bool(from_logits)
-        self.label_smoothing = _smoothing(label_smoothing)
-
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.binary_crossentropy(
-            op,
-            y_true,
-            y_pred,
-            from_logits=self.from_logits,
-            label_smoothing=self.label_smoothing,
-        )
-
-    def check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
-        """Raise a ValueError if targets do not fit (see `Loss.check_targets`)."""
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+        """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
         check_same_shape(y_true, y_pred_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor\'s arguments."""
-        return super().get_config() | {
-            "from_logits": self.from_logits,
-            "label_smoothing": self.label_smoothing,
-        }
 
-
-class CategoricalCrossentropy(Loss):
+@register("loss", "categorical_crossentropy")
+class CategoricalCrossentropy(_Smoothed, formula=categorical_crossentropy):
     """-sum(y log p) for one-hot (or soft) targets; each row of p is scaled to the sum 1.
 
     If a Softmax of the model gives `y_pred`, the loss is computed from what went into it; other
@@ -89,40 +84,13 @@ class CategoricalCrossentropy(Loss):
         0.6931
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        reduction: str | None = _MEAN,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name, reduction)
-        self.from_logits = bool(from_logits)
-        self.label_smoothing = _smoothing(label_smoothing)
-
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit one value per row of classes."""
-        return objectives.categorical_crossentropy(
-            op,
-            y_true,
-            y_pred,
-            from_logits=self.from_logits,
-            label_smoothing=self.label_smoothing,
-        )
-
-    def check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
-        """Raise a ValueError if targets do not fit (see `Loss.check_targets`)."""
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+        """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
         check_one_hot(y_true, y_pred_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor\'s arguments."""
-        return super().get_config() | {
-            "from_logits": self.from_logits,
-            "label_smoothing": self.label_smoothing,
-        }
 
-
-class SparseCategoricalCrossentropy(Loss):
+@register("loss", "sparse_categorical_crossentropy")
+class SparseCategoricalCrossentropy(Loss, formula=sparse_categorical_crossentropy):
     """-log(p of the labelled class) for integer labels; each row of p is scaled to the sum 1.
 
     If a Softmax of the model gives `y_pred`, the loss is computed from what went into it; other
@@ -139,7 +107,7 @@ class SparseCategoricalCrossentropy(Loss):
         0.6931
     """
 
-    target_dtype: ClassVar[str] = "int64"
+    _target_dtype: ClassVar[str] = "int64"
 
     def __init__(
         self,
@@ -152,34 +120,17 @@ class SparseCategoricalCrossentropy(Loss):
         self.from_logits = bool(from_logits)
         self.ignore_class = ignore_class
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit one value per label."""
-        return objectives.sparse_categorical_crossentropy(
-            op,
-            y_true,
-            y_pred,
-            from_logits=self.from_logits,
-            ignore_class=self.ignore_class,
-        )
-
-    def mask(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value | None:
+    def _mask(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value | None:
         """Emit which labels are not `ignore_class`."""
         if self.ignore_class is None:
             return None
-        labels = objectives.class_labels(op, y_true, y_pred)
+        labels = class_labels(op, y_true, y_pred)
         kept: ir.Value = op.Not(op.Equal(labels, self.ignore_class))
         return kept
 
-    def check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
-        """Raise a ValueError if targets do not fit (see `Loss.check_targets`)."""
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+        """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
         check_labels(y_true, y_pred_shape, self.ignore_class)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor\'s arguments."""
-        return super().get_config() | {
-            "from_logits": self.from_logits,
-            "ignore_class": self.ignore_class,
-        }
 
 
 def _smoothing(value: float) -> float:

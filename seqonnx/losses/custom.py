@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.graph.signatures import check_signature
-from seqonnx.losses.base import Loss
-
-Objective = Callable[..., ir.Value]
-"""`fn(op, y_true, y_pred, **arguments)` to per-sample values."""
+from seqonnx.losses.base import Formula, Loss
 
 
 class LossFunctionWrapper(Loss):
@@ -37,7 +33,7 @@ class LossFunctionWrapper(Loss):
 
     def __init__(
         self,
-        fn: Objective,
+        fn: Formula,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         **arguments: Any,
@@ -45,12 +41,12 @@ class LossFunctionWrapper(Loss):
         super().__init__(getattr(fn, "__name__", None) if name is None else name, reduction)
         check_signature(fn, "loss", "op", "y_true", "y_pred", **arguments)
         self.fn = fn
-        self.arguments = arguments
+        self._arguments = arguments
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit what the function emits."""
-        return self.fn(op, y_true, y_pred, **self.arguments)
+        return self.fn(op, y_true, y_pred, **self._arguments)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor\'s arguments."""
-        return super().get_config() | {"fn": self.fn} | self.arguments
+        """Return the constructor's arguments."""
+        return super().get_config() | {"fn": self.fn} | self._arguments

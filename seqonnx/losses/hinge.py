@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import onnx_ir as ir
-
-from seqonnx import objectives
-from seqonnx.graph import Emitter
+from seqonnx.catalogue import register
 from seqonnx.losses.regression import Elementwise
+from seqonnx.objectives.hinge import (
+    categorical_hinge,
+    hinge,
+    squared_hinge,
+)
 
 
-class Hinge(Elementwise):
+@register("loss", "hinge")
+class Hinge(Elementwise, formula=hinge):
     """Mean of max(1 - y_true y_pred, 0).
 
     Args:
@@ -21,12 +24,9 @@ class Hinge(Elementwise):
         0.25
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.hinge(op, y_true, y_pred)
 
-
-class SquaredHinge(Elementwise):
+@register("loss", "squared_hinge")
+class SquaredHinge(Elementwise, formula=squared_hinge):
     """Mean of max(1 - y_true y_pred, 0)^2.
 
     Args:
@@ -38,12 +38,9 @@ class SquaredHinge(Elementwise):
         0.125
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.squared_hinge(op, y_true, y_pred)
 
-
-class CategoricalHinge(Elementwise):
+@register("loss", "categorical_hinge")
+class CategoricalHinge(Elementwise, formula=categorical_hinge):
     """max(neg - pos + 1, 0): score of the best wrong class against that of the right one.
 
     Args:
@@ -54,7 +51,3 @@ class CategoricalHinge(Elementwise):
         >>> CategoricalHinge()([[0.0, 1.0]], [[0.5, 1.0]])
         0.5
     """
-
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit one value per row of classes."""
-        return objectives.categorical_hinge(op, y_true, y_pred)

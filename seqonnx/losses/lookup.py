@@ -2,64 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
-from seqonnx import objectives
-from seqonnx.dtypes import plain_value
+from seqonnx import catalogue
 from seqonnx.losses.base import Loss
-from seqonnx.losses.crossentropy import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
-)
 from seqonnx.losses.custom import LossFunctionWrapper
-from seqonnx.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
-from seqonnx.losses.regression import (
-    CosineSimilarity,
-    Huber,
-    KLDivergence,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-)
-
-_BY_FUNCTION: Final[dict[str, type[Loss]]] = {
-    "binary_crossentropy": BinaryCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "categorical_hinge": CategoricalHinge,
-    "cosine_similarity": CosineSimilarity,
-    "hinge": Hinge,
-    "huber": Huber,
-    "kl_divergence": KLDivergence,
-    "log_cosh": LogCosh,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
-    "mean_squared_error": MeanSquaredError,
-    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
-    "poisson": Poisson,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-    "squared_hinge": SquaredHinge,
-}
-_ALIASES: Final = {
-    "bce": BinaryCrossentropy,
-    "kld": KLDivergence,
-    "mae": MeanAbsoluteError,
-    "mape": MeanAbsolutePercentageError,
-    "mse": MeanSquaredError,
-    "msle": MeanSquaredLogarithmicError,
-}
-NAMES: Final[dict[str, type[Loss]]] = {
-    **_BY_FUNCTION,
-    **{cls.__name__: cls for cls in _BY_FUNCTION.values()},
-    **_ALIASES,
-    **{alias.upper(): cls for alias, cls in _ALIASES.items()},
-    "huber_loss": Huber,
-    "logcosh": LogCosh,
-}
-"""Every string that names a loss."""
 
 
 def get(identifier: Any) -> Loss | None:
@@ -80,25 +28,36 @@ def get(identifier: Any) -> Loss | None:
         >>> get("mse")
         <MeanSquaredError name=mean_squared_error, reduction=sum_over_batch_size>
     """
-    if identifier is None or isinstance(identifier, Loss):
-        return identifier
-    if isinstance(identifier, str) and identifier in NAMES:
-        return NAMES[identifier]()
-    if isinstance(identifier, dict) and identifier.get("class_name") in NAMES:
-        return NAMES[identifier["class_name"]].from_config(identifier.get("config", {}))
-    if isinstance(identifier, type) and issubclass(identifier, Loss):
-        return identifier()
-    if callable(identifier):
-        name = getattr(identifier, "__name__", "")
-        if getattr(objectives, name, None) is identifier and name in _BY_FUNCTION:
-            return _BY_FUNCTION[name]()
-        return LossFunctionWrapper(identifier)
-    raise ValueError(
-        f"Could not interpret loss identifier: {identifier}. Expected a Loss, a function "
-        f"`fn(op, y_true, y_pred)`, or one of {', '.join(sorted(_BY_FUNCTION))}."
-    )
+    return deserialize(identifier)
 
 
 def serialize(loss: Loss) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal loss."""
-    return {"class_name": type(loss).__name__, "config": plain_value(loss.get_config())}
+    return catalogue.serialize(loss)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
+    """Make a loss from what `serialize` returned.
+
+    Args:
+        config: the config, or whatever else `get` takes.
+        custom_objects: the user's own classes and functions, by name; they come first.
+
+    Returns:
+        The loss; None for None.
+
+    Raises:
+        ValueError: if it means none.
+    """
+    if config is None:
+        return None
+    found: Loss = catalogue.get("loss", config, Loss, wrap=_wrapped, custom_objects=custom_objects)
+    return found
+
+
+def _wrapped(function: Any) -> Loss:
+    """The loss of a function: its own class for one of this package."""
+    ours = getattr(function, "__module__", "").startswith("seqonnx.objectives.")
+    found = catalogue.find("loss", catalogue.name_of(function)) if ours else None
+    loss: Loss = LossFunctionWrapper(function) if found is None else found()
+    return loss

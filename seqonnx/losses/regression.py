@@ -7,10 +7,23 @@ from typing import Any
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import objectives
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.losses.base import Loss
 from seqonnx.losses.targets import Shape, check_same_shape
+from seqonnx.objectives.probability import (
+    kl_divergence,
+    poisson,
+)
+from seqonnx.objectives.regression import (
+    cosine_similarity,
+    huber,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
 
 _MEAN = "sum_over_batch_size"
 
@@ -21,12 +34,13 @@ class Elementwise(Loss):
     def __init__(self, reduction: str | None = _MEAN, name: str | None = None) -> None:
         super().__init__(name, reduction)
 
-    def check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
-        """Raise a ValueError if targets do not fit (see `Loss.check_targets`)."""
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+        """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
         check_same_shape(y_true, y_pred_shape)
 
 
-class MeanSquaredError(Elementwise):
+@register("loss", "mean_squared_error", "mse", "MSE")
+class MeanSquaredError(Elementwise, formula=mean_squared_error):
     """Mean of (y_pred - y_true)^2; alias `"mse"`.
 
     Args:
@@ -38,12 +52,9 @@ class MeanSquaredError(Elementwise):
         2.5
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_squared_error(op, y_true, y_pred)
 
-
-class MeanAbsoluteError(Elementwise):
+@register("loss", "mean_absolute_error", "mae", "MAE")
+class MeanAbsoluteError(Elementwise, formula=mean_absolute_error):
     """Mean of |y_pred - y_true|; alias `"mae"`.
 
     Args:
@@ -55,12 +66,9 @@ class MeanAbsoluteError(Elementwise):
         1.5
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_absolute_error(op, y_true, y_pred)
 
-
-class MeanAbsolutePercentageError(Elementwise):
+@register("loss", "mean_absolute_percentage_error", "mape", "MAPE")
+class MeanAbsolutePercentageError(Elementwise, formula=mean_absolute_percentage_error):
     """Mean of 100 |y_pred - y_true| / max(|y_true|, 1e-7); alias `"mape"`.
 
     Args:
@@ -72,12 +80,9 @@ class MeanAbsolutePercentageError(Elementwise):
         25.0
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_absolute_percentage_error(op, y_true, y_pred)
 
-
-class MeanSquaredLogarithmicError(Elementwise):
+@register("loss", "mean_squared_logarithmic_error", "msle", "MSLE")
+class MeanSquaredLogarithmicError(Elementwise, formula=mean_squared_logarithmic_error):
     """Mean of (log(1 + y_pred) - log(1 + y_true))^2; alias `"msle"`.
 
     Args:
@@ -89,12 +94,9 @@ class MeanSquaredLogarithmicError(Elementwise):
         0.0
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_squared_logarithmic_error(op, y_true, y_pred)
 
-
-class LogCosh(Elementwise):
+@register("loss", "log_cosh", "logcosh")
+class LogCosh(Elementwise, formula=log_cosh):
     """Mean of log(cosh(y_pred - y_true)): squared for small errors, absolute for large ones.
 
     Args:
@@ -106,12 +108,9 @@ class LogCosh(Elementwise):
         0.4338
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.log_cosh(op, y_true, y_pred)
 
-
-class Huber(Elementwise):
+@register("loss", "huber", "huber_loss")
+class Huber(Elementwise, formula=huber):
     """e^2 / 2 for errors |e| <= delta, delta (|e| - delta / 2) beyond.
 
     Args:
@@ -130,15 +129,8 @@ class Huber(Elementwise):
         super().__init__(reduction, name)
         self.delta = float(delta)
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.huber(op, y_true, y_pred, delta=self.delta)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor\'s arguments."""
-        return super().get_config() | {"delta": self.delta}
-
-
+@register("loss", "cosine_similarity")
 class CosineSimilarity(Elementwise):
     """Minus the cosine of the angle between y_true and y_pred: -1 is parallel.
 
@@ -151,13 +143,14 @@ class CosineSimilarity(Elementwise):
         -1.0
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit minus the cosine along the last axis."""
-        negated: ir.Value = op.Neg(objectives.cosine_similarity(op, y_true, y_pred))
+        negated: ir.Value = op.Neg(cosine_similarity(op, y_true, y_pred))
         return negated
 
 
-class Poisson(Elementwise):
+@register("loss", "poisson")
+class Poisson(Elementwise, formula=poisson):
     """Mean of y_pred - y_true log(y_pred): negative log-likelihood of counts.
 
     Args:
@@ -169,12 +162,9 @@ class Poisson(Elementwise):
         1.0
     """
 
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.poisson(op, y_true, y_pred)
 
-
-class KLDivergence(Elementwise):
+@register("loss", "kl_divergence", "kld", "KLD")
+class KLDivergence(Elementwise, formula=kl_divergence):
     """Sum of y_true log(y_true / y_pred); alias `"kld"`.
 
     Args:
@@ -185,7 +175,3 @@ class KLDivergence(Elementwise):
         >>> KLDivergence()([[0.5, 0.5]], [[0.5, 0.5]])
         0.0
     """
-
-    def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the sum over the last axis."""
-        return objectives.kl_divergence(op, y_true, y_pred)

@@ -28,7 +28,7 @@ from seqonnx.metrics.confusion import (
     TruePositives,
 )
 from seqonnx.metrics.f_score import F1Score, FBetaScore
-from seqonnx.metrics.lookup import get, resolve, serialize
+from seqonnx.metrics.lookup import deserialize, get, resolve, serialize
 from seqonnx.metrics.mean import Mean, MeanMetric, MeanMetricWrapper, Sum
 from seqonnx.metrics.probability import (
     BinaryCrossentropy,
@@ -91,6 +91,7 @@ __all__ = [
     "TruePositives",
     "binary_accuracy",
     "categorical_accuracy",
+    "deserialize",
     "get",
     "resolve",
     "serialize",
@@ -98,3 +99,7 @@ __all__ = [
     "sparse_top_k_categorical_accuracy",
     "top_k_categorical_accuracy",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

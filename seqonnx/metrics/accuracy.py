@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.mean import MeanMetric
 from seqonnx.objectives import aligned, class_labels, match_ranks, to_type_of
@@ -52,29 +51,27 @@ def sparse_top_k_categorical_accuracy(
     return _among_best(op, class_labels(op, y_true, y_pred), y_pred, k)
 
 
-class Accuracy(MeanMetric):
+@register("metric", "accuracy")
+class Accuracy(MeanMetric, formula=accuracy):
     """How often predictions equal targets.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> Accuracy()([1, 2, 3, 4], [0, 2, 3, 4])
         0.75
     """
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit 1 or 0 for every element."""
-        return accuracy(op, y_true, y_pred)
 
-
-class BinaryAccuracy(MeanMetric):
+@register("metric", "binary_accuracy")
+class BinaryAccuracy(MeanMetric, formula=binary_accuracy):
     """How often a probability is on the right side of a threshold.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
         threshold: a prediction above it means 1.
 
     Example:
@@ -88,99 +85,71 @@ class BinaryAccuracy(MeanMetric):
         super().__init__(name, dtype)
         self.threshold = float(threshold)
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit 1 or 0 for every element."""
-        return binary_accuracy(op, y_true, y_pred, threshold=self.threshold)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"threshold": self.threshold}
-
-
-class CategoricalAccuracy(MeanMetric):
+@register("metric", "categorical_accuracy")
+class CategoricalAccuracy(MeanMetric, formula=categorical_accuracy):
     """How often the highest score is at the class of a one-hot target.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> CategoricalAccuracy()([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]])
         0.5
     """
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit 1 or 0 for every row of classes."""
-        return categorical_accuracy(op, y_true, y_pred)
 
-
-class SparseCategoricalAccuracy(MeanMetric):
+@register("metric", "sparse_categorical_accuracy")
+class SparseCategoricalAccuracy(MeanMetric, formula=sparse_categorical_accuracy):
     """How often the highest score is at the class of an integer label.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> SparseCategoricalAccuracy()([[2], [1]], [[0.1, 0.6, 0.3], [0.05, 0.95, 0]])
         0.5
     """
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit 1 or 0 for every label."""
-        return sparse_categorical_accuracy(op, y_true, y_pred)
+
+class _TopK(MeanMetric):
+    """How often a class is among the k highest scores."""
+
+    def __init__(self, k: int = 5, name: str | None = None, dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+        self.k = k
 
 
-class TopKCategoricalAccuracy(MeanMetric):
+@register("metric", "top_k_categorical_accuracy")
+class TopKCategoricalAccuracy(_TopK, formula=top_k_categorical_accuracy):
     """How often the class of a one-hot target is among the k highest scores.
 
     Args:
         k: how many of the highest scores count.
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> TopKCategoricalAccuracy(k=2)([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.6, 0, 0.4]])
         0.5
     """
 
-    def __init__(self, k: int = 5, name: str | None = None, dtype: str | None = None) -> None:
-        super().__init__("top_k_categorical_accuracy" if name is None else name, dtype)
-        self.k = k
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit 1 or 0 for every row of classes."""
-        return top_k_categorical_accuracy(op, y_true, y_pred, k=self.k)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"k": self.k}
-
-
-class SparseTopKCategoricalAccuracy(MeanMetric):
+@register("metric", "sparse_top_k_categorical_accuracy")
+class SparseTopKCategoricalAccuracy(_TopK, formula=sparse_top_k_categorical_accuracy):
     """How often the class of an integer label is among the k highest scores.
 
     Args:
         k: how many of the highest scores count.
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> SparseTopKCategoricalAccuracy(k=2)([2, 1], [[0.1, 0.9, 0.8], [0.6, 0, 0.4]])
         0.5
     """
-
-    def __init__(self, k: int = 5, name: str | None = None, dtype: str | None = None) -> None:
-        super().__init__("sparse_top_k_categorical_accuracy" if name is None else name, dtype)
-        self.k = k
-
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit 1 or 0 for every label."""
-        return sparse_top_k_categorical_accuracy(op, y_true, y_pred, k=self.k)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"k": self.k}
 
 
 def _arg_max(op: Emitter, scores: ir.Value) -> ir.Value:

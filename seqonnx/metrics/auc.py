@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.graph.budget import claim
 from seqonnx.metrics.base import Result, State, Values
@@ -19,6 +20,7 @@ _CURVES: Final = ("ROC", "PR")
 _SUMMATIONS: Final = ("interpolation", "minoring", "majoring")
 
 
+@register("metric", "auc")
 class AUC(ConfusionMetric):
     """Area under a curve of decisions, approximated at `num_thresholds` thresholds.
 
@@ -32,7 +34,7 @@ class AUC(ConfusionMetric):
             Goadrich, "The relationship between precision-recall and ROC curves", 2006),
             `"minoring"` or `"majoring"` (rectangles below or above the curve).
         name: name shown and logged; default `"auc"`, numbered.
-        dtype: element type of the accumulators; default float32.
+        dtype: dtype of the accumulators; default float32.
         thresholds: thresholds in (0, 1) in place of the even ones.
         from_logits: whether `y_pred` has not been through a sigmoid.
 
@@ -77,7 +79,7 @@ class AUC(ConfusionMetric):
         self.from_logits = from_logits
         self.init_thresholds = None if thresholds is None else list(self.thresholds[1:-1])
 
-    def update(
+    def _update(
         self,
         op: Emitter,
         state: Values,
@@ -88,9 +90,9 @@ class AUC(ConfusionMetric):
         """Emit the counts after a batch."""
         if self.from_logits:
             y_pred = op.Sigmoid(y_pred)
-        return super().update(op, state, y_true, y_pred, sample_weight)
+        return super()._update(op, state, y_true, y_pred, sample_weight)
 
-    def compute(self, state: State) -> Result:
+    def _compute(self, state: State) -> Result:
         """Return the area."""
         tp, fp, tn, fn = (np.asarray(state[name], np.float64) for name in (TP, FP, TN, FN))
         recall = ratio(tp, tp + fn)
@@ -99,18 +101,6 @@ class AUC(ConfusionMetric):
         if self.summation_method == "interpolation":
             return _interpolated(tp, fp, fn)
         return self._area(recall, ratio(tp, tp + fp))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "name": self.name,
-            "dtype": self.dtype,
-            "num_thresholds": self.num_thresholds,
-            "curve": self.curve,
-            "summation_method": self.summation_method,
-            "thresholds": self.init_thresholds,
-            "from_logits": self.from_logits,
-        }
 
     def _area(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
         """Area under the curve y(x), whose points come from right to left."""

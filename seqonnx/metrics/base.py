@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import dtypes
-from seqonnx.graph import Emitter, to_snake_case
+from seqonnx import dtypes, initializers
+from seqonnx.configuration import Configured
+from seqonnx.graph import Emitter, Variable, assign_together, to_snake_case
 from seqonnx.runtime.program import run_emission, value_key
 
 State = Mapping[str, npt.NDArray[Any]]
@@ -21,50 +22,134 @@ Shape = Sequence[int | None]
 Update = Callable[[Emitter, Values, "list[ir.Value]"], Mapping[str, ir.Value]]
 
 
-class Accumulator(ABC):
-    """What metrics and running means share: accumulators, and what they come to.
+class Accumulators(list[Variable]):
+    """The accumulators of a metric; called, as a method was until version 0.1, their first values.
+
+    Args:
+        held: the accumulators.
+        first: their values before the first batch, by name.
+    """
+
+    def __init__(self, held: Iterable[Variable], first: Mapping[str, npt.NDArray[Any]]) -> None:
+        super().__init__(held)
+        self._first = first
+
+    def __call__(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the first values by name."""
+        warnings.warn(
+            "`variables` of a metric is a property, a list: read `metric.variables`. Calling it "
+            "works until the next version.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return dict(self._first)
+
+
+class Accumulator(Configured):
+    """Accumulators, and what they come to: shared by metrics and running means.
 
     Args:
         name: name shown and logged; default: the class name in snake case.
-        dtype: element type of the accumulators; default float32.
+        dtype: dtype of the accumulators; default float32.
     """
 
     def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
         self.name = to_snake_case(type(self).__name__) if name is None else name
         self.dtype = dtypes.standardize(dtype)
-        self._state: State | None = None
+        self._declared: dict[str, npt.NDArray[Any]] = {}
+        self._held: dict[str, Variable] = {}
 
-    @abstractmethod
-    def variables(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the accumulators by name, as they are before the first batch."""
+    @property
+    def variables(self) -> list[Variable]:
+        """The accumulators, with the values that `update_state` has left in them."""
+        return Accumulators(self._accumulators().values(), self._start())
 
-    @abstractmethod
-    def compute(self, state: State) -> Result:
-        """Return what the accumulators come to."""
+    def add_variable(
+        self,
+        shape: Sequence[int],
+        initializer: Any = "zeros",
+        dtype: str | None = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Declare an accumulator; call it in the constructor.
+
+        Args:
+            shape: its shape.
+            initializer: name or initializer of its value before the first batch.
+            dtype: its dtype; default: that of the metric.
+            name: its name; default: `variable`, numbered.
+
+        Returns:
+            The accumulator.
+
+        Raises:
+            ValueError: if the name is taken.
+        """
+        name = f"variable_{len(self._declared)}" if name is None else name
+        if name in self._declared:
+            raise ValueError(f"Metric '{self.name}' has an accumulator '{name}' already.")
+        chosen = self.dtype if dtype is None else dtypes.standardize(dtype)
+        self._declared[name] = initializers.get(initializer)(tuple(shape), chosen)
+        self._held[name] = self._new(name, self._declared[name])
+        return self._held[name]
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = "zeros",
+        dtype: str | None = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Declare an accumulator (see `add_variable`)."""
+        return self.add_variable(shape, initializer, dtype, name)
 
     def result(self, state: State | None = None) -> Result:
         """Return the metric's value.
 
         Args:
-            state: accumulators as `update` left them, by name; default: what `update_state` has
+            state: accumulators after the last batch, by name; default: what `update_state` has
                 accumulated here.
         """
         if state is None:
-            state = self.variables() if self._state is None else self._state
-        return self.compute(state)
+            state = {name: held.numpy() for name, held in self._accumulators().items()}
+        return self._compute(state)
 
     def reset_state(self) -> None:
         """Forget what `update_state` has accumulated."""
-        self._state = None
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {"name": self.name, "dtype": self.dtype}
+        for name, start in self._start().items():
+            if name in self._held and self._held[name].shape == start.shape:
+                self._held[name].assign(start)
+            else:
+                self._held.pop(name, None)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a metric from what `get_config` gave, here or in Keras."""
+        """Make a metric from what `get_config` returned, here or in Keras."""
         return cls(**{k: v for k, v in config.items() if (k, v) != ("axis", -1)})
+
+    def _start(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the accumulators by name, as they are before the first batch."""
+        before: Any = type(self).variables
+        if callable(before):  # a user's method, as it was until version 0.1
+            warnings.warn(
+                f"Metric {type(self).__name__}: declare accumulators with `add_variable` in the "
+                "constructor; a method `variables` works until the next version.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            return {name: np.asarray(start) for name, start in before(self).items()}
+        return dict(self._declared)
+
+    def _compute(self, state: State) -> Result:
+        """Return what the accumulators come to: `compute(state)` of a user's class."""
+        written = getattr(self, "compute", None)
+        if written is None:
+            raise NotImplementedError(
+                f"Metric {type(self).__name__} does not define `compute`. Write `compute(self, "
+                "state)`, which returns the value of the accumulators `state`, arrays by name."
+            )
+        result: Result = written(state)
+        return result
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
@@ -72,35 +157,48 @@ class Accumulator(ABC):
     def _zeros(self, *names: str, shape: Sequence[int] = ()) -> dict[str, npt.NDArray[Any]]:
         return {name: np.zeros(tuple(shape), self.dtype) for name in names}
 
+    def _accumulators(self) -> dict[str, Variable]:
+        """The accumulators by name, made where they are not yet there."""
+        for name, start in self._start().items():
+            if name not in self._held:
+                self._held[name] = self._new(name, start)
+        return self._held
+
+    def _new(self, name: str, start: npt.NDArray[Any]) -> Variable:
+        return Variable(start, name, trainable=False, path=f"{self.name}/{name}")
+
     def _advance(self, update: Update, arrays: Sequence[npt.NDArray[Any]]) -> None:
         """Run one update of the accumulators kept here."""
-        state = self.variables() if self._state is None else self._state
-        names = list(state)
+        held = self._accumulators()
+        names = list(held)
 
         def emit(op: Emitter, values: list[ir.Value]) -> list[ir.Value]:
             known = dict(zip(names, values[len(arrays) :], strict=True))
             changed = known | dict(update(op, known, values[: len(arrays)]))
             return [changed[name] for name in names]
 
-        key = value_key(self, ignore=("name", "_state"))
-        outputs = run_emission(emit, arrays, key=key, fixed=[state[name] for name in names])
-        self._state = dict(zip(names, outputs, strict=True))
+        key = value_key(self, ignore=("name", "_declared", "_held"))
+        values = [held[name].numpy() for name in names]
+        outputs = run_emission(emit, arrays, key=key, fixed=values)
+        assign_together(zip(held.values(), outputs, strict=True))
 
 
 class Metric(Accumulator):
     """Base of all metrics of targets and predictions; also the way to write one's own.
 
-    A subclass defines `variables()`, `update(op, state, y_true, y_pred, sample_weight)`, which
-    emits ONNX operators, and `compute(state)`. For a mean of per-sample values see `MeanMetric`.
+    A subclass declares its accumulators in the constructor with `add_variable`, and defines
+    `update(op, state, y_true, y_pred, sample_weight)`, which emits ONNX operators, and
+    `compute(state)`. For a mean of per-sample values see `MeanMetric`.
 
     Args:
         name: name shown and logged; default: the class name in snake case.
-        dtype: element type of the accumulators; default float32.
+        dtype: dtype of the accumulators; default float32.
 
     Example:
         >>> class Largest(Metric):
-        ...     def variables(self):
-        ...         return {"largest": np.zeros((), np.float32)}
+        ...     def __init__(self, name=None, dtype=None):
+        ...         super().__init__(name, dtype)
+        ...         self.largest = self.add_variable((), "zeros", name="largest")
         ...     def update(self, op, state, y_true, y_pred, sample_weight=None):
         ...         return {"largest": op.Max(state["largest"], op.ReduceMax(y_pred, keepdims=0))}
         ...     def compute(self, state):
@@ -111,30 +209,38 @@ class Metric(Accumulator):
         2.0
     """
 
-    def build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
+    def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Learn the shapes of the data (None where a size is not fixed); called before use."""
 
-    @abstractmethod
-    def update(
+    def _update(
         self,
         op: Emitter,
         state: Values,
         y_true: ir.Value,
         y_pred: ir.Value,
         sample_weight: ir.Value | None = None,
-    ) -> dict[str, ir.Value]:
-        """Emit the accumulators after a batch.
+    ) -> Mapping[str, ir.Value]:
+        """Emit the accumulators after a batch: `update(...)` of a user's class.
 
         Args:
             op: emitter of the graph.
             state: accumulators before the batch, by name.
-            y_true: targets, any numeric type.
+            y_true: targets, any numeric dtype.
             y_pred: predictions, shape `(batch, ...)`.
             sample_weight: weights, shape `(batch,)` or that of the per-sample values.
 
         Returns:
             The accumulators after the batch, by name.
         """
+        written = getattr(self, "update", None)
+        if written is None:
+            raise NotImplementedError(
+                f"Metric {type(self).__name__} does not define `update`. Write `update(self, op, "
+                "state, y_true, y_pred, sample_weight=None)`, which emits the accumulators after a "
+                "batch, by name."
+            )
+        changed: Mapping[str, ir.Value] = written(op, state, y_true, y_pred, sample_weight)
+        return changed
 
     def update_state(
         self,
@@ -159,8 +265,8 @@ class Metric(Accumulator):
         ]
         if sample_weight is not None:
             arrays.append(dtypes.to_array(sample_weight, "float32", "sample_weight"))
-        self.build(arrays[0].shape, arrays[1].shape)
-        self._advance(lambda op, state, values: self.update(op, state, *values), arrays)
+        self._build(arrays[0].shape, arrays[1].shape)
+        self._advance(lambda op, state, values: self._update(op, state, *values), arrays)
 
     def __call__(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, auto_name
 from seqonnx.metrics.base import Metric, Result, State, Values
 from seqonnx.objectives import aligned, spread_weights, to_type_of
@@ -31,7 +32,7 @@ class ConfusionMetric(Metric):
             threshold is below every score.
         class_id: look only at this class of the last axis.
         name: name shown and logged; default: the class name in snake case, numbered.
-        dtype: element type of the accumulators; default float32.
+        dtype: dtype of the accumulators; default float32.
 
     Raises:
         ValueError: if a threshold is not in [0, 1].
@@ -47,17 +48,17 @@ class ConfusionMetric(Metric):
         dtype: str | None = None,
     ) -> None:
         super().__init__(auto_name(type(self).__name__) if name is None else name, dtype)
-        self.kept = tuple(kept)
+        self._kept = tuple(kept)
         self.thresholds = _levels(thresholds, 0.5 if top_k is None else _NEVER)
         self.init_thresholds = _plain(thresholds)
         self.top_k = top_k
         self.class_id = class_id
 
-    def variables(self) -> dict[str, npt.NDArray[Any]]:
+    def _start(self) -> dict[str, npt.NDArray[Any]]:
         """Return the counts, one per threshold, all 0."""
-        return self._zeros(*self.kept, shape=(len(self.thresholds),))
+        return self._zeros(*self._kept, shape=(len(self.thresholds),))
 
-    def update(
+    def _update(
         self,
         op: Emitter,
         state: Values,
@@ -72,22 +73,39 @@ class ConfusionMetric(Metric):
         if self.class_id is not None:
             index = np.array(self.class_id, np.int64)
             y_true, y_pred = (op.Gather(v, index, axis=-1) for v in (y_true, y_pred))
-        counts = count_decisions(op, y_true, y_pred, self.thresholds, sample_weight, self.kept)
+        counts = count_decisions(op, y_true, y_pred, self.thresholds, sample_weight, self._kept)
         return {
             name: op.Add(state[name], to_type_of(op, counts[name], state[name]))
-            for name in self.kept
+            for name in self._kept
         }
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return super().get_config() | {
-            "thresholds": self.init_thresholds,
-            "top_k": self.top_k,
-            "class_id": self.class_id,
-        }
+        return super().get_config() | {"thresholds": self.init_thresholds}
 
 
-class Precision(ConfusionMetric):
+class _Share(ConfusionMetric):
+    """The true positives as a part of themselves and one kind of mistake."""
+
+    _missed = ""
+
+    def __init__(
+        self,
+        thresholds: Thresholds = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__((TP, self._missed), thresholds, top_k, class_id, name, dtype)
+
+    def _compute(self, state: State) -> Result:
+        """Return the share, one per threshold."""
+        return _one_or_all(ratio(state[TP], state[TP] + state[self._missed]))
+
+
+@register("metric", "precision")
+class Precision(_Share):
     """Of what was predicted positive, the part that is: tp / (tp + fp); 0 where there is nothing.
 
     Args:
@@ -95,29 +113,18 @@ class Precision(ConfusionMetric):
         top_k: see `ConfusionMetric`.
         class_id: see `ConfusionMetric`.
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> Precision()([0, 1, 1, 1], [1, 0, 1, 1])  # doctest: +ELLIPSIS
         0.666666...
     """
 
-    def __init__(
-        self,
-        thresholds: Thresholds = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__((TP, FP), thresholds, top_k, class_id, name, dtype)
-
-    def compute(self, state: State) -> Result:
-        """Return the precision, one per threshold."""
-        return _one_or_all(ratio(state[TP], state[TP] + state[FP]))
+    _missed = FP
 
 
-class Recall(ConfusionMetric):
+@register("metric", "recall")
+class Recall(_Share):
     """Of what is positive, the part that was found: tp / (tp + fn); 0 where there is nothing.
 
     Args:
@@ -125,77 +132,66 @@ class Recall(ConfusionMetric):
         top_k: see `ConfusionMetric`.
         class_id: see `ConfusionMetric`.
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> Recall()([0, 1, 1, 1], [1, 0, 1, 1])  # doctest: +ELLIPSIS
         0.666666...
     """
 
-    def __init__(
-        self,
-        thresholds: Thresholds = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__((TP, FN), thresholds, top_k, class_id, name, dtype)
-
-    def compute(self, state: State) -> Result:
-        """Return the recall, one per threshold."""
-        return _one_or_all(ratio(state[TP], state[TP] + state[FN]))
+    _missed = FN
 
 
 class _Count(ConfusionMetric):
     """The number (or summed weight) of one kind of decision."""
 
-    kind = ""
+    _kind = ""
 
     def __init__(
         self, thresholds: Thresholds = None, name: str | None = None, dtype: str | None = None
     ) -> None:
-        super().__init__((self.kind,), thresholds, name=name, dtype=dtype)
+        super().__init__((self._kind,), thresholds, name=name, dtype=dtype)
 
-    def compute(self, state: State) -> Result:
-        return _one_or_all(np.array(state[self.kind]))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "dtype": self.dtype, "thresholds": self.init_thresholds}
+    def _compute(self, state: State) -> Result:
+        return _one_or_all(np.array(state[self._kind]))
 
 
+@register("metric", "true_positives")
 class TruePositives(_Count):
     """How many positives were predicted positive.
 
     Args:
         thresholds: see `ConfusionMetric`.
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> TruePositives()([0, 1, 1, 1], [1, 0, 1, 1])
         2.0
     """
 
-    kind = TP
+    _kind = TP
 
 
+@register("metric", "false_positives")
 class FalsePositives(_Count):
     """How many negatives were predicted positive; arguments as `TruePositives`."""
 
-    kind = FP
+    _kind = FP
 
 
+@register("metric", "true_negatives")
 class TrueNegatives(_Count):
     """How many negatives were predicted negative; arguments as `TruePositives`."""
 
-    kind = TN
+    _kind = TN
 
 
+@register("metric", "false_negatives")
 class FalseNegatives(_Count):
     """How many positives were predicted negative; arguments as `TruePositives`."""
 
-    kind = FN
+    _kind = FN
 
 
 def count_decisions(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.base import Metric, Result, Shape, State, Values
 from seqonnx.metrics.confusion import FN, FP, TP, ratio
@@ -16,6 +17,7 @@ from seqonnx.objectives import refuse_misfit, spread_weights, to_type_of, withou
 _AVERAGES: Final = (None, "micro", "macro", "weighted")
 
 
+@register("metric", "f_beta_score")
 class FBetaScore(Metric):
     """(1 + b^2) precision recall / (b^2 precision + recall) of each class.
 
@@ -25,7 +27,7 @@ class FBetaScore(Metric):
         beta: b, how much more recall counts than precision.
         threshold: a score above it predicts the class; default: the highest score does.
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Raises:
         ValueError: for an unknown average, or a beta or threshold out of range.
@@ -59,22 +61,22 @@ class FBetaScore(Metric):
         self.average = average
         self.beta = float(beta)
         self.threshold = threshold
-        self.classes: int | None = None
+        self._classes: int | None = None
 
-    def build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
+    def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Learn the number of classes."""
         if len(y_pred_shape) != 2 or len(y_true_shape) != 2 or y_pred_shape[-1] is None:
             raise ValueError(
                 f"{type(self).__name__} expects y_true and y_pred of shape (batch, classes). "
                 f"Received: y_true.shape={tuple(y_true_shape)}, y_pred.shape={tuple(y_pred_shape)}"
             )
-        self.classes = y_pred_shape[-1]
+        self._classes = y_pred_shape[-1]
 
-    def variables(self) -> dict[str, npt.NDArray[Any]]:
+    def _start(self) -> dict[str, npt.NDArray[Any]]:
         """Return the counts of each class, all 0."""
-        return self._zeros(TP, FP, FN, shape=(self.classes or 1,))
+        return self._zeros(TP, FP, FN, shape=(self._classes or 1,))
 
-    def update(
+    def _update(
         self,
         op: Emitter,
         state: Values,
@@ -108,7 +110,7 @@ class FBetaScore(Metric):
             for name, count in counts.items()
         }
 
-    def compute(self, state: State) -> Result:
+    def _compute(self, state: State) -> Result:
         """Return the score: a float, or an array where `average` is None."""
         tp, fp, fn = (np.asarray(state[name], np.float64) for name in (TP, FP, FN))
         positives = tp + fn
@@ -124,15 +126,8 @@ class FBetaScore(Metric):
             )
         return float(scores.mean())
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "average": self.average,
-            "beta": self.beta,
-            "threshold": self.threshold,
-        }
 
-
+@register("metric", "f1_score")
 class F1Score(FBetaScore):
     """2 precision recall / (precision + recall) of each class.
 
@@ -140,7 +135,7 @@ class F1Score(FBetaScore):
         average: see `FBetaScore`.
         threshold: see `FBetaScore`.
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> F1Score(average="macro")([[1, 0], [0, 1]], [[0.9, 0.1], [0.2, 0.8]])
@@ -155,9 +150,3 @@ class F1Score(FBetaScore):
         dtype: str | None = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        config = super().get_config()
-        del config["beta"]
-        return config

@@ -2,67 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from seqonnx.dtypes import plain_value
-from seqonnx.graph import to_snake_case
-from seqonnx.metrics import accuracy, confusion, probability, regression
-from seqonnx.metrics.auc import AUC
+from seqonnx import catalogue
+from seqonnx.metrics import accuracy
 from seqonnx.metrics.base import Metric
-from seqonnx.metrics.f_score import F1Score, FBetaScore
 from seqonnx.metrics.mean import MeanMetricWrapper
-from seqonnx.metrics.r2 import R2Score
-
-_CLASSES: Final[tuple[type[Metric], ...]] = (
-    AUC,
-    F1Score,
-    FBetaScore,
-    R2Score,
-    accuracy.Accuracy,
-    accuracy.BinaryAccuracy,
-    accuracy.CategoricalAccuracy,
-    accuracy.SparseCategoricalAccuracy,
-    accuracy.SparseTopKCategoricalAccuracy,
-    accuracy.TopKCategoricalAccuracy,
-    confusion.FalseNegatives,
-    confusion.FalsePositives,
-    confusion.Precision,
-    confusion.Recall,
-    confusion.TrueNegatives,
-    confusion.TruePositives,
-    probability.BinaryCrossentropy,
-    probability.CategoricalCrossentropy,
-    probability.CategoricalHinge,
-    probability.Hinge,
-    probability.KLDivergence,
-    probability.Poisson,
-    probability.SparseCategoricalCrossentropy,
-    probability.SquaredHinge,
-    regression.CosineSimilarity,
-    regression.LogCoshError,
-    regression.MeanAbsoluteError,
-    regression.MeanAbsolutePercentageError,
-    regression.MeanSquaredError,
-    regression.MeanSquaredLogarithmicError,
-    regression.RootMeanSquaredError,
-)
-_ALIASES: Final[dict[str, type[Metric]]] = {
-    "bce": probability.BinaryCrossentropy,
-    "mae": regression.MeanAbsoluteError,
-    "mape": regression.MeanAbsolutePercentageError,
-    "mse": regression.MeanSquaredError,
-    "msle": regression.MeanSquaredLogarithmicError,
-}
-NAMES: Final[dict[str, type[Metric]]] = {
-    **{cls.__name__: cls for cls in _CLASSES},
-    **{to_snake_case(cls.__name__): cls for cls in _CLASSES},
-    **_ALIASES,
-    **{alias.upper(): cls for alias, cls in _ALIASES.items()},
-    "sparse_top_k_categorical_accuracy": accuracy.SparseTopKCategoricalAccuracy,
-    "top_k_categorical_accuracy": accuracy.TopKCategoricalAccuracy,
-}
-"""Every string that names a metric without regard to shapes."""
 
 
 def get(identifier: Any) -> Metric | None:
@@ -83,21 +29,33 @@ def get(identifier: Any) -> Metric | None:
         >>> get("mae")
         <MeanAbsoluteError name=mae>
     """
-    if identifier is None or isinstance(identifier, Metric):
-        return identifier
-    if isinstance(identifier, str) and identifier in NAMES:
-        return NAMES[identifier](name=identifier)
-    if isinstance(identifier, dict) and identifier.get("class_name") in NAMES:
-        return NAMES[identifier["class_name"]].from_config(identifier.get("config", {}))
-    if isinstance(identifier, type) and issubclass(identifier, Metric):
-        return identifier()
-    if callable(identifier):
-        return MeanMetricWrapper(identifier)
-    raise ValueError(
-        f"Could not interpret metric identifier: {identifier}. Expected a Metric, a function "
-        "`fn(op, y_true, y_pred)`, or one of "
-        f"{', '.join(sorted({to_snake_case(cls.__name__) for cls in _CLASSES} | set(_ALIASES)))}."
+    return deserialize(identifier)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Metric | None:
+    """Make a metric from what `serialize` returned.
+
+    Args:
+        config: the config, or whatever else `get` takes.
+        custom_objects: the user's own classes and functions, by name; they come first.
+
+    Returns:
+        The metric; None for None.
+
+    Raises:
+        ValueError: if it means none.
+    """
+    if config is None:
+        return None
+    found: Metric = catalogue.get(
+        "metric",
+        config,
+        Metric,
+        wrap=MeanMetricWrapper,
+        named=lambda cls, name: cls(name=name),
+        custom_objects=custom_objects,
     )
+    return found
 
 
 def resolve(
@@ -130,13 +88,13 @@ def resolve(
         metric = get(identifier)
     if metric is None:
         raise ValueError("Could not interpret metric identifier: None")
-    metric.build(y_true_shape, y_pred_shape)
+    metric._build(y_true_shape, y_pred_shape)
     return metric
 
 
 def serialize(metric: Metric) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal metric."""
-    return {"class_name": type(metric).__name__, "config": plain_value(metric.get_config())}
+    return catalogue.serialize(metric)
 
 
 def _accuracy(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import dtypes
+from seqonnx.configuration import arguments_for
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.signatures import check_method, check_signature
 from seqonnx.metrics.base import Accumulator, Metric, Result, State, Values
@@ -22,32 +23,78 @@ from seqonnx.objectives import (
     without_leading_ones,
 )
 
+Formula = Callable[..., ir.Value]
+"""`fn(op, y_true, y_pred, **arguments)` to values per sample."""
+
 
 class MeanMetric(Metric):
-    """A metric that is the (weighted) mean over all samples of what `values` emits.
+    """A metric that is the (weighted) mean over all samples of what `call` emits.
 
     Each sample counts once: values beyond the first axis are averaged first.
 
     Args:
         name: name shown and logged; default: the class name in snake case.
-        dtype: element type of the accumulators; default float32.
+        dtype: dtype of the accumulators; default float32.
     """
 
+    _formula: ClassVar[Formula | None] = None
     _averages_elements: ClassVar[bool] = False
-    """Whether `values` is a mean over the last axis of what each element gives.
+    """Whether `call` emits a mean over the last axis of what each element gives.
 
     Data of one axis are then one row, as in Keras, unless there is a weight for each element.
     """
 
-    def variables(self) -> dict[str, npt.NDArray[Any]]:
+    def __init_subclass__(
+        cls, formula: Formula | None = None, rows: bool | None = None, **arguments: Any
+    ) -> None:
+        """Let a class that is a mean of a formula name it.
+
+        `class Bias(MeanMetric, formula=lambda op, y, p: op.Sub(p, op.CastLike(y, p)))`
+
+        Args:
+            formula: `fn(op, y_true, y_pred)` to the values of the samples; its keyword-only
+                arguments are read from attributes of the same name.
+            rows: whether the formula is a mean over the last axis of what each element gives:
+                data of one axis are then one row.
+            **arguments: those of other base classes.
+        """
+        super().__init_subclass__(**arguments)
+        if formula is not None:
+            cls._formula = staticmethod(formula)
+        if rows is not None:
+            cls._averages_elements = rows
+
+    def _start(self) -> dict[str, npt.NDArray[Any]]:
         """Return the sum and the number (or summed weights) of the samples, both 0."""
         return self._zeros("total", "count")
 
-    @abstractmethod
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the values of the samples, shape `(batch, ...)`."""
+    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit the values of the samples, shape `(batch, ...)`.
 
-    def update(
+        Args:
+            op: emitter; every ONNX operator is a method.
+            y_true: targets, any numeric dtype.
+            y_pred: predictions, shape `(batch, ...)`.
+        """
+        if self._formula is not None:
+            arguments = arguments_for(self, self._formula, Accumulator)
+            return self._formula(op, y_true, y_pred, **arguments)
+        before = getattr(self, "values", None)  # its name until version 0.1
+        if before is not None:
+            warnings.warn(
+                f"Metric {type(self).__name__}: rename `values` to `call`; the old name works "
+                "until the next version.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            values: ir.Value = before(op, y_true, y_pred)
+            return values
+        raise NotImplementedError(
+            f"Metric {type(self).__name__} does not define `call`. Write "
+            "`call(self, op, y_true, y_pred)`, which emits the value of each sample."
+        )
+
+    def _update(
         self,
         op: Emitter,
         state: Values,
@@ -56,12 +103,12 @@ class MeanMetric(Metric):
         sample_weight: ir.Value | None = None,
     ) -> dict[str, ir.Value]:
         """Emit sum and count after a batch."""
-        check_method(self, "Metric", "values", "op", "y_true", "y_pred")
+        check_method(self, "Metric", "call", "op", "y_true", "y_pred")
         if sample_weight is not None and self._averages_elements:
             y_true, y_pred = _as_samples(op, y_true, y_pred, sample_weight)
-        return accumulate_mean(op, state, self.values(op, y_true, y_pred), sample_weight)
+        return accumulate_mean(op, state, self.call(op, y_true, y_pred), sample_weight)
 
-    def compute(self, state: State) -> Result:
+    def _compute(self, state: State) -> Result:
         """Return the mean; 0 before the first sample."""
         return mean_so_far(state)
 
@@ -73,7 +120,7 @@ class MeanMetricWrapper(MeanMetric):
         fn: `fn(op, y_true, y_pred)` to values of shape `(batch, ...)`; `op` is the emitter, whose
             methods are the ONNX operators.
         name: name shown and logged; default: the function's name.
-        dtype: element type of the accumulators; default float32.
+        dtype: dtype of the accumulators; default float32.
         **arguments: further keyword arguments of `fn`.
 
     Raises:
@@ -95,15 +142,15 @@ class MeanMetricWrapper(MeanMetric):
         super().__init__(getattr(fn, "__name__", None) if name is None else name, dtype)
         check_signature(fn, "metric", "op", "y_true", "y_pred", **arguments)
         self.fn = fn
-        self.arguments = arguments
+        self._arguments = arguments
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit what the function emits, from targets of the predictions' element type."""
-        return self.fn(op, to_type_of(op, y_true, y_pred), y_pred, **self.arguments)
+    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+        """Emit what the function emits, from targets of the predictions' dtype."""
+        return self.fn(op, to_type_of(op, y_true, y_pred), y_pred, **self._arguments)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return super().get_config() | {"fn": self.fn} | self.arguments
+        return super().get_config() | self._arguments
 
 
 class Mean(Accumulator):
@@ -111,7 +158,7 @@ class Mean(Accumulator):
 
     Args:
         name: name shown.
-        dtype: element type of the accumulators; default float32.
+        dtype: dtype of the accumulators; default float32.
 
     Example:
         >>> mean = Mean()
@@ -120,7 +167,7 @@ class Mean(Accumulator):
         2.0
     """
 
-    def variables(self) -> dict[str, npt.NDArray[Any]]:
+    def _start(self) -> dict[str, npt.NDArray[Any]]:
         """Return the sum and the number (or summed weights), both 0."""
         return self._zeros("total", "count")
 
@@ -133,7 +180,7 @@ class Mean(Accumulator):
             _arrays(values, sample_weight),
         )
 
-    def compute(self, state: State) -> Result:
+    def _compute(self, state: State) -> Result:
         """Return the mean; 0 before the first number."""
         return mean_so_far(state)
 
@@ -143,7 +190,7 @@ class Sum(Accumulator):
 
     Args:
         name: name shown.
-        dtype: element type of the accumulator; default float32.
+        dtype: dtype of the accumulator; default float32.
 
     Example:
         >>> total = Sum()
@@ -152,7 +199,7 @@ class Sum(Accumulator):
         16.0
     """
 
-    def variables(self) -> dict[str, npt.NDArray[Any]]:
+    def _start(self) -> dict[str, npt.NDArray[Any]]:
         """Return the sum, 0."""
         return self._zeros("total")
 
@@ -162,7 +209,7 @@ class Sum(Accumulator):
         """Accumulate numbers."""
         self._advance(_accumulate_sum, _arrays(values, sample_weight))
 
-    def compute(self, state: State) -> Result:
+    def _compute(self, state: State) -> Result:
         """Return the sum."""
         return float(state["total"])
 

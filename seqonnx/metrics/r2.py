@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.metrics.base import Metric, Result, Shape, State, Values
 from seqonnx.metrics.confusion import ratio
@@ -16,6 +17,7 @@ from seqonnx.objectives import aligned, spread_weights, to_type_of, without_lead
 _AGGREGATIONS: Final = ("uniform_average", "variance_weighted_average", None)
 
 
+@register("metric", "r2_score")
 class R2Score(Metric):
     """1 - sum((y_true - y_pred)^2) / sum((y_true - mean)^2), per column of the targets.
 
@@ -27,7 +29,7 @@ class R2Score(Metric):
         class_aggregation: `"uniform_average"` over columns, `"variance_weighted_average"`, or
             None for an array.
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Raises:
         ValueError: for an unknown aggregation.
@@ -50,24 +52,24 @@ class R2Score(Metric):
                 f"Received: class_aggregation={class_aggregation}"
             )
         self.class_aggregation = class_aggregation
-        self.columns = 1
+        self._columns = 1
 
-    def build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
+    def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Learn the number of columns."""
         if len(y_pred_shape) > 2 or y_pred_shape[-1] is None:
             raise ValueError(
                 "R2Score expects y_pred of shape (batch, outputs). Received: "
                 f"y_pred.shape={tuple(y_pred_shape)}"
             )
-        self.columns = y_pred_shape[-1] if len(y_pred_shape) == 2 else 1
+        self._columns = y_pred_shape[-1] if len(y_pred_shape) == 2 else 1
 
-    def variables(self) -> dict[str, npt.NDArray[Any]]:
+    def _start(self) -> dict[str, npt.NDArray[Any]]:
         """Return count, mean, squares about the mean and squared errors of each column, all 0."""
         return self._zeros("count") | self._zeros(
-            "mean", "squares", "errors", shape=(self.columns,)
+            "mean", "squares", "errors", shape=(self._columns,)
         )
 
-    def update(
+    def _update(
         self,
         op: Emitter,
         state: Values,
@@ -106,7 +108,7 @@ class R2Score(Metric):
             "errors": op.Add(state["errors"], total(op.Mul(error, error))),
         }
 
-    def compute(self, state: State) -> Result:
+    def _compute(self, state: State) -> Result:
         """Return the score: a float, or an array where `class_aggregation` is None."""
         squares = np.asarray(state["squares"], np.float64)
         scores = np.where(squares > 0, 1.0 - ratio(state["errors"], squares), 0.0)
@@ -115,10 +117,6 @@ class R2Score(Metric):
         if self.class_aggregation == "uniform_average":
             return float(scores.mean())
         return float(np.sum(scores * ratio(squares, np.full_like(squares, squares.sum()))))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"class_aggregation": self.class_aggregation}
 
 
 def _per_sample(op: Emitter, weight: ir.Value, y_true: ir.Value) -> ir.Value:

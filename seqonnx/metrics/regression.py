@@ -6,145 +6,127 @@ import math
 
 import onnx_ir as ir
 
-from seqonnx import objectives
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.metrics.base import Result, State
 from seqonnx.metrics.mean import MeanMetric
+from seqonnx.objectives.align import aligned
+from seqonnx.objectives.regression import (
+    cosine_similarity,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
 
 
-class MeanSquaredError(MeanMetric):
+@register("metric", "mean_squared_error", "mse", "MSE")
+class MeanSquaredError(MeanMetric, formula=mean_squared_error, rows=True):
     """Mean of (y_pred - y_true)^2; alias `"mse"`.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> MeanSquaredError()([[0, 1], [0, 0]], [[1, 1], [0, 0]])
         0.25
     """
 
-    _averages_elements = True
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_squared_error(op, y_true, y_pred)
-
-
+@register("metric", "root_mean_squared_error")
 class RootMeanSquaredError(MeanMetric):
     """Square root of the mean of (y_pred - y_true)^2.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> RootMeanSquaredError()([[0, 1], [0, 0]], [[1, 1], [0, 0]])
         0.5
     """
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the squared error of every element: the mean is taken over all of them."""
-        y_true, y_pred = objectives.aligned(op, y_true, y_pred)
+        y_true, y_pred = aligned(op, y_true, y_pred)
         error = op.Sub(y_pred, y_true)
         return op.Mul(error, error)
 
-    def compute(self, state: State) -> Result:
+    def _compute(self, state: State) -> Result:
         """Return the square root of the mean."""
-        return math.sqrt(float(super().compute(state)))
+        return math.sqrt(float(super()._compute(state)))
 
 
-class MeanAbsoluteError(MeanMetric):
+@register("metric", "mean_absolute_error", "mae", "MAE")
+class MeanAbsoluteError(MeanMetric, formula=mean_absolute_error, rows=True):
     """Mean of |y_pred - y_true|; alias `"mae"`.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> MeanAbsoluteError()([[0, 1], [0, 0]], [[1, 1], [0, 0]])
         0.25
     """
 
-    _averages_elements = True
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_absolute_error(op, y_true, y_pred)
-
-
-class MeanAbsolutePercentageError(MeanMetric):
+@register("metric", "mean_absolute_percentage_error", "mape", "MAPE")
+class MeanAbsolutePercentageError(MeanMetric, formula=mean_absolute_percentage_error, rows=True):
     """Mean of 100 |y_pred - y_true| / max(|y_true|, 1e-7); alias `"mape"`.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> MeanAbsolutePercentageError()([[2.0, 4.0]], [[3.0, 4.0]])
         25.0
     """
 
-    _averages_elements = True
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_absolute_percentage_error(op, y_true, y_pred)
-
-
-class MeanSquaredLogarithmicError(MeanMetric):
+@register("metric", "mean_squared_logarithmic_error", "msle", "MSLE")
+class MeanSquaredLogarithmicError(MeanMetric, formula=mean_squared_logarithmic_error, rows=True):
     """Mean of (log(1 + y_pred) - log(1 + y_true))^2; alias `"msle"`.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> MeanSquaredLogarithmicError()([[1.0]], [[1.0]])
         0.0
     """
 
-    _averages_elements = True
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.mean_squared_logarithmic_error(op, y_true, y_pred)
-
-
-class LogCoshError(MeanMetric):
+@register("metric", "log_cosh_error")
+class LogCoshError(MeanMetric, formula=log_cosh, rows=True):
     """Mean of log(cosh(y_pred - y_true)).
 
     Args:
         name: name shown and logged; default `"logcosh"`.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> round(float(LogCoshError()([[0.0]], [[1.0]])), 4)
         0.4338
     """
 
-    _averages_elements = True
-
     def __init__(self, name: str | None = "logcosh", dtype: str | None = None) -> None:
         super().__init__(name, dtype)
 
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the mean over the last axis."""
-        return objectives.log_cosh(op, y_true, y_pred)
 
-
-class CosineSimilarity(MeanMetric):
+@register("metric", "cosine_similarity")
+class CosineSimilarity(MeanMetric, formula=cosine_similarity):
     """Mean cosine of the angle between y_true and y_pred along the last axis: 1 is parallel.
 
     Args:
         name: name shown and logged.
-        dtype: element type of the accumulators.
+        dtype: dtype of the accumulators.
 
     Example:
         >>> CosineSimilarity()([[0.0, 1.0]], [[0.0, 2.0]])
         1.0
     """
-
-    def values(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit the cosine along the last axis."""
-        return objectives.cosine_similarity(op, y_true, y_pred)

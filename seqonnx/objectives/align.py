@@ -1,4 +1,4 @@
-"""Targets and predictions are brought to one element type and one rank."""
+"""Targets and predictions are brought to one dtype and one rank."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EPSILON = 1e-7
 
 
 def aligned(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """Return targets and predictions with the element type of the predictions and one rank.
+    """Return targets and predictions with the dtype of the predictions and one rank.
 
     Args:
         op: emitter of the graph.
@@ -47,7 +47,7 @@ def match_ranks(op: Emitter, first: ir.Value, second: ir.Value) -> tuple[ir.Valu
 
 
 def to_type_of(op: Emitter, value: ir.Value, like: ir.Value) -> ir.Value:
-    """Cast `value` to the element type of `like` where it has another one."""
+    """Cast `value` to the dtype of `like` where it has another one."""
     if like.dtype is None or value.dtype == like.dtype:
         return value
     cast: ir.Value = op.Cast(value, to=int(like.dtype))

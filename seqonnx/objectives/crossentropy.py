@@ -149,7 +149,7 @@ def _softplus(op: Emitter, x: ir.Value) -> ir.Value:
     """log(1 + exp(x)) with a gradient that is right at 0, too.
 
     The usual max(x, 0) + log(1 + exp(-|x|)) has two kinks at 0, which cancel, but not for rules
-    that call both slopes 0: a network that starts at zero would not learn from negatives.
+    that call both derivatives 0: a network that starts at zero would not learn from negatives.
     """
     sizes = static_shape(x)[1:]
     known = [size for size in sizes if isinstance(size, int)]

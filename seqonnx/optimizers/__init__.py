@@ -8,7 +8,7 @@ from seqonnx.optimizers.adamax import Adamax
 from seqonnx.optimizers.base import Optimizer
 from seqonnx.optimizers.ftrl import Ftrl
 from seqonnx.optimizers.lion import Lion
-from seqonnx.optimizers.lookup import get, serialize
+from seqonnx.optimizers.lookup import deserialize, get, serialize
 from seqonnx.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from seqonnx.optimizers.nadam import Nadam
 from seqonnx.optimizers.rmsprop import RMSprop
@@ -27,7 +27,12 @@ __all__ = [
     "Nadam",
     "Optimizer",
     "RMSprop",
+    "deserialize",
     "get",
     "schedules",
     "serialize",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -7,12 +7,14 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average_square
 from seqonnx.optimizers.options import OptimizerOptions
 
 
+@register("optimizer", "adadelta")
 class Adadelta(Optimizer):
     """w - lr d, d = g sqrt(E[d^2] + epsilon) / sqrt(E[g^2] + epsilon), E moving averages.
 
@@ -63,7 +65,3 @@ class Adadelta(Optimizer):
         moved = average_square(op, slots["accumulated_delta_var"], delta, self.rho)
         new = op.Sub(param, op.Mul(delta, scalars["lr"]))
         return new, {"accumulated_grad": squares, "accumulated_delta_var": moved}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"rho": self.rho, "epsilon": self.epsilon}

@@ -7,11 +7,13 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.options import OptimizerOptions
 
 
+@register("optimizer", "adagrad")
 class Adagrad(Optimizer):
     """w - lr g / sqrt(a + epsilon), a the sum of all squared gradients.
 
@@ -60,10 +62,3 @@ class Adagrad(Optimizer):
         divisor = op.Sqrt(op.Add(accumulator, self.epsilon))
         move = op.Div(op.Mul(grad, scalars["lr"]), divisor)
         return op.Sub(param, move), {"accumulator": accumulator}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "epsilon": self.epsilon,
-        }

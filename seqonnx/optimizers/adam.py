@@ -7,12 +7,14 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, average_square, power
 from seqonnx.optimizers.options import BasicOptions, OptimizerOptions
 
 
+@register("optimizer", "adam")
 class Adam(Optimizer):
     """w - a m / (sqrt(v) + epsilon), a = lr sqrt(1 - beta_2^t) / (1 - beta_1^t).
 
@@ -81,16 +83,8 @@ class Adam(Optimizer):
         move = op.Div(op.Mul(momentum, scalars["alpha"]), divisor)
         return op.Sub(param, move), changed
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "amsgrad": self.amsgrad,
-        }
 
-
+@register("optimizer", "adamw")
 class AdamW(Adam):
     """Adam whose weight decay is on: each step first takes lr * weight_decay * w away.
 

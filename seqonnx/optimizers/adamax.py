@@ -7,12 +7,14 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, power
 from seqonnx.optimizers.options import OptimizerOptions
 
 
+@register("optimizer", "adamax")
 class Adamax(Optimizer):
     """w - lr m / ((1 - beta_1^t) (u + epsilon)), u = max(beta_2 u, |g|).
 
@@ -67,11 +69,3 @@ class Adamax(Optimizer):
         norm = op.Max(op.Mul(slots["norm"], self.beta_2), op.Abs(grad))
         move = op.Div(op.Mul(momentum, scalars["alpha"]), op.Add(norm, self.epsilon))
         return op.Sub(param, move), {"momentum": momentum, "norm": norm}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }

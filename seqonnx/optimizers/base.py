@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Never, Self
 
@@ -13,10 +13,12 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import dtypes
+from seqonnx.configuration import Configured, config_of
 from seqonnx.graph import Emitter, Variable, auto_name
 from seqonnx.lowering import packing
 from seqonnx.optimizers import clipping, eager
 from seqonnx.optimizers.loss_scale import LossScale
+from seqonnx.optimizers.numbers import Iterations, LearningRate
 from seqonnx.optimizers.rate import check_rate, rate_at, read_rate, write_rate
 from seqonnx.optimizers.step_count import StepCount
 from seqonnx.runtime.program import value_key
@@ -35,12 +37,16 @@ _KERAS_DEFAULTS: Final[dict[str, Any]] = {
 """Entries of a Keras config that say nothing while they hold these values."""
 
 
-class Optimizer(ABC):
+_NOT_EMITTED: Final = ("name", "_count", "_rate", "_kept", "_slot_variables")
+"""Attributes that an update does not depend on."""
+
+
+class Optimizer(Configured, ABC):
     """Base of all optimizers; also the way to write one's own.
 
     A subclass defines `slots`, `update` and, for numbers that all variables share, `prepare`. Where
     `update` treats each element by itself, `elementwise = True` says so: then small vectors, such
-    as biases, are given to it laid end to end.
+    as biases, are given to it concatenated.
 
     Args:
         learning_rate: step size: a number, a `LearningRateSchedule`, or a function from the
@@ -95,6 +101,7 @@ class Optimizer(ABC):
         self._rate = check_rate(learning_rate)
         self._undecayed: tuple[str, ...] = ()
         self._kept = eager.Kept()
+        self._slot_variables: Callable[[], Sequence[Variable]] | None = None
 
     # What an optimizer defines.
 
@@ -103,7 +110,7 @@ class Optimizer(ABC):
 
         Args:
             shape: shape of the variable; each slot has the same.
-            dtype: element type of the variable; each slot has the same.
+            dtype: dtype of the variable; each slot has the same.
         """
         return {}
 
@@ -144,7 +151,7 @@ class Optimizer(ABC):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {
+        common = {
             "name": self.name,
             "learning_rate": write_rate(self._rate),
             "weight_decay": self.weight_decay,
@@ -152,10 +159,11 @@ class Optimizer(ABC):
             "global_clipnorm": self.global_clipnorm,
             "clipvalue": self.clipvalue,
         }
+        return common | config_of(self, Optimizer, without=common)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make an optimizer from what `get_config` gave, here or in Keras."""
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make an optimizer from what `get_config` returned, here or in Keras."""
         known = {k: v for k, v in config.items() if _KERAS_DEFAULTS.get(k, ...) != v}
         if "learning_rate" in known:
             known["learning_rate"] = read_rate(known["learning_rate"])
@@ -164,31 +172,43 @@ class Optimizer(ABC):
     # What every optimizer does.
 
     @property
-    def loss_scale(self) -> LossScale | None:
-        """What the loss is multiplied by before it is differentiated; None: it is not."""
+    def _scaling(self) -> LossScale | None:
+        """Factor of the loss before it is differentiated; None: there is none."""
         return None
 
     @property
-    def iterations(self) -> int:
-        """How many steps have been taken; settable."""
-        return self._count.total() + self._kept.steps
+    def iterations(self) -> Iterations:
+        """How many steps have been taken: an int, with `assign`; settable."""
+        return Iterations(self._count.total() + self._kept.steps, self)
 
     @iterations.setter
-    def iterations(self, value: int) -> None:
-        self._count = self._count.set_to(value - self._kept.steps)
+    def iterations(self, value: Any) -> None:
+        self._count = self._count.set_to(int(value) - self._kept.steps)
 
-    def restart(self) -> None:
+    @property
+    def variables(self) -> list[Any]:
+        """The number of steps, the learning rate unless a schedule gives it, and the slots.
+
+        The slots are those of the model that was compiled with this optimizer last.
+        """
+        rate = [] if callable(self._rate) else [self.learning_rate]
+        slots = () if self._slot_variables is None else self._slot_variables()
+        return [self.iterations, *rate, *slots]
+
+    def _restart(self) -> None:
         """Forget the steps taken, as `compile` does; slots belong to the model."""
         self.iterations = 0
 
     @property
-    def learning_rate(self) -> Any:
-        """The learning rate of the next step; settable, unless a schedule gives it.
+    def learning_rate(self) -> LearningRate:
+        """The learning rate of the next step: a float, with `assign`.
+
+        Settable, unless a schedule gives it.
 
         Raises:
             TypeError: when set on an optimizer that has a schedule.
         """
-        return self.learning_rate_at(self.iterations)
+        return LearningRate(self._learning_rate_at(int(self.iterations)), self)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -201,7 +221,7 @@ class Optimizer(ABC):
             )
         self._rate = check_rate(value)
 
-    def learning_rate_at(self, iteration: int) -> float:
+    def _learning_rate_at(self, iteration: int) -> float:
         """Return the learning rate of the step after `iteration` steps have been taken."""
         return rate_at(self._rate, iteration)
 
@@ -219,7 +239,7 @@ class Optimizer(ABC):
         exact = () if var_list is None else tuple(f"^{re.escape(v.path)}$" for v in var_list)
         self._undecayed = (*exact, *(var_names or ()))
 
-    def emit(
+    def _emit(
         self,
         op: Emitter,
         params: Sequence[ir.Value],
@@ -300,9 +320,9 @@ class Optimizer(ABC):
         kept = self._kept.slots
         if kept is None:
             kept = [eager.first_slots(self.slots(v.shape, v.dtype.name), v) for v in values]
-        key = value_key(self, ignore=("name", "_count", "_rate", "_kept"))
+        key = value_key(self, ignore=_NOT_EMITTED)
         values, slots = eager.run_step(
-            self.emit, values, given, kept, self.learning_rate, self.iterations + 1, key
+            self._emit, values, given, kept, float(self.learning_rate), self.iterations + 1, key
         )
         self._kept = eager.Kept(slots, self._kept.steps + 1)
         return values
@@ -338,11 +358,12 @@ class Optimizer(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state of a copy: the steps are its own, those who take them are not."""
-        return vars(self) | {"_count": StepCount(self._count.total())}
+        own = {"_count": StepCount(self._count.total()), "_slot_variables": None}
+        return vars(self) | own
 
 
 def _as_type(op: Emitter, value: ir.Value, dtype: ir.DataType | None) -> ir.Value:
-    """Cast a value to an element type where it has another one."""
+    """Cast a value to a dtype where it has another one."""
     if dtype is None or value.dtype == dtype:
         return value
     cast: ir.Value = op.Cast(value, to=int(dtype))

@@ -18,7 +18,7 @@ Step = Callable[..., tuple[list[ir.Value], list[dict[str, ir.Value]]]]
 
 
 class Kept(NamedTuple):
-    """What steps on arrays leave in an optimizer.
+    """State that steps on arrays leave in an optimizer.
 
     Args:
         slots: the slots of each variable; None before the first step.

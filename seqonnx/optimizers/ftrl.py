@@ -8,11 +8,13 @@ from typing import Any, Unpack
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.options import OptimizerOptions
 
 
+@register("optimizer", "ftrl")
 class Ftrl(Optimizer):
     """The minimum of all past linearised losses with L1 and L2 terms, in closed form.
 
@@ -108,17 +110,6 @@ class Ftrl(Optimizer):
         pull = op.Sub(op.Clip(linear, -l1, l1), linear) if l1 > 0 else op.Neg(linear)
         new = op.Div(pull, op.Add(after, scalars["quadratic"]))
         return new, {"accumulator": accumulator, "linear": linear}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "learning_rate_power": self.learning_rate_power,
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "l1_regularization_strength": self.l1_regularization_strength,
-            "l2_regularization_strength": self.l2_regularization_strength,
-            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
-            "beta": self.beta,
-        }
 
     def _powered(self, op: Emitter, squares: ir.Value) -> ir.Value:
         """squares^(-power); the usual power has an operator of its own."""

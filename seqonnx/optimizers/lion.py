@@ -7,12 +7,14 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average
 from seqonnx.optimizers.options import OptimizerOptions
 
 
+@register("optimizer", "lion")
 class Lion(Optimizer):
     """w - lr sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g.
 
@@ -66,7 +68,3 @@ class Lion(Optimizer):
         direction = op.Sign(average(op, slots["momentum"], grad, self.beta_1))
         new = op.Sub(param, op.Mul(direction, scalars["lr"]))
         return new, {"momentum": average(op, slots["momentum"], grad, self.beta_2)}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"beta_1": self.beta_1, "beta_2": self.beta_2}

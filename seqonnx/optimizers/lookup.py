@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
-from seqonnx.dtypes import plain_value
-from seqonnx.optimizers.adadelta import Adadelta
-from seqonnx.optimizers.adagrad import Adagrad
-from seqonnx.optimizers.adam import Adam, AdamW
-from seqonnx.optimizers.adamax import Adamax
+from seqonnx import catalogue
 from seqonnx.optimizers.base import Optimizer
-from seqonnx.optimizers.ftrl import Ftrl
-from seqonnx.optimizers.lion import Lion
-from seqonnx.optimizers.loss_scale_optimizer import LossScaleOptimizer
-from seqonnx.optimizers.nadam import Nadam
-from seqonnx.optimizers.rmsprop import RMSprop
-from seqonnx.optimizers.sgd import SGD
-
-NAMES: Final[dict[str, type[Optimizer]]] = {
-    cls.__name__.lower(): cls
-    for cls in (Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, RMSprop, SGD)
-}
-"""Every optimizer by its name in lower case."""
 
 
 def get(identifier: Any) -> Optimizer:
@@ -41,23 +26,37 @@ def get(identifier: Any) -> Optimizer:
         >>> type(get("rmsprop")).__name__
         'RMSprop'
     """
-    if isinstance(identifier, Optimizer):
-        return identifier
-    if isinstance(identifier, str) and identifier.lower() in NAMES:
-        return NAMES[identifier.lower()]()
-    if isinstance(identifier, dict) and identifier.get("class_name") == LossScaleOptimizer.__name__:
-        return LossScaleOptimizer.from_config(identifier.get("config", {}))
-    if isinstance(identifier, dict) and str(identifier.get("class_name")).lower() in NAMES:
-        cls = NAMES[str(identifier["class_name"]).lower()]
-        return cls.from_config(identifier.get("config", {}))
-    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        return identifier()
-    raise ValueError(
-        f"Could not interpret optimizer identifier: {identifier}. Expected an Optimizer or one "
-        f"of {', '.join(sorted(NAMES))}."
-    )
+    return deserialize(identifier)
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal optimizer."""
-    return {"class_name": type(optimizer).__name__, "config": plain_value(optimizer.get_config())}
+    return catalogue.serialize(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """Make an optimizer from what `serialize` returned.
+
+    Args:
+        config: the config, or whatever else `get` takes.
+        custom_objects: the user's own classes, by name; they come first.
+
+    Returns:
+        The optimizer.
+
+    Raises:
+        ValueError: if it means none.
+    """
+    found: Optimizer = catalogue.get(
+        "optimizer", _in_any_case(config), Optimizer, custom_objects=custom_objects
+    )
+    return found
+
+
+def _in_any_case(identifier: Any) -> Any:
+    """An identifier with its name in lower case, where the catalogue knows it so."""
+    if isinstance(identifier, str) and catalogue.find("optimizer", identifier.lower()) is not None:
+        return identifier.lower()
+    if isinstance(identifier, Mapping) and "class_name" in identifier:
+        return {**identifier, "class_name": _in_any_case(identifier["class_name"])}
+    return identifier

@@ -43,7 +43,7 @@ class LossScale:
 
     @property
     def variables(self) -> list[Variable]:
-        """What a training step changes."""
+        """The variables that a training step changes."""
         return [self.finite_steps, self.scale, self.skipped_steps]
 
     def reset(self) -> None:

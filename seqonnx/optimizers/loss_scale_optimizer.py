@@ -8,15 +8,19 @@ from typing import Any, Final, Self
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx import catalogue
+from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.loss_scale import LARGEST, LossScale
+from seqonnx.optimizers.numbers import LearningRate
 
 _OF_INNER: Final = ("learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 """Arguments of every optimizer that would do nothing on one that leaves the work to another."""
 
 
+@register("optimizer")
 class LossScaleOptimizer(Optimizer):
     """An optimizer that trains layers of dtype `"mixed_float16"`, with a dynamic loss scale.
 
@@ -79,7 +83,7 @@ class LossScaleOptimizer(Optimizer):
         self._loss_scale = LossScale(float(initial_scale), int(dynamic_growth_steps))
 
     @property
-    def loss_scale(self) -> LossScale:
+    def _scaling(self) -> LossScale:
         """The scale and its counters; settable parts are its variables."""
         return self._loss_scale
 
@@ -98,9 +102,9 @@ class LossScaleOptimizer(Optimizer):
         """Steps skipped so far, float32 scalar."""
         return self._loss_scale.skipped_steps
 
-    def restart(self) -> None:
+    def _restart(self) -> None:
         """Forget the steps taken, and start with the initial scale."""
-        super().restart()
+        super()._restart()
         self._loss_scale.reset()
 
     def slots(self, shape: Sequence[int], dtype: str) -> dict[str, float]:
@@ -122,7 +126,7 @@ class LossScaleOptimizer(Optimizer):
         """Emit the inner optimizer's update."""
         return self.inner_optimizer.update(op, param, grad, slots, scalars)
 
-    def emit(
+    def _emit(
         self,
         op: Emitter,
         params: Sequence[ir.Value],
@@ -133,7 +137,7 @@ class LossScaleOptimizer(Optimizer):
         names: Sequence[str] | None = None,
     ) -> tuple[list[ir.Value], list[dict[str, ir.Value]]]:
         """Emit one step of the inner optimizer, on gradients that are not scaled any more."""
-        return self.inner_optimizer.emit(op, params, grads, slots, lr, step, names)
+        return self.inner_optimizer._emit(op, params, grads, slots, lr, step, names)
 
     def apply(
         self, grads: Sequence[npt.ArrayLike], params: Sequence[npt.ArrayLike]
@@ -144,14 +148,14 @@ class LossScaleOptimizer(Optimizer):
         self.iterations += 1
         return changed
 
-    def learning_rate_at(self, iteration: int) -> float:
+    def _learning_rate_at(self, iteration: int) -> float:
         """Return the inner optimizer's learning rate after `iteration` steps."""
-        return self.inner_optimizer.learning_rate_at(iteration)
+        return self.inner_optimizer._learning_rate_at(iteration)
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> LearningRate:
         """The learning rate of the next step; settable, unless a schedule gives it."""
-        return self.learning_rate_at(self.iterations)
+        return LearningRate(self._learning_rate_at(int(self.iterations)), self)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -170,19 +174,13 @@ class LossScaleOptimizer(Optimizer):
         inner = self.inner_optimizer
         return {
             "name": self.name,
-            "inner_optimizer": {
-                "class_name": type(inner).__name__,
-                "config": plain_value(inner.get_config()),
-            },
+            "inner_optimizer": catalogue.serialize(inner),
             "initial_scale": self._loss_scale.initial,
             "dynamic_growth_steps": self._loss_scale.growth_steps,
         }
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make an optimizer from what `get_config` gave, here or in Keras."""
-        from seqonnx.optimizers import lookup  # which imports this module
-
-        return super().from_config(
-            {**config, "inner_optimizer": lookup.get(config.get("inner_optimizer"))}
-        )
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make an optimizer from what `get_config` returned, here or in Keras."""
+        inner = catalogue.get("optimizer", config.get("inner_optimizer"), Optimizer)
+        return super().from_config({**config, "inner_optimizer": inner})

@@ -23,7 +23,7 @@ def average_square(op: Emitter, old: ir.Value, new: ir.Value, keep: float) -> ir
 
 
 def power(op: Emitter, base: float, step: ir.Value) -> ir.Value:
-    """Emit base^step in the element type of the step."""
+    """Emit base^step in the dtype of the step."""
     dtype = np.float32 if step.dtype is None else step.dtype.numpy()
     raised: ir.Value = op.Pow(np.asarray(base, dtype), step)
     return raised

@@ -8,6 +8,7 @@ from typing import Any, Final, Unpack
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, average_square, power
@@ -18,6 +19,7 @@ _TERMS: Final = 48
 """Terms of the series in `_product`; term k is below 0.48^k, so the rest is below 1e-15."""
 
 
+@register("optimizer", "nadam")
 class Nadam(Optimizer):
     """Adam whose momentum looks one step ahead.
 
@@ -84,14 +86,6 @@ class Nadam(Optimizer):
         ahead = op.Add(op.Mul(momentum, scalars["momentum"]), op.Mul(grad, scalars["grad"]))
         move = op.Div(ahead, op.Add(op.Sqrt(velocity), scalars["epsilon"]))
         return op.Sub(param, move), {"momentum": momentum, "velocity": velocity}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }
 
     def _product(self, op: Emitter, step: ir.Value) -> ir.Value:
         """U_t without state, from the series of log(1 - x).

@@ -7,12 +7,14 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, average_square
 from seqonnx.optimizers.options import OptimizerOptions
 
 
+@register("optimizer", "rmsprop")
 class RMSprop(Optimizer):
     """w - lr g / sqrt(v + epsilon), v a moving average of the squared gradient.
 
@@ -83,12 +85,3 @@ class RMSprop(Optimizer):
             move = op.Add(op.Mul(slots["momentum"], self.momentum), move)
             changed["momentum"] = move
         return op.Sub(param, move), changed
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "rho": self.rho,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "centered": self.centered,
-        }

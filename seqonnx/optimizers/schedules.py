@@ -5,15 +5,35 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any
 
-from seqonnx.dtypes import plain_value
+from seqonnx import catalogue
+from seqonnx.catalogue import register
+from seqonnx.configuration import Configured
+
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "get",
+    "serialize",
+]
 
 
-class LearningRateSchedule(ABC):
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class LearningRateSchedule(Configured, ABC):
     """Base of all schedules; also the way to write one's own.
 
-    A subclass defines `__call__(step)`, and `get_config` if it is to be saved.
+    A subclass defines `__call__(step)`. Arguments of its constructor are saved from attributes of
+    the same name.
 
     Example:
         >>> class Linear(LearningRateSchedule):
@@ -27,16 +47,8 @@ class LearningRateSchedule(ABC):
     def __call__(self, step: int) -> float:
         """Return the learning rate after `step` steps have been taken (0 for the first step)."""
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make a schedule from what `get_config` gave."""
-        return cls(**config)
-
-
+@register("schedule")
 class ExponentialDecay(LearningRateSchedule):
     """initial_learning_rate * decay_rate ^ (step / decay_steps).
 
@@ -77,6 +89,7 @@ class ExponentialDecay(LearningRateSchedule):
         return float(self.initial_learning_rate * self.decay_rate**exponent)
 
 
+@register("schedule")
 class PiecewiseConstantDecay(LearningRateSchedule):
     """One value up to and including each boundary, and one after the last.
 
@@ -113,6 +126,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         return float(self.values[passed])
 
 
+@register("schedule")
 class PolynomialDecay(LearningRateSchedule):
     """(initial - end) (1 - step / decay_steps)^power + end, constant after `decay_steps`.
 
@@ -158,6 +172,7 @@ class PolynomialDecay(LearningRateSchedule):
         return float(span * left**self.power + self.end_learning_rate)
 
 
+@register("schedule")
 class InverseTimeDecay(LearningRateSchedule):
     """initial_learning_rate / (1 + decay_rate * step / decay_steps).
 
@@ -198,6 +213,7 @@ class InverseTimeDecay(LearningRateSchedule):
         return float(self.initial_learning_rate / (1.0 + self.decay_rate * part))
 
 
+@register("schedule")
 class CosineDecay(LearningRateSchedule):
     """Half a cosine from the initial learning rate to `alpha` times it, perhaps after a warm-up.
 
@@ -246,6 +262,7 @@ class CosineDecay(LearningRateSchedule):
         return float(top * _cosine(part, 1.0, self.alpha))
 
 
+@register("schedule")
 class CosineDecayRestarts(LearningRateSchedule):
     """Half a cosine again and again, each period and height a multiple of the one before.
 
@@ -297,37 +314,36 @@ class CosineDecayRestarts(LearningRateSchedule):
         return float(self.initial_learning_rate * _cosine(done / length, height, self.alpha))
 
 
-_NAMES: Final[dict[str, type[LearningRateSchedule]]] = {
-    cls.__name__: cls
-    for cls in (
-        CosineDecay,
-        CosineDecayRestarts,
-        ExponentialDecay,
-        InverseTimeDecay,
-        PiecewiseConstantDecay,
-        PolynomialDecay,
-    )
-}
-
-
-def get(config: Mapping[str, Any]) -> LearningRateSchedule:
+def get(config: Any) -> LearningRateSchedule:
     """Return the schedule of a config, as `serialize` or Keras writes it.
 
     Raises:
         ValueError: if there is no such schedule.
     """
-    name = config.get("class_name")
-    if name not in _NAMES:
-        raise ValueError(
-            f"Could not interpret learning rate schedule: {dict(config)}. "
-            f"Expected a `class_name` of {', '.join(_NAMES)}."
-        )
-    return _NAMES[str(name)].from_config(config.get("config", {}))
+    return deserialize(config)
 
 
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal schedule."""
-    return {"class_name": type(schedule).__name__, "config": plain_value(schedule.get_config())}
+    return catalogue.serialize(schedule)
+
+
+def deserialize(
+    config: Any, custom_objects: Mapping[str, Any] | None = None
+) -> LearningRateSchedule:
+    """Make a schedule from what `serialize` returned.
+
+    Args:
+        config: the config, or whatever else `get` takes.
+        custom_objects: the user's own classes, by name; they come first.
+
+    Raises:
+        ValueError: if there is no such schedule.
+    """
+    found: LearningRateSchedule = catalogue.get(
+        "schedule", config, LearningRateSchedule, custom_objects=custom_objects
+    )
+    return found
 
 
 def _cosine(part: float, height: float, alpha: float) -> float:

@@ -7,12 +7,14 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.lowering.descent import descend
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.options import OptimizerOptions
 
 
+@register("optimizer", "sgd")
 class SGD(Optimizer):
     """w - lr g; with momentum, v = momentum v - lr g and w + v.
 
@@ -73,7 +75,3 @@ class SGD(Optimizer):
         momentum = op.Sub(op.Mul(slots["momentum"], self.momentum), descent)
         move = op.Sub(op.Mul(momentum, self.momentum), descent)
         return op.Add(param, move), {"momentum": momentum}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"momentum": self.momentum, "nesterov": self.nesterov}

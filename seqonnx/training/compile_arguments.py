@@ -175,7 +175,7 @@ def _resolve_metric(spec: Any) -> MetricSpec:
 def _scaled_for(model: Network, optimizer: Optimizer) -> Optimizer:
     """Return the optimizer, with a loss scale where a layer's dtype is `"mixed_float16"`."""
     mixed = any(layer.dtype_policy == "mixed_float16" for layer in model._leaf_layers())
-    scaled = optimizer.loss_scale is not None
+    scaled = optimizer._scaling is not None
     return LossScaleOptimizer(optimizer) if mixed and not scaled else optimizer
 
 

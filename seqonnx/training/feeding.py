@@ -68,7 +68,7 @@ def batches_for(
         y,
         sample_weight,
         input_dtype=_input_types(model),
-        target_dtype=None if loss is None else loss.target_dtype,
+        target_dtype=None if loss is None else loss._target_dtype,
         allow_empty=loss is None,
         **options,
     )
@@ -163,6 +163,6 @@ def _check_targets(model: Network, batches: Batches, first: Batch | None, loss: 
             f"Training and evaluation of '{model.name}' need targets. Received: y=None"
         )
     # A declared batch size is what is shown; data may be of any length.
-    check = partial(loss.check_targets, y_pred_shape=(None, *model.outputs[0].shape[1:]))
+    check = partial(loss._check_targets, y_pred_shape=(None, *model.outputs[0].shape[1:]))
     batches.check_targets(check)
     check(first.y)

@@ -104,7 +104,7 @@ def predict(
                     newest = compute.current()
                 outputs = newest.run(batch.x)
                 collected.append(outputs)
-                callbacks.batch_done("predict", index, dict, outputs=compute.structured(outputs))
+                callbacks._batch_done("predict", index, dict, outputs=compute.structured(outputs))
         callbacks.on_predict_end()
     return collected
 
@@ -119,7 +119,7 @@ def _measure(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> Log
             for staged in stream:
                 callbacks.on_test_batch_begin(seen)
                 trainer.test(staged)
-                callbacks.batch_done("test", seen, trainer.test_logs)
+                callbacks._batch_done("test", seen, trainer.test_logs)
                 seen += 1
         # Of no batch the loss would be 0, the best there is.
         logs = trainer.test_logs() if seen > 0 else {}
@@ -141,7 +141,7 @@ def _train_epoch(
             callbacks.on_train_batch_begin(done)
             trainer.train(staged)
             done += staged.steps
-            callbacks.batch_done("train", done - 1, trainer.train_logs)
+            callbacks._batch_done("train", done - 1, trainer.train_logs)
             if stopped():
                 break
 

@@ -48,7 +48,7 @@ class Measures:
         state.overwrite(self.loss_total, zero)
         state.overwrite(self.loss_count, zero)
         for tracked in self.tracked:
-            for key, start in tracked.metric.variables().items():
+            for key, start in tracked.metric._start().items():
                 state.overwrite(tracked.state[key], np.asarray(start))
 
     def logs(self, state: DeviceState) -> Logs:
@@ -60,7 +60,7 @@ class Measures:
         logs: Logs = {"loss": float(state.read(self.loss_total)) / max(count, 1.0)}
         for tracked in self.tracked:
             values = {key: state.read(variable) for key, variable in tracked.state.items()}
-            result = np.array(tracked.metric.compute(values))
+            result = np.array(tracked.metric._compute(values))
             logs[tracked.name] = float(result) if result.ndim == 0 else result
         return logs
 

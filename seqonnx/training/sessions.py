@@ -66,7 +66,7 @@ class Sessions:
         select_device(device)
         self._device_request = device
         self.drop()
-        compilation.optimizer.restart()
+        compilation.optimizer._restart()
         self.compilation = compilation
         if self.network.built:
             self._capture_subject()

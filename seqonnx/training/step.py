@@ -58,7 +58,7 @@ class Tracked:
         """Make the accumulators of a metric."""
         state = {
             key: Variable(np.asarray(start), key, trainable=False, path=f"{name}/{key}")
-            for key, start in metric.variables().items()
+            for key, start in metric._start().items()
         }
         return cls(name, metric, state, weighted)
 
@@ -151,7 +151,7 @@ def build_train_step(
     lr = op.input(LEARNING_RATE, "float32", ())
     step = op.input(STEP, "float32", ())
     used = [w for w in update.weights if w in op.variables]
-    scaling = update.optimizer.loss_scale
+    scaling = update.optimizer._scaling
     if scaling is None:
         seed = op.constant(np.ones((), np.float32), "grad/seed")
     else:
@@ -224,11 +224,11 @@ def _emit_objective(
         weight = op.input(SAMPLE_WEIGHT, "float32", (objective.batch, *objective.weight_shape))
         batch.append(weight)
     with op.scope("loss"):
-        loss = objective.loss.emit(op, y_true, y_pred, weight)
+        loss = objective.loss._emit(op, y_true, y_pred, weight)
         if objective.loss_weight != 1.0:
             loss = op.Mul(loss, objective.loss_weight)
         for variable, regularizer in objective.regularized:
-            op.add_loss(regularizer.emit(op, op.read(variable)))
+            op.add_loss(regularizer(op, op.read(variable)))
         for extra in op.losses:
             loss = op.Add(loss, extra)
         count = op.Cast(op.Squeeze(op.Shape(inputs[0], start=0, end=1), [0]), to=_FLOAT)
@@ -239,7 +239,7 @@ def _emit_objective(
         with op.scope(f"metrics/{tracked.name}"):
             state = {key: op.read(variable) for key, variable in tracked.state.items()}
             chosen = weight if tracked.weighted else None
-            changed = tracked.metric.update(op, state, y_true, y_pred, chosen)
+            changed = tracked.metric._update(op, state, y_true, y_pred, chosen)
         for key, value in changed.items():
             op.update(tracked.state[key], value)
     return batch, loss
@@ -257,7 +257,7 @@ def _emit_update(
     writes: dict[Variable, ir.Value] = {}
     with op.scope("optimizer"):
         slots = [{k: op.read(v) for k, v in update.slots[w].items()} for w in weights]
-        params, slots = update.optimizer.emit(
+        params, slots = update.optimizer._emit(
             op,
             [op.read(w) for w in weights],
             [grad for _, grad in trained],
@@ -269,7 +269,7 @@ def _emit_update(
         constraints = dict(update.constrained)
         for weight, value, slot in zip(weights, params, slots, strict=True):
             rule = constraints.get(weight)
-            writes[weight] = value if rule is None else rule.emit(op, value, weight._layout)
+            writes[weight] = value if rule is None else rule._emit(op, value, weight._layout)
             writes.update({update.slots[weight][key]: new for key, new in slot.items()})
     return writes
 

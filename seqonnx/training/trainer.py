@@ -181,7 +181,7 @@ class Trainer:
     def optimizer_variables(self) -> list[Variable]:
         """Slots of all trained weights, interleaved by weight; then the scale of the loss."""
         slots = [s for weight in self.subject.trainable for s in self.slots[weight].values()]
-        scaling = self.compilation.optimizer.loss_scale
+        scaling = self.compilation.optimizer._scaling
         return slots if scaling is None else [*slots, *scaling.variables]
 
     @property
@@ -240,7 +240,7 @@ class Trainer:
         optimizer = self.compilation.optimizer
         before = optimizer.iterations
         taken = range(before, before + staged.steps)
-        rates = [optimizer.learning_rate_at(number) for number in taken]
+        rates = [optimizer._learning_rate_at(number) for number in taken]
         built.runner.run(staged, rates, [number + 1 for number in taken])
 
     def step_graph(self, staged: Staged) -> StepGraph:

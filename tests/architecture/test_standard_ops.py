@@ -13,10 +13,8 @@ import pytest
 
 import seqonnx as keras
 from seqonnx import layers, losses, metrics, optimizers
+from seqonnx.catalogue import entries, short_names
 from seqonnx.graph.versions import OPSET
-from seqonnx.losses.lookup import NAMES as LOSSES
-from seqonnx.metrics.lookup import NAMES as METRICS
-from seqonnx.optimizers.lookup import NAMES as OPTIMIZERS
 from seqonnx.runtime import session as sessions
 from support.layers.layer_cases import CASES
 
@@ -134,14 +132,14 @@ def classifier() -> keras.Sequential:
     return keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
 
 
-@pytest.mark.parametrize("loss", sorted({c.__name__ for c in LOSSES.values()}))
+@pytest.mark.parametrize("loss", sorted({c.__name__ for c in entries("loss").values()}))
 def test_graphs_of_every_loss(loss, graphs):
     model = classifier()
     model.compile("sgd", getattr(losses, loss)())
     record_all(model, np.zeros(2) if loss.startswith("Sparse") else np.eye(3)[:2], graphs)
 
 
-@pytest.mark.parametrize("metric", sorted({c.__name__ for c in METRICS.values()}))
+@pytest.mark.parametrize("metric", sorted({c.__name__ for c in entries("metric").values()}))
 def test_graphs_of_every_metric(metric, graphs):
     model = classifier()
     sparse = metric.startswith("Sparse")
@@ -153,7 +151,9 @@ def test_graphs_of_every_metric(metric, graphs):
     record_all(model, np.zeros(2) if sparse else np.eye(3)[:2], graphs)
 
 
-@pytest.mark.parametrize("optimizer", sorted({c.__name__ for c in OPTIMIZERS.values()}))
+@pytest.mark.parametrize(
+    "optimizer", sorted({c.__name__ for c in short_names("optimizer").values()})
+)
 @pytest.mark.parametrize("option", ["clipnorm", "clipvalue", "global_clipnorm", "weight_decay"])
 def test_graphs_of_every_optimizer(optimizer, option, graphs):
     model = classifier()

@@ -34,10 +34,10 @@ def run_fit(callbacks):
     callbacks.on_epoch_begin(0)
     for batch in range(2):
         callbacks.on_train_batch_begin(batch)
-        callbacks.batch_done("train", batch, lambda: {"loss": 1.0})
+        callbacks._batch_done("train", batch, lambda: {"loss": 1.0})
     callbacks.on_test_begin()
     callbacks.on_test_batch_begin(0)
-    callbacks.batch_done("test", 0, lambda: {"loss": 2.0})
+    callbacks._batch_done("test", 0, lambda: {"loss": 2.0})
     callbacks.on_test_end({"loss": 2.0})
     callbacks.on_epoch_end(0, {"loss": 1.0, "val_loss": 2.0})
     callbacks.on_train_end({"loss": 1.0, "val_loss": 2.0})
@@ -74,7 +74,7 @@ def test_hooks_of_a_prediction_see_its_outputs():
     callbacks = CallbackList(recording(calls))
     callbacks.on_predict_begin()
     callbacks.on_predict_batch_begin(0)
-    callbacks.batch_done("predict", 0, dict, outputs=[7])
+    callbacks._batch_done("predict", 0, dict, outputs=[7])
     callbacks.on_predict_end()
     assert calls == [
         ("on_predict_begin", {}),
@@ -119,30 +119,30 @@ def test_metrics_are_not_read_when_nobody_listens_to_batches(tmp_path):
     saver = ModelCheckpoint(tmp_path / "m.onnx")  # saves after epochs
     callbacks = CallbackList([Epochs(), saver], add_history=True, params={"verbose": 0})
     assert not callbacks.batch_hooks
-    assert not callbacks.needs_batch_logs
-    callbacks.batch_done("train", 0, unread)
+    assert not callbacks._needs_batch_logs
+    callbacks._batch_done("train", 0, unread)
 
 
 def test_metrics_are_not_read_for_a_hook_before_a_batch():
     callbacks = CallbackList([LambdaCallback(on_train_batch_begin=lambda batch, logs: None)])
     assert callbacks.batch_hooks
-    assert not callbacks.needs_batch_logs
-    callbacks.batch_done("train", 0, unread)
+    assert not callbacks._needs_batch_logs
+    callbacks._batch_done("train", 0, unread)
 
 
 def test_callback_can_say_that_its_batch_hook_reads_no_logs():
     calls = []
 
     class Counts(Callback):
-        needs_batch_logs = False
+        _needs_batch_logs = False
 
         def on_train_batch_end(self, batch, logs=None):
             calls.append((batch, logs))
 
     callbacks = CallbackList([Counts()])
     assert callbacks.batch_hooks
-    assert not callbacks.needs_batch_logs
-    callbacks.batch_done("train", 3, unread)
+    assert not callbacks._needs_batch_logs
+    callbacks._batch_done("train", 3, unread)
     assert calls == [(3, {})]
 
 
@@ -155,15 +155,15 @@ def test_metrics_are_read_once_per_batch_for_all():
         return {"loss": 1.0}
 
     callbacks = CallbackList([recording(calls), recording(calls)])
-    assert callbacks.needs_batch_logs
-    callbacks.batch_done("train", 0, read)
+    assert callbacks._needs_batch_logs
+    callbacks._batch_done("train", 0, read)
     assert len(reads) == 1
     assert calls == [("on_train_batch_end", 0, {"loss": 1.0})] * 2
 
 
 def test_hooks_of_training_batches_do_not_make_evaluation_read_metrics():
     callbacks = CallbackList([LambdaCallback(on_train_batch_end=lambda batch, logs: None)])
-    callbacks.batch_done("test", 0, unread)
+    callbacks._batch_done("test", 0, unread)
 
 
 def test_callbacks_receive_model_and_parameters():

@@ -257,7 +257,7 @@ def test_checkpoint_by_batches_counts_across_epochs_and_reads_metrics_only_to_sa
     for step in range(8):
         if step % 4 == 0:
             callbacks.on_epoch_begin(step // 4)
-        callbacks.batch_done("train", step % 4, read)
+        callbacks._batch_done("train", step % 4, read)
         if step % 4 == 3:
             callbacks.on_epoch_end(step // 4, {"loss": 9.0})
     assert reads == [2, 5]
@@ -364,9 +364,9 @@ def test_plateau_warns_when_the_metric_is_absent(model):
 @pytest.mark.parametrize("loss", [NAN, math.inf, -math.inf, np.float32("nan")])
 def test_bad_loss_ends_the_training(model, plain, loss):
     callbacks = CallbackList([TerminateOnNaN()], model=model, console=plain)
-    callbacks.batch_done("train", 6, lambda: {"loss": 1e30})
+    callbacks._batch_done("train", 6, lambda: {"loss": 1e30})
     assert not model.stop_training
-    callbacks.batch_done("train", 7, lambda: {"loss": loss})
+    callbacks._batch_done("train", 7, lambda: {"loss": loss})
     assert model.stop_training
     assert text(plain) == "Batch 7: Invalid loss, terminating training\n"
     with pytest.raises(RuntimeError, match=r"NaN or Inf loss encountered at batch 2\."):

@@ -52,12 +52,12 @@ def run(console, clock, params, *, step_seconds=0.01, others=(), validation=True
         for batch in range(4):
             callbacks.on_train_batch_begin(batch)
             clock.now += step_seconds
-            callbacks.batch_done("train", batch, read or (lambda: {"loss": 2.0, "accuracy": 0.5}))
+            callbacks._batch_done("train", batch, read or (lambda: {"loss": 2.0, "accuracy": 0.5}))
         logs = {"loss": 1.2805, "accuracy": 0.225}
         if validation:
             callbacks.on_test_begin()
             callbacks.on_test_batch_begin(0)
-            callbacks.batch_done("test", 0, lambda: {"loss": 7.0})
+            callbacks._batch_done("test", 0, lambda: {"loss": 7.0})
             callbacks.on_test_end({"loss": 7.0})
             logs |= {"val_loss": 0.0005, "val_accuracy": 0.4}
         callbacks.on_epoch_end(epoch, logs)
@@ -146,7 +146,7 @@ def test_bar_is_drawn_at_most_every_50_ms_and_metrics_read_only_then(terminal, c
     callbacks.on_epoch_begin(0)
     for batch in range(100):
         clock.now += 1 / 128
-        callbacks.batch_done("train", batch, lambda batch=batch: reads.append(batch) or {})
+        callbacks._batch_done("train", batch, lambda batch=batch: reads.append(batch) or {})
     # 50 ms are 6.4 steps of 1/128 s, so every 7th step draws.
     assert reads == list(range(0, 100, 7))
 
@@ -197,7 +197,7 @@ def test_close_ends_a_bar_that_was_left_open(terminal, clock):
         [ProgbarLogger(clock=clock)], params={"verbose": 1, "steps": 4}, console=terminal
     )
     callbacks.on_epoch_begin(0)
-    callbacks.batch_done("train", 0, dict)
+    callbacks._batch_done("train", 0, dict)
     assert not text(terminal).endswith("\n")
     callbacks.close()
     assert text(terminal).endswith("\n")
@@ -227,7 +227,7 @@ def evaluate(console, clock, verbose, seconds, mode="test"):
     begin()
     for batch in range(2):
         clock.now += seconds / 2
-        callbacks.batch_done(mode, batch, lambda: {"loss": 0.5})
+        callbacks._batch_done(mode, batch, lambda: {"loss": 0.5})
     end({"loss": 0.25} if mode == "test" else None)
 
 

@@ -119,6 +119,6 @@ def test_name_survives_serialization(name):
 
 def test_unknown_name_is_refused():
     with pytest.raises(
-        ValueError, match=r"^Could not interpret activation function identifier: foo$"
+        ValueError, match=r"^Could not interpret activation function identifier: foo\. Expected "
     ):
         activations.get("foo")

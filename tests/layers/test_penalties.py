@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from seqonnx import constraints, regularizers
+from seqonnx import constraints, initializers, regularizers
 from support.layers.emission import evaluate
 
 W = np.array([[1.0, -2.0], [3.0, 0.5], [-1.0, 4.0]])
@@ -33,7 +33,7 @@ TO_STORED = (3, 2, 0, 1)
     ],
 )
 def test_penalty_is_that_of_the_definition(identifier, expected):
-    value = evaluate(regularizers.get(identifier).emit, W)
+    value = evaluate(regularizers.get(identifier), W)
     assert value.shape == ()
     assert value == pytest.approx(expected, rel=1e-6)
 
@@ -43,7 +43,7 @@ def test_orthogonal_penalty_is_the_mean_cosine(mode):
     rows = W if mode == "rows" else W.T
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     pairs = [abs(unit[i] @ unit[j]) for i in range(len(unit)) for j in range(i)]
-    value = evaluate(regularizers.OrthogonalRegularizer(0.1, mode).emit, W)
+    value = evaluate(regularizers.OrthogonalRegularizer(0.1, mode), W)
     assert value == pytest.approx(0.1 * np.mean(pairs), rel=1e-6)
 
 
@@ -65,14 +65,16 @@ def test_regularizer_survives_json(regularizer):
 def test_illegal_regularizers_are_refused():
     assert regularizers.get(None) is None
     assert regularizers.serialize(None) is None
-    with pytest.raises(ValueError, match=r"^Could not interpret regularizer identifier: foo$"):
+    with pytest.raises(
+        ValueError, match=r"^Could not interpret regularizer identifier: foo\. Expected "
+    ):
         regularizers.get("foo")
     with pytest.raises(ValueError, match=r"argument l2: expected a non-negative float.*nan"):
         regularizers.L2(float("nan"))
     with pytest.raises(ValueError, match=r"Invalid value for argument `mode`"):
         regularizers.OrthogonalRegularizer(mode="x")
     with pytest.raises(ValueError, match="must have rank 2"):
-        evaluate(regularizers.OrthogonalRegularizer().emit, np.ones((2, 2, 2)))
+        evaluate(regularizers.OrthogonalRegularizer(), np.ones((2, 2, 2)))
 
 
 def norm(w: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
@@ -107,15 +109,15 @@ CONSTRAINTS = [
 def test_constraint_counts_axes_in_the_keras_layout(identifier, definition):
     constraint = constraints.get(identifier)
     expected = definition(KERNEL)
-    np.testing.assert_allclose(evaluate(constraint.emit, KERNEL), expected, rtol=1e-6)
+    np.testing.assert_allclose(evaluate(constraint, KERNEL), expected, rtol=1e-6)
     stored = np.ascontiguousarray(KERNEL.transpose(TO_STORED))
-    result = evaluate(partial(constraint.emit, layout=TO_STORED), stored)
+    result = evaluate(partial(constraint._emit, layout=TO_STORED), stored)
     np.testing.assert_allclose(result, expected.transpose(TO_STORED), rtol=1e-6)
 
 
 def test_constraint_leaves_a_weight_of_zeros_alone():
     for name in ("max_norm", "unit_norm", "min_max_norm"):
-        value = evaluate(constraints.get(name).emit, np.zeros((2, 2), np.float32))
+        value = evaluate(constraints.get(name), np.zeros((2, 2), np.float32))
         np.testing.assert_array_equal(value, np.zeros((2, 2)))
 
 
@@ -137,5 +139,44 @@ def test_constraint_survives_json(constraint):
 def test_illegal_constraints_are_refused():
     assert constraints.get(None) is None
     assert constraints.serialize(None) is None
-    with pytest.raises(ValueError, match=r"^Could not interpret constraint identifier: foo$"):
+    with pytest.raises(ValueError, match=r"^Could not interpret constraint identifier: foo\. "):
         constraints.get("foo")
+
+
+def test_regularizer_of_ones_own_is_saved_with_its_arguments():
+    class Largest(regularizers.Regularizer):
+        def __init__(self, factor=1.0):
+            self.factor = factor
+
+        def __call__(self, op, x):
+            return op.Mul(op.ReduceMax(x, keepdims=0), self.factor)
+
+    largest = Largest(0.5)
+    assert evaluate(largest, W) == pytest.approx(0.5 * W.max(), rel=1e-6)
+    config = regularizers.serialize(largest)
+    assert config == {"class_name": "Largest", "config": {"factor": 0.5}}
+    assert regularizers.deserialize(config, {"Largest": Largest}).factor == 0.5
+    with pytest.raises(NotImplementedError, match=r"Write `__call__\(self, op, x\)`"):
+        evaluate(regularizers.Regularizer(), W)
+
+
+def test_constraint_of_ones_own_sees_the_keras_layout():
+    class FirstRow(constraints.Constraint):
+        def __call__(self, op, w):
+            return op.Mul(w, np.array([[1.0], [0.0]], np.float32))
+
+    w = np.arange(6, dtype=np.float32).reshape(2, 3)
+    expected = [[0.0, 1.0, 2.0], [0.0, 0.0, 0.0]]
+    assert evaluate(FirstRow(), w).tolist() == expected
+    turned = evaluate(partial(FirstRow()._emit, layout=(1, 0)), w.T)
+    assert turned.T.tolist() == expected
+    with pytest.raises(NotImplementedError, match=r"Write `__call__\(self, op, w\)`"):
+        evaluate(constraints.Constraint(), w)
+
+
+def test_clone_of_an_initializer_has_the_same_arguments():
+    given = initializers.RandomNormal(1.0, 2.0, seed=3)
+    twin = given.clone()
+    assert twin is not given
+    assert repr(twin) == repr(given)
+    assert twin((3,)).tolist() == given((3,)).tolist()

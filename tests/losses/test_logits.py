@@ -18,7 +18,7 @@ def through(activation, loss, y_true, logits):
     arrays = [np.asarray(y_true), logits]
 
     def emit(op, values):
-        return [loss.emit(op, values[0], activation(op, values[1]))]
+        return [loss._emit(op, values[0], activation(op, values[1]))]
 
     return float(run_emission(emit, arrays, key=object())[0])
 
@@ -27,7 +27,7 @@ def operators(activation, loss, shape, target):
     """Operators of the graph of a loss of what `activation` gives."""
     op = Emitter()
     x = op.input("x", "float32", shape)
-    loss.emit(op, op.input("y", *target), activation(op, x))
+    loss._emit(op, op.input("y", *target), activation(op, x))
     return {node.op_type for node in op.graph}
 
 
@@ -85,7 +85,7 @@ def test_zero_logits_have_the_gradient_of_the_definition(outputs):
 
     def emit(op, values):
         y_true, x = values
-        loss = losses.BinaryCrossentropy(from_logits=True, reduction="sum").emit(op, y_true, x)
+        loss = losses.BinaryCrossentropy(from_logits=True, reduction="sum")._emit(op, y_true, x)
         one = op.constant(np.ones((), np.float32))
         return [grad for grad in backward(op, [(loss, one)], [x]) if grad is not None]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqonnx import losses
-from seqonnx.losses.lookup import NAMES
+from seqonnx.catalogue import entries
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_unknown_identifier_is_named(identifier):
     assert "mean_squared_error" in str(caught.value)
 
 
-@pytest.mark.parametrize("cls", sorted(set(NAMES.values()), key=lambda cls: cls.__name__))
+@pytest.mark.parametrize("cls", sorted(set(entries("loss").values()), key=lambda cls: cls.__name__))
 def test_config_round_trip(cls):
     loss = cls(reduction="sum", name="given")
     twin = losses.get(losses.serialize(loss))
@@ -91,12 +91,12 @@ def test_function_becomes_a_loss():
 
 def test_subclass_is_a_loss():
     class Cubic(losses.Loss):
-        def per_sample(self, op, y_true, y_pred):
+        def call(self, op, y_true, y_pred):
             return op.ReduceMean(op.Pow(op.Sub(y_pred, y_true), 3.0), [-1], keepdims=0)
 
     assert Cubic().name == "cubic"
     assert Cubic()([[0.0]], [[2.0]], [0.5]) == 4.0
-    with pytest.raises(NotImplementedError, match="Bare does not define `per_sample`"):
+    with pytest.raises(NotImplementedError, match="Bare does not define `call`"):
         type("Bare", (losses.Loss,), {})()([[0.0]], [[2.0]])
 
 
@@ -119,3 +119,31 @@ def test_targets_of_any_numeric_type_are_taken():
     for dtype in (bool, np.uint8, np.int64, np.float64):
         y_true = np.array([[0], [1]], dtype)
         assert losses.get("mse")(y_true, [[0.5], [0.5]]) == expected
+
+
+def test_class_of_a_formula_is_one_line_and_reads_its_arguments_from_attributes():
+    def scaled(op, y_true, y_pred, *, factor=1.0):
+        return op.Mul(op.ReduceMean(op.Abs(op.Sub(y_pred, y_true)), [-1], keepdims=0), factor)
+
+    class Plain(losses.Loss, formula=scaled):
+        pass
+
+    class Scaled(losses.Loss, formula=scaled):
+        def __init__(self, factor, **common):
+            super().__init__(**common)
+            self.factor = factor
+
+    assert Plain()([[1.0], [2.0]], [[2.0], [4.0]]) == 1.5
+    loss = Scaled(2.0, reduction="sum")
+    assert loss([[1.0], [2.0]], [[2.0], [4.0]]) == 6.0
+    assert loss.get_config() == {"name": "scaled", "reduction": "sum", "factor": 2.0}
+    assert Scaled.from_config(loss.get_config()).factor == 2.0
+
+
+def test_old_name_of_the_method_works_for_one_version():
+    class Old(losses.Loss):
+        def per_sample(self, op, y_true, y_pred):
+            return op.ReduceMean(op.Abs(op.Sub(y_pred, y_true)), [-1], keepdims=0)
+
+    with pytest.warns(DeprecationWarning, match="Loss Old: rename `per_sample` to `call`"):
+        assert Old()([[1.0]], [[3.0]]) == 2.0

@@ -57,23 +57,23 @@ def test_label_out_of_range_is_named_with_its_position(labels, text):
 
 def test_ignored_class_may_be_out_of_range_and_others_may_not():
     loss = losses.SparseCategoricalCrossentropy(ignore_class=255)
-    loss.check_targets(np.array([0, 255, 2], np.uint8), (None, 3))
+    loss._check_targets(np.array([0, 255, 2], np.uint8), (None, 3))
     with pytest.raises(ValueError, match="label value of 254 at position 2 "):
-        loss.check_targets(np.array([0, 255, 254], np.uint8), (None, 3))
+        loss._check_targets(np.array([0, 255, 254], np.uint8), (None, 3))
 
 
 def test_fitting_targets_pass():
-    losses.MeanSquaredError().check_targets(np.zeros(3), (None, 1))
-    losses.MeanSquaredError().check_targets(np.zeros((3, 1)), (None,))
-    losses.MeanSquaredError().check_targets(np.zeros((3, 7, 2)), (None, None, 2))
-    losses.CategoricalCrossentropy().check_targets(np.eye(3), (None, 3))
+    losses.MeanSquaredError()._check_targets(np.zeros(3), (None, 1))
+    losses.MeanSquaredError()._check_targets(np.zeros((3, 1)), (None,))
+    losses.MeanSquaredError()._check_targets(np.zeros((3, 7, 2)), (None, None, 2))
+    losses.CategoricalCrossentropy()._check_targets(np.eye(3), (None, 3))
     sparse = losses.SparseCategoricalCrossentropy()
-    sparse.check_targets(np.array([[0], [2]]), (None, 3))
-    sparse.check_targets(np.array([[0.0, 2.0], [1.0, 0.0]]), (None, None, 3))
-    sparse.check_targets(np.array([True, False]), (None, 2))
-    sparse.check_targets(np.zeros((0,), int), (None, 2))
+    sparse._check_targets(np.array([[0], [2]]), (None, 3))
+    sparse._check_targets(np.array([[0.0, 2.0], [1.0, 0.0]]), (None, None, 3))
+    sparse._check_targets(np.array([True, False]), (None, 2))
+    sparse._check_targets(np.zeros((0,), int), (None, 2))
 
 
 def test_only_integer_labels_enter_the_graph_as_integers():
-    assert losses.SparseCategoricalCrossentropy().target_dtype == "int64"
-    assert losses.CategoricalCrossentropy().target_dtype == "float32"
+    assert losses.SparseCategoricalCrossentropy()._target_dtype == "int64"
+    assert losses.CategoricalCrossentropy()._target_dtype == "float32"

@@ -123,7 +123,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_emitted_values_are_those_of_the_definition(name, emit64):
     loss, y_true, y_pred, expected = CASES[name]
-    actual = emit64(loss.per_sample, y_true, y_pred)
+    actual = emit64(loss.call, y_true, y_pred)
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -133,7 +133,7 @@ def test_gradient_is_the_slope_of_the_loss(name):
     op = Emitter()
     target = op.input("t", y_true.dtype.name, ("batch", *y_true.shape[1:]))
     x = op.input("x", "float64", ("batch", *y_pred.shape[1:]))
-    value = loss.emit(op, target, x)
+    value = loss._emit(op, target, x)
     grad = backward(op, [(value, op.constant(np.ones(())))], [x])[0]
     op.output(value, "loss")
     op.output(grad, "grad")

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from seqonnx import metrics
-from seqonnx.metrics.lookup import NAMES
+from seqonnx.catalogue import entries
+from seqonnx.graph import Variable
+from seqonnx.initializers import Constant
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,9 @@ def test_unknown_identifier_is_named(identifier):
         assert "mean_absolute_error" in str(caught.value)
 
 
-@pytest.mark.parametrize("cls", sorted(set(NAMES.values()), key=lambda cls: cls.__name__))
+@pytest.mark.parametrize(
+    "cls", sorted(set(entries("metric").values()), key=lambda cls: cls.__name__)
+)
 def test_config_round_trip(cls):
     metric = cls(name="given")
     twin = metrics.get(metrics.serialize(metric))
@@ -114,8 +118,9 @@ def test_functions_of_the_room_can_be_passed():
 
 def test_metric_of_ones_own():
     class Largest(metrics.Metric):
-        def variables(self):
-            return {"largest": np.full((), -np.inf, np.float32)}
+        def __init__(self):
+            super().__init__()
+            self.largest = self.add_variable((), Constant(-np.inf), name="largest")
 
         def update(self, op, state, y_true, y_pred, sample_weight=None):
             return {"largest": op.Max(state["largest"], op.ReduceMax(y_pred, keepdims=0))}
@@ -127,3 +132,86 @@ def test_metric_of_ones_own():
     metric.update_state([0.0], [-5.0])
     metric.update_state([0.0, 0.0], [-7.0, -2.0])
     assert metric.result() == -2.0
+    assert metric.largest.numpy() == -2.0
+    assert metric.variables == [metric.largest]
+    metric.reset_state()
+    assert metric.largest.numpy() == -np.inf
+
+
+def test_method_variables_of_ones_own_works_for_one_version():
+    class Old(metrics.Metric):
+        def variables(self):
+            return {"sum": np.zeros((), np.float32)}
+
+        def update(self, op, state, y_true, y_pred, sample_weight=None):
+            return {"sum": op.Add(state["sum"], op.ReduceSum(y_pred, keepdims=0))}
+
+        def compute(self, state):
+            return float(state["sum"])
+
+    metric = Old()
+    with pytest.warns(DeprecationWarning, match="Metric Old: declare accumulators with `add_var"):
+        metric.update_state([0.0, 0.0], [1.0, 2.0])
+    with pytest.warns(DeprecationWarning, match="Metric Old"):
+        assert metric.result() == 3.0
+
+
+def test_method_values_of_ones_own_works_for_one_version():
+    class Old(metrics.MeanMetric):
+        def values(self, op, y_true, y_pred):
+            return op.Sub(y_pred, op.CastLike(y_true, y_pred))
+
+    with pytest.warns(DeprecationWarning, match="Metric Old: rename `values` to `call`"):
+        assert Old()([1.0, 2.0], [2.0, 5.0]) == 2.0
+
+
+def test_metric_that_is_a_mean_of_a_formula_is_one_line():
+    class Bias(metrics.MeanMetric, formula=lambda op, y, p: op.Sub(p, op.CastLike(y, p))):
+        pass
+
+    assert Bias()([1.0, 2.0], [2.0, 5.0]) == 2.0
+    assert Bias().name == "bias"
+
+
+def test_metric_without_its_methods_says_how_to_write_them():
+    class Bare(metrics.Metric):
+        pass
+
+    with pytest.raises(NotImplementedError, match=r"Bare does not define `compute`\. Write `comp"):
+        Bare().result()
+    with pytest.raises(NotImplementedError, match=r"Bare does not define `update`\. Write `update"):
+        Bare().update_state([1.0], [1.0])
+    with pytest.raises(
+        NotImplementedError, match=r"does not define `call`\. Write `call\(self, op"
+    ):
+        metrics.MeanMetric().update_state([1.0], [1.0])
+
+
+def test_variables_are_the_accumulators_and_change_with_them():
+    metric = metrics.MeanAbsoluteError(name="mae")
+    total, count = metric.variables
+    assert isinstance(total, Variable)
+    assert [v.path for v in (total, count)] == ["mae/total", "mae/count"]
+    assert [v.dtype for v in (total, count)] == ["float32", "float32"]
+    metric.update_state([[1.0], [2.0]], [[2.0], [5.0]])
+    assert [v.numpy().item() for v in (total, count)] == [4.0, 2.0]
+    total.assign(6.0)
+    assert metric.result() == 3.0
+    metric.reset_state()
+    assert [v.numpy().item() for v in (total, count)] == [0.0, 0.0]
+    assert metric.variables == [total, count]
+
+
+def test_calling_variables_works_for_one_version():
+    metric = metrics.CategoricalAccuracy()
+    with pytest.warns(DeprecationWarning, match="`variables` of a metric is a property, a list"):
+        first = metric.variables()
+    assert {name: start.item() for name, start in first.items()} == {"total": 0.0, "count": 0.0}
+
+
+def test_name_of_an_accumulator_is_taken_once():
+    metric = metrics.Metric("m")
+    metric.add_weight(name="total")
+    with pytest.raises(ValueError, match="Metric 'm' has an accumulator 'total' already"):
+        metric.add_variable((), name="total")
+    assert metric.add_variable((2,), "ones").numpy().tolist() == [1.0, 1.0]

@@ -53,10 +53,10 @@ class Stop(callbacks.Callback):
         self.model.stop_training = True
 
     def on_test_begin(self, logs=None):
-        self.say("asked to measure")
+        self._say("asked to measure")
 
     def on_predict_begin(self, logs=None):
-        self.say("asked to predict")
+        self._say("asked to predict")
 
 
 def make_model(**options):

@@ -74,7 +74,7 @@ def decayed(optimizer, names):
     def emit(op: Emitter, values):
         lr, step, *params = values
         grads = [op.Mul(p, 0.0) for p in params]
-        return optimizer.emit(op, params, grads, [{} for _ in params], lr, step, names)[0]
+        return optimizer._emit(op, params, grads, [{} for _ in params], lr, step, names)[0]
 
     one = np.ones((), np.float32)
     arrays = [one, one, *(np.ones(2, np.float32) for _ in names)]
@@ -114,7 +114,7 @@ def test_schedule_gives_the_rate_of_each_step_from_0():
     for total in (-1.0, -11.0, -111.0):
         w = optimizer.apply([np.array([1.0])], w)
         np.testing.assert_allclose(w[0], [total])
-    assert optimizers.SGD(lambda step: 0.5 * step).learning_rate_at(4) == 2.0
+    assert optimizers.SGD(lambda step: 0.5 * step)._learning_rate_at(4) == 2.0
 
 
 def test_rate_of_a_schedule_is_not_settable():

@@ -30,7 +30,7 @@ def nodes(optimizer, shapes, names=None):
         for i, shape in enumerate(shapes)
     ]
     lr, step = op.input("lr", "float32", ()), op.input("step", "float32", ())
-    optimizer.emit(op, values, values, slots, lr, step, names)
+    optimizer._emit(op, values, values, slots, lr, step, names)
     return [node.op_type for node in op.graph]
 
 
@@ -70,7 +70,7 @@ def test_vectors_that_decay_are_apart_from_those_that_do_not():
     zero = op.constant(np.zeros(2, np.float32))
     slots = [{"momentum": zero, "velocity": zero} for _ in names]
     lr = op.constant(np.float32(0.1))
-    new, _ = optimizer.emit(op, values, [zero] * 8, slots, lr, op.constant(np.float32(1)), names)
+    new, _ = optimizer._emit(op, values, [zero] * 8, slots, lr, op.constant(np.float32(1)), names)
     outputs = [str(op.output(value, f"new/{i}").name) for i, value in enumerate(new)]
     from onnx.reference import ReferenceEvaluator
 
@@ -102,7 +102,7 @@ def test_kernels_that_end_in_one_are_updated_as_vectors():
     kernel, grad = (op.input(name, "float32", (8, 4, 1, 1)) for name in ("w", "g"))
     slots = [{name: op.input(name, "float32", (8, 4, 1, 1)) for name in ("momentum", "velocity")}]
     lr, step = op.input("lr", "float32", ()), op.input("step", "float32", ())
-    new, changed = optimizers.Adam().emit(op, [kernel], [grad], slots, lr, step)
+    new, changed = optimizers.Adam()._emit(op, [kernel], [grad], slots, lr, step)
     assert [list(value.shape) for value in (new[0], *changed[0].values())] == [[8, 4, 1, 1]] * 3
     products = [node.outputs[0].shape for node in op.graph if node.op_type == "Mul"]
     assert [list(shape) for shape in products if len(shape) > 0] == [[32]] * 6

@@ -213,7 +213,7 @@ def test_slots_hold_the_true_moments():
     g = op.input("g", "float32", (2,))
     slots = [{"momentum": g, "velocity": g}]
     scalar = op.input("s", "float32", ())
-    _, new = optimizer.emit(op, [g], [g], slots, scalar, scalar)
+    _, new = optimizer._emit(op, [g], [g], slots, scalar, scalar)
     assert list(new[0]) == ["momentum", "velocity"] == list(optimizer.slots((2,), "float32"))
 
 
@@ -234,7 +234,7 @@ def test_update_has_few_nodes(optimizer, per_variable):
         names = optimizer.slots((2, 2), "float32")
         slots = [{name: op.input(name, "float32", (2, 2)) for name in names} for _ in values]
         lr, step = op.input("lr", "float32", ()), op.input("step", "int64", ())
-        optimizer.emit(op, values, values, slots, lr, step)
+        optimizer._emit(op, values, values, slots, lr, step)
         return sum(1 for _ in op.graph)
 
     assert nodes(3) - nodes(2) == per_variable
@@ -245,5 +245,5 @@ def test_step_may_be_an_integer():
     values = [op.input(name, "float32", (2,)) for name in ("w", "g", "m", "v")]
     lr, step = op.input("lr", "float32", ()), op.input("step", "int64", ())
     slots = [{"momentum": values[2], "velocity": values[3]}]
-    new, _ = optimizers.Adam().emit(op, [values[0]], [values[1]], slots, lr, step)
+    new, _ = optimizers.Adam()._emit(op, [values[0]], [values[1]], slots, lr, step)
     assert new[0].dtype == values[0].dtype

@@ -16,6 +16,7 @@ import pytest
 
 import seqonnx as keras
 from seqonnx import callbacks, layers, losses, metrics, optimizers
+from seqonnx.catalogue import short_names
 from seqonnx.graph import Variable
 from support.reliability.trained_networks import (
     NETWORKS,
@@ -170,7 +171,7 @@ def test_a_metric_with_what_it_has_accumulated(copied, metric):
     assert np.any(np.asarray(metric.result()) != np.asarray(other.result()))
 
 
-@pytest.mark.parametrize("name", sorted(optimizers.lookup.NAMES))
+@pytest.mark.parametrize("name", short_names("optimizer"))
 def test_an_optimizer_with_slots_and_iterations(copied, name):
     optimizer = optimizers.get(name)
     params, grads = [np.ones(3, np.float32)], [np.array([1.0, -2.0, 0.5], np.float32)]

@@ -11,8 +11,8 @@ import pytest
 
 import seqonnx as keras
 from seqonnx import optimizers
+from seqonnx.catalogue import short_names
 from seqonnx.optimizers import schedules
-from seqonnx.optimizers.lookup import NAMES
 from support.reliability.trained_networks import (
     BATCH,
     NETWORKS,
@@ -25,6 +25,7 @@ from support.reliability.trained_networks import (
     train,
 )
 
+NAMES = short_names("optimizer")
 VARIANTS = {
     "sgd momentum": optimizers.SGD(0.05, momentum=0.9),
     "sgd nesterov": optimizers.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.01),

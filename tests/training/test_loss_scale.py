@@ -207,7 +207,7 @@ def test_small_gradients_survive_by_the_scale(monkeypatch):
         proto, built = step_model(model, monkeypatch, x, y)
         given = {name: np.zeros_like(v._stored()) for v, name in built.reads.items()}
         given |= {"input": x, "y_true": y, "learning_rate": np.float32(1), "step": np.float32(1)}
-        if optimizer.loss_scale is not None:
+        if optimizer._scaling is not None:
             given[built.reads[optimizer.dynamic_scale]] = np.array(2.0**15, np.float32)
         written = built.writes[layer.kernel]
         found = onnx.reference.ReferenceEvaluator(proto).run([written], given)[0]
@@ -242,7 +242,7 @@ def test_a_step_on_arrays_goes_on_in_the_schedule():
         value = outer.apply(grad, value)
     assert (*seen, outer.learning_rate, outer.iterations) == (0.5, 0.25, 0.125, 2)
     np.testing.assert_array_equal(value[0], [0.25])
-    outer.restart()
+    outer._restart()
     assert outer.apply(grad, value)[0].tolist() == [-0.25]
 
 

@@ -135,8 +135,9 @@ def test_a_metric_of_ones_own_may_have_several_values():
     class Peaks(metrics.Metric):
         """The highest score of each class."""
 
-        def variables(self):
-            return {"peaks": np.zeros(3, np.float32)}
+        def __init__(self):
+            super().__init__()
+            self.add_variable((3,), name="peaks")
 
         def update(self, op, state, y_true, y_pred, sample_weight=None):
             return {"peaks": op.Max(state["peaks"], op.ReduceMax(y_pred, [0], keepdims=0))}

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import onnx_ir as ir
 
 from seqonnx import activations, constraints, dtypes, initializers, regularizers
+from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import InputSpec, Layer
@@ -90,6 +91,7 @@ def _leak(value: float | None) -> float:
     return float(value)
 
 
+@register("layer")
 class Activation(Layer):
     """Applies an activation function.
 
@@ -117,6 +119,7 @@ class Activation(Layer):
         return super().get_config() | {"activation": serialize_activation(self.activation)}
 
 
+@register("layer")
 class ReLU(Layer):
     """max(x, 0), with options: what is below `threshold` becomes `negative_slope` (x - threshold).
 
@@ -163,6 +166,7 @@ class ReLU(Layer):
         }
 
 
+@register("layer")
 class LeakyReLU(Layer):
     """x where positive, else `negative_slope` x.
 
@@ -208,6 +212,7 @@ class LeakyReLU(Layer):
         return super().get_config() | {"negative_slope": self.negative_slope}
 
 
+@register("layer")
 class ELU(Layer):
     """x where positive, else alpha (exp(x) - 1) (Clevert et al., 2016).
 
@@ -235,6 +240,7 @@ class ELU(Layer):
         return super().get_config() | {"alpha": self.alpha}
 
 
+@register("layer")
 class PReLU(Layer):
     """x where positive, else a learned slope times x (He et al., 2015).
 
@@ -297,6 +303,7 @@ class PReLU(Layer):
         }
 
 
+@register("layer")
 class Softmax(Layer):
     """exp(x) divided by its sum.
 

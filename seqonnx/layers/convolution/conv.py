@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution.convolution import Convolution, Size
 from seqonnx.layers.options import BasicOptions
@@ -52,7 +53,7 @@ class _Conv(Convolution):
             "bias_constraint": bias_constraint,
             **kwargs,
         }
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, options)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
         self.filters = _positive("filters", filters)
         self.groups = _positive("groups", groups)
         if self.filters % self.groups != 0:
@@ -83,6 +84,7 @@ class _Conv(Convolution):
         return super().get_config() | {"filters": self.filters, "groups": self.groups}
 
 
+@register("layer")
 class Conv1D(_Conv):
     """Convolution over time.
 
@@ -117,6 +119,7 @@ class Conv1D(_Conv):
     _rank = 1
 
 
+@register("layer")
 class Conv2D(_Conv):
     """Convolution over images.
 
@@ -151,6 +154,7 @@ class Conv2D(_Conv):
     _rank = 2
 
 
+@register("layer")
 class Conv3D(_Conv):
     """Convolution over volumes; the arguments are those of `Conv2D` with one axis more.
 

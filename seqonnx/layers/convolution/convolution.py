@@ -42,7 +42,7 @@ class Convolution(KernelLayer):
         padding: `"valid"`, `"same"`, or `"causal"` with one spatial axis.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         dilation_rate: steps inside the window.
-        options: arguments of `KernelLayer`, and of `Layer`.
+        **options: arguments of `KernelLayer`, and of `Layer`.
 
     Raises:
         ValueError: if an argument is not legal.
@@ -63,7 +63,7 @@ class Convolution(KernelLayer):
         padding: str,
         data_format: str | None,
         dilation_rate: Size,
-        options: dict[str, Any],
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self.kernel_size = integers(kernel_size, self._rank, "kernel_size")

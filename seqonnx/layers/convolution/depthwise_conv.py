@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution.convolution import Convolution, Size
 from seqonnx.layers.options import BasicOptions
@@ -56,7 +57,7 @@ class _DepthwiseConv(Convolution):
             "bias_constraint": bias_constraint,
             **kwargs,
         }
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, options)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
         if not isinstance(depth_multiplier, int | np.integer) or depth_multiplier <= 0:
             raise ValueError(
                 "Invalid value for argument `depth_multiplier`. Expected a strictly positive "
@@ -85,6 +86,7 @@ class _DepthwiseConv(Convolution):
         return config | {"depth_multiplier": self.depth_multiplier}
 
 
+@register("layer")
 class DepthwiseConv1D(_DepthwiseConv):
     """Convolution over time of every channel alone; see `DepthwiseConv2D`.
 
@@ -96,6 +98,7 @@ class DepthwiseConv1D(_DepthwiseConv):
     _rank = 1
 
 
+@register("layer")
 class DepthwiseConv2D(_DepthwiseConv):
     """Convolution over images of every channel alone.
 

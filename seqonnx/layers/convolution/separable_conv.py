@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx import constraints, initializers, regularizers
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.convolution.convolution import Convolution, Size
 from seqonnx.layers.options import BasicOptions
@@ -62,7 +63,7 @@ class _SeparableConv(Convolution):
             "bias_constraint": bias_constraint,
             **kwargs,
         }
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, options)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
         self.filters = _positive("filters", filters)
         self.depth_multiplier = _positive("depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
@@ -125,6 +126,7 @@ class _SeparableConv(Convolution):
         }
 
 
+@register("layer")
 class SeparableConv1D(_SeparableConv):
     """Separable convolution over time; see `SeparableConv2D`.
 
@@ -137,6 +139,7 @@ class SeparableConv1D(_SeparableConv):
     _rank = 1
 
 
+@register("layer")
 class SeparableConv2D(_SeparableConv):
     """Convolution over images of every channel alone, then a mix of the channels at every place
     (Chollet, 2017).

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.activation.activation import emit_activation
 from seqonnx.layers.base import InputSpec
@@ -16,6 +17,7 @@ from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 
+@register("layer")
 class Dense(KernelLayer):
     """activation(x @ kernel + bias) along the last axis.
 

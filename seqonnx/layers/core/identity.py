@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import Layer
 
 
+@register("layer")
 class Identity(Layer):
     """Passes its input on.
 

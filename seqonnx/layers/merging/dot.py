@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import onnx_ir as ir
 
 from seqonnx import dtypes
+from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.merging.merging import Merge
@@ -20,6 +21,7 @@ _SMALLEST_SQUARE = 1e-14
 """Square of Keras's epsilon: the least square norm that a vector is divided by."""
 
 
+@register("layer")
 class Dot(Merge):
     """Dot product of two inputs along one axis of each, sample by sample.
 

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
@@ -96,6 +97,7 @@ class _Elementwise(Merge):
         raise NotImplementedError(f"Layer {type(self).__name__} does not define `merge`.")
 
 
+@register("layer")
 class Add(_Elementwise):
     """Sum of the inputs.
 
@@ -112,6 +114,7 @@ class Add(_Elementwise):
         return reduce(op.Add, x)
 
 
+@register("layer")
 class Subtract(_Elementwise):
     """First input less the second.
 
@@ -137,6 +140,7 @@ class Subtract(_Elementwise):
         return op.Sub(x[0], x[1])
 
 
+@register("layer")
 class Multiply(_Elementwise):
     """Product of the inputs.
 
@@ -153,6 +157,7 @@ class Multiply(_Elementwise):
         return reduce(op.Mul, x)
 
 
+@register("layer")
 class Average(_Elementwise):
     """Mean of the inputs.
 
@@ -169,6 +174,7 @@ class Average(_Elementwise):
         return op.Div(reduce(op.Add, x), float(len(x)))
 
 
+@register("layer")
 class Maximum(_Elementwise):
     """Largest of the inputs, element by element.
 
@@ -185,6 +191,7 @@ class Maximum(_Elementwise):
         return reduce(op.Max, x)
 
 
+@register("layer")
 class Minimum(_Elementwise):
     """Smallest of the inputs, element by element.
 
@@ -201,6 +208,7 @@ class Minimum(_Elementwise):
         return reduce(op.Min, x)
 
 
+@register("layer")
 class Concatenate(Merge):
     """Inputs one after another along an axis; all other sizes must be equal.
 

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx import constraints, dtypes, initializers, regularizers
+from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable, dtype_name
 from seqonnx.layers.base import InputSpec, Layer
@@ -17,6 +18,7 @@ from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 
+@register("layer")
 class BatchNormalization(Layer):
     """gamma (x - mean) / sqrt(variance + epsilon) + beta (Ioffe and Szegedy, 2015).
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Dim, Emitter, Variable, dtype_name, static_shape
 from seqonnx.graph.budget import claim
 from seqonnx.graph.damage import reading
@@ -36,6 +37,7 @@ from seqonnx.layers.spec import InputSpec
 from seqonnx.symbolic import Shape, SymbolicTensor
 
 
+@register("layer")
 class ONNXModel(Layer):
     """A network from an ONNX file, to be used, frozen or trained like any other layer.
 

@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import (
@@ -52,6 +53,7 @@ class _GlobalPooling(Layer):
         }
 
 
+@register("layer")
 class GlobalMaxPooling1D(_GlobalPooling):
     """The largest of every channel of a sequence; see `GlobalMaxPooling2D`.
 
@@ -64,6 +66,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
     _operator = "GlobalMaxPool"
 
 
+@register("layer")
 class GlobalMaxPooling2D(_GlobalPooling):
     """The largest of every channel of an image: (batch, height, width, channels) to (batch,
     channels).
@@ -82,6 +85,7 @@ class GlobalMaxPooling2D(_GlobalPooling):
     _operator = "GlobalMaxPool"
 
 
+@register("layer")
 class GlobalMaxPooling3D(_GlobalPooling):
     """The largest of every channel of a volume; see `GlobalMaxPooling2D`.
 
@@ -94,6 +98,7 @@ class GlobalMaxPooling3D(_GlobalPooling):
     _operator = "GlobalMaxPool"
 
 
+@register("layer")
 class GlobalAveragePooling1D(_GlobalPooling):
     """The mean of every channel of a sequence; see `GlobalAveragePooling2D`.
 
@@ -106,6 +111,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     _operator = "GlobalAveragePool"
 
 
+@register("layer")
 class GlobalAveragePooling2D(_GlobalPooling):
     """The mean of every channel of an image: (batch, height, width, channels) to (batch,
     channels).
@@ -124,6 +130,7 @@ class GlobalAveragePooling2D(_GlobalPooling):
     _operator = "GlobalAveragePool"
 
 
+@register("layer")
 class GlobalAveragePooling3D(_GlobalPooling):
     """The mean of every channel of a volume; see `GlobalAveragePooling2D`.
 

@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.channels import (
@@ -107,6 +108,7 @@ class _AveragePooling(_Pooling):
     _operator = "AveragePool"
 
 
+@register("layer")
 class MaxPooling1D(_MaxPooling):
     """The largest of every window in time; see `MaxPooling2D`.
 
@@ -118,6 +120,7 @@ class MaxPooling1D(_MaxPooling):
     _rank = 1
 
 
+@register("layer")
 class MaxPooling2D(_MaxPooling):
     """The largest of every window of an image, for each channel.
 
@@ -139,6 +142,7 @@ class MaxPooling2D(_MaxPooling):
     _rank = 2
 
 
+@register("layer")
 class MaxPooling3D(_MaxPooling):
     """The largest of every window of a volume; see `MaxPooling2D`.
 
@@ -150,6 +154,7 @@ class MaxPooling3D(_MaxPooling):
     _rank = 3
 
 
+@register("layer")
 class AveragePooling1D(_AveragePooling):
     """The mean of every window in time; see `AveragePooling2D`.
 
@@ -161,6 +166,7 @@ class AveragePooling1D(_AveragePooling):
     _rank = 1
 
 
+@register("layer")
 class AveragePooling2D(_AveragePooling):
     """The mean of every window of an image, for each channel.
 
@@ -183,6 +189,7 @@ class AveragePooling2D(_AveragePooling):
     _rank = 2
 
 
+@register("layer")
 class AveragePooling3D(_AveragePooling):
     """The mean of every window of a volume; see `AveragePooling2D`.
 

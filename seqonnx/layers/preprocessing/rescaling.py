@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, ir_dtype
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
@@ -16,6 +17,7 @@ from seqonnx.layers.setting import Setting
 Factor = float | Sequence[float]
 
 
+@register("layer")
 class Rescaling(Layer):
     """x * scale + offset, in the layer's element type.
 

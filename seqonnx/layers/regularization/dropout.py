@@ -8,6 +8,7 @@ from typing import Any, Final, Unpack
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Dim, Emitter, dtype_name, ir_dtype, static_shape
 from seqonnx.layers.base import Layer
@@ -27,6 +28,7 @@ def _share(rate: Any) -> float:
     return float(rate)
 
 
+@register("layer")
 class Dropout(Layer):
     """In training, sets a share of the inputs to 0 and scales up the others (Srivastava et al.,
     2014); in inference does nothing.

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
@@ -55,6 +56,7 @@ class _ZeroPadding(Layer):
         }
 
 
+@register("layer")
 class ZeroPadding1D(_ZeroPadding):
     """Puts zeros before and after a sequence.
 
@@ -71,6 +73,7 @@ class ZeroPadding1D(_ZeroPadding):
     _rank = 1
 
 
+@register("layer")
 class ZeroPadding2D(_ZeroPadding):
     """Puts a frame of zeros around an image.
 
@@ -87,6 +90,7 @@ class ZeroPadding2D(_ZeroPadding):
     _rank = 2
 
 
+@register("layer")
 class ZeroPadding3D(_ZeroPadding):
     """Puts zeros around a volume.
 

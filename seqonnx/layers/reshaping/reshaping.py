@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
+from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import Layer
@@ -17,6 +18,7 @@ from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 
 
+@register("layer")
 class Flatten(Layer):
     """(batch, …) to (batch, size).
 
@@ -47,6 +49,7 @@ class Flatten(Layer):
         return super().get_config() | {"data_format": self.data_format}
 
 
+@register("layer")
 class Reshape(Layer):
     """`(batch, …)` to `(batch, *target_shape)`.
 

@@ -1,0 +1,45 @@
+"""A layer's configuration is its signature, read from attributes of the same names."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from layer_cases import CASES, Case
+
+from seqonnx import layers
+from seqonnx.layers.arguments import own_arguments
+
+FIRST = {"name", "trainable", "dtype", "activity_regularizer"}
+OTHERWISE = {
+    "Concatenate": "its axis comes first",
+    "DepthwiseConv1D": "its kernel has another name",
+    "DepthwiseConv2D": "its kernel has another name",
+    "Dot": "its axes come first",
+    "ONNXModel": "it saves a graph",
+    "SeparableConv1D": "its kernel has another name",
+    "SeparableConv2D": "its kernel has another name",
+    "ZeroPadding1D": "it saves one pair alone",
+}
+"""Layers that write a configuration of their own, with the reason."""
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_configuration_is_that_of_the_signature(case: Case):
+    layer = case.make()
+    config = {key: value for key, value in layer.get_config().items() if key not in FIRST}
+    same = json.dumps(own_arguments(layer, layers.Layer)) == json.dumps(config)
+    assert same or type(layer).__name__ in OTHERWISE
+
+
+def test_layer_of_ones_own_is_read_from_its_signature():
+    class Scale(layers.Layer):
+        def __init__(self, factor, initializer=None, activation=None, **common):
+            super().__init__(**common)
+            self.factor = factor
+            self.initializer = layers.Dense(1, kernel_initializer=initializer).kernel_initializer
+            self.activation = layers.Activation(activation).activation
+
+    arguments = own_arguments(Scale(2.0, "ones", "relu", name="s"), layers.Layer)
+    ones = {"class_name": "Ones", "config": {}}
+    assert arguments == {"factor": 2.0, "initializer": ones, "activation": "relu"}
