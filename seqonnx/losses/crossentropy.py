@@ -125,8 +125,7 @@ class SparseCategoricalCrossentropy(Loss, formula=sparse_categorical_crossentrop
         if self.ignore_class is None:
             return None
         labels = class_labels(op, y_true, y_pred)
-        kept: ir.Value = op.Not(op.Equal(labels, self.ignore_class))
-        return kept
+        return op.Not(op.Equal(labels, self.ignore_class))
 
     def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
         """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""

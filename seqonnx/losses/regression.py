@@ -145,8 +145,7 @@ class CosineSimilarity(Elementwise):
 
     def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit minus the cosine along the last axis."""
-        negated: ir.Value = op.Neg(cosine_similarity(op, y_true, y_pred))
-        return negated
+        return op.Neg(cosine_similarity(op, y_true, y_pred))
 
 
 @register("loss", "poisson")

@@ -48,8 +48,7 @@ def logits_behind(op: Emitter, y_pred: ir.Value, activation: str) -> ir.Value | 
         logits = op.Transpose(logits, perm=order)
     if y_pred.dtype is None or logits.dtype == y_pred.dtype:
         return logits
-    cast: ir.Value = op.Cast(logits, to=int(y_pred.dtype))
-    return cast
+    return op.Cast(logits, to=int(y_pred.dtype))
 
 
 def _is_float_cast(node: ir.Node) -> bool:

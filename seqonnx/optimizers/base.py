@@ -366,8 +366,7 @@ def _as_type(op: Emitter, value: ir.Value, dtype: ir.DataType | None) -> ir.Valu
     """Cast a value to a dtype where it has another one."""
     if dtype is None or value.dtype == dtype:
         return value
-    cast: ir.Value = op.Cast(value, to=int(dtype))
-    return cast
+    return op.Cast(value, to=int(dtype))
 
 
 def _floats(data: npt.ArrayLike, what: str) -> npt.NDArray[Any]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from seqonnx.optimizers.base import Optimizer
+from typing import Protocol
 
 
 class Taker(Protocol):
@@ -42,13 +39,19 @@ class StepCount:
         return StepCount(self.before + total - self.total(), self.takers)
 
 
-def count_steps_of(optimizer: Optimizer, taker: Taker) -> None:
+class Counts(Protocol):
+    """Holds a count: an optimizer."""
+
+    _count: StepCount
+
+
+def count_steps_of(optimizer: Counts, taker: Taker) -> None:
     """Count, in `optimizer.iterations`, the steps that `taker` takes from now on."""
     count = optimizer._count
     optimizer._count = StepCount(count.before - taker.steps, (*count.takers, taker))
 
 
-def stop_counting(optimizer: Optimizer, taker: Taker) -> None:
+def stop_counting(optimizer: Counts, taker: Taker) -> None:
     """Count the steps of `taker` no longer; those taken stay counted."""
     count = optimizer._count
     others = tuple(other for other in count.takers if other is not taker)

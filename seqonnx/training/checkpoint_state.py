@@ -13,9 +13,10 @@ from seqonnx.dtypes import plain_value
 from seqonnx.errors import ModelFileError
 from seqonnx.graph import Variable, assign_together, read_together
 from seqonnx.runtime.forking import making
+from seqonnx.training.compilation import Compilation
 from seqonnx.training.measures import MetricSpec
 from seqonnx.training.sessions import Sessions
-from seqonnx.training.trainer import Compilation, Trainer
+from seqonnx.training.trainer import Trainer
 
 _FUNCTION = "function"
 _WRAPPERS = {

@@ -15,8 +15,8 @@ from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
 from seqonnx.optimizers import LossScaleOptimizer, Optimizer
 from seqonnx.training.columns import whole_number
+from seqonnx.training.compilation import Compilation
 from seqonnx.training.measures import MetricSpec
-from seqonnx.training.trainer import Compilation
 
 
 class Accepted(TypedDict, total=False):

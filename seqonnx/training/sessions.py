@@ -19,8 +19,9 @@ from seqonnx.runtime import select_device
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.forking import making
 from seqonnx.runtime.session_cache import SessionCache
+from seqonnx.training.compilation import Compilation, Progress, Subject
 from seqonnx.training.forward import Forward, compile_training_call
-from seqonnx.training.trainer import Compilation, Progress, Subject, Trainer
+from seqonnx.training.trainer import Trainer
 
 _TRAINABLE_CHANGED = (
     "A layer's `trainable` state has changed since the model was compiled. The change takes "

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,22 +17,21 @@ import numpy.typing as npt
 from seqonnx import config
 from seqonnx.autodiff.rule_emitter import by_rule
 from seqonnx.callbacks.base import Logs
-from seqonnx.constraints import Constraint
 from seqonnx.graph import Dim, Variable, last_setting, read_together
 from seqonnx.losses import Loss
 from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.step_count import count_steps_of, stop_counting
-from seqonnx.regularizers import Regularizer
 from seqonnx.runtime import Device
 from seqonnx.runtime.forking import renewed_in_children
 from seqonnx.runtime.session_cache import SessionCache
-from seqonnx.symbolic import BATCH, SymbolicTensor
+from seqonnx.symbolic import BATCH
 from seqonnx.training.autotune import Autotuner
 from seqonnx.training.batch_sizes import BatchSizes
 from seqonnx.training.batches import Batch
+from seqonnx.training.compilation import Compilation, Progress, Slots, Subject
 from seqonnx.training.inputs import with_ranks
-from seqonnx.training.measures import Measures, MetricSpec
+from seqonnx.training.measures import Measures
 from seqonnx.training.runner import Staged, StepRunner
 from seqonnx.training.several_steps import several_steps
 from seqonnx.training.state import DeviceState
@@ -42,61 +42,6 @@ from seqonnx.training.step import (
     build_test_step,
     build_train_step,
 )
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is trained: a model, seen through its tensors and weights.
-
-    Args:
-        inputs: model inputs.
-        outputs: model outputs; training takes exactly one.
-        weights: all weights.
-        trainable: weights that a step changes.
-        frozen: weights that no step changes, statistics of frozen layers included.
-        regularized: weights with their regularizers.
-        constrained: weights with their constraints.
-    """
-
-    inputs: Sequence[SymbolicTensor]
-    outputs: Sequence[SymbolicTensor]
-    weights: Sequence[Variable]
-    trainable: Sequence[Variable]
-    frozen: Sequence[Variable]
-    regularized: Sequence[tuple[Variable, Regularizer]]
-    constrained: Sequence[tuple[Variable, Constraint]]
-
-
-@dataclass(frozen=True)
-class Compilation:
-    """What `compile` was given, resolved."""
-
-    optimizer: Optimizer
-    loss: Loss | None
-    metrics: Sequence[MetricSpec] = ()
-    weighted_metrics: Sequence[MetricSpec] = ()
-    steps_per_execution: int = 1
-    autotune: bool = False
-    recompute: bool | tuple[str, ...] = False
-    loss_weight: float = 1.0
-
-
-Slots = Mapping[Variable, Mapping[str, Variable]]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a training has come, besides weights and steps taken.
-
-    Args:
-        seed: seed of the noise and of the order of the samples.
-        epochs: number of epochs begun.
-        slots: optimizer slots of each trained weight.
-    """
-
-    seed: int
-    epochs: int
-    slots: Slots
 
 
 @dataclass(frozen=True)
@@ -142,6 +87,7 @@ class Trainer:
         self.seed, self.epochs, self.slots = progress.seed, progress.epochs, progress.slots
         self._train_state = DeviceState(device)
         count_steps_of(compilation.optimizer, self._train_state)
+        compilation.optimizer._slot_variables = partial(_slots_of, weakref.ref(self))
         # An optimizer may outlive the model, whose weights and slots the state holds.
         forget = weakref.finalize(self, stop_counting, compilation.optimizer, self._train_state)
         forget.atexit = False
@@ -371,6 +317,12 @@ class Trainer:
         return Measures(
             compilation.metrics, compilation.weighted_metrics, batch.y.shape, output.shape
         )
+
+
+def _slots_of(trainer: weakref.ref[Trainer]) -> Sequence[Variable]:
+    """Slots of the model that an optimizer trains; none once it is gone."""
+    alive = trainer()
+    return () if alive is None else alive.optimizer_variables
 
 
 def _kind(arrays: Sequence[npt.NDArray[Any]], inputs: int) -> Hashable:

@@ -1,0 +1,69 @@
+"""Compilation: what is trained, how, and how far it has come; a trainer is made from these records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from seqonnx.constraints import Constraint
+from seqonnx.graph import Variable
+from seqonnx.losses import Loss
+from seqonnx.optimizers import Optimizer
+from seqonnx.regularizers import Regularizer
+from seqonnx.symbolic import SymbolicTensor
+from seqonnx.training.measures import MetricSpec
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is trained: a model, seen through its tensors and weights.
+
+    Args:
+        inputs: model inputs.
+        outputs: model outputs; training takes exactly one.
+        weights: all weights.
+        trainable: weights that a step changes.
+        frozen: weights that no step changes, statistics of frozen layers included.
+        regularized: weights with their regularizers.
+        constrained: weights with their constraints.
+    """
+
+    inputs: Sequence[SymbolicTensor]
+    outputs: Sequence[SymbolicTensor]
+    weights: Sequence[Variable]
+    trainable: Sequence[Variable]
+    frozen: Sequence[Variable]
+    regularized: Sequence[tuple[Variable, Regularizer]]
+    constrained: Sequence[tuple[Variable, Constraint]]
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What `compile` was given, resolved."""
+
+    optimizer: Optimizer
+    loss: Loss | None
+    metrics: Sequence[MetricSpec] = ()
+    weighted_metrics: Sequence[MetricSpec] = ()
+    steps_per_execution: int = 1
+    autotune: bool = False
+    recompute: bool | tuple[str, ...] = False
+    loss_weight: float = 1.0
+
+
+Slots = Mapping[Variable, Mapping[str, Variable]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come, besides weights and steps taken.
+
+    Args:
+        seed: seed of the noise and of the order of the samples.
+        epochs: number of epochs begun.
+        slots: optimizer slots of each trained weight.
+    """
+
+    seed: int
+    epochs: int
+    slots: Slots
