@@ -1,4 +1,4 @@
-"""Compilation: what is trained, how, and how far it has come; a trainer is made from these records."""
+"""Compilation: what is trained, how, and how far it has come, as records that a trainer takes."""
 
 from __future__ import annotations
 
