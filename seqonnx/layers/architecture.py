@@ -7,8 +7,9 @@ is written `[name of the layer, number of its call in this model, number of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
+from seqonnx.catalogue import find, saved_name
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import UNNAMED, InputLayer
 from seqonnx.layers.network import Network
@@ -16,39 +17,12 @@ from seqonnx.layers.serialization import deserialize, serialize
 from seqonnx.symbolic import LayerCall, SymbolicTensor
 from seqonnx.symbolic.structure import Structure
 
-_SAVED: dict[str, type[Network]] = {}
-_NetworkType = TypeVar("_NetworkType", bound=type[Network])
 Reference = tuple[str, int, int]
-
-
-def saved_as(class_name: str) -> Callable[[_NetworkType], _NetworkType]:
-    """Decorate a class of models whose configurations are marked with this name.
-
-    Args:
-        class_name: the name in files and tables.
-
-    Raises:
-        ValueError: if the name is taken.
-    """
-
-    def register(cls: _NetworkType) -> _NetworkType:
-        if class_name in _SAVED:
-            raise ValueError(f"The name '{class_name}' is taken by {_SAVED[class_name]}.")
-        _SAVED[class_name] = cls
-        return cls
-
-    return register
-
-
-def class_name_of(layer: Layer) -> str:
-    """Return the name of a layer's class in files and tables: `Functional` for a plain Model."""
-    names = [name for name, cls in _SAVED.items() if cls is type(layer)]
-    return names[0] if len(names) > 0 else type(layer).__name__
 
 
 def serialize_part(layer: Layer) -> dict[str, Any]:
     """Return a layer, a model or an input layer as plain values."""
-    config = serialize(layer) | {"class_name": class_name_of(layer)}
+    config = serialize(layer) | {"class_name": saved_name(type(layer))}
     if isinstance(layer, InputLayer) and layer.output.name == UNNAMED:
         del config["config"]["name"]
     return config
@@ -61,7 +35,7 @@ def network_class(class_name: str, custom: Mapping[str, Any]) -> type[Network] |
         class_name: name in the configuration.
         custom: the user's own classes, by name; they come first.
     """
-    found = custom.get(class_name, _SAVED.get(class_name))
+    found = find("model", class_name, custom)
     return found if isinstance(found, type) and issubclass(found, Network) else None
 
 

@@ -13,6 +13,7 @@ from seqonnx.constraints import Constraint
 from seqonnx.graph import Aggregation, Emitter, Variable, auto_name, check_name, dtype_name
 from seqonnx.layers import _calling, _weights
 from seqonnx.layers.alone import CallsOnData
+from seqonnx.layers.arguments import own_arguments
 from seqonnx.layers.precision import Typed, policy_for
 from seqonnx.layers.setting import Setting
 from seqonnx.layers.spec import InputSpec, declared_shape
@@ -110,10 +111,14 @@ class Layer(Typed):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as plain values that JSON can hold."""
-        return {"name": self.name, "trainable": self._trainable, "dtype": self._policy.name} | (
-            {}
-            if self.activity_regularizer is None
-            else {"activity_regularizer": regularizers.serialize(self.activity_regularizer)}
+        return (
+            {"name": self.name, "trainable": self._trainable, "dtype": self._policy.name}
+            | (
+                {}
+                if self.activity_regularizer is None
+                else {"activity_regularizer": regularizers.serialize(self.activity_regularizer)}
+            )
+            | own_arguments(self, Layer)
         )
 
     @classmethod

@@ -11,8 +11,9 @@ import onnx
 
 from seqonnx import config
 from seqonnx.callbacks import Callback, History
+from seqonnx.catalogue import register
 from seqonnx.graph import auto_name
-from seqonnx.layers.architecture import connect_config, graph_config, saved_as
+from seqonnx.layers.architecture import connect_config, graph_config
 from seqonnx.layers.network import Network
 from seqonnx.metrics import Metric
 from seqonnx.models import saving
@@ -26,7 +27,7 @@ from seqonnx.training.sessions import Sessions
 PathLike = str | os.PathLike[str]
 
 
-@saved_as("Functional")
+@register("model", saved_as="Functional")
 class Model(Network):
     """Layers between input and output tensors, with training, files and reports.
 

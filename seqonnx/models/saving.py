@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 
+from seqonnx.catalogue import saved_name
 from seqonnx.export import keras_weights
 from seqonnx.export.checkpoint import TrainingState, write_checkpoint
 from seqonnx.export.inference import LayerInfo, Source, emit_inference
@@ -15,7 +16,6 @@ from seqonnx.graph import read_together
 from seqonnx.graph.damage import reading
 from seqonnx.graph.files import EXTERNAL_FROM, write_model
 from seqonnx.graph.writing import target_of
-from seqonnx.layers.architecture import class_name_of
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.network import Network
 from seqonnx.report.model_rows import layer_facts
@@ -95,7 +95,7 @@ def _source(
         inputs=network.inputs,
         outputs=_chosen_outputs(network, outputs),
         layers=[LayerInfo(*facts) for facts in layer_facts(network)],
-        config={"class_name": class_name_of(network), "config": network.get_config()},
+        config={"class_name": saved_name(type(network)), "config": network.get_config()},
         weights=weights,
         values=values,
     )

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from seqonnx import dtypes
 from seqonnx.callbacks import Callback
-from seqonnx.layers.architecture import deserialize_part, saved_as, serialize_part
+from seqonnx.catalogue import register
+from seqonnx.layers.architecture import deserialize_part, serialize_part
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.network import Network
@@ -18,7 +19,7 @@ from seqonnx.models.model import Model
 from seqonnx.symbolic import Shape, Symbolic, SymbolicTensor, infer_call
 
 
-@saved_as("Sequential")
+@register("model")
 class Sequential(Model):
     """A plain stack of layers. Its graph is an ONNX graph from the first layer to the last.
 

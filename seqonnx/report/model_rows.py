@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from rich.console import Console
 
+from seqonnx.catalogue import saved_name
 from seqonnx.graph import Variable
-from seqonnx.layers.architecture import class_name_of
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.network import Network
@@ -102,7 +102,7 @@ def _rows(model: Network) -> Iterator[tuple[LayerRow, Layer]]:
         yield (
             LayerRow(
                 name=layer.name,
-                class_name=class_name_of(layer),
+                class_name=saved_name(type(layer)),
                 output_shape=unwrap(shapes) if shapes else None,
                 params=_size(weights),
                 built=layer.built or _needs_no_build(layer),

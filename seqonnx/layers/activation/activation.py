@@ -114,10 +114,6 @@ class Activation(Layer):
         """Emit the activation."""
         return emit_activation(op, self.activation, x, training)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"activation": serialize_activation(self.activation)}
-
 
 @register("layer")
 class ReLU(Layer):
@@ -156,14 +152,6 @@ class ReLU(Layer):
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the activation."""
         return activations.relu(op, x, self.negative_slope, self.max_value, self.threshold)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "max_value": self.max_value,
-            "negative_slope": self.negative_slope,
-            "threshold": self.threshold,
-        }
 
 
 @register("layer")
@@ -207,10 +195,6 @@ class LeakyReLU(Layer):
         """Emit the activation."""
         return activations.leaky_relu(op, x, self.negative_slope)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"negative_slope": self.negative_slope}
-
 
 @register("layer")
 class ELU(Layer):
@@ -234,10 +218,6 @@ class ELU(Layer):
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the activation."""
         return activations.elu(op, x, self.alpha)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"alpha": self.alpha}
 
 
 @register("layer")
@@ -293,15 +273,6 @@ class PReLU(Layer):
         """Emit the activation."""
         return op.PRelu(x, self.alpha)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "alpha_initializer": initializers.serialize(self.alpha_initializer),
-            "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
-            "alpha_constraint": constraints.serialize(self.alpha_constraint),
-            "shared_axes": self.shared_axes,
-        }
-
 
 @register("layer")
 class Softmax(Layer):
@@ -334,7 +305,3 @@ class Softmax(Layer):
         if isinstance(self.axis, int):
             return activations.softmax(op, x, self.axis)
         return op.Exp(op.Sub(x, op.ReduceLogSumExp(x, self.axis, keepdims=1)))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"axis": self.axis}

@@ -79,10 +79,6 @@ class _Conv(Convolution):
         """Emit the convolution."""
         return self._convolve(op, x, self.kernel, self.groups, training)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"filters": self.filters, "groups": self.groups}
-
 
 @register("layer")
 class Conv1D(_Conv):

@@ -136,16 +136,6 @@ class Convolution(KernelLayer):
             y = from_channels_first(op, y)
         return emit_activation(op, self.activation, y, training)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that convolutions share."""
-        return super().get_config() | {
-            "kernel_size": list(self.kernel_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": list(self.dilation_rate),
-        }
-
     def _check_output(self, shape: Shape, sizes: Sequence[int | str | None]) -> None:
         if has_no_output(self.padding, sizes, self.kernel_size, self.dilation_rate):
             raise ValueError(

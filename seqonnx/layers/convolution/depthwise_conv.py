@@ -82,8 +82,7 @@ class _DepthwiseConv(Convolution):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        config = {_RENAMED.get(key, key): value for key, value in super().get_config().items()}
-        return config | {"depth_multiplier": self.depth_multiplier}
+        return {_RENAMED.get(key, key): value for key, value in super().get_config().items()}
 
 
 @register("layer")

@@ -10,7 +10,6 @@ from seqonnx.graph import Variable
 from seqonnx.layers.activation.activation import (
     ActivationLike,
     get_activation,
-    serialize_activation,
 )
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
@@ -113,16 +112,3 @@ class KernelLayer(Layer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that these layers share."""
-        return super().get_config() | {
-            "activation": serialize_activation(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-        }

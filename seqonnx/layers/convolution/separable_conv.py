@@ -116,14 +116,7 @@ class _SeparableConv(Convolution):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        config = {_RENAMED.get(key, key): value for key, value in super().get_config().items()}
-        return config | {
-            "filters": self.filters,
-            "depth_multiplier": self.depth_multiplier,
-            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
-            "depthwise_regularizer": regularizers.serialize(self.depthwise_regularizer),
-            "depthwise_constraint": constraints.serialize(self.depthwise_constraint),
-        }
+        return {_RENAMED.get(key, key): value for key, value in super().get_config().items()}
 
 
 @register("layer")

@@ -93,7 +93,3 @@ class Dense(KernelLayer):
         else:
             y = op.Add(op.MatMul(x, self.kernel), self.bias)
         return emit_activation(op, self.activation, y, training)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"units": self.units}

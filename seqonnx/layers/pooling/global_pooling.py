@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import onnx_ir as ir
 
@@ -44,13 +44,6 @@ class _GlobalPooling(Layer):
         if not self.keepdims:
             return op.Flatten(y, axis=1)
         return from_channels_first(op, y) if self.data_format == LAST else y
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "data_format": self.data_format,
-            "keepdims": self.keepdims,
-        }
 
 
 @register("layer")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import onnx_ir as ir
 
@@ -75,15 +75,6 @@ class _Pooling(Layer):
         }
         y: ir.Value = op.emit(self._operator, [x], attributes)
         return from_channels_first(op, y) if self.data_format == LAST else y
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "pool_size": list(self.pool_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "data_format": self.data_format,
-        }
 
 
 class _MaxPooling(_Pooling):

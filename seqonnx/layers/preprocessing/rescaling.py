@@ -48,13 +48,6 @@ class Rescaling(Layer):
             x = op.Add(x, self._operand(self.offset))
         return x
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "scale": np.asarray(self.scale).tolist(),
-            "offset": np.asarray(self.offset).tolist(),
-        }
-
     def _operand(self, factor: Factor) -> Any:
         array = np.asarray(factor, np.float64)
         if array.ndim == 0:

@@ -71,14 +71,6 @@ class Dropout(Layer):
         keep = emit_mask(op, x, self._mask_shape(static_shape(x)), self.rate)
         return op.Mul(x, op.Mul(keep, 1.0 / (1.0 - self.rate)))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "rate": self.rate,
-            "noise_shape": self.noise_shape,
-            "seed": self.seed,
-        }
-
     def _mask_shape(self, shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
         if self.noise_shape is None:
             return shape

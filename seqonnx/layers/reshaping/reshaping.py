@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import onnx_ir as ir
 
@@ -44,10 +44,6 @@ class Flatten(Layer):
             x = from_channels_first(op, x)
         return op.Flatten(x, axis=1)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"data_format": self.data_format}
-
 
 @register("layer")
 class Reshape(Layer):
@@ -81,10 +77,6 @@ class Reshape(Layer):
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a Reshape; -1 is worked out here where the input's size is known."""
         return op.Reshape(x, [0, *self._resolve(shown_shape(static_shape(x)[1:]))])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"target_shape": list(self.target_shape)}
 
     def _resolve(self, shape: tuple[int | None, ...]) -> tuple[int, ...]:
         """The target without -1, checked, where the input's size is known."""
