@@ -87,7 +87,7 @@ class Opened:
             known = like.shape is not None and like.shape.is_static()
             shape = np.array(like.shape, np.int64) if known else self.op.Shape(like)
             tensor = ir.tensor([number], like.dtype)
-            filled: ir.Value = self.op.ConstantOfShape(shape, value=tensor)
+            filled = self.op.ConstantOfShape(shape, value=tensor)
         filled.shape = like.shape
         return filled
 

@@ -171,8 +171,7 @@ def _concat(it: _Lowering, node: ir.Node) -> Parts | None:
         return None
     if node.attributes.get_int("new_axis", 0) == 1:
         elements = [it.op.Unsqueeze(value, [axis]) for value in elements]
-    joined: ir.Value = it.op.Concat(*elements, axis=axis)
-    return joined
+    return it.op.Concat(*elements, axis=axis)
 
 
 def _map(it: _Lowering, node: ir.Node) -> Parts | None:

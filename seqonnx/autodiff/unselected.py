@@ -110,7 +110,7 @@ def with_zeros(op: Emitter, node: ir.Node, grad: ir.Value, mask: Mask | None) ->
     """Return a gradient that a node's rule gave, with zeros where nothing was selected."""
     if mask is None or node.op_type not in _OTHERS or _is_scaling(node):
         return grad
-    made: ir.Value = op.Where(mask.emit(op), 0.0, grad)
+    made = op.Where(mask.emit(op), 0.0, grad)
     made.shape = grad.shape
     return made
 
@@ -133,8 +133,7 @@ def mask_at(mask: Mask | None, grad: ir.Value, value: ir.Value) -> Mask | None:
     def make(op: Emitter) -> ir.Value:
         counts = _counting(op, mask, grad)
         counts.shape = grad.shape
-        made: ir.Value = op.Equal(sum_to_shape_of(op, counts, value), 0.0)
-        return made
+        return op.Equal(sum_to_shape_of(op, counts, value), 0.0)
 
     return Mask(make)
 
@@ -182,15 +181,13 @@ def _rows(op: Emitter, node: ir.Node, mask: Mask) -> ir.Value:
     """Rows of which nothing was selected: one element of a softmax depends on all of its row."""
     counts = _counting(op, mask, node.outputs[0])
     axis = node.attributes.get_int("axis", -1)
-    made: ir.Value = op.Equal(op.ReduceMax(counts, [axis], keepdims=1), 0.0)
-    return made
+    return op.Equal(op.ReduceMax(counts, [axis], keepdims=1), 0.0)
 
 
 def _counting(op: Emitter, mask: Mask, like: ir.Value) -> ir.Value:
     """1 where something was selected, else 0, of the shape of a value."""
     full = op.Expand(mask.emit(op), op.Shape(like))
-    made: ir.Value = op.Cast(op.Not(full), to=ir.DataType.FLOAT)
-    return made
+    return op.Cast(op.Not(full), to=ir.DataType.FLOAT)
 
 
 def _kept(node: ir.Node, mask: Mask) -> Mask:

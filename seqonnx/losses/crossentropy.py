@@ -167,8 +167,7 @@ class SparseCategoricalCrossentropy(Loss):
         if self.ignore_class is None:
             return None
         labels = objectives.class_labels(op, y_true, y_pred)
-        kept: ir.Value = op.Not(op.Equal(labels, self.ignore_class))
-        return kept
+        return op.Not(op.Equal(labels, self.ignore_class))
 
     def check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
         """Raise a ValueError if targets do not fit (see `Loss.check_targets`)."""

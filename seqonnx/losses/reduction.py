@@ -88,5 +88,4 @@ def _divide_or_zero(op: Emitter, values: ir.Value, divisor: ir.Value) -> ir.Valu
         divisor = op.Expand(divisor, op.Shape(values))
     total = op.ReduceSum(divisor, keepdims=0)
     empty = to_type_of(op, op.Equal(total, 0.0), total)
-    result: ir.Value = op.Div(op.ReduceSum(values, keepdims=0), op.Add(total, empty))
-    return result
+    return op.Div(op.ReduceSum(values, keepdims=0), op.Add(total, empty))

@@ -153,8 +153,7 @@ class CosineSimilarity(Elementwise):
 
     def per_sample(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit minus the cosine along the last axis."""
-        negated: ir.Value = op.Neg(objectives.cosine_similarity(op, y_true, y_pred))
-        return negated
+        return op.Neg(objectives.cosine_similarity(op, y_true, y_pred))
 
 
 class Poisson(Elementwise):

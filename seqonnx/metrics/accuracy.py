@@ -187,8 +187,7 @@ def _arg_max(op: Emitter, scores: ir.Value) -> ir.Value:
     """Position of the first maximum along the last axis."""
     if scores.dtype == ir.DataType.BOOL:
         scores = op.Cast(scores, to=int(ir.DataType.FLOAT))
-    position: ir.Value = op.ArgMax(scores, axis=-1, keepdims=0)
-    return position
+    return op.ArgMax(scores, axis=-1, keepdims=0)
 
 
 def _among_best(op: Emitter, labels: ir.Value, y_pred: ir.Value, k: int) -> ir.Value:

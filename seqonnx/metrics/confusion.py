@@ -248,8 +248,7 @@ def _only_best(op: Emitter, y_pred: ir.Value, k: int) -> ir.Value:
     """Scores with all but the k highest of the last axis put below every threshold."""
     best, index = op.TopK(y_pred, [k], axis=-1, _outputs=2)
     floor = op.Add(op.Mul(y_pred, 0.0), _NEVER)
-    kept: ir.Value = op.ScatterElements(floor, index, best, axis=-1)
-    return kept
+    return op.ScatterElements(floor, index, best, axis=-1)
 
 
 def _levels(thresholds: Thresholds, default: float) -> tuple[float, ...]:

@@ -221,8 +221,7 @@ def _mean_after(op: Emitter, values: ir.Value, axis: int) -> ir.Value:
     rank = len(static_shape(values))
     if rank <= axis:
         return values
-    mean: ir.Value = op.ReduceMean(values, list(range(axis, rank)), keepdims=0)
-    return mean
+    return op.ReduceMean(values, list(range(axis, rank)), keepdims=0)
 
 
 def _accumulate_sum(op: Emitter, state: Values, inputs: list[ir.Value]) -> dict[str, ir.Value]:

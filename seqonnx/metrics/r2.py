@@ -86,8 +86,7 @@ class R2Score(Metric):
         weight = op.Reshape(weight, [1, -1])
 
         def total(values: ir.Value) -> ir.Value:
-            summed: ir.Value = op.Squeeze(op.MatMul(weight, values), [0])
-            return summed
+            return op.Squeeze(op.MatMul(weight, values), [0])
 
         added = op.ReduceSum(weight, keepdims=0)
         count = op.Add(state["count"], added)
@@ -131,6 +130,5 @@ def _per_sample(op: Emitter, weight: ir.Value, y_true: ir.Value) -> ir.Value:
             "R2Score takes one weight for each sample, not one for each column. Received: "
             f"sample_weight.shape={static_shape(weight)}"
         )
-    samples: ir.Value = op.Concat(op.Shape(y_true, start=0, end=1), [1], axis=0)
-    expanded: ir.Value = op.Expand(column, samples)
-    return expanded
+    samples = op.Concat(op.Shape(y_true, start=0, end=1), [1], axis=0)
+    return op.Expand(column, samples)

@@ -50,14 +50,11 @@ def to_type_of(op: Emitter, value: ir.Value, like: ir.Value) -> ir.Value:
     """Cast `value` to the element type of `like` where it has another one."""
     if like.dtype is None or value.dtype == like.dtype:
         return value
-    cast: ir.Value = op.Cast(value, to=int(like.dtype))
-    return cast
+    return op.Cast(value, to=int(like.dtype))
 
 
 def mean_of_last(op: Emitter, value: ir.Value) -> ir.Value:
     """Mean over the last axis, which vanishes; a size of 1 costs no arithmetic."""
     if static_shape(value)[-1] == 1:
-        squeezed: ir.Value = op.Squeeze(value, [-1])
-        return squeezed
-    mean: ir.Value = op.ReduceMean(value, [-1], keepdims=0)
-    return mean
+        return op.Squeeze(value, [-1])
+    return op.ReduceMean(value, [-1], keepdims=0)

@@ -42,8 +42,7 @@ def categorical_hinge(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Val
     y_true = to_type_of(op, y_true, y_pred)
     positive = op.ReduceSum(op.Mul(y_true, y_pred), [-1], keepdims=0)
     negative = op.ReduceMax(op.Mul(op.Sub(1.0, y_true), y_pred), [-1], keepdims=0)
-    values: ir.Value = op.Relu(op.Add(op.Sub(negative, positive), 1.0))
-    return values
+    return op.Relu(op.Add(op.Sub(negative, positive), 1.0))
 
 
 def _shortfall(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
@@ -53,5 +52,4 @@ def _shortfall(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     # 1 if the whole batch is 0 and 1: then y + (y - 1) maps these to -1 and 1.
     convert = op.ReduceMin(to_type_of(op, binary, y_pred), keepdims=0)
     signs = op.Add(y_true, op.Mul(op.Sub(y_true, 1.0), convert))
-    shortfall: ir.Value = op.Relu(op.Sub(1.0, op.Mul(signs, y_pred)))
-    return shortfall
+    return op.Relu(op.Sub(1.0, op.Mul(signs, y_pred)))

@@ -22,8 +22,7 @@ def kl_divergence(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     p = op.Clip(to_type_of(op, y_true, y_pred), EPSILON, 1.0)
     q = op.Clip(y_pred, EPSILON, 1.0)
     terms = op.Mul(p, op.Sub(op.Log(p), op.Log(q)))
-    values: ir.Value = op.ReduceSum(terms, [-1], keepdims=0)
-    return values
+    return op.ReduceSum(terms, [-1], keepdims=0)
 
 
 def poisson(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:

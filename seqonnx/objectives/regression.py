@@ -97,5 +97,4 @@ def cosine_similarity(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Val
         op.Sqrt(op.Max(op.ReduceSum(op.Mul(value, value), [-1], keepdims=0), EPSILON**2))
         for value in (y_true, y_pred)
     ]
-    cosine: ir.Value = op.Div(dot, op.Mul(*lengths))
-    return cosine
+    return op.Div(dot, op.Mul(*lengths))

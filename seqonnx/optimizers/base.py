@@ -344,8 +344,7 @@ def _as_type(op: Emitter, value: ir.Value, dtype: ir.DataType | None) -> ir.Valu
     """Cast a value to an element type where it has another one."""
     if dtype is None or value.dtype == dtype:
         return value
-    cast: ir.Value = op.Cast(value, to=int(dtype))
-    return cast
+    return op.Cast(value, to=int(dtype))
 
 
 def _floats(data: npt.ArrayLike, what: str) -> npt.NDArray[Any]:

@@ -34,5 +34,4 @@ def clip_each_by_value(op: Emitter, grads: Sequence[ir.Value], limit: float) -> 
 
 def _factor(op: Emitter, square: ir.Value, limit: float) -> ir.Value:
     """What a vector of this squared norm is multiplied by."""
-    factor: ir.Value = op.Div(limit, op.Max(op.Sqrt(square), limit))
-    return factor
+    return op.Div(limit, op.Max(op.Sqrt(square), limit))

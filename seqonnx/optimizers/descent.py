@@ -39,7 +39,7 @@ def descend(
         product, small = factors
         inputs = list(product.inputs)
         inputs[small] = op.Mul(inputs[small], op.Neg(rate))
-        moved: ir.Value = op.Gemm(
+        moved = op.Gemm(
             inputs[0],
             inputs[1],
             value,

@@ -123,9 +123,7 @@ class Ftrl(Optimizer):
     def _powered(self, op: Emitter, squares: ir.Value) -> ir.Value:
         """squares^(-power); the usual power has an operator of its own."""
         if self.learning_rate_power == -0.5:
-            root: ir.Value = op.Sqrt(squares)
-            return root
+            return op.Sqrt(squares)
         # Pow lets its inputs differ in type, so the exponent does not follow the squares by itself.
         dtype = np.float32 if squares.dtype is None else squares.dtype.numpy()
-        raised: ir.Value = op.Pow(squares, np.asarray(-self.learning_rate_power, dtype))
-        return raised
+        return op.Pow(squares, np.asarray(-self.learning_rate_power, dtype))

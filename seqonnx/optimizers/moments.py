@@ -13,8 +13,7 @@ def average(op: Emitter, old: ir.Value, new: ir.Value, keep: float) -> ir.Value:
 
     Two multiplications by a number and one sum read less memory than old + (new - old) (1 - keep).
     """
-    mean: ir.Value = op.Add(op.Mul(old, keep), op.Mul(new, 1.0 - keep))
-    return mean
+    return op.Add(op.Mul(old, keep), op.Mul(new, 1.0 - keep))
 
 
 def average_square(op: Emitter, old: ir.Value, new: ir.Value, keep: float) -> ir.Value:
@@ -25,5 +24,4 @@ def average_square(op: Emitter, old: ir.Value, new: ir.Value, keep: float) -> ir
 def power(op: Emitter, base: float, step: ir.Value) -> ir.Value:
     """Emit base^step in the element type of the step."""
     dtype = np.float32 if step.dtype is None else step.dtype.numpy()
-    raised: ir.Value = op.Pow(np.asarray(base, dtype), step)
-    return raised
+    return op.Pow(np.asarray(base, dtype), step)

@@ -106,12 +106,10 @@ class Nadam(Optimizer):
         weights = (0.5**k / k * q / (1.0 - q)).astype(dtype)
         sums = op.Mul(op.Sub(1.0, op.Pow(q.astype(dtype), step)), weights)
         decay = op.Exp(op.Neg(op.ReduceSum(sums, keepdims=0)))
-        product: ir.Value = op.Mul(power(op, self.beta_1, step), decay)
-        return product
+        return op.Mul(power(op, self.beta_1, step), decay)
 
 
 def _scheduled(op: Emitter, beta: float, step: ir.Value) -> ir.Value:
     """u_t = beta (1 - 0.96^t / 2)."""
     shrunk = op.Mul(power(op, _DECAY, step), 0.5)
-    momentum: ir.Value = op.Mul(op.Sub(1.0, shrunk), beta)
-    return momentum
+    return op.Mul(op.Sub(1.0, shrunk), beta)

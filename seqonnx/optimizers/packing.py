@@ -44,8 +44,7 @@ def join(op: Emitter, values: Sequence[ir.Value], *, elementwise: bool) -> ir.Va
     if len(values) == 1:
         value = values[0]
         return op.Reshape(value, [-1]) if elementwise and _ends_in_one(value) else value
-    joined: ir.Value = op.Concat(*values, axis=0)
-    return joined
+    return op.Concat(*values, axis=0)
 
 
 def part(

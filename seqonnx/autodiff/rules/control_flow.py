@@ -53,7 +53,7 @@ def _captured(op: RuleEmitter, node: ir.Node) -> _Wanted:
 def _zeros(op: Emitter, like: ir.Value) -> ir.Value:
     """Zeros like a value."""
     fill = ir.tensor([0.0], dtype=like.dtype)
-    made: ir.Value = op.ConstantOfShape(op.Shape(like), value=fill)
+    made = op.ConstantOfShape(op.Shape(like), value=fill)
     made.shape = like.shape
     return made
 

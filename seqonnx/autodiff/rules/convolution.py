@@ -100,14 +100,13 @@ def _of_padded(
     padded = shaped(
         op.Pad(inputs[0], pads), [*static_shape(given(node, 0))[:2], *[None] * len(bare.kernel)]
     )
-    made: ir.Value = op.Conv(
+    return op.Conv(
         padded,
         *inputs[1:],
         group=node.attributes.get_int("group", 1),
         strides=bare.strides,
         dilations=bare.dilations,
     )
-    return made
 
 
 def _kernel(node: ir.Node, w: ir.Value) -> tuple[int, ...]:

@@ -32,16 +32,14 @@ def minus(op: RuleEmitter, a: Number, b: Number) -> Number:
     """Return a - b, at once where both are known."""
     if isinstance(a, float) and isinstance(b, float):
         return a - b
-    difference: ir.Value = op.Sub(a, b)
-    return difference
+    return op.Sub(a, b)
 
 
 def times(op: RuleEmitter, a: Length, b: Length) -> Length:
     """Return a b, at once where both are known."""
     if isinstance(a, int) and isinstance(b, int):
         return a * b
-    product: ir.Value = op.Mul(a, b)
-    return product
+    return op.Mul(a, b)
 
 
 def sizes_vector(op: RuleEmitter, lengths: Sequence[Length]) -> list[int] | ir.Value:
@@ -50,8 +48,7 @@ def sizes_vector(op: RuleEmitter, lengths: Sequence[Length]) -> list[int] | ir.V
     if len(known) == len(lengths):
         return known
     parts = [[n] if isinstance(n, int) else op.Unsqueeze(n, [0]) for n in lengths]
-    vector: ir.Value = op.Concat(*parts, axis=0)
-    return vector
+    return op.Concat(*parts, axis=0)
 
 
 def numbered(op: RuleEmitter, length: Length) -> ir.Value:

@@ -35,8 +35,7 @@ def place(
     source = np.full(size, taken.size, np.int64)
     source[taken] = np.arange(taken.size)
     spare = dy if taken.size == size else zero_pad(op, dy, [0], [1], [axis])
-    placed: ir.Value = op.Gather(spare, source, axis=axis)
-    return placed
+    return op.Gather(spare, source, axis=axis)
 
 
 def add_slices(
@@ -72,15 +71,12 @@ def add_slices(
     where = (
         indices if indices.dtype == ir.DataType.INT64 else op.Cast(indices, to=ir.DataType.INT64)
     )
-    total: ir.Value = op.ScatterND(zeros, op.Unsqueeze(where, [-1]), moved, reduction="add")
+    total = op.ScatterND(zeros, op.Unsqueeze(where, [-1]), moved, reduction="add")
     if half:
         total = op.Cast(total, to=dy.dtype)
     if axis == 0:
         return total
-    back: ir.Value = op.Transpose(
-        total, perm=[*range(1, axis + 1), 0, *range(axis + 1, len(rest) + 1)]
-    )
-    return back
+    return op.Transpose(total, perm=[*range(1, axis + 1), 0, *range(axis + 1, len(rest) + 1)])
 
 
 def add_elements(

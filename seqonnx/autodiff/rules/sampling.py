@@ -84,7 +84,7 @@ def sample(
     pixels = op.Gather(rows, op.Reshape(place, [0, taps, -1]), axis=0)
     shaped(pixels, [sets, taps, points, channels])
     shares = op.Unsqueeze(op.Reshape(weight, [0, taps, -1]), [3])
-    weighted: ir.Value = op.Mul(pixels, shares)
+    weighted = op.Mul(pixels, shares)
     return weighted if apart else op.ReduceSum(weighted, [1], keepdims=0)
 
 

@@ -170,7 +170,7 @@ def _pad_same(node: ir.Node, window: Window, *, upper: bool) -> Window:
 
 def enlarge(op: RuleEmitter, value: ir.Value, window: Window) -> ir.Value:
     """Repeat every element over its window, for windows side by side; zeros behind the last."""
-    made: ir.Value = op.Resize(
+    made = op.Resize(
         value,
         None,
         [1.0, 1.0, *(float(k) for k in window.kernel)],
