@@ -7,6 +7,8 @@ from types import ModuleType
 
 import pytest
 
+import seqonnx as keras
+
 ROOMS = (
     "activations",
     "applications",
@@ -14,8 +16,10 @@ ROOMS = (
     "constraints",
     "datasets",
     "initializers",
+    "layers",
     "losses",
     "metrics",
+    "models",
     "optimizers",
     "optimizers.schedules",
     "regularizers",
@@ -74,7 +78,33 @@ KERAS = {
 }  # fmt: skip
 """Public names of Keras 3.15.1's classes, as `dir` showed them; those that are here."""
 
+LAYER = {
+    *("activity_regularizer", "add_weight", "autocast", "build", "built", "call", "compute_dtype"),
+    *("count_params", "dtype", "dtype_policy", "from_config", "get_config", "get_weights", "input"),
+    *("losses", "non_trainable_variables", "non_trainable_weights", "output", "path"),
+    *("set_weights", "trainable", "trainable_variables", "trainable_weights", "variables"),
+    "weights",
+}
+MODEL = LAYER | {
+    *("compile", "compiled", "evaluate", "export", "fit", "get_layer", "input_shape", "inputs"),
+    *("layers", "load_weights", "loss", "metrics", "metrics_names", "optimizer", "output_names"),
+    *("output_shape", "outputs", "predict", "predict_on_batch", "reset_metrics", "save"),
+    *("save_weights", "summary", "test_on_batch", "train_on_batch"),
+}
+KERAS |= {
+    "layers.Layer": LAYER,
+    "layers.InputSpec": {"min_ndim", "ndim"},
+    "models.Model": MODEL,
+    "models.Sequential": MODEL | {"add", "pop"},
+    "graph.Variable": {
+        *("assign", "assign_add", "assign_sub", "dtype", "ndim", "numpy", "shape", "value"),
+    },
+    "symbolic.SymbolicTensor": {"ndim"},
+}
+
 FOR_WRITING_ONES_OWN = {
+    "models.Model": {"to_onnx"},
+    "models.Sequential": {"to_onnx"},
     "optimizers.Optimizer": {"elementwise", "prepare", "slots", "update"},
     "callbacks.Callback": {"params"},  # an attribute of objects in Keras
 }
@@ -87,3 +117,25 @@ def test_public_names_of_a_base_class_are_those_of_keras(name):
     base = getattr(importlib.import_module(f"seqonnx.{room}"), cls)
     public = {member for member in dir(base) if not member.startswith("_")}
     assert public == KERAS[name] | FOR_WRITING_ONES_OWN.get(name, set())
+
+
+ATTRIBUTES = ("history", "input_spec", "name", "stop_training")
+"""Of a model, in Keras as here."""
+
+
+def test_objects_show_no_plumbing_either():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="d")])
+    model.compile("sgd", "mse")
+    for thing, own in (
+        (
+            model,
+            MODEL | {"add", "history", "input_spec", "name", "pop", "stop_training", "to_onnx"},
+        ),
+        (model.layers[0], None),
+        (model.inputs[0], {"dtype", "name", "ndim", "shape"}),
+        (model.weights[0], KERAS["graph.Variable"] | {"aggregation", "name", "path", "trainable"}),
+    ):
+        shown = {name for name in dir(thing) if not name.startswith("_")}
+        assert own is None or shown == own
+        modules = [name for name in shown if isinstance(getattr(thing, name, None), ModuleType)]
+        assert modules == []

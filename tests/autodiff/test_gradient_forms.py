@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradient_check import run_reference
 from gradient_inputs import distinct, normal
 
 import seqonnx.autodiff as autodiff
@@ -29,6 +28,7 @@ from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 from seqonnx.autodiff.rules import FAMILIES
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import run_reference
 
 ROOM = Path(autodiff.__file__).parent
 FORMS = {
