@@ -25,7 +25,7 @@ FILE = ROOT / "docs" / "operators.md"
 COMMAND = "python tools/refresh/support_table.py"
 STATES = {
     "rule": "a gradient rule differentiates it",
-    "no gradient": "the gradient is zero wherever it exists, or the outputs are integers, bools or text",
+    "no gradient": "zero wherever it exists, or the outputs are integers, bools or text",
     "missing": "not yet",
 }
 
@@ -63,7 +63,8 @@ The ONNX standard says for many operators whether they are differentiable. For t
 
 ## All operators
 
-The note names the module of `seqonnx/autodiff/rules` that has the rule, or the reason why there is none.
+The note names the module of `seqonnx/autodiff/rules` that has the rule, or the reason why there is
+none.
 
 {_rows("operator | state | note", [f"{e.op_type} | {e.state} | {e.note}" for e in entries])}
 """
