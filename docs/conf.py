@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import seqonnx
 
 project = "seqonnx"
@@ -17,12 +19,28 @@ napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Returns", "Yields"]  # prose with colons, not "type: text"
 default_role = "code"  # docstrings are written as Markdown: single backquotes mean code
 
+COLON = "\ue000"  # of a private-use area: stands in no docstring
+
 
 def setup(app: object) -> None:
-    """Have bars in formulas, such as |x|, read as they are."""
+    """Have docstrings, such as |x| or "unit: seconds", and defaults read as they are written."""
 
-    def plain_bars(*arguments: object) -> None:
+    def hide_colons(app: object, what: str, *arguments: object) -> None:
         lines = arguments[-1]
-        lines[:] = [line.replace("|", "\\|") for line in lines]
+        if what in {"attribute", "data", "property"} and len(lines) > 0:
+            lines[0] = lines[0].replace(":", COLON)  # else Napoleon reads "type: text"
 
-    app.connect("autodoc-process-docstring", plain_bars, priority=900)
+    def plain(*arguments: object) -> None:
+        lines = arguments[-1]
+        lines[:] = [line.replace(COLON, ":").replace("|", "\\|") for line in lines]
+
+    def shown(*arguments: object) -> tuple[object, object]:
+        signature, returned = arguments[-2:]
+        if isinstance(signature, str):  # a function or a factory as a default: its name, or {}
+            signature = re.sub(r"<built-in function (\w+)>", r"\1", signature)
+            signature = signature.replace("<factory>", "{}")
+        return signature, returned
+
+    app.connect("autodoc-process-signature", shown)
+    app.connect("autodoc-process-docstring", hide_colons, priority=100)
+    app.connect("autodoc-process-docstring", plain, priority=900)

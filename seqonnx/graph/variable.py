@@ -84,7 +84,7 @@ class Variable:
         trainable: whether training may change it (the layer's own flag also counts).
         layout: axes that turn the Keras layout into the ONNX layout (as `numpy.transpose`
             takes them), or None where both are the same.
-        path: full path, such as `"sequential/dense/kernel"`; default `name`.
+        path: full path, such as `"dense/kernel"`; default `name`.
         autocast: whether a layer that computes in another dtype gets it in that dtype.
         aggregation: how replicas of a model agree on it.
 
@@ -150,7 +150,7 @@ class Variable:
 
     @property
     def dtype(self) -> str:
-        """Name of the element type, such as `"float32"`."""
+        """Name of the dtype, such as `"float32"`."""
         return str(self._dtype.name)
 
     @property
@@ -220,7 +220,7 @@ class Variable:
         return value.array
 
     def assign(self, value: npt.ArrayLike) -> None:
-        """Replace the value; for several variables see `assign_together`.
+        """Replace the value.
 
         Args:
             value: array in the Keras layout with the variable's shape; cast to its dtype.

@@ -297,7 +297,7 @@ class Model(Network):
     def from_config(
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
-        """Make a model, with new weights, from what `get_config` gave.
+        """Make a model, with new weights, from the configuration that `get_config` returned.
 
         Args:
             config: name and layers.
@@ -324,7 +324,7 @@ class Model(Network):
         saving.export(self, Path(filepath), outputs)
 
     def to_onnx(self) -> onnx.ModelProto:
-        """Return the inference graph as a message, nothing folded: a weight is an initializer."""
+        """Return the inference graph as a ModelProto: weights as initializers, nothing folded."""
         return saving.to_onnx(self)
 
     def save_weights(self, filepath: PathLike) -> None:

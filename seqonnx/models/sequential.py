@@ -247,7 +247,7 @@ class Sequential(Model):
     def from_config(
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
-        """Make a model from what `get_config` gave.
+        """Make a model from the configuration that `get_config` returned.
 
         Args:
             config: name, input and layers; or layers and `build_input_shape`, as in Keras's files.

@@ -10,13 +10,18 @@ import io
 import itertools
 import re
 import shlex
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 
+import seqonnx as keras
 from seqonnx import autodiff, cli
 from seqonnx.autodiff.ledger import ledger
+from seqonnx.lowering import pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -24,13 +29,15 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 ROOM = re.compile(r"`(\w+)`")
+FRAME = re.compile(r"^\| \d \| `(?:\w+\.)?(\w+)` in `(seqonnx/[\w/]+\.py)`", re.MULTILINE)
+PIPELINE = re.compile(r"^\| `([A-Z]+)` \|", re.MULTILINE)
 CONSTANT = re.compile(r"`(\w+)` = ([\d,.]+) in `(seqonnx/[\w/]+)\.py`")
 OUTPUTS = {
     "README.md": 2,
     "autodiff.md": 5,
-    "coming_from_keras.md": 2,
+    "coming_from_keras.md": 3,
     "devices.md": 1,
-    "extending.md": 6,
+    "extending.md": 9,
     "performance.md": 8,
     "tutorial.md": 13,
 }
@@ -171,6 +178,39 @@ def test_layout_lists_every_room():
     rooms = {path.parent.name for path in package.glob("*/__init__.py")}
     rooms |= {path.stem for path in package.glob("*.py") if not path.stem.startswith("__")}
     assert rooms - listed == set()
+
+
+def test_walk_from_fit_to_the_session_names_the_frames_of_a_traceback(monkeypatch):
+    frames = []
+
+    class Watched(onnxruntime.InferenceSession):
+        def run_with_iobinding(self, *args, **kwargs):
+            frames.extend(traceback.extract_stack())
+            return super().run_with_iobinding(*args, **kwargs)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Watched)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+    package = Path(keras.__file__).parent
+    ran = [
+        (frame.name, Path(frame.filename).relative_to(package.parent).as_posix())
+        for frame in frames
+        if Path(frame.filename).is_relative_to(package)
+    ]
+    assert FRAME.findall((DOCS / "how_it_works.md").read_text("utf-8")) == ran
+
+
+def test_page_on_extending_lists_every_pipeline():
+    listed = PIPELINE.findall((DOCS / "extending.md").read_text("utf-8"))
+    entries = {name: value for name, value in vars(pipeline).items() if isinstance(value, tuple)}
+    assert listed == [name for name, passes in entries.items() if name != "DEVICES"]
+
+
+def test_reference_has_every_name_of_the_top_level():
+    text = (DOCS / "reference.md").read_text("utf-8")
+    shown = set(re.findall(r":: seqonnx\.(\w+)$", text, re.MULTILINE))
+    assert set(keras.__all__) - shown == {"models"}, "all of models is at the top level"
 
 
 def test_pages_count_the_gradient_rules_and_none_is_missing():

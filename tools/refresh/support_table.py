@@ -24,8 +24,8 @@ from seqonnx.graph import OPSET  # noqa: E402
 FILE = ROOT / "docs" / "operators.md"
 COMMAND = "python tools/refresh/support_table.py"
 STATES = {
-    "rule": "differentiated by a rule",
-    "no gradient": "zero wherever there is a slope, or none by their nature",
+    "rule": "a gradient rule differentiates it",
+    "no gradient": "zero wherever it exists, or the outputs are integers, bools or text",
     "missing": "not yet",
 }
 
@@ -38,16 +38,17 @@ def render() -> str:
 
 <!-- Made by `{COMMAND}`: change the code, then run it. -->
 
-All {len(entries)} operators of operator set {OPSET} (`ai.onnx`), deprecated ones left out. How to
-differentiate a model, and how to add a rule: [autodiff.md](autodiff.md). The formulas:
-`seqonnx/autodiff/rules`, one module for each family.
+This page lists which ONNX operators can be differentiated, and why the others cannot: all
+{len(entries)} operators of operator set {OPSET} (`ai.onnx`) but deprecated ones.
+[Differentiating ONNX](autodiff.md) says how to differentiate a model, and how to add a rule. The
+formulas stand in `seqonnx/autodiff/rules`, one module for each family of operators.
 
 {_counts(entries)}
 
-## Decided by hand
+## Where the standard decides otherwise
 
-For some operators the standard (onnx {_release()}) does not say whether they are differentiable, or
-it says something else than we do.
+The ONNX standard says for many operators whether they are differentiable. For these, the standard
+(onnx {_release()}) says nothing, or something else than seqonnx does, for the reason given.
 
 {
         _rows(
@@ -62,7 +63,8 @@ it says something else than we do.
 
 ## All operators
 
-The note names the family of the rule, or the reason why there is none.
+The note names the module of `seqonnx/autodiff/rules` that has the rule, or the reason why there is
+none.
 
 {_rows("operator | state | note", [f"{e.op_type} | {e.state} | {e.note}" for e in entries])}
 """
