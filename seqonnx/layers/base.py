@@ -180,7 +180,7 @@ class Layer(Typed):
 
     @property
     def path(self) -> str:
-        """Scope of the layer's nodes and weights: its name."""
+        """Prefix of the names of the layer's nodes and weights: its name."""
         return self.name
 
     @property
@@ -204,7 +204,7 @@ class Layer(Typed):
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """Weights that training leaves to the layer (statistics) or alone (frozen)."""
+        """Weights that the optimizer does not change: statistics, and frozen weights."""
         trained = {id(v) for v in self.trainable_weights}
         return [v for v in self.weights if id(v) not in trained]
 
@@ -225,7 +225,7 @@ class Layer(Typed):
 
     @property
     def losses(self) -> list[float]:
-        """Penalties of the regularized weights that train, for their values of now."""
+        """Penalties of the regularized trainable weights, for their current values."""
         trained = set(self.trainable_weights)
         return [
             _weights.penalty(regularizer, variable)

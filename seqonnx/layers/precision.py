@@ -13,9 +13,9 @@ class Typed:
     """What a layer knows of its dtypes; the base of `Layer`."""
 
     autocast = True
-    """Whether floating-point inputs, and weights where they are read, get the type computed in.
+    """Whether floating-point inputs and weights are cast to the dtype that the layer computes in.
 
-    That of a layer of integers or bools cuts off fractions; other inputs stay as they are.
+    Where that is an integer or bool, fractions are cut off. Inputs of other dtypes are not cast.
     """
 
     _policy: dtypes.Policy

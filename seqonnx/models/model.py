@@ -29,7 +29,7 @@ PathLike = str | os.PathLike[str]
 
 @register("model", saved_as="Functional")
 class Model(Network):
-    """Layers between input and output tensors, with training, files and reports.
+    """A network of layers from input to output tensors, which can be trained, saved and exported.
 
     Args:
         inputs: input tensor, or a list or dict of them.
@@ -123,14 +123,14 @@ class Model(Network):
 
         Args:
             optimizer: name, instance or configuration.
-            loss: name, instance, or a function `(op, y_true, y_pred)` emitting values per sample.
+            loss: name, instance, or a function `(op, y_true, y_pred)` emitting one value a sample.
             metrics: names, instances or such functions.
             weighted_metrics: the same, weighted by sample weights.
             device: where to train and predict; default `seqonnx.config.get_device()`.
-            steps_per_execution: steps in one run, for short ones; callbacks hear of the last.
+            steps_per_execution: steps in one call of ONNX Runtime; callbacks are told of the last.
             autotune: measure which form of each gradient is the fastest, and remember it.
             auto_scale_loss: wrap the optimizer in a `LossScaleOptimizer` for `"mixed_float16"`.
-            recompute: less memory for a second forward pass: True, or layers whose outputs to keep.
+            recompute: saves memory for a second forward pass: True, or layers to keep outputs of.
             **accepted: `loss_weights`, a factor of the loss; `jit_compile`; `run_eagerly` warns.
 
         Raises:
@@ -160,7 +160,7 @@ class Model(Network):
 
     @property
     def metrics(self) -> list[Metric]:
-        """The metrics; one whose kind data must choose, such as `"accuracy"`, once it has."""
+        """The metrics; `"accuracy"` is there once data have shown which kind of it is meant."""
         return self._sessions.metrics()
 
     @property
@@ -198,7 +198,7 @@ class Model(Network):
             x: array with the batch first, or an iterator of `(x, y)` or `(x, y, sample_weight)`.
             y: targets; labels as integers, or arrays shaped like the output.
             batch_size: samples per step, default 32; a smaller last batch is trained on, too.
-            epochs: epoch to stop before, counted from 0.
+            epochs: number of the epoch to stop before; the first one is 0.
             verbose: 0 silent, 1 bar, 2 a line per epoch; `"auto"`: bar on a terminal.
             callbacks: told about every batch and epoch.
             validation_split: fraction of the samples, taken from the end, to measure on.

@@ -41,13 +41,13 @@ from seqonnx.symbolic import Shape, SymbolicTensor
 class ONNXModel(Layer):
     """A network from an ONNX file, to be used, frozen or trained like any other layer.
 
-    Its floating-point initializers are its weights, and the constants that operators take as such,
-    under their names and in their layout in the file; single numbers, and what only tells an
-    operator how to work, stay constants. Statistics of BatchNormalization are weights that no
-    training changes: the network runs in inference mode always, unless the file was exported in
-    training mode. Data come in the layout of the file, which for images is mostly channels first.
+    Its weights are the floating-point initializers of the file, and constants that operators use as
+    weights. They have their names and their layout from the file. Single numbers, and inputs that
+    only configure an operator, stay constants. Statistics of BatchNormalization are weights that
+    training does not change: the network always runs in inference mode, unless the file was
+    exported in training mode. Data have the layout of the file, mostly channels first for images.
 
-    A file made for one batch size takes any; this is tested on random rows. A saved model holds
+    A file made for one batch size accepts any; this is tested on random rows. A saved model holds
     the graph, so that it can be loaded without the file.
 
     Args:
