@@ -13,13 +13,13 @@ from typing import Any, Final
 import numpy as np
 
 DeviceRequest = str | Sequence[str | tuple[str, dict[str, Any]]]
-"""What a user may ask for: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, or ONNX Runtime providers."""
+"""The devices of a user: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, or ONNX Runtime providers."""
 
 _DEVICE_VARIABLE = "SEQONNX_DEVICE"
 _CACHE_VARIABLE = "SEQONNX_CACHE"
 
 DTYPE_POLICIES: Final = ("float32", "mixed_float16", "mixed_bfloat16")
-"""What `set_dtype_policy` takes."""
+"""The argument of `set_dtype_policy`."""
 
 
 class _Settings:

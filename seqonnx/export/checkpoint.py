@@ -29,7 +29,7 @@ _STATE_GRAPH = "seqonnx.training_state"
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a compiled model remembers besides its weights.
+    """The state of a compiled model besides its weights.
 
     Args:
         values: plain values: compile arguments, step and epoch counters, seed.
@@ -42,7 +42,7 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file gave.
+    """The content of a saved model.
 
     Args:
         config: configuration of the model.

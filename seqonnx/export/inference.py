@@ -23,7 +23,7 @@ LAYERS = "seqonnx.layers"
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """What a file says about a layer, for people and for `seqonnx inspect`."""
+    """A layer as an exported file describes it, for people and for `seqonnx inspect`."""
 
     name: str
     class_name: str

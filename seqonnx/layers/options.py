@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 
 class BasicOptions(TypedDict, total=False):
-    """What a layer with an `activity_regularizer` of its own hands on to `Layer`."""
+    """Options that a layer with an `activity_regularizer` of its own hands on to `Layer`."""
 
     name: str | None
     trainable: bool

@@ -10,7 +10,7 @@ from seqonnx.graph.signatures import check_method
 
 
 class Typed:
-    """What a layer knows of its element types; the base of `Layer`."""
+    """The dtypes of a layer; the base of `Layer`."""
 
     autocast = True
     """Whether floating-point inputs, and weights where they are read, get the type computed in.

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class BasicOptions(TypedDict, total=False):
-    """What an optimizer with a `weight_decay` of its own hands on to `Optimizer`."""
+    """Options that an optimizer with a `weight_decay` of its own hands on to `Optimizer`."""
 
     name: str | None
     clipnorm: float | None

@@ -11,7 +11,7 @@ from seqonnx.report.polynomial import Dim, Polynomial, Shape
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """What a MAC rule may look at.
+    """The facts about a node that a MAC rule may look at.
 
     Args:
         op_type: operator of a standard domain.

@@ -61,13 +61,13 @@ class Block:
 
     @property
     def inputs(self) -> list[Value]:
-        """What it is called with; initializers that old files list as inputs are left out."""
+        """The inputs, without the initializers that old files list among them."""
         values = (self.scope.maps[0][value.name] for value in self.graph.input)
         return [value for value in values if not value.stored]
 
     @property
     def results(self) -> list[Value]:
-        """What it returns."""
+        """The outputs."""
         return [self.scope[value.name] for value in self.graph.output]
 
 

@@ -1,4 +1,4 @@
-"""What a report knows about a model: plain frozen records that every output form reads."""
+"""Facts about a model: plain frozen records that every form of a report reads."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Check:
-    """What one validation said: `detail` is one line, empty if it passed."""
+    """The result of one validation: `detail` is one line, empty if it passed."""
 
     name: str
     passed: bool

@@ -1,4 +1,4 @@
-"""What a model hands to `render_summary`: one record per layer, and the totals."""
+"""Input of `render_summary`: one record per layer of a model, and the totals."""
 
 from __future__ import annotations
 

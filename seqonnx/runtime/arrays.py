@@ -219,7 +219,7 @@ def is_bfloat16(dtype: np.dtype[Any]) -> bool:
 
 
 def element_type(dtype: np.dtype[Any]) -> Any:
-    """What ONNX Runtime calls a NumPy type."""
+    """The name in ONNX Runtime of a NumPy type."""
     return _BFLOAT16 if is_bfloat16(dtype) else dtype.type
 
 

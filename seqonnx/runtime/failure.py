@@ -131,7 +131,7 @@ def _describe(dtype: str, shape: Sequence[int | str | None]) -> str:
 
 
 def _describe_spec(spec: TensorSpec) -> str:
-    """What an input expects; ONNX Runtime reports an unknown rank as no axes."""
+    """The expected dtype and shape of an input; ONNX Runtime reports an unknown rank as no axes."""
     return _describe(spec.dtype, spec.shape) if spec.shape else spec.dtype
 
 

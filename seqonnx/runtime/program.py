@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seqonnx.runtime.compiled import Compiled
 
 Emission = Callable[["Emitter", "list[ir.Value]"], "Sequence[ir.Value]"]
-"""What to emit: `(op, inputs)` to the values that become outputs."""
+"""A function that emits: `(op, inputs)` to the values that become outputs."""
 
 _CAPACITY = 128
 _sessions: OrderedDict[Hashable, Compiled] = OrderedDict()

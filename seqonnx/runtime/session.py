@@ -216,7 +216,7 @@ def describe_feeds(
 
 
 def _feedable(value: np.ndarray | DeviceArray) -> Any:
-    """What `InferenceSession.run` takes: an array, or an OrtValue where there is one."""
+    """An argument for `InferenceSession.run`: an array, or an OrtValue where there is one."""
     if isinstance(value, DeviceArray):
         return value.ort_value
     array = np.asarray(value)

@@ -1,4 +1,4 @@
-"""What has been compiled, by what it was compiled for; kept as long as it is right."""
+"""Compiled sessions, by what they were compiled for; kept as long as they are right."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Made = TypeVar("Made", bound=Opened)
 
 
 class Entry(NamedTuple, Generic[Made]):
-    """What is kept.
+    """A session that is kept.
 
     Args:
         made: holds the session.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from seqonnx.symbolic.tensor import Emits, SymbolicTensor
 
 Owner = Emits | SymbolicTensor
-"""What a place in a model belongs to: a layer, or one of the model's inputs."""
+"""The owner of a place in a model: a layer, or one of the model's inputs."""
 
 
 def layer_order(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> list[Owner]:
@@ -62,7 +62,7 @@ def _walk_back(
 
 
 def _place(tensor: SymbolicTensor, entries: set[int]) -> int:
-    """What tells the place apart where a tensor is made: its call, or itself for an input."""
+    """The identity of the place where a tensor is made: its call, or itself for an input."""
     return id(tensor) if id(tensor) in entries else id(tensor._call)
 
 

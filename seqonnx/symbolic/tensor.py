@@ -14,7 +14,7 @@ Shape = tuple[int | None, ...]
 
 
 class Emits(Protocol):
-    """What the layer graph needs to know of a layer."""
+    """The side of a layer that the layer graph needs."""
 
     name: str
 

@@ -73,7 +73,7 @@ def restore(network: Network, sessions: Sessions, state: dict[str, Any]) -> None
 
 
 def _moment_of(network: Network, trainer: Trainer | None) -> _Moment:
-    """What a network is now."""
+    """The values and the step of a network now."""
     variables = [*network.weights, *([] if trainer is None else trainer.optimizer_variables)]
     with making(), nullcontext() if trainer is None else trainer.at_rest():
         _, arrays = read_together(variables)

@@ -273,7 +273,7 @@ def is_dataset(data: object) -> bool:
 
 
 def describe(data: object) -> str:
-    """What the data is, in the words of error messages."""
+    """Describe data in the words of error messages."""
     if is_dataset(data):
         return "PyDataset"
     for cls in type(data).__mro__:

@@ -65,7 +65,7 @@ class Tracked:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a model is trained for and measured by."""
+    """The quantities that a model is trained for and measured by."""
 
     inputs: Sequence[SymbolicTensor]
     output: SymbolicTensor
@@ -82,7 +82,7 @@ class Objective:
     loss_total: Variable
     loss_count: Variable
     loss_weight: float = 1.0
-    """What the loss is multiplied by; the penalties of regularizers are not."""
+    """The factor of the loss; the penalties of regularizers are not multiplied."""
 
 
 @dataclass(frozen=True)

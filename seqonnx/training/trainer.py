@@ -326,7 +326,7 @@ def _slots_of(trainer: weakref.ref[Trainer]) -> Sequence[Variable]:
 
 
 def _kind(arrays: Sequence[npt.NDArray[Any]], inputs: int) -> Hashable:
-    """What a step graph depends on besides the model: targets and whether there are weights."""
+    """The kind of a step graph, apart from the model: targets and whether there are weights."""
     return tuple((array.shape[1:], array.dtype) for array in arrays[inputs:])
 
 

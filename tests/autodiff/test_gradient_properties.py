@@ -1,4 +1,4 @@
-"""What holds for every gradient, on random shapes and random graphs.
+"""Properties that hold for every gradient, on random shapes and random graphs.
 
 Undoing broadcasts is summing over stretched axes; the backward pass is linear in what arrives; an
 input's gradient does not depend on which others are wanted; and a graph may be cut anywhere.

@@ -88,7 +88,7 @@ class Tower:
 
     @cached_property
     def variables(self) -> list[str]:
-        """What is differentiated by: float inputs and cotangents."""
+        """The variables of differentiation: float inputs and cotangents."""
         return [*(f"x{i}" for i in self.case.wanted), *(n for n in self.feeds if n[0] == "d")]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What a Where did not select has the gradient zero, however steep it is there.
+"""Elements that a Where did not select have the gradient zero, however steep they are there.
 
 Each program computes something that is infinite or NaN at some elements and takes it out with a
 Where. At these the result is constant, so the gradient is 0; elsewhere it is that of the program on

@@ -1,4 +1,4 @@
-"""Whatever an ONNX file holds: old operator sets, functions, subgraphs, data files, odd names."""
+"""The content of ONNX files: old operator sets, functions, subgraphs, data files, odd names."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ READERS = {
 
 
 def refusal(read, proto, tmp_path) -> str:
-    """What a reader says of a file; it must say it within a second and name the file."""
+    """The error of a reader for a file; it must come within a second and name the file."""
     path = tmp_path / "net.onnx"
     onnx.save(proto, path)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -30,7 +30,7 @@ Run = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Setup:
-    """What every contestant is given besides the workload."""
+    """The setup that every contestant is given besides the workload."""
 
     device: str
     threads: int

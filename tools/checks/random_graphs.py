@@ -38,7 +38,7 @@ from support.autodiff.random_values import TEMPLATES  # noqa: E402
 
 
 class Tally:
-    """What all graphs together came to."""
+    """The totals of all graphs together."""
 
     def __init__(self) -> None:
         self.graphs = self.redrawn = self.dead = 0

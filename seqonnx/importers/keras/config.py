@@ -25,7 +25,7 @@ _ONLY_IN_USE: Final = {"renorm_momentum": "renorm", "renorm_clipping": "renorm"}
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What a file may name.
+    """The names that a file may use.
 
     Args:
         known: classes of seqonnx by their Keras names.

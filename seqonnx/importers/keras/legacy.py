@@ -88,7 +88,7 @@ def match_by_name(group: Group, layers: Sequence[Part], *, skip: bool) -> Matche
 def _match(
     group: Group, stored: str, weights: Sequence[str], layer: Part, index: int, skip: bool
 ) -> Matched:
-    """What the file has for the weights of one layer."""
+    """Pair the weights of one layer with their data sets in the file."""
     matched: Matched = []
     for variable, name in zip(layer.variables, weights, strict=True):
         dataset = find_dataset(group, f"{stored}/{name}")

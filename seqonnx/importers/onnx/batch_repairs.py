@@ -1,4 +1,4 @@
-"""What a node may need so that it takes any batch: rules by operator.
+"""Repairs that let a node take any batch: rules by operator.
 
 Exporters write the batch of their example into a network in four ways: as a target of Reshape or
 Expand, as the end of a Slice or the size of a Resize, as constants with a row for each example
@@ -41,7 +41,7 @@ _END: Final = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class Operand:
-    """What is known of an input of a node.
+    """An input of a node, as far as it is known.
 
     Args:
         value: the input.
@@ -157,7 +157,7 @@ def _reshapes(
 def _repairs(
     node: ir.Node, operands: Sequence[Operand | None], batch: int, other: int
 ) -> list[Repair]:
-    """What has to be replaced in a node other than a Reshape."""
+    """The replacements that a node other than a Reshape needs."""
     if not is_standard(node):
         return []
     if node.op_type == "Expand":
@@ -289,7 +289,7 @@ def _spread(
 
 
 def _repaired(operand: Operand, repair: Repair, batch: int, other: int) -> Known:
-    """What is known of an input once it is replaced."""
+    """The facts about an input once it is replaced."""
     if repair.numbers is not None:
         return Known(ir.DataType.INT64, repair.numbers.shape, repair.numbers)
     if repair.position is not None and repair.rows is not None and operand.now.numbers is not None:

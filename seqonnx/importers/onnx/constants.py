@@ -1,4 +1,4 @@
-"""What is known of the values of a model before anything computes them.
+"""Values of a model that are known before anything computes them.
 
 Sizes are inferred one node at a time, and elements are computed where they are few, as those of
 shapes are. Inputs can take part: their elements are not known then, but their sizes are.
@@ -147,7 +147,7 @@ def compute(
 
 
 def _sizes(node: onnx.NodeProto, inputs: Mapping[str, Constant]) -> npt.NDArray[Any] | None:
-    """What Shape and Size give, if every size is known."""
+    """The results of Shape and Size, if every size is known."""
     if node.op_type not in {"Shape", "Size"} or len(inputs) != 1 or len(node.output) != 1:
         return None
     (constant,) = inputs.values()
@@ -202,7 +202,7 @@ def walk(
 
 
 def _first_turn(node: onnx.NodeProto, body: onnx.GraphProto, scope: Scope) -> dict[str, Constant]:
-    """What the body of a Loop is called with in its first turn, as far as that is known."""
+    """The arguments of a Loop's body in its first turn, as far as they are known."""
     if not is_op(node, "Loop"):
         return {}
     kinds = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
@@ -225,7 +225,7 @@ def _most_turns(node: onnx.NodeProto, scope: Scope) -> int:
 
 
 def _next_turn(body: onnx.GraphProto, scope: Scope) -> dict[str, Constant] | None:
-    """What the body of a Loop is called with after a turn; None if that is as large as before."""
+    """The arguments of a Loop's body after a turn; None if they are as large as before."""
     own = {value.name: scope[value.name] for value in body.input if value.name in scope.maps[0]}
     before = {name: constant.nbytes for name, constant in own.items()}
     for value, result in zip(body.input[2:], body.output[1:], strict=False):

@@ -173,7 +173,7 @@ class _Walk:
                     self._emit(op, self._nodes[index], repair, made)
 
     def _constants(self) -> list[tuple[ir.Node, Repair]]:
-        """What constants replace: first what depends on no other, as in files saved before."""
+        """The constants to replace: those that depend on no other first, as in older files."""
         behind: dict[ir.Value, int] = {}
         found: list[tuple[int, ir.Node, Repair]] = []
         for index, node in enumerate(self._nodes):

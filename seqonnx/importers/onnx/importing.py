@@ -178,7 +178,7 @@ def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
 def _with_later_operators(
     proto: onnx.ModelProto, graph: ir.Graph, version: int, name: str
 ) -> onnx.ModelProto:
-    """What onnx's version converter makes of a message."""
+    """Convert a ModelProto with onnx's version converter."""
     try:
         # onnxscript's converter leaves operators of sets before 18 as they are.
         return onnx.version_converter.convert_version(proto, OPSET)
@@ -265,7 +265,7 @@ def _unknown_operators(graph: ir.Graph, version: int) -> str:
 
 
 def _foreign_types(graph: onnx.GraphProto) -> dict[str, onnx.ValueInfoProto]:
-    """What a graph says of the results of operators that inference does not know."""
+    """The declared results of operators that inference does not know."""
     foreign = {name for node in graph.node if not is_standard(node) for name in node.output}
     return {
         info.name: copy.deepcopy(info)

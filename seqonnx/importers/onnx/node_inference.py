@@ -1,4 +1,4 @@
-"""What ONNX says of one node: the types of its outputs, and their elements where they are few.
+"""Shape inference for one node: the types of its outputs, and their elements where they are few.
 
 Networks repeat their blocks, so that most questions about a node were asked before: of 3,000 nodes
 in a chain of equal blocks six differ. The answers are kept.
@@ -31,7 +31,7 @@ Arrays = tuple[npt.NDArray[Any], ...]
 
 @dataclass(frozen=True)
 class Operand:
-    """What is known of an input of a node.
+    """An input of a node, as far as it is known.
 
     Args:
         type: its type, serialized; None if that is not known.

@@ -1,4 +1,4 @@
-"""What ONNX says of one node: sizes of its outputs, and the whole numbers that shapes are made of.
+"""Sizes of the outputs of one node, and the whole numbers that shapes are made of.
 
 For a graph that is looked at node by node, because each node may have to change before the next
 can be understood.
@@ -43,7 +43,7 @@ _OF_SHAPES: Final = frozenset(
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a tensor.
+    """A tensor, as far as it is known.
 
     Args:
         dtype: its element type.

@@ -28,7 +28,7 @@ _TOLD_BY_OUTPUTS = 7
 _TOLD_BY_MODE = 14
 """The operator set since which `training_mode` tells it."""
 _STATISTICS = ("mean", "variance")
-"""What BatchNormalization gives today in training mode beside its result: the running ones."""
+"""Further results of BatchNormalization in training mode today: the running ones."""
 
 
 def note_training(graph: onnx.GraphProto, version: int, name: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What every model must be before anything follows its nodes: without circles, and finite."""
+"""Checks before anything follows the nodes of a model: it has no circles, and is finite."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _expanded(
 
 
 def _calls(nodes: Nodes) -> Iterator[_Call]:
-    """What nodes call, functions or operators, also in bodies."""
+    """The functions and operators that nodes call, also in bodies."""
     levels = [nodes]
     for inner in levels:
         for node in inner:

@@ -31,7 +31,7 @@ SLOPE = 1e-7
 """Gradient and central difference agree to this, relative to the sum of all changes."""
 LEVELS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL")
 SAME = 1e-5
-"""What optimisation may change: it reorders sums, whose rounding errors of 6e-8 grow on the way."""
+"""Tolerance for optimisation: it reorders sums, whose rounding errors of 6e-8 grow on the way."""
 CLOSE = 5e-4
 """How far float32 may be from float64: the same errors, up to the worst conditioned operator."""
 TRIES = 20
@@ -45,7 +45,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass
 class Outcome:
-    """What the checks of one graph found.
+    """The findings of the checks of one graph.
 
     Args:
         redrawn: how many inputs lay next to a kink.

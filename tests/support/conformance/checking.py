@@ -34,7 +34,7 @@ State = Literal["passed", "failed", "not applicable"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a case.
+    """The verdict on a case.
 
     Args:
         name: the case.
@@ -189,7 +189,7 @@ def _is_float_tensor(value: ir.Value) -> bool:
 
 
 def _slots(node: ir.Node) -> list[ir.Value]:
-    """What a node reads differentiably.
+    """The inputs that a node reads differentiably.
 
     The standard marks some inputs as not differentiable that are (the grid of GridSample, the input
     of DFT); here only those count that say how, not what, to compute.
