@@ -1,4 +1,4 @@
-"""Settings of the process: the device, the source of random seeds, the element types of layers.
+"""Settings of the process: the device, the source of random seeds, the dtypes of layers.
 
 All are read when a layer is made, or a model built or compiled; nothing here imports a runtime.
 """
@@ -91,7 +91,7 @@ def next_seed() -> int:
 
 
 def set_dtype_policy(policy: str) -> None:
-    """Choose the element types of layers made from now on that are not given `dtype`.
+    """Choose the dtypes of layers made from now on that are not given `dtype`.
 
     With a mixed policy a layer keeps its weights in float32 and computes in 16 bits, which halves
     the memory of activations and uses a GPU's tensor cores (Micikevicius et al., "Mixed precision
@@ -120,7 +120,7 @@ def set_dtype_policy(policy: str) -> None:
     if policy not in DTYPE_POLICIES:
         raise ValueError(
             f"A dtype policy must be one of {', '.join(DTYPE_POLICIES)}. Received: "
-            f"policy={policy!r}. Other element types are given to single layers, as "
+            f"policy={policy!r}. Other dtypes are given to single layers, as "
             "`Dense(10, dtype='float64')`."
         )
     _settings.dtype_policy = policy

@@ -28,7 +28,7 @@ class Opened:
     """A model's graph, an emitter for it, and its tensors by name.
 
     Args:
-        model: path of an ONNX file, a message, or a seqonnx model.
+        model: path of an ONNX file, a ModelProto, or a seqonnx model.
         device: `"cpu"` or `"cuda"`, for rules that choose a formulation by it.
     """
 

@@ -152,7 +152,7 @@ def _read(model: onnx.ModelProto, metadata: Mapping[str, str]) -> Checkpoint:
 def _attach(
     model: onnx.ModelProto, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
 ) -> None:
-    """Put values and arrays into the message, where only training looks."""
+    """Put values and arrays into the ModelProto, where only training looks."""
     if values["training"] is None and len(arrays) == 0:
         return
     graph = model.training_info.add().algorithm

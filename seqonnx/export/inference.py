@@ -73,7 +73,7 @@ def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, di
             computed; without, every weight is an initializer of its own.
 
     Returns:
-        The message, and the weight behind each initializer.
+        The ModelProto, and the weight behind each initializer.
     """
     op = Emitter(values=source.values)
     _, values = emit_forward(op, source.inputs, [t for _, t in source.outputs], training=False)

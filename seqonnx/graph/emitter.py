@@ -199,7 +199,7 @@ class Emitter(Operators):
         """Read floating-point variables cast to `dtype` inside; None: as they are.
 
         Args:
-            dtype: name of the element type that a layer computes in.
+            dtype: the one that a layer computes in.
 
         Example:
             >>> op = Emitter()
@@ -220,7 +220,7 @@ class Emitter(Operators):
         self.updates[variable] = self.cast(value, variable.dtype)
 
     def cast(self, value: ir.Value, dtype: str) -> ir.Value:
-        """Return `value` in another element type; itself where it has that type."""
+        """Return `value` in another dtype; itself where it has that type."""
         wanted = ir_dtype(dtype)
         return value if value.dtype in {None, wanted} else self.Cast(value, to=wanted)
 
@@ -302,7 +302,7 @@ class Emitter(Operators):
 
 
 def ir_dtype(name: str) -> ir.DataType:
-    """Return the ONNX element type of a standard name such as `"float32"`."""
+    """Return the ONNX dtype of a standard name such as `"float32"`."""
     if name == "bfloat16":
         return ir.DataType.BFLOAT16
     return ir.DataType.STRING if name == "string" else ir.DataType.from_numpy(np.dtype(name))

@@ -167,7 +167,7 @@ def dtype_name(value: ir.Value) -> str:
         ValueError: if it is unknown.
     """
     if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
-        raise ValueError(f"The element type of '{value.name}' is unknown.")
+        raise ValueError(f"The dtype of '{value.name}' is unknown.")
     return str(value.dtype.numpy().name)
 
 

@@ -150,7 +150,7 @@ class Variable:
 
     @property
     def dtype(self) -> str:
-        """Name of the element type, such as `"float32"`."""
+        """Name of the dtype, such as `"float32"`."""
         return str(self._dtype.name)
 
     @property

@@ -32,7 +32,7 @@ class Layer(Typed):
     Args:
         name: name, unique in a model; default: the class name in snake case, numbered.
         trainable: whether training changes the weights.
-        dtype: element type of weights and computation, or a mixed policy such as
+        dtype: that of weights and computation, or a mixed policy such as
             `"mixed_float16"`: weights in float32, computation in float16. Default
             `seqonnx.config.get_dtype_policy()`.
         activity_regularizer: regularizer of the layer's output, divided by the batch size.
@@ -338,7 +338,7 @@ class Layer(Typed):
                 self.input_spec._check(shape, self.name)
 
     def _emit(self, op: Emitter, x: Any, training: bool) -> Any:
-        """Emit the layer in its element type, with its activity regularizer; see `call`."""
+        """Emit the layer in its dtype, with its activity regularizer; see `call`."""
         y = self._emit_typed(op, x, training)
         if self.activity_regularizer is not None:
             for part in [y] if isinstance(y, ir.Value) else y:

@@ -34,7 +34,7 @@ class Network(Layer):
     """
 
     autocast = False
-    """Each layer inside has its own element type."""
+    """Each layer inside has its own dtype."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Element types of layers: weights have one, computation may have another."""
+"""Dtypes of layers: weights have one, computation may have another."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class Typed:
 
     @property
     def dtype(self) -> str:
-        """Element type of the weights."""
+        """Dtype of the weights."""
         return self._policy.variable_dtype
 
     @property
     def dtype_policy(self) -> str:
-        """Name of the policy: an element type, `"mixed_float16"` or `"mixed_bfloat16"`."""
+        """Name of the policy: a dtype, `"mixed_float16"` or `"mixed_bfloat16"`."""
         return self._policy.name
 
     @property
     def compute_dtype(self) -> str:
-        """Element type of the outputs, and of what `call` gets."""
+        """Dtype of the outputs, and of what `call` gets."""
         return self._policy.compute_dtype
 
     @property
     def _working_dtype(self) -> str:
-        """Element type inside `call`: float32 where a layer would lose too much in 16 bits."""
+        """Dtype inside `call`: float32 where a layer would lose too much in 16 bits."""
         return self.compute_dtype
 
     def call(self, op: Emitter, x: Any, training: bool) -> Any:
@@ -67,7 +67,7 @@ def cast_floats(op: Emitter, x: Any, dtype: str) -> Any:
     Args:
         op: emitter of the graph.
         x: value or list of values.
-        dtype: name of an element type; an integer one cuts off fractions.
+        dtype: standard name; an integer one cuts off fractions.
     """
     if isinstance(x, list | tuple):
         return [cast_floats(op, part, dtype) for part in x]

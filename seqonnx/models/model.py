@@ -323,7 +323,7 @@ class Model(Network):
         saving.export(self, Path(filepath), outputs)
 
     def to_onnx(self) -> onnx.ModelProto:
-        """Return the inference graph as a message, nothing folded: a weight is an initializer."""
+        """Return the inference graph as a ModelProto, nothing folded: a weight is an initializer."""
         return saving.to_onnx(self)
 
     def save_weights(self, filepath: PathLike) -> None:

@@ -26,7 +26,7 @@ class Row:
         op_type: operator (with its domain unless standard), or the class of the layer.
         layer: name of the layer that emitted the node; None in models of other producers.
         output_shape: shape of the first output.
-        dtype: element type of the first output.
+        dtype: that of the first output.
         params: numbers in the weights that this row reads first.
         weight_bytes: bytes of those weights.
         macs: multiply-accumulates in terms of the dynamic dimensions; None if not counted or

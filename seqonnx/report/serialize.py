@@ -125,7 +125,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _known(dtype: str) -> str | None:
-    """Return an element type, or None for the unknown one."""
+    """Return a dtype, or None for the unknown one."""
     return None if dtype == "?" else dtype
 
 

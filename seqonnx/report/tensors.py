@@ -1,4 +1,4 @@
-"""Element types, sizes, and which stored tensors are parameters.
+"""Dtypes, sizes, and which stored tensors are parameters.
 
 A parameter is a number that the file stores and the model computes with. A stored tensor counts,
 be it an initializer or the value of a `Constant` node, if
@@ -53,7 +53,7 @@ _WIDE_BIAS = {("QLinearConv", 8), ("DequantizeLinear", 0)}
 
 @cache
 def dtype_name(data_type: int) -> str:
-    """Return the NumPy-style name of an ONNX element type: 1 is `float32`, 0 is `?`."""
+    """Return the NumPy-style name of an ONNX dtype: 1 is `float32`, 0 is `?`."""
     try:
         name = str(TensorProto.DataType.Name(data_type))
     except ValueError:

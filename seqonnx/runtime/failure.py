@@ -11,7 +11,7 @@ from seqonnx.runtime.arrays import TensorSpec
 from seqonnx.runtime.nodes import emitted_name
 
 Fed = Mapping[str, tuple[str, tuple[int, ...]]]
-"""Element type and shape of what was fed, by input name."""
+"""Dtype and shape of what was fed, by input name."""
 
 # In the order of trust; each finds `node`, and `op` where the message has it.
 _LOCATIONS = (

@@ -206,7 +206,7 @@ def create_session(model: bytes | Path, device: Device, options: Any, name: str)
 def describe_feeds(
     feeds: Mapping[str, np.ndarray | DeviceArray],
 ) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Element type and shape of each array that was fed."""
+    """Dtype and shape of each array that was fed."""
     described = {}
     for name, value in feeds.items():
         array = value if isinstance(value, DeviceArray) else np.asarray(value)

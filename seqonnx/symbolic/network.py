@@ -97,7 +97,7 @@ def symbolic_shape(shape: Shape, name: str, batch: Dim = BATCH) -> tuple[Dim, ..
 
 
 def infer_call(layer: Emits, inputs: Sequence[SymbolicTensor]) -> list[tuple[Shape, str]]:
-    """Return the shape and element type of everything that `layer` gives for `inputs`.
+    """Return the shape and dtype of everything that `layer` gives for `inputs`.
 
     The layer is emitted into a scratch graph and ONNX's shape inference is read: there is no
     second statement of what a layer's output looks like.

@@ -33,11 +33,11 @@ class Emits(Protocol):
 
 
 class SymbolicTensor:
-    """A tensor of the layer graph: a shape, an element type and the call that made it.
+    """A tensor of the layer graph: a shape, a dtype and the call that made it.
 
     Args:
         shape: sizes with the batch first; None where a size is not fixed.
-        dtype: name of the element type.
+        dtype: the kind of its elements, such as `"float32"`.
         name: name shown to the user; also the name of a graph input.
         call: the layer call that gives this tensor; None for a model input.
         index: its number among the outputs of that call.

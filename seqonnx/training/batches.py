@@ -180,8 +180,8 @@ class ArrayBatches(Batches):
         batch_size: samples per batch; the last batch of a pass may be smaller.
         shuffle: whether each pass has a new order.
         steps: batches per epoch; None for a whole pass.
-        input_dtype: element type of the one input, or a sequence with that of each.
-        target_dtype: element type of the targets; None keeps theirs.
+        input_dtype: that of the one input, or a sequence with that of each.
+        target_dtype: that of the targets; None keeps theirs.
         class_weight: gives sample weights from targets.
 
     Raises:

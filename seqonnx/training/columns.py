@@ -13,7 +13,7 @@ from seqonnx import dtypes
 Array = npt.NDArray[Any]
 Rows = slice | npt.NDArray[np.intp]
 InputDtype = str | Sequence[str | None] | Mapping[str, str] | None
-"""Element type of the one model input; or that of each, in a sequence or by the input's name."""
+"""Dtype of the one model input; or that of each, in a sequence or by the input's name."""
 
 
 class Column(Protocol):
@@ -123,7 +123,7 @@ def cast(array: Array, dtype: str | None) -> Array:
 
 
 def separate_inputs(x: Any, dtype: InputDtype) -> list[tuple[Any, str | None]]:
-    """Return the data of each model input with its element type.
+    """Return the data of each model input with its dtype.
 
     Args:
         x: data of all inputs: for one input an array, or a list or tuple of just one array; for

@@ -69,8 +69,8 @@ def make_batches(
         shuffle: whether training sees arrays, or the items of a `PyDataset`, in a new order in
             each pass.
         steps: batches per epoch; None for a whole pass.
-        input_dtype: element type of the one model input, or a sequence with that of each.
-        target_dtype: element type of the targets; None keeps theirs.
+        input_dtype: that of the one model input, or a sequence with that of each.
+        target_dtype: that of the targets; None keeps theirs.
         allow_empty: whether arrays may hold no samples, as in predict.
 
     Returns:

@@ -124,7 +124,7 @@ def ordered(model: Network, x: Any) -> Any:
 
 
 def _input_types(model: Network) -> InputDtype:
-    """Element type of each input, by its name where the names differ."""
+    """Dtype of each input, by its name where the names differ."""
     if not model.built:
         return "float32"
     types = [tensor.dtype for tensor in model.inputs]

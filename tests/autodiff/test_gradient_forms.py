@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradient_check import run_reference
-from gradient_inputs import distinct, normal
 
 import seqonnx.autodiff as autodiff
 from seqonnx.autodiff.idioms.window import window_of
@@ -29,6 +27,8 @@ from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 from seqonnx.autodiff.rules import FAMILIES
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
+from support.autodiff.gradient_check import run_reference
+from support.autodiff.gradient_inputs import distinct, normal
 
 ROOM = Path(autodiff.__file__).parent
 FORMS = {
@@ -125,8 +125,8 @@ def test_a_form_of_a_maximum_agrees_with_differences_where_it_applies(form):
         run_reference(proto, ["y"], {"x": array + sign * step * direction, "dy": seed})[0]
         for sign in (1, -1)
     ]
-    slope = ((ends[0] - ends[1]) * seed).sum() / (2 * step)
-    np.testing.assert_allclose((gradient * direction).sum(), slope, rtol=1e-6, atol=1e-6)
+    derivative = ((ends[0] - ends[1]) * seed).sum() / (2 * step)
+    np.testing.assert_allclose((gradient * direction).sum(), derivative, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("form", SPREAD_FORMS, ids=lambda form: form.name)

@@ -86,7 +86,7 @@ class Pool:
         attributes: those of the pool.
         way: the way to take.
         behind: emits what the pool stands behind.
-        dtype: element type.
+        dtype: that of its input.
         batch: the first size of x that the graph knows.
     """
 
@@ -223,8 +223,8 @@ def test_second_order_agrees_with_finite_differences(shape, attributes):
     by_x, by_dy = (pool.run(name, x=x, dy=dy, v=v) for name in ("x by v", "dy by v"))
     assert "ScatterElements" not in pool.operators
     assert by_x.any()
-    slope = (by_x * dx).sum() + (by_dy * ddy).sum()
-    np.testing.assert_allclose(slope, (ahead - behind) / 2e-5, rtol=1e-6, atol=1e-6)
+    derivative = (by_x * dx).sum() + (by_dy * ddy).sum()
+    np.testing.assert_allclose(derivative, (ahead - behind) / 2e-5, rtol=1e-6, atol=1e-6)
 
 
 PRODUCERS = {

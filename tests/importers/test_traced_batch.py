@@ -249,7 +249,7 @@ def test_a_token_with_a_row_for_each_example_is_trained_as_one(batch):
     y = model.predict(x, verbose=0) - 1
     model.compile(keras.optimizers.SGD(0.125), "mse")
     model.fit(x, y, batch_size=4, verbose=0)
-    # Every element is in the sum once: the error of 1 has a slope of 2.
+    # Every element is in the sum once: the error of 1 has a derivative of 2.
     np.testing.assert_allclose(token.numpy()[0], before[0] - 0.25, rtol=1e-4, atol=1e-5)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from layer_cases import CASES, Case
 
 from seqonnx import layers
 from seqonnx.layers.arguments import own_arguments
+from support.layers.layer_cases import CASES, Case
 
 FIRST = {"name", "trainable", "dtype", "activity_regularizer"}
 OTHERWISE = {

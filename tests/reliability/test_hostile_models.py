@@ -404,8 +404,8 @@ def test_what_was_imported_loads_again_from_a_save(tmp_path):
 
 
 def test_weights_of_a_graph_without_functions_are_not_written_to_be_measured(monkeypatch):
-    def size(message):
-        raise AssertionError("protobuf writes a whole message to learn its size")
+    def size(proto):
+        raise AssertionError("protobuf writes a whole proto to learn its size")
 
     monkeypatch.setattr(onnx.GraphProto, "ByteSize", size)
     refuse_unsound(large_layer("bytes"), "it")

@@ -25,7 +25,7 @@ FILE = ROOT / "docs" / "operators.md"
 COMMAND = "python tools/refresh/support_table.py"
 STATES = {
     "rule": "differentiated by a rule",
-    "no gradient": "zero wherever there is a slope, or none by their nature",
+    "no gradient": "zero wherever there is a derivative, or none by their nature",
     "missing": "not yet",
 }
 

@@ -168,5 +168,5 @@ declare(
 declare(
     "",
     *("And", "Or", "Xor", "Not", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"),
-    reason="works on truth values or bits",
+    reason="works on bools or bits",
 )

@@ -240,7 +240,7 @@ def _check_inputs(data: Sequence[ir.Value], title: str) -> None:
             )
         if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
             raise ValueError(
-                f"The input '{value.name}' of {title} has no element type. Declare it in the file, "
+                f"The input '{value.name}' of {title} has no dtype. Declare it in the file, "
                 "as `onnx.helper.make_tensor_value_info` does."
             )
 

@@ -1,4 +1,4 @@
-"""Putting other nodes in the place of some, in a graph as a message and in all graphs within it."""
+"""Replacement of nodes in a GraphProto, and in all graphs within it."""
 
 from __future__ import annotations
 

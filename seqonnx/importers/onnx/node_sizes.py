@@ -46,7 +46,7 @@ class Known:
     """A tensor, as far as it is known.
 
     Args:
-        dtype: its element type.
+        dtype: number of its kind in ONNX.
         sizes: its sizes; None if one of them is not known.
         numbers: its elements, where they are few whole numbers that are known.
     """
@@ -135,7 +135,7 @@ def _serialized(dtype: int, sizes: tuple[int, ...] | None) -> bytes:
 
 
 def _read(kind: onnx.TypeProto | None) -> tuple[ir.DataType | None, tuple[int, ...] | None]:
-    """Element type and sizes in a message."""
+    """Dtype and sizes in a TypeProto."""
     if kind is None or not kind.HasField("tensor_type"):
         return None, None
     tensor = kind.tensor_type

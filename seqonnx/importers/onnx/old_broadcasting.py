@@ -29,7 +29,7 @@ from seqonnx.importers.onnx.ranks import infer_shapes
 CHANGED = 7
 """The operator set since which axes are aligned as NumPy aligns them."""
 _LIKE_FIRST = frozenset({"Add", "And", "Div", "Mul", "Or", "Pow", "PRelu", "Sub", "Xor"})
-"""Operators whose output has the shape and the element type of their first input."""
+"""Operators whose output has the shape and the dtype of their first input."""
 _COMPARISONS = frozenset({"Equal", "Greater", "Less"})
 _BROADCASTING = _LIKE_FIRST | _COMPARISONS
 _ASIDE = "seqonnx.aside"

@@ -165,7 +165,7 @@ def measure_outputs(
 def first_unknown(graph: ir.Graph) -> str | None:
     """Name the operator behind which an output of a network is not known; None if all are known.
 
-    What is known of a value is its number of axes and its element type.
+    What is known of a value is its number of axes and its dtype.
     """
     for output in graph.outputs:
         if _known(output):
@@ -179,7 +179,7 @@ def first_unknown(graph: ir.Graph) -> str | None:
                 break
             stack.extend(value for value in unknown if value not in seen)
             seen.update(unknown)
-        what = "number of axes" if output.shape is None else "element type"
+        what = "number of axes" if output.shape is None else "dtype"
         if found is not None:
             return (
                 f"the {what} of its output '{output.name}' is not known, because ONNX does not say "

@@ -46,7 +46,7 @@ def refuse_large_constants(
     Args:
         model: the model; it is not changed.
         name: what errors call it.
-        stored: bytes of its weights; by default those that are in the message.
+        stored: bytes of its weights; by default those that are in the ModelProto.
         inputs: its inputs as far as they are known; sizes that follow from theirs are constants.
     """
     held = sum(len(tensor.raw_data) for tensor in model.graph.initializer)

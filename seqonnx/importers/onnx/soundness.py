@@ -145,7 +145,7 @@ def _refuse_circular_functions(model: onnx.ModelProto, name: str) -> None:
             f"A function of {name} cannot be expanded: these call each other: "
             f"{', '.join(key[1] for key in circle[:8])}."
         )
-    if len(functions) == 0:  # to learn the size of a message, protobuf writes it
+    if len(functions) == 0:  # to learn the size of a proto, protobuf writes it
         return
     counts: dict[_Call, tuple[int, int]] = {}
     for key in TopologicalSorter(needs).static_order():

@@ -22,7 +22,7 @@ class InputLayer(Layer):
     Args:
         shape: shape without the batch; None where a size is not fixed.
         batch_size: fixed batch size shown to the user, or None.
-        dtype: element type of the data; default float32.
+        dtype: that of the data; default float32.
         name: name of the layer and of the graph input.
         batch_shape: shape with the batch, in place of `shape`.
 
@@ -107,7 +107,7 @@ def Input(  # noqa: N802 - Keras's name
     Args:
         shape: shape without the batch; an int stands for a vector of that size.
         batch_size: fixed batch size shown to the user, or None.
-        dtype: element type of the data; default float32.
+        dtype: that of the data; default float32.
         name: name of the input in the graph.
         batch_shape: shape with the batch, in place of `shape`.
 

@@ -58,7 +58,7 @@ class Merge(Layer):
         return list(x)
 
     def _emit(self, op: Emitter, x: Any, training: bool) -> Any:
-        """Emit the layer on inputs of one element type, as floating-point ones become."""
+        """Emit the layer on inputs of one dtype, as floating-point ones become."""
         types = [dtype_name(value) for value in x]
         if self.autocast:
             x = cast_floats(op, x, self._working_dtype)

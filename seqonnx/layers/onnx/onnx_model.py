@@ -51,7 +51,7 @@ class ONNXModel(Layer):
     the graph, so that it can be loaded without the file.
 
     Args:
-        filepath: an ONNX file of any operator set (also a message, or a seqonnx model).
+        filepath: an ONNX file of any operator set (also a ModelProto, or a seqonnx model).
         outputs: name of the tensor to give instead of the file's output, or a list of names; the
             rest of the network is left out. See `tensors`.
         trainable: whether training changes the weights.
@@ -59,7 +59,7 @@ class ONNXModel(Layer):
             exported in training mode. `"file"`: what the standard says: it takes the statistics of
             the batch, in inference too, and `fit` moves the running ones unless the layer is
             frozen. `"inference"`: it takes the running statistics always.
-        graph: what `get_config` gave; then the file is not read, and the weights are zeros.
+        graph: returned by `get_config`; then the file is not read, and the weights are zeros.
         **kwargs: see `Layer`; `dtype` is that of the file's input.
 
     Raises:
@@ -134,7 +134,7 @@ class ONNXModel(Layer):
 
     @property
     def signature(self) -> dict[str, tuple[Shape, str]]:
-        """Shape, batch first, and element type of every input, by its name in the file."""
+        """Shape, batch first, and dtype of every input, by its name in the file."""
         return {
             str(value.name): ((None, *_seen(value)[1:]), dtype_name(value))
             for value in self._foreign.data

@@ -19,7 +19,7 @@ Factor = float | Sequence[float]
 
 @register("layer")
 class Rescaling(Layer):
-    """x * scale + offset, in the layer's element type.
+    """x * scale + offset, in the layer's dtype.
 
     Args:
         scale: number, or one for each channel (the last axis).

@@ -101,7 +101,7 @@ def emit_mask(op: Emitter, x: ir.Value, shape: Sequence[Dim], rate: float) -> ir
 
     Args:
         op: emitter.
-        x: value whose element type the mask gets.
+        x: value whose dtype the mask gets.
         shape: shape of the mask.
         rate: share of zeros, between 0 and 1.
 
