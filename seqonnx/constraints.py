@@ -238,7 +238,7 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Constraint | None:
-    """Make a constraint from what `serialize` returned.
+    """Make a constraint from the configuration returned by `serialize`.
 
     Args:
         config: the dict, or whatever else `get` takes.

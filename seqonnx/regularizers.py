@@ -287,7 +287,7 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Regularizer | None:
-    """Make a regularizer from what `serialize` returned.
+    """Make a regularizer from the configuration returned by `serialize`.
 
     Args:
         config: the dict, or whatever else `get` takes.

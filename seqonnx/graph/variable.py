@@ -262,7 +262,7 @@ class Variable:
 
         Args:
             home: who has it.
-            since: what `_newest` returned when `home` took the value; default: it has the newest.
+            since: returned by `_newest` when `home` took the value; default: it has the newest.
 
         Returns:
             Whether nothing newer has come meanwhile.

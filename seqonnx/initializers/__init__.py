@@ -88,7 +88,7 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Initializer:
-    """Make an initializer from what `serialize` returned.
+    """Make an initializer from the configuration returned by `serialize`.
 
     Args:
         config: the dict, or whatever else `get` takes.

@@ -118,7 +118,7 @@ class Layer(Typed):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a layer from what `get_config` gave."""
+        """Make a layer from the configuration returned by `get_config`."""
         return cls(**config)
 
     def add_weight(
@@ -320,7 +320,7 @@ class Layer(Typed):
 
     @property
     def output(self) -> Any:
-        """The symbolic tensor that the layer's first call gave; a list of several."""
+        """The symbolic tensor returned by the layer's first call; a list of several."""
         return self._arrange(self._first_call("output")[1])
 
     def _build_for(self, shape: Any) -> None:

@@ -269,7 +269,7 @@ class Network(Layer):
     def from_config(
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
-        """Make a network from what `get_config` gave; each class of models defines it."""
+        """Make a network from a configuration; each class of models defines it."""
         raise NotImplementedError(f"{cls.__name__} does not define `from_config`.")
 
     def _leaf_layers(self) -> list[Layer]:

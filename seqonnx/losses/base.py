@@ -106,7 +106,7 @@ class Loss(Configured):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a loss from what `get_config` returned, here or in Keras."""
+        """Make a loss from the configuration returned by `get_config`, here or in Keras."""
         known = {k: v for k, v in config.items() if _KERAS_DEFAULTS.get(k, ...) != v}
         return cls(**known)
 

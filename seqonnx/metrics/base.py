@@ -124,7 +124,7 @@ class Accumulator(Configured):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a metric from what `get_config` returned, here or in Keras."""
+        """Make a metric from the configuration returned by `get_config`, here or in Keras."""
         return cls(**{k: v for k, v in config.items() if (k, v) != ("axis", -1)})
 
     def _start(self) -> dict[str, npt.NDArray[Any]]:

@@ -296,7 +296,7 @@ class Model(Network):
     def from_config(
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
-        """Make a model, with new weights, from what `get_config` gave.
+        """Make a model, with new weights, from the configuration returned by `get_config`.
 
         Args:
             config: name and layers.
@@ -323,7 +323,7 @@ class Model(Network):
         saving.export(self, Path(filepath), outputs)
 
     def to_onnx(self) -> onnx.ModelProto:
-        """Return the inference graph as a ModelProto, nothing folded: a weight is an initializer."""
+        """Return the inference graph as a ModelProto, unfolded: every weight is an initializer."""
         return saving.to_onnx(self)
 
     def save_weights(self, filepath: PathLike) -> None:

@@ -246,7 +246,7 @@ class Sequential(Model):
     def from_config(
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
-        """Make a model from what `get_config` gave.
+        """Make a model from the configuration returned by `get_config`.
 
         Args:
             config: name, input and layers; or layers and `build_input_shape`, as in Keras's files.

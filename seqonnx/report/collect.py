@@ -117,7 +117,7 @@ def with_providers(report: ModelReport, placement: Mapping[str, str]) -> ModelRe
     """Return the report with the execution provider of each row.
 
     Args:
-        report: what `collect` returned.
+        report: returned by `collect`.
         placement: provider per node name; nodes that a runtime fused away may be missing.
     """
     rows = []

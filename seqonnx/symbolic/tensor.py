@@ -1,4 +1,4 @@
-"""Symbolic tensors: what a layer was called on and what it gave, without data."""
+"""Symbolic tensors: inputs and outputs of layers, without data."""
 
 from __future__ import annotations
 

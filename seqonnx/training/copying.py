@@ -82,6 +82,6 @@ def _moment_of(network: Network, trainer: Trainer | None) -> _Moment:
 
 
 def _calls_of(layer: Emits) -> list[tuple[LayerCall, list[SymbolicTensor]]]:
-    """The calls of a layer, with what they gave."""
+    """The calls of a layer, with their outputs."""
     assert isinstance(layer, Layer)
     return layer._calls

@@ -34,7 +34,7 @@ def input_arrays(model: Network, x: Any) -> list[npt.NDArray[Any]]:
 
 
 def _is_as_wanted(model: Network, x: Any) -> bool:
-    """Whether data is just the array that the only input takes: the way that must be quick."""
+    """Whether data is just the array that the only input takes: the case that must be quick."""
     if type(x) is not np.ndarray or len(model.inputs) != 1:
         return False
     tensor = model.inputs[0]

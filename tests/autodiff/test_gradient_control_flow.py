@@ -99,11 +99,11 @@ def normal(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).normal(size=shape) * 0.7
 
 
-@pytest.mark.parametrize("way", [0, 1])
-def test_scan(way: int) -> None:
+@pytest.mark.parametrize("direction", [0, 1])
+def test_scan(direction: int) -> None:
     arrays = {"start": normal(3), "xs": normal(4, 3), "w": normal(3, 3)}
-    ways = f"scan_input_directions = [{way}], scan_output_directions = [{way}],"
-    check(SCAN.replace("IN_WAY", ways if way else ""), arrays)
+    directions = f"scan_input_directions = [{direction}], scan_output_directions = [{direction}],"
+    check(SCAN.replace("IN_WAY", directions if direction else ""), arrays)
 
 
 def test_loop() -> None:

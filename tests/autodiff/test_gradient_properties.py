@@ -24,7 +24,7 @@ from support.autodiff.random_values import TEMPLATES
 SLOW = {*RARE, "DeformConv", "GridSample", "LSTM", "GRU", "RNN", "STFT"}
 QUICK = tuple(sorted(set(TEMPLATES) - SLOW))
 EXACT = 1e-9
-"""Two ways to the same float64 number differ by rounding alone."""
+"""Two forms of the same float64 number differ by rounding alone."""
 
 seeds = st.integers(0, 10**6)
 PARTIALS = {

@@ -52,7 +52,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to run a workload.
+    """A strategy for running a workload.
 
     Attributes:
         settings: what it was set to, for the table.

@@ -1,6 +1,6 @@
 """Repairs that let a node take any batch: rules by operator.
 
-Exporters write the batch of their example into a network in four ways: as a target of Reshape or
+Exporters write the batch of their example into a network in four forms: as a target of Reshape or
 Expand, as the end of a Slice or the size of a Resize, as constants with a row for each example
 (initial states, a class token, positions), and as the shape of such constants.
 """
@@ -79,7 +79,7 @@ class Repair:
 
 @dataclass(frozen=True)
 class Option:
-    """A way to take another batch: what is replaced, and what the node then gives.
+    """A strategy to take another batch: what is replaced, and what the node then gives.
 
     Args:
         repairs: inputs to replace.
@@ -95,7 +95,7 @@ class Option:
 def options(
     node: ir.Node, operands: Sequence[Operand | None], after: Known, batch: int, other: int
 ) -> list[Option]:
-    """Return the ways in which a node can take another batch, the likeliest first.
+    """Return the strategies by which a node can take another batch, the likeliest first.
 
     Args:
         node: the node.

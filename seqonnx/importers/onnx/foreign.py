@@ -136,7 +136,7 @@ def _take_weights(graph: ir.Graph) -> dict[str, npt.NDArray[Any]]:
 
 
 def load_foreign(values: Mapping[str, Any]) -> Foreign:
-    """Return what `Foreign.dump` gave.
+    """Return the network in a dictionary made by `Foreign.dump`.
 
     Raises:
         ModelFileError: if it is damaged.

@@ -1,4 +1,4 @@
-"""Write a set of files with what training and running them gave, to be readable for ever.
+"""Write a set of files with the results of training and running them, to be readable for ever.
 
     export PYTHONPATH=tests
     python -m support.compatibility.write_fixtures                   # the set of this commit
