@@ -185,7 +185,7 @@ class MinMaxNorm(_OfAnyLayout):
         return op.Mul(w, op.Div(wanted, op.Add(norm, _TINY)))
 
 
-class FromFunction(FromUserFunction, Constraint):
+class FunctionConstraint(FromUserFunction, Constraint):
     """A user's function `(op, w)` to a weight; it sees the weight in the Keras layout.
 
     Args:
@@ -253,7 +253,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     if config is None:
         return None
     found: Constraint = catalogue.get(
-        "constraint", config, Constraint, wrap=FromFunction, custom_objects=custom_objects
+        "constraint", config, Constraint, wrap=FunctionConstraint, custom_objects=custom_objects
     )
     return found
 

@@ -22,7 +22,7 @@ ImageShape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
-class Options:
+class ApplicationOptions:
     """Arguments of an application; see `seqonnx.applications.Xception`.
 
     Raises:

@@ -20,7 +20,7 @@ from seqonnx.graph.serde import to_proto
 from seqonnx.graph.versions import IR_VERSION
 from seqonnx.importers.onnx.importing import ModelLike, expand_calls, import_model, title_of
 
-Device = Literal["cpu", "cuda"]
+DeviceName = Literal["cpu", "cuda"]
 Named = Mapping[ir.Value, str]
 
 
@@ -32,7 +32,7 @@ class Opened:
         device: `"cpu"` or `"cuda"`, for rules that choose a formulation by it.
     """
 
-    def __init__(self, model: ModelLike, device: Device) -> None:
+    def __init__(self, model: ModelLike, device: DeviceName) -> None:
         if device not in ("cpu", "cuda"):
             raise ValueError(f'`device` must be "cpu" or "cuda". Received: device={device!r}')
         self._title = title_of(model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from seqonnx.report.polynomial import Polynomial, Shape
+from seqonnx.report.polynomial import GraphShape, Polynomial
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Tensor:
 
     name: str
     dtype: str
-    shape: Shape
+    shape: GraphShape
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Row:
     name: str
     op_type: str
     layer: str | None
-    output_shape: Shape
+    output_shape: GraphShape
     dtype: str
     params: int
     weight_bytes: int

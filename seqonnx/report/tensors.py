@@ -20,7 +20,7 @@ from math import prod
 
 from onnx import TensorProto, TensorShapeProto, TypeProto
 
-from seqonnx.report.polynomial import Shape
+from seqonnx.report.polynomial import GraphShape
 
 _RENAMED = {"FLOAT": "float32", "DOUBLE": "float64", "UNDEFINED": "?"}
 _NARROW_BITS = {"int4": 4, "uint4": 4, "float4e2m1": 4, "int2": 2, "uint2": 2}
@@ -81,7 +81,7 @@ def is_parameter(data_type: int, rank: int, op_type: str, index: int) -> bool:
     return dtype == "int32" and (op_type, index) in _WIDE_BIAS
 
 
-def describe_type(type_: TypeProto) -> tuple[str, Shape]:
+def describe_type(type_: TypeProto) -> tuple[str, GraphShape]:
     """Return `(dtype, shape)` of a value; containers read `sequence(float32)`, without a shape."""
     kind = type_.WhichOneof("value")
     wrappers = []

@@ -16,7 +16,7 @@ from seqonnx.training.class_weight import ClassWeights
 from seqonnx.training.columns import (
     Column,
     InputDtype,
-    Rows,
+    RowIndex,
     cast,
     check_cardinality,
     make_column,
@@ -246,7 +246,7 @@ class ArrayBatches(Batches):
             rows = slice(start, min(start + self._batch_size, self._samples))
             yield self._gather(rows if order is None else order[rows])
 
-    def _gather(self, rows: Rows) -> Batch:
+    def _gather(self, rows: RowIndex) -> Batch:
         """Make a batch of some rows."""
         x = tuple(cast(column.rows(rows), dtype) for column, dtype in self._x)
         y = None if self._y is None else self._y.rows(rows)

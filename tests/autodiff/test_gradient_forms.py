@@ -16,7 +16,7 @@ import pytest
 
 import seqonnx.autodiff as autodiff
 from seqonnx.autodiff.idioms.window import window_of
-from seqonnx.autodiff.lowering.convolution import Convolution
+from seqonnx.autodiff.lowering.convolution import DifferentiatedConvolution
 from seqonnx.autodiff.lowering.input_gradient import INPUT_FORMS
 from seqonnx.autodiff.lowering.max_pool import MAX_POOL_FORMS, MaxPool
 from seqonnx.autodiff.lowering.offers import combined, offered
@@ -77,7 +77,7 @@ def convolution_at(name):
     y = op.Conv(x, w, **attributes)
     dy = op.input("dy", "float64", static_shape(y))
     window = window_of(y.producer(), w_shape[2:], x, y)
-    place = Convolution(x, w, dy, window, attributes.get("group", 1))
+    place = DifferentiatedConvolution(x, w, dy, window, attributes.get("group", 1))
     shapes = {"x": x_shape, "w": w_shape, "dy": static_shape(y)}
     arrays = {name: normal(*shape) for name, shape in shapes.items()}
     op.output(y, "y")

@@ -134,14 +134,12 @@ def scan(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradients:
     for value, stacked in zip(list(back.body.graph.inputs)[:count], saved, strict=True):
         back.element(value, stacked, 1, 0)
     xs = list(back.body.graph.inputs)[count : count + inputs]
-    for value, x, direction, axis in zip(
-        xs, node.inputs[count:], directions_in, axes_in, strict=True
-    ):
-        back.element(value, x, 1 - direction, axis)
+    for value, x, turned, axis in zip(xs, node.inputs[count:], directions_in, axes_in, strict=True):
+        back.element(value, x, 1 - turned, axis)
     return back.run(
         list(zip(directions_out, axes_out, strict=True)),
         xs,
-        [(1 - direction, axis) for direction, axis in zip(directions_in, axes_in, strict=True)],
+        [(1 - turned, axis) for turned, axis in zip(directions_in, axes_in, strict=True)],
     )
 
 
@@ -232,23 +230,24 @@ class _Backwards:
 
     def run(
         self,
-        directions_out: Sequence[tuple[int, int]],
+        ends: Sequence[tuple[int, int]],
         xs: list[ir.Value],
-        x_directions: list[tuple[int, int]],
+        x_ends: list[tuple[int, int]],
     ) -> list[ir.Value | None]:
-        """Add the gradient of an iteration, append the Scan; a gradient for each source."""
+        """Add the gradient of an iteration, append the Scan; a gradient for each source.
+
+        `ends` and `x_ends` are the direction and the axis of each result and each input.
+        """
         body, first = self.body, self._first
         outputs = list(body.graph.outputs)[1 if first else 0 :]
         floats = [i for i, state in enumerate(self._states) if state.dtype in FLOATS]
         later = {i: self._input(self._states[i], "later") for i in floats}
         targets = [(outputs[i], later[i]) for i in floats]
-        for j, (made, (direction, axis)) in enumerate(
-            zip(outputs[self._count :], directions_out, strict=True)
-        ):
+        for j, (made, (turned, axis)) in enumerate(zip(outputs[self._count :], ends, strict=True)):
             dy = self._grads[self._count + j]
             if dy is not None:
                 value = self._input(made, "dy")
-                self.element(value, dy, 1 - direction, axis)
+                self.element(value, dy, 1 - turned, axis)
                 targets.append((made, value))
         captured = _captured(self._op, self._node)
         totals = [self._input(value, "total") for _, value in captured]
@@ -268,9 +267,7 @@ class _Backwards:
         initial = [self._initial(i) for i in floats]
         initial += [fill_like(self._op, value) for _, value in captured]
         states = [*(later[i] for i in floats), *totals]
-        values = self._emit(
-            states, initial, [*new, *sums], dxs, [x_directions[j] for j in wanted_xs]
-        )
+        values = self._emit(states, initial, [*new, *sums], dxs, [x_ends[j] for j in wanted_xs])
         places = [first + i for i in floats] + [i for i, _ in captured]
         places += [place + j for j in wanted_xs]
         sources = sources_of(self._node)
@@ -297,7 +294,7 @@ class _Backwards:
         initial: list[ir.Value],
         new: list[ir.Value],
         dxs: list[ir.Value],
-        x_directions: list[tuple[int, int]],
+        x_ends: list[tuple[int, int]],
     ) -> list[ir.Value]:
         """Put inputs and outputs in order and append the Scan."""
         graph, elements = self.body.graph, self._elements
@@ -316,8 +313,8 @@ class _Backwards:
                 **_lists(
                     scan_input_directions=[direction for _, _, direction, _ in elements],
                     scan_input_axes=[axis for _, _, _, axis in elements],
-                    scan_output_directions=[direction for direction, _ in x_directions],
-                    scan_output_axes=[axis for _, axis in x_directions],
+                    scan_output_directions=[direction for direction, _ in x_ends],
+                    scan_output_axes=[axis for _, axis in x_ends],
                 ),
                 "_outputs": len(new) + len(dxs),
             },

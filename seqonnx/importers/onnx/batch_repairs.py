@@ -40,7 +40,7 @@ _END: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
-class Operand:
+class BatchOperand:
     """An input of a node, as far as it is known.
 
     Args:
@@ -93,7 +93,7 @@ class Option:
 
 
 def options(
-    node: ir.Node, operands: Sequence[Operand | None], after: Known, batch: int, other: int
+    node: ir.Node, operands: Sequence[BatchOperand | None], after: Known, batch: int, other: int
 ) -> list[Option]:
     """Return the strategies by which a node can take another batch, the likeliest first.
 
@@ -123,7 +123,7 @@ def options(
 
 def _reshapes(
     node: ir.Node,
-    operands: Sequence[Operand | None],
+    operands: Sequence[BatchOperand | None],
     rows: Rows,
     after: Sizes | None,
     batch: int,
@@ -155,7 +155,7 @@ def _reshapes(
 
 
 def _repairs(
-    node: ir.Node, operands: Sequence[Operand | None], batch: int, other: int
+    node: ir.Node, operands: Sequence[BatchOperand | None], batch: int, other: int
 ) -> list[Repair]:
     """The replacements that a node other than a Reshape needs."""
     if not is_standard(node):
@@ -176,7 +176,7 @@ def _repairs(
     return []
 
 
-def _expand(operands: Sequence[Operand | None], batch: int, other: int) -> list[Repair]:
+def _expand(operands: Sequence[BatchOperand | None], batch: int, other: int) -> list[Repair]:
     data, target = operands
     if data is None or target is None or target.before.numbers is None:
         return []
@@ -197,7 +197,7 @@ def _expand(operands: Sequence[Operand | None], batch: int, other: int) -> list[
     ]
 
 
-def _slice(operands: Sequence[Operand | None], batch: int) -> list[Repair]:
+def _slice(operands: Sequence[BatchOperand | None], batch: int) -> list[Repair]:
     """A Slice that ends where the rows of the file end goes on to the end."""
     data, starts, ends = operands[:3]
     if data is None or data.rows is None or starts is None or ends is None:
@@ -221,7 +221,7 @@ def _slice(operands: Sequence[Operand | None], batch: int) -> list[Repair]:
 
 
 def _given_sizes(
-    node: ir.Node, operands: Sequence[Operand | None], batch: int, other: int
+    node: ir.Node, operands: Sequence[BatchOperand | None], batch: int, other: int
 ) -> list[Repair]:
     """The sizes that a Resize gives its result hold the batch."""
     index = _SIZES_INPUT[node.op_type]
@@ -237,7 +237,7 @@ def _given_sizes(
     return [Repair(index, rows=data.rows, position=position)]
 
 
-def _recurrent(node: ir.Node, operands: Sequence[Operand | None], batch: int) -> list[Repair]:
+def _recurrent(node: ir.Node, operands: Sequence[BatchOperand | None], batch: int) -> list[Repair]:
     """Sequence lengths and initial states have rows."""
     data = operands[0]
     first = node.attributes.get_int("layout", 0) == 1
@@ -248,7 +248,7 @@ def _recurrent(node: ir.Node, operands: Sequence[Operand | None], batch: int) ->
     return [r for i, o, rows in given if o is not None for r in _spread(i, o, rows, batch)]
 
 
-def _broadcast(node: ir.Node, operands: Sequence[Operand | None], batch: int) -> list[Repair]:
+def _broadcast(node: ir.Node, operands: Sequence[BatchOperand | None], batch: int) -> list[Repair]:
     """One row of a constant that has a row for each example of the file is enough."""
     behind = 2 if node.op_type == "MatMul" else 0
     for operand in operands:
@@ -269,7 +269,7 @@ def _broadcast(node: ir.Node, operands: Sequence[Operand | None], batch: int) ->
     return []
 
 
-def _same_axes(operands: Sequence[tuple[int, Operand | None]], batch: int) -> list[Repair]:
+def _same_axes(operands: Sequence[tuple[int, BatchOperand | None]], batch: int) -> list[Repair]:
     rows = next((o.rows for _, o in operands if o is not None and o.rows is not None), None)
     if rows is None:
         return []
@@ -277,7 +277,7 @@ def _same_axes(operands: Sequence[tuple[int, Operand | None]], batch: int) -> li
 
 
 def _spread(
-    index: int, operand: Operand, rows: Rows, batch: int, wide: bool = True
+    index: int, operand: BatchOperand, rows: Rows, batch: int, wide: bool = True
 ) -> list[Repair]:
     """Give rows to an input that depends on no data, if it has the batch of the file there."""
     sizes = operand.before.sizes
@@ -288,7 +288,7 @@ def _spread(
     return [Repair(index, rows=rows, wide=wide)] if here else []
 
 
-def _repaired(operand: Operand, repair: Repair, batch: int, other: int) -> Known:
+def _repaired(operand: BatchOperand, repair: Repair, batch: int, other: int) -> Known:
     """The facts about an input once it is replaced."""
     if repair.numbers is not None:
         return Known(ir.DataType.INT64, repair.numbers.shape, repair.numbers)

@@ -19,7 +19,7 @@ from seqonnx.graph import Emitter
 from seqonnx.graph.reading import is_op, known_sizes
 from seqonnx.importers.onnx.batch_repairs import (
     BROADCASTS,
-    Operand,
+    BatchOperand,
     Option,
     Repair,
     emit_repair,
@@ -218,10 +218,10 @@ class _Walk:
             return [Option([], [self._before[node.outputs[0]]])]
         return options(node, operands, self._before[node.outputs[0]], self._batch, _OTHER)
 
-    def _operand(self, value: ir.Value) -> Operand:
+    def _operand(self, value: ir.Value) -> BatchOperand:
         unknown = Known(value.dtype)
         before, now = self._before.get(value, unknown), self._now.get(value, unknown)
-        return Operand(value, before, now, self.rows.get(value), value in self._fed)
+        return BatchOperand(value, before, now, self.rows.get(value), value in self._fed)
 
     def _take(self, index: int, option: Option) -> None:
         """Note a choice and what follows from it."""

@@ -28,7 +28,7 @@ def rewrite_nodes(graph: onnx.GraphProto, rewrite: Callable[[onnx.NodeProto], No
         current.node.extend(kept.node)
 
 
-class Made:
+class NewNodes:
     """Nodes in the making, named after the output of the one that they replace."""
 
     def __init__(self, output: str) -> None:

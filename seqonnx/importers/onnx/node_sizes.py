@@ -21,7 +21,7 @@ from seqonnx.graph.reading import is_standard
 from seqonnx.graph.versions import OPSET
 from seqonnx.importers.onnx.node_inference import (
     FEW,
-    Operand,
+    InferenceOperand,
     Question,
     elements_of,
     operand,
@@ -122,7 +122,7 @@ def _asked(node: ir.Node, inputs: Sequence[Known | None]) -> Question:
     return question(OPSET, node.op_type, operands, [True] * len(node.outputs), attributes)
 
 
-def _operand(known: Known) -> Operand:
+def _operand(known: Known) -> InferenceOperand:
     kind = None if known.dtype is None else _serialized(int(known.dtype), known.sizes)
     return operand(kind, known.numbers)
 

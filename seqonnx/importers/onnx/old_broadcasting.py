@@ -17,7 +17,7 @@ from onnx import helper
 
 from seqonnx.errors import ModelFileError
 from seqonnx.importers.onnx.node_rewriting import (
-    Made,
+    NewNodes,
     Nodes,
     attribute,
     graphs,
@@ -118,7 +118,7 @@ def _aligned(node: onnx.NodeProto, axes: list[int]) -> list[onnx.NodeProto]:
     kept.domain = _ASIDE
     if len(axes) == 0:
         return [kept]
-    made = Made(node.output[0])
+    made = NewNodes(node.output[0])
     kept.input[1] = made("Unsqueeze", node.input[1], axes=axes)
     return [*made.nodes, kept]
 
