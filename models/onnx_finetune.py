@@ -23,7 +23,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 NETWORK = SHARED / "onnx" / "mnist.onnx"
 DATA = SHARED / "mnist10k.npz"
 CUT = "Pooling160_Output_0_reshape0"
-"""What goes into the last layer: 256 features."""
+"""The input of the last layer: 256 features."""
 
 Images = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.uint8]

@@ -15,7 +15,7 @@ from seqonnx.dtypes import plain_value
 
 
 class Kind(NamedTuple):
-    """A kind of thing, as messages name it.
+    """A kind of thing, as error messages name it.
 
     Args:
         label: what one of it is called.

@@ -13,13 +13,13 @@ from typing import Any, Final
 import numpy as np
 
 DeviceRequest = str | Sequence[str | tuple[str, dict[str, Any]]]
-"""What a user may ask for: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, or ONNX Runtime providers."""
+"""The devices of a user: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, or ONNX Runtime providers."""
 
 _DEVICE_VARIABLE = "SEQONNX_DEVICE"
 _CACHE_VARIABLE = "SEQONNX_CACHE"
 
 DTYPE_POLICIES: Final = ("float32", "mixed_float16", "mixed_bfloat16")
-"""What `set_dtype_policy` takes."""
+"""The argument of `set_dtype_policy`."""
 
 
 class _Settings:
@@ -120,7 +120,7 @@ def set_dtype_policy(policy: str) -> None:
     if policy not in DTYPE_POLICIES:
         raise ValueError(
             f"A dtype policy must be one of {', '.join(DTYPE_POLICIES)}. Received: "
-            f"policy={policy!r}. Other element types are given to single layers, as "
+            f"policy={policy!r}. Other dtypes are given to single layers, as "
             "`Dense(10, dtype='float64')`."
         )
     _settings.dtype_policy = policy

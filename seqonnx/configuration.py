@@ -25,7 +25,7 @@ class Configured:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make an object from what `get_config` returned."""
+        """Make an object from the configuration returned by `get_config`."""
         return cls(**config)
 
 

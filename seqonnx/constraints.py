@@ -185,7 +185,7 @@ class MinMaxNorm(_OfAnyLayout):
         return op.Mul(w, op.Div(wanted, op.Add(norm, _TINY)))
 
 
-class FromFunction(FromUserFunction, Constraint):
+class FunctionConstraint(FromUserFunction, Constraint):
     """A user's function `(op, w)` to a weight; it sees the weight in the Keras layout.
 
     Args:
@@ -238,7 +238,7 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Constraint | None:
-    """Make a constraint from what `serialize` returned.
+    """Make a constraint from the configuration returned by `serialize`.
 
     Args:
         config: the dict, or whatever else `get` takes.
@@ -253,7 +253,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     if config is None:
         return None
     found: Constraint = catalogue.get(
-        "constraint", config, Constraint, wrap=FromFunction, custom_objects=custom_objects
+        "constraint", config, Constraint, wrap=FunctionConstraint, custom_objects=custom_objects
     )
     return found
 

@@ -1,4 +1,4 @@
-"""Element types under the names that Keras and NumPy use."""
+"""Dtypes under the names that Keras and NumPy use."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def standardize(dtype: object) -> str:
 
 @dataclass(frozen=True)
 class Policy:
-    """Element types of a layer.
+    """Dtypes of a layer.
 
     Args:
-        name: an element type, or one of `MIXED_POLICIES`.
+        name: a dtype, or one of `MIXED_POLICIES`.
         variable_dtype: type of its weights.
         compute_dtype: type that it computes in and gives.
 
@@ -76,7 +76,7 @@ class Policy:
         if isinstance(dtype, str) and dtype.startswith("mixed_"):
             raise ValueError(
                 f"Invalid dtype policy: {dtype}. Expected one of {', '.join(MIXED_POLICIES)}, or "
-                "an element type."
+                "a dtype."
             )
         name = standardize(dtype)
         return cls(name, name, name)
@@ -151,14 +151,14 @@ def to_array(data: Any, dtype: str | None, what: str) -> npt.NDArray[Any]:
 
 
 def _holds_numbers(array: npt.NDArray[Any]) -> bool:
-    """Whether the element type of an array is one of numbers or bools."""
+    """Whether the dtype of an array is one of numbers or bools."""
     return array.dtype.kind in "biuf" or array.dtype.name == "bfloat16"
 
 
 def _numbers_of(table: Any, what: str) -> npt.NDArray[Any]:
     """A table of pandas, or a column of one, as numbers; a value that is missing becomes NaN.
 
-    The library makes an array of objects of columns that differ in their element types, and of
+    The library makes an array of objects of columns that differ in their dtypes, and of
     those of nullable types, though each holds numbers or bools.
 
     Raises:

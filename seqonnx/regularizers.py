@@ -180,7 +180,7 @@ class OrthogonalRegularizer(Regularizer):
         return op.Mul(total, 0.5 * self.factor / pairs)
 
 
-class FromFunction(FromUserFunction, Regularizer):
+class FunctionRegularizer(FromUserFunction, Regularizer):
     """A user's function `(op, x)` to a scalar.
 
     Args:
@@ -287,7 +287,7 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Regularizer | None:
-    """Make a regularizer from what `serialize` returned.
+    """Make a regularizer from the configuration returned by `serialize`.
 
     Args:
         config: the dict, or whatever else `get` takes.
@@ -302,7 +302,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     if config is None:
         return None
     found: Regularizer = catalogue.get(
-        "regularizer", config, Regularizer, wrap=FromFunction, custom_objects=custom_objects
+        "regularizer", config, Regularizer, wrap=FunctionRegularizer, custom_objects=custom_objects
     )
     return found
 

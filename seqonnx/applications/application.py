@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from seqonnx.applications.assembly import IMAGENET, Options
+from seqonnx.applications.assembly import IMAGENET, ApplicationOptions
 from seqonnx.applications.downloads import RemoteFile
 from seqonnx.models import Model
 from seqonnx.symbolic import SymbolicTensor
 
-Network = Callable[[SymbolicTensor, Options], Any]
+NetworkFunction = Callable[[SymbolicTensor, ApplicationOptions], Any]
 """From the input and the options to the output."""
 
 _TEXT = """Return the {name} network: {parameters:,} parameters, {size} x {size} images.
@@ -67,7 +67,7 @@ def application(
     features: int,
     full: RemoteFile,
     headless: RemoteFile,
-) -> Callable[[Network], Application]:
+) -> Callable[[NetworkFunction], Application]:
     """Decorate what makes a network, and give it the arguments of an application.
 
     Args:
@@ -82,7 +82,7 @@ def application(
         A decorator of a function from the input and the options to the output.
     """
 
-    def decorate(network: Network) -> Application:
+    def decorate(network: NetworkFunction) -> Application:
         title = network.__name__
 
         def build(
@@ -95,7 +95,7 @@ def application(
             classifier_activation: Any = "softmax",
             name: str | None = title.lower(),
         ) -> Model:
-            options = Options(
+            options = ApplicationOptions(
                 include_top,
                 weights,
                 input_tensor,

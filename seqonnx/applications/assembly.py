@@ -22,7 +22,7 @@ ImageShape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
-class Options:
+class ApplicationOptions:
     """Arguments of an application; see `seqonnx.applications.Xception`.
 
     Raises:
@@ -137,7 +137,7 @@ class Options:
 
         Args:
             x: output of the network.
-            entry: what `entry` gave.
+            entry: returned by `entry`.
             name: name of the model.
             published: weights for `weights="imagenet"`.
         """

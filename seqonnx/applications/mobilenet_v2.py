@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from seqonnx.applications import imagenet
-from seqonnx.applications.assembly import IMAGENET, Options
+from seqonnx.applications.assembly import IMAGENET, ApplicationOptions
 from seqonnx.applications.downloads import RemoteFile
 from seqonnx.applications.imagenet import decode_predictions
 from seqonnx.layers import (
@@ -74,7 +74,7 @@ def MobileNetV2(  # noqa: N802 - Keras's name
         >>> MobileNetV2(weights=None, include_top=False, pooling="avg").output_shape
         (None, 1280)
     """
-    options = Options(
+    options = ApplicationOptions(
         include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
     )
     given = input_shape if input_tensor is None else input_tensor.shape[1:]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from seqonnx.applications import imagenet
 from seqonnx.applications.application import application
-from seqonnx.applications.assembly import Options
+from seqonnx.applications.assembly import ApplicationOptions
 from seqonnx.applications.downloads import RemoteFile
 from seqonnx.applications.imagenet import decode_predictions
 from seqonnx.layers import (
@@ -41,7 +41,7 @@ _EPSILON = 1.001e-5
     full=_FULL,
     headless=_HEADLESS,
 )
-def ResNet50(entry: SymbolicTensor, options: Options) -> Any:  # noqa: N802 - Keras's name
+def ResNet50(entry: SymbolicTensor, options: ApplicationOptions) -> Any:  # noqa: N802 - Keras's name
     """Return the output of the network."""
     x: Any = ZeroPadding2D(3, name="conv1_pad")(entry)
     x = _normalized(Conv2D(64, 7, 2, name="conv1_conv")(x), "conv1_bn")

@@ -8,12 +8,14 @@ from typing import Any
 import numpy.typing as npt
 
 from seqonnx.applications import imagenet
-from seqonnx.applications.assembly import Options
+from seqonnx.applications.assembly import ApplicationOptions
 from seqonnx.layers import Conv2D, Dense, Flatten, MaxPooling2D
 from seqonnx.symbolic import SymbolicTensor
 
 
-def layers_of(entry: SymbolicTensor, options: Options, convolutions: Sequence[int]) -> Any:
+def layers_of(
+    entry: SymbolicTensor, options: ApplicationOptions, convolutions: Sequence[int]
+) -> Any:
     """Return the output of a VGG network.
 
     Args:

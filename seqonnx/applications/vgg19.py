@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from seqonnx.applications.application import application
-from seqonnx.applications.assembly import Options
+from seqonnx.applications.assembly import ApplicationOptions
 from seqonnx.applications.downloads import RemoteFile
 from seqonnx.applications.imagenet import decode_predictions
 from seqonnx.applications.vgg import layers_of, preprocess_input
@@ -29,6 +29,6 @@ _HEADLESS: Final = RemoteFile(f"{_URL}_notop.h5", "253f8cb515780f3b799900260a226
     full=_FULL,
     headless=_HEADLESS,
 )
-def VGG19(entry: SymbolicTensor, options: Options) -> Any:  # noqa: N802 - Keras's name
+def VGG19(entry: SymbolicTensor, options: ApplicationOptions) -> Any:  # noqa: N802 - Keras's name
     """Return the output of the network."""
     return layers_of(entry, options, (2, 2, 4, 4, 4))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from seqonnx.applications import imagenet
 from seqonnx.applications.application import application
-from seqonnx.applications.assembly import Options
+from seqonnx.applications.assembly import ApplicationOptions
 from seqonnx.applications.downloads import RemoteFile
 from seqonnx.applications.imagenet import decode_predictions
 from seqonnx.layers import (
@@ -40,7 +40,7 @@ _HEADLESS: Final = RemoteFile(f"{_URL}_notop.h5", "b0042744bf5b25fce3cb969f33beb
     full=_FULL,
     headless=_HEADLESS,
 )
-def Xception(entry: SymbolicTensor, options: Options) -> Any:  # noqa: N802 - Keras's name
+def Xception(entry: SymbolicTensor, options: ApplicationOptions) -> Any:  # noqa: N802 - Keras's name
     """Return the output of the network."""
     x = _stem(entry)
     for block, filters in ((2, 128), (3, 256), (4, 728)):

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import onnx
 import onnx_ir as ir
 
-from seqonnx.autodiff.opened import Device, Named, Opened
+from seqonnx.autodiff.opened import DeviceName, Named, Opened
 from seqonnx.importers.onnx.importing import ModelLike
 
 
 def gradients(
-    model: ModelLike, output: str, wrt: str | Sequence[str], *, device: Device = "cpu"
+    model: ModelLike, output: str, wrt: str | Sequence[str], *, device: DeviceName = "cpu"
 ) -> onnx.ModelProto:
     """Return a model that computes gradients of another model.
 
@@ -50,7 +50,7 @@ def vjp(
     outputs: str | Sequence[str],
     wrt: str | Sequence[str],
     *,
-    device: Device = "cpu",
+    device: DeviceName = "cpu",
 ) -> onnx.ModelProto:
     """Return a model that computes vector-Jacobian products of another model (reverse mode).
 
@@ -93,7 +93,7 @@ def jvp(
     outputs: str | Sequence[str],
     wrt: str | Sequence[str],
     *,
-    device: Device = "cpu",
+    device: DeviceName = "cpu",
 ) -> onnx.ModelProto:
     """Return a model that computes Jacobian-vector products of another model (forward mode).
 
@@ -139,7 +139,7 @@ def jvp(
 
 
 def hessian_vector_product(
-    model: ModelLike, output: str, wrt: str | Sequence[str], *, device: Device = "cpu"
+    model: ModelLike, output: str, wrt: str | Sequence[str], *, device: DeviceName = "cpu"
 ) -> onnx.ModelProto:
     """Return a model that computes products of a Hessian of another model with vectors.
 

@@ -91,7 +91,7 @@ def _carries(value: ir.Value, node: ir.Node) -> bool:
     """Whether a gradient can pass a value that a node reads; its type must be known to tell."""
     if value.type is None:
         raise GradientError(
-            f"The element type of '{value.name}', which node '{node.name}' ({node.op_type}) reads, "
+            f"The dtype of '{value.name}', which node '{node.name}' ({node.op_type}) reads, "
             "is unknown, and so is whether a gradient can pass it. Declare it in the `value_info` "
             "of the graph (`onnx.helper.make_tensor_value_info`)."
         )

@@ -59,7 +59,7 @@ DECISIONS = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """One operator.
 
     Args:
@@ -73,7 +73,7 @@ class Entry:
     note: str
 
 
-def ledger() -> list[Entry]:
+def ledger() -> list[LedgerEntry]:
     """Return an entry for every operator of the pinned operator set, by name.
 
     Example:
@@ -96,14 +96,14 @@ def standard_operators() -> list[str]:
     return sorted(name for name, schema in newest.items() if not schema.deprecated)
 
 
-def _entry(op_type: str) -> Entry:
+def _entry(op_type: str) -> LedgerEntry:
     rule = find_rule("", op_type)
     if rule is not None:
-        return Entry(op_type, "rule", rule.__module__.rpartition(".")[2])
+        return LedgerEntry(op_type, "rule", rule.__module__.rpartition(".")[2])
     reason = why_nondifferentiable("", op_type)
     if reason is not None:
-        return Entry(op_type, "no gradient", reason)
-    return Entry(op_type, "missing", "neither a rule nor a declaration")
+        return LedgerEntry(op_type, "no gradient", reason)
+    return LedgerEntry(op_type, "missing", "neither a rule nor a declaration")
 
 
 def standard_says(op_type: str) -> Standard:

@@ -20,7 +20,7 @@ from seqonnx.graph.serde import to_proto
 from seqonnx.graph.versions import IR_VERSION
 from seqonnx.importers.onnx.importing import ModelLike, expand_calls, import_model, title_of
 
-Device = Literal["cpu", "cuda"]
+DeviceName = Literal["cpu", "cuda"]
 Named = Mapping[ir.Value, str]
 
 
@@ -28,11 +28,11 @@ class Opened:
     """A model's graph, an emitter for it, and its tensors by name.
 
     Args:
-        model: path of an ONNX file, a message, or a seqonnx model.
+        model: path of an ONNX file, a ModelProto, or a seqonnx model.
         device: `"cpu"` or `"cuda"`, for rules that choose a formulation by it.
     """
 
-    def __init__(self, model: ModelLike, device: Device) -> None:
+    def __init__(self, model: ModelLike, device: DeviceName) -> None:
         if device not in ("cpu", "cuda"):
             raise ValueError(f'`device` must be "cpu" or "cuda". Received: device={device!r}')
         self._title = title_of(model)

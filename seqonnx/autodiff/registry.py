@@ -19,8 +19,8 @@ class Rule(Protocol):
     """A gradient rule: `(op, node, output gradients)` to one value or None per input.
 
     `op` emits operators, `op.needs(i)` tells whether input `i` wants a gradient. An output that
-    the loss does not depend on has the gradient None. A returned gradient may have the shape that
-    broadcasting gave; the engine sums it back. A rule with one input may return the value alone.
+    the loss does not depend on has the gradient None. A returned gradient may have the shape
+    after broadcasting; the engine sums it back. A rule with one input may return the value alone.
     """
 
     def __call__(self, op: RuleEmitter, node: ir.Node, *grads: Any) -> Gradients:

@@ -1,7 +1,7 @@
 """Sequences and optionals whose structure is known give way to the tensors in them.
 
 Gradients are tensors. Where it is known before any run how many elements a sequence has and which
-of them is taken, the sequence is only a way to write tensors down: `SequenceAt(SequenceConstruct(a,
+of them is taken, the sequence is only a notation for tensors: `SequenceAt(SequenceConstruct(a,
 b), 1)` is b. Before the walk backwards, each operator that reads a tensor from such a sequence
 becomes the Identity of that tensor; names and values stay as they are. What is not static keeps its
 operator, whose rule (`rules/sequences.py`) says what is in the way.

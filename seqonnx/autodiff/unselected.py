@@ -107,7 +107,7 @@ def _masks_behind(node: ir.Node, mask: Mask | None) -> Sequence[Mask | None]:
 
 
 def with_zeros(op: Emitter, node: ir.Node, grad: ir.Value, mask: Mask | None) -> ir.Value:
-    """Return a gradient that a node's rule gave, with zeros where nothing was selected."""
+    """Return a gradient from a node's rule, with zeros where nothing was selected."""
     if mask is None or node.op_type not in _OTHERS or _is_scaling(node):
         return grad
     made = op.Where(mask.emit(op), 0.0, grad)

@@ -26,7 +26,7 @@ class Monitor:
     """A watched metric.
 
     Args:
-        owner: name of the callback, for messages.
+        owner: name of the callback, for error messages.
         name: name of the metric in the logs, such as `"val_loss"`.
         mode: `"min"`, `"max"`, or `"auto"` to tell it from the name.
         min_delta: smallest change that counts as an improvement.

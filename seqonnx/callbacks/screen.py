@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_Line = TypeVar("_Line", bound="Text | str")
+_AnyLine = TypeVar("_AnyLine", bound="Text | str")
 
 
 class Screen:
@@ -79,7 +79,7 @@ class Screen:
             self._write("\n")
             self._drawn = 0
 
-    def _encodable(self, text: _Line) -> _Line:
+    def _encodable(self, text: _AnyLine) -> _AnyLine:
         """Escape the characters that the stream cannot encode, as a metric's name may hold them."""
         plain = str(text)
         encoding = self.console.encoding

@@ -29,7 +29,7 @@ _STATE_GRAPH = "seqonnx.training_state"
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a compiled model remembers besides its weights.
+    """The state of a compiled model besides its weights.
 
     Args:
         values: plain values: compile arguments, step and epoch counters, seed.
@@ -42,7 +42,7 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file gave.
+    """The content of a saved model.
 
     Args:
         config: configuration of the model.
@@ -152,7 +152,7 @@ def _read(model: onnx.ModelProto, metadata: Mapping[str, str]) -> Checkpoint:
 def _attach(
     model: onnx.ModelProto, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
 ) -> None:
-    """Put values and arrays into the message, where only training looks."""
+    """Put values and arrays into the ModelProto, where only training looks."""
     if values["training"] is None and len(arrays) == 0:
         return
     graph = model.training_info.add().algorithm

@@ -23,7 +23,7 @@ LAYERS = "seqonnx.layers"
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """What a file says about a layer, for people and for `seqonnx inspect`."""
+    """A layer as an exported file describes it, for people and for `seqonnx inspect`."""
 
     name: str
     class_name: str
@@ -73,7 +73,7 @@ def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, di
             computed; without, every weight is an initializer of its own.
 
     Returns:
-        The message, and the weight behind each initializer.
+        The ModelProto, and the weight behind each initializer.
     """
     op = Emitter(values=source.values)
     _, values = emit_forward(op, source.inputs, [t for _, t in source.outputs], training=False)

@@ -17,7 +17,7 @@ from seqonnx.graph.writing import replacing
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _BFLOAT16_BITS = np.dtype("V2")
-"""What NumPy's format makes of bfloat16, which it has no name for."""
+"""NumPy's format for bfloat16, which it has no name for."""
 
 
 def write_weights(variables: Sequence[Variable], path: Path) -> None:

@@ -20,7 +20,7 @@ SLACK = 1 << 26
 
 @dataclass
 class _Budget:
-    """What the file holds, and what has been claimed."""
+    """The bytes that a file holds, and those that have been claimed."""
 
     held: int
     allowed: int

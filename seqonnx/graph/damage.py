@@ -14,7 +14,7 @@ from pathlib import Path
 from seqonnx.errors import DeviceError, GradientError, ModelFileError, RuntimeNotInstalledError
 
 _PASSED = (DeviceError, GradientError, ImportError, RuntimeNotInstalledError, Warning)
-"""What says by itself what is wrong, and is not the fault of a file."""
+"""Errors that say by themselves what is wrong, and are not the fault of a file."""
 
 _SHOWN = 300
 

@@ -69,7 +69,7 @@ def _attributes_of(op_type: str, version: int) -> dict[str, bool]:
 
 _INFERENCE_ERROR = "pkg.onnxscript.shape_inference_error"
 _FOREIGN_INSIDE = "No opset import for domain"
-"""What inference says where a subgraph holds an operator of another domain: no error, no shape."""
+"""The result of inference where a subgraph holds a foreign operator: no error, no shape."""
 
 
 class Emitter(Operators):
@@ -220,7 +220,7 @@ class Emitter(Operators):
         self.updates[variable] = self.cast(value, variable.dtype)
 
     def cast(self, value: ir.Value, dtype: str) -> ir.Value:
-        """Return `value` in another dtype; itself where it has that dtype."""
+        """Return `value` in another dtype; itself where it has it."""
         wanted = ir_dtype(dtype)
         return value if value.dtype in {None, wanted} else self.Cast(value, to=wanted)
 

@@ -41,7 +41,7 @@ def write_model(model: onnx.ModelProto, path: Path, *, external_from: int = EXTE
     """Write a model file; more weights than protobuf can hold go to a data file beside it.
 
     Args:
-        model: the message; its tensors are moved out of it where they go to the data file.
+        model: the ModelProto; its tensors are moved out of it where they go to the data file.
         path: where to write.
         external_from: number of bytes of weights from which a data file is used.
 
@@ -120,7 +120,7 @@ def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def stored_bytes(model: onnx.ModelProto) -> int:
-    """Bytes of the elements of all tensors that a message itself holds, in whatever field."""
+    """Bytes of the elements of all tensors that a ModelProto itself holds, in whatever field."""
     return sum(
         len(t.raw_data)
         + 4 * (len(t.float_data) + len(t.int32_data))
@@ -130,9 +130,9 @@ def stored_bytes(model: onnx.ModelProto) -> int:
 
 
 def refuse_outside(model: onnx.ModelProto, name: str) -> None:
-    """Refuse a message whose tensors lie outside the working directory, or nowhere.
+    """Refuse a ModelProto whose tensors lie outside the working directory, or nowhere.
 
-    A message does not say which file it is of, so its data files are looked for there.
+    A ModelProto does not say which file it is of, so its data files are looked for there.
 
     Raises:
         ModelFileError: if a tensor does.
@@ -145,8 +145,8 @@ def refuse_outside(model: onnx.ModelProto, name: str) -> None:
         if lies_outside(folder, location) or not (folder / location).is_file():
             raise ModelFileError(
                 f"Tensor '{tensor.name}' of {name} lies in {location!r}, which is no file in the "
-                "working directory. Pass the path of the model's file, or load the message with "
-                "its data."
+                "working directory. Pass the path of the model's file, or load the ModelProto "
+                "with its data."
             )
 
 

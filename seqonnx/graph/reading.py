@@ -24,7 +24,7 @@ Node = ir.Node | onnx.NodeProto
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 """The two spellings of the domain of the standard's operators."""
 _UNKNOWN_SIZE: Final = 1024
-"""What an unknown size counts: it is that of the batch, the same in all layers."""
+"""The count for an unknown size: it is that of the batch, the same in all layers."""
 _GRADIENT_SCOPE: Final = re.compile(r"grad(\d*)(?:/|$)")
 
 
@@ -167,7 +167,7 @@ def dtype_name(value: ir.Value) -> str:
         ValueError: if it is unknown.
     """
     if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
-        raise ValueError(f"The element type of '{value.name}' is unknown.")
+        raise ValueError(f"The dtype of '{value.name}' is unknown.")
     return str(value.dtype.numpy().name)
 
 

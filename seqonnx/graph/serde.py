@@ -20,7 +20,7 @@ def to_proto(graph: ir.Graph, metadata: Mapping[str, str] | None = None) -> onnx
         metadata: entries for `metadata_props`.
 
     Returns:
-        The protobuf message.
+        The ModelProto.
     """
     model = ir.Model(graph, ir_version=IR_VERSION, producer_name=PRODUCER)
     model.metadata_props.update(metadata or {})

@@ -87,7 +87,7 @@ def described(function: Callable[..., Any]) -> str:
 
 
 def _about_op(parameters: tuple[str, ...]) -> str:
-    """What the first argument is, where it is the emitter."""
+    """Description of the first argument, where it is the emitter."""
     if parameters[0] != "op":
         return ""
     return f": `op` has every ONNX operator as a method, as in `op.Abs({parameters[1]})`"

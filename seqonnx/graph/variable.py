@@ -27,7 +27,7 @@ Aggregation = Literal["none", "mean", "sum", "only_first_replica"]
 
 
 class Copy(NamedTuple):
-    """What a home holds at one moment.
+    """The content of a home at one moment.
 
     Args:
         values: the variables that live there, in the ONNX layout.
@@ -59,7 +59,7 @@ class Change:
 
 
 class Value:
-    """What a variable holds: an array here, or the home that has it; and the change that said so.
+    """The content of a variable: an array here, or the home that has it; and the change behind it.
 
     `before` is what counts until the change has its number.
     """
@@ -262,7 +262,7 @@ class Variable:
 
         Args:
             home: who has it.
-            since: what `_newest` returned when `home` took the value; default: it has the newest.
+            since: returned by `_newest` when `home` took the value; default: it has the newest.
 
         Returns:
             Whether nothing newer has come meanwhile.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqonnx import catalogue
-from seqonnx.initializers.base import FromArray, FromFunction, Initializer
+from seqonnx.initializers.base import FromArray, FunctionInitializer, Initializer
 from seqonnx.initializers.fixed import Constant, Identity, Ones, Zeros
 from seqonnx.initializers.sampling import (
     Orthogonal,
@@ -88,7 +88,7 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Initializer:
-    """Make an initializer from what `serialize` returned.
+    """Make an initializer from the configuration returned by `serialize`.
 
     Args:
         config: the dict, or whatever else `get` takes.
@@ -103,6 +103,6 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     if isinstance(config, np.ndarray | list):
         return FromArray(config)
     found: Initializer = catalogue.get(
-        "initializer", config, Initializer, wrap=FromFunction, custom_objects=custom_objects
+        "initializer", config, Initializer, wrap=FunctionInitializer, custom_objects=custom_objects
     )
     return found

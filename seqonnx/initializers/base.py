@@ -79,14 +79,14 @@ class FromArray(Initializer):
         return as_dtype(self.value, dtype)
 
 
-class FromFunction(FromUserFunction, Initializer):
+class FunctionInitializer(FromUserFunction, Initializer):
     """Starts a weight at what a function returns.
 
     Args:
         function: `(shape, dtype)` or `(shape, dtype=...)` to an array.
 
     Example:
-        >>> FromFunction(lambda shape, dtype: np.ones(shape, dtype))((1,)).tolist()
+        >>> FunctionInitializer(lambda shape, dtype: np.ones(shape, dtype))((1,)).tolist()
         [1.0]
     """
 

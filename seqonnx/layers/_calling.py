@@ -16,7 +16,7 @@ from seqonnx.symbolic import Emits, LayerCall, SymbolicTensor, infer_call
 
 
 class Callable(Emits, Protocol):
-    """What a call needs to know of a layer."""
+    """The side of a layer that a call needs."""
 
     trainable: bool
     _calls: list[tuple[LayerCall, list[SymbolicTensor]]]

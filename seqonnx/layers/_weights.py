@@ -16,7 +16,7 @@ from seqonnx.runtime.program import run_emission, value_key
 
 
 class _Declares(Protocol):
-    """What a declaration needs to know of a layer."""
+    """The side of a layer that the declaration of a weight needs."""
 
     name: str
     _variables: list[Variable]

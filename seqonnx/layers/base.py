@@ -325,7 +325,7 @@ class Layer(Typed):
 
     @property
     def output(self) -> Any:
-        """The symbolic tensor that the layer's first call gave; a list of several."""
+        """The symbolic tensor returned by the layer's first call; a list of several."""
         return self._arrange(self._first_call("output")[1])
 
     def _build_for(self, shape: Any) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 
-class BasicOptions(TypedDict, total=False):
-    """What a layer with an `activity_regularizer` of its own hands on to `Layer`."""
+class BasicLayerOptions(TypedDict, total=False):
+    """Options that a layer with an `activity_regularizer` of its own hands on to `Layer`."""
 
     name: str | None
     trainable: bool
@@ -16,7 +16,7 @@ class BasicOptions(TypedDict, total=False):
     input_dim: int | None
 
 
-class LayerOptions(BasicOptions, total=False):
+class LayerOptions(BasicLayerOptions, total=False):
     """All arguments of `Layer`."""
 
     activity_regularizer: Any

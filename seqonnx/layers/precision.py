@@ -10,7 +10,7 @@ from seqonnx.graph.signatures import check_method
 
 
 class Typed:
-    """What a layer knows of its dtypes; the base of `Layer`."""
+    """The dtypes of a layer; the base of `Layer`."""
 
     autocast = True
     """Whether floating-point inputs and weights are cast to the dtype that the layer computes in.
@@ -67,7 +67,7 @@ def cast_floats(op: Emitter, x: Any, dtype: str) -> Any:
     Args:
         op: emitter of the graph.
         x: value or list of values.
-        dtype: name of a dtype; an integer one cuts off fractions.
+        dtype: standard name; an integer one cuts off fractions.
     """
     if isinstance(x, list | tuple):
         return [cast_floats(op, part, dtype) for part in x]

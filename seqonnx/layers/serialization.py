@@ -28,7 +28,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Layer:
-    """Make a layer from what `serialize` returned.
+    """Make a layer from the configuration returned by `serialize`.
 
     Args:
         config: class and arguments.

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class _Owner(Protocol):
-    """What a setting needs to know of its layer."""
+    """The side of a layer that its settings need."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""What a layer says about its input: what it requires, and the shape that it was told."""
+"""Requirements of a layer on its input, and the shape that it was told."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INPUT_SHAPE_WARNING = (
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a layer requires of its input.
+    """Requirements of a layer on its input.
 
     Args:
         ndim: exact rank, or None.

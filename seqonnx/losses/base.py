@@ -15,7 +15,7 @@ from seqonnx.configuration import Configured, arguments_for
 from seqonnx.graph import Emitter, to_snake_case
 from seqonnx.graph.signatures import check_method
 from seqonnx.losses.reduction import reduce_weighted, standardize_reduction
-from seqonnx.losses.targets import Shape
+from seqonnx.losses.targets import TargetShape
 from seqonnx.runtime.program import run_emission, value_key
 
 _KERAS_DEFAULTS: dict[str, Any] = {"axis": -1, "dtype": None}
@@ -106,7 +106,7 @@ class Loss(Configured):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a loss from what `get_config` returned, here or in Keras."""
+        """Make a loss from the configuration returned by `get_config`, here or in Keras."""
         known = {k: v for k, v in config.items() if _KERAS_DEFAULTS.get(k, ...) != v}
         return cls(**known)
 
@@ -116,7 +116,7 @@ class Loss(Configured):
         """Emit which values count (True), or return None where all of them do."""
         return None
 
-    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
         """Raise a ValueError if targets do not fit.
 
         Called once per `fit` on a whole array, and on each batch of what yields batches.

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.losses.base import Loss
-from seqonnx.losses.targets import Shape, check_labels, check_one_hot, check_same_shape
+from seqonnx.losses.targets import TargetShape, check_labels, check_one_hot, check_same_shape
 from seqonnx.objectives.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -21,7 +21,7 @@ from seqonnx.objectives.crossentropy import (
 _MEAN = "sum_over_batch_size"
 
 
-class _Smoothed(Loss):
+class _SmoothedLoss(Loss):
     """A cross-entropy of probabilities or logits, with targets that may be smoothed."""
 
     def __init__(
@@ -37,7 +37,7 @@ class _Smoothed(Loss):
 
 
 @register("loss", "binary_crossentropy", "bce", "BCE")
-class BinaryCrossentropy(_Smoothed, formula=binary_crossentropy):
+class BinaryCrossentropy(_SmoothedLoss, formula=binary_crossentropy):
     """-(y log p + (1 - y) log(1 - p)) for targets in [0, 1]; alias `"bce"`.
 
     If a Sigmoid of the model gives `y_pred`, the loss is computed from what went into it, which
@@ -58,13 +58,13 @@ class BinaryCrossentropy(_Smoothed, formula=binary_crossentropy):
         16.118
     """
 
-    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
         """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
         check_same_shape(y_true, y_pred_shape)
 
 
 @register("loss", "categorical_crossentropy")
-class CategoricalCrossentropy(_Smoothed, formula=categorical_crossentropy):
+class CategoricalCrossentropy(_SmoothedLoss, formula=categorical_crossentropy):
     """-sum(y log p) for one-hot (or soft) targets; each row of p is scaled to the sum 1.
 
     If a Softmax of the model gives `y_pred`, the loss is computed from what went into it; other
@@ -84,7 +84,7 @@ class CategoricalCrossentropy(_Smoothed, formula=categorical_crossentropy):
         0.6931
     """
 
-    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
         """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
         check_one_hot(y_true, y_pred_shape)
 
@@ -127,7 +127,7 @@ class SparseCategoricalCrossentropy(Loss, formula=sparse_categorical_crossentrop
         labels = class_labels(op, y_true, y_pred)
         return op.Not(op.Equal(labels, self.ignore_class))
 
-    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
         """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
         check_labels(y_true, y_pred_shape, self.ignore_class)
 

@@ -37,7 +37,7 @@ def serialize(loss: Loss) -> dict[str, Any]:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
-    """Make a loss from what `serialize` returned.
+    """Make a loss from the configuration returned by `serialize`.
 
     Args:
         config: the config, or whatever else `get` takes.

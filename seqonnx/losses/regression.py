@@ -10,7 +10,7 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.losses.base import Loss
-from seqonnx.losses.targets import Shape, check_same_shape
+from seqonnx.losses.targets import TargetShape, check_same_shape
 from seqonnx.objectives.probability import (
     kl_divergence,
     poisson,
@@ -34,7 +34,7 @@ class Elementwise(Loss):
     def __init__(self, reduction: str | None = _MEAN, name: str | None = None) -> None:
         super().__init__(name, reduction)
 
-    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+    def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
         """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
         check_same_shape(y_true, y_pred_shape)
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Shape = Sequence[int | None]
+TargetShape = Sequence[int | None]
 
 
-def check_same_shape(y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+def check_same_shape(y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
     """Raise unless targets have the shape of the predictions.
 
     A last dimension of size 1 may be missing on one side.
@@ -28,7 +28,7 @@ def check_same_shape(y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
         raise ValueError(_different(y_true.shape, y_pred_shape))
 
 
-def check_one_hot(y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
+def check_one_hot(y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
     """Raise unless targets have a row of classes for each row of the predictions.
 
     Args:
@@ -43,7 +43,7 @@ def check_one_hot(y_true: npt.NDArray[Any], y_pred_shape: Shape) -> None:
 
 
 def check_labels(
-    y_true: npt.NDArray[Any], y_pred_shape: Shape, ignore_class: int | None = None
+    y_true: npt.NDArray[Any], y_pred_shape: TargetShape, ignore_class: int | None = None
 ) -> None:
     """Raise unless targets are integer labels of the classes that the predictions have.
 
@@ -75,7 +75,7 @@ def check_labels(
         _check_range(y_true, output[-1], ignore_class)
 
 
-def _different(shape: Shape, y_pred_shape: Shape) -> str:
+def _different(shape: TargetShape, y_pred_shape: TargetShape) -> str:
     """Text for shapes that differ."""
     return (
         "Arguments `target` and `output` must have the same shape. Received: "
@@ -83,7 +83,7 @@ def _different(shape: Shape, y_pred_shape: Shape) -> str:
     )
 
 
-def _label_hint(y_true: npt.NDArray[Any], y_pred_shape: Shape) -> str:
+def _label_hint(y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> str:
     """Advice where integer labels meet a loss for one-hot targets; empty for other targets."""
     shape = y_true.shape[:-1] if y_true.shape[-1:] == (1,) else y_true.shape
     if not _agree(shape, y_pred_shape[:-1]) or not np.all(y_true == np.floor(y_true)):
@@ -116,7 +116,7 @@ def _check_range(labels: npt.NDArray[Any], classes: int | None, ignore_class: in
     )
 
 
-def _match_ranks(first: Shape, second: Shape) -> tuple[Shape, Shape]:
+def _match_ranks(first: TargetShape, second: TargetShape) -> tuple[TargetShape, TargetShape]:
     """Shapes after the removal or addition of a last 1 where the ranks differ by one."""
     if len(first) + 1 == len(second):
         second, first = _match_ranks(second, first)
@@ -128,7 +128,7 @@ def _match_ranks(first: Shape, second: Shape) -> tuple[Shape, Shape]:
     return first, second
 
 
-def _agree(first: Shape, second: Shape) -> bool:
+def _agree(first: TargetShape, second: TargetShape) -> bool:
     """Whether two shapes can be the same; an unknown size is equal to any."""
     return len(first) == len(second) and all(
         a is None or b is None or a == b for a, b in zip(first, second, strict=True)

@@ -13,7 +13,7 @@ from collections.abc import Collection
 import onnx_ir as ir
 
 from seqonnx.graph.reading import is_op, is_standard
-from seqonnx.lowering.layout_rules import ABSORBING, RULES, Change, Site
+from seqonnx.lowering.layout_rules import ABSORBING, RULES, Relayout, Site
 from seqonnx.lowering.transposes import Editor, shown_through
 
 
@@ -90,7 +90,7 @@ def _pass(edit: Editor, node: ir.Node, pays: bool) -> None:
         _apply(edit, node, change)
 
 
-def _apply(edit: Editor, node: ir.Node, change: Change) -> None:
+def _apply(edit: Editor, node: ir.Node, change: Relayout) -> None:
     for index, value in change.inputs.items():
         node.replace_input_with(index, value)
     for name, number in change.attributes.items():

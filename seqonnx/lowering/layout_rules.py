@@ -26,7 +26,7 @@ from seqonnx.lowering.transposes import (
 
 
 @dataclass(frozen=True)
-class Change:
+class Relayout:
     """New inputs and attributes of a node, and the permutation that its outputs get."""
 
     inputs: Mapping[int, ir.Value]
@@ -61,19 +61,19 @@ class Site:
         return self.edit.constant(list(values), self.node, name)
 
 
-Rule = Callable[[Site], Change | None]
+LayoutRule = Callable[[Site], Relayout | None]
 
 
-def elementwise(site: Site) -> Change | None:
+def elementwise(site: Site) -> Relayout | None:
     """Operators that work on each element of their first input."""
     shown = shown_through(site.node.inputs[0])
     rest = [v for v in site.node.inputs[1:] if v is not None]
     if shown is None or any(v.shape is None or len(v.shape) > 0 for v in rest):
         return None
-    return Change({0: shown[0]}, shown[1])
+    return Relayout({0: shown[0]}, shown[1])
 
 
-def broadcasting(site: Site) -> Change | None:
+def broadcasting(site: Site) -> Relayout | None:
     """Operators on elements of several inputs that broadcast."""
     rank = known_rank(site.node.outputs[0])
     found = [shown_through(v) for v in site.node.inputs]
@@ -83,7 +83,7 @@ def broadcasting(site: Site) -> Change | None:
     return _rearranged(site, list(site.node.inputs), perms[0], {})
 
 
-def concat(site: Site) -> Change | None:
+def concat(site: Site) -> Relayout | None:
     """Joining along an axis."""
     found = [shown_through(v) for v in site.node.inputs]
     perm = next(s[1] for s in found if s is not None)
@@ -91,17 +91,17 @@ def concat(site: Site) -> Change | None:
     return _rearranged(site, list(site.node.inputs), perm, {"axis": perm[axis]})
 
 
-def split(site: Site) -> Change | None:
+def split(site: Site) -> Relayout | None:
     """Cutting along an axis."""
     return _with_axis(site, 0)
 
 
-def along_axis(site: Site) -> Change | None:
+def along_axis(site: Site) -> Relayout | None:
     """Operators that work along one axis, the last by default; the runtime likes that one best."""
     return _with_axis(site, -1) if site.pays else None
 
 
-def reduction(site: Site) -> Change | None:
+def reduction(site: Site) -> Relayout | None:
     """Reductions with their axes as a second input."""
     shown = shown_through(site.node.inputs[0])
     if shown is None:
@@ -111,34 +111,34 @@ def reduction(site: Site) -> Change | None:
     if not site.has_input(1):
         whole = site.node.attributes.get_int("noop_with_empty_axes", 0) == 0
         rank = len(perm) if keepdims else 0
-        return Change({0: source}, tuple(range(rank))) if whole else None
+        return Relayout({0: source}, tuple(range(rank))) if whole else None
     axes = site.constant_ints(1)
     if axes is None or len(axes) == 0:
         return None
     moved = site.new_ints(_moved(axes, perm), "axes")
-    return Change({0: source, 1: moved}, perm if keepdims else _without(perm, axes))
+    return Relayout({0: source, 1: moved}, perm if keepdims else _without(perm, axes))
 
 
-def arg_extreme(site: Site) -> Change | None:
+def arg_extreme(site: Site) -> Relayout | None:
     """ArgMax and ArgMin."""
     change = _with_axis(site, 0)
     if change is None or site.node.attributes.get_int("keepdims", 1) == 1:
         return change
     axis = site.node.attributes.get_int("axis", 0)
-    return Change(change.inputs, _without(change.perm, [axis]), change.attributes)
+    return Relayout(change.inputs, _without(change.perm, [axis]), change.attributes)
 
 
-def squeeze(site: Site) -> Change | None:
+def squeeze(site: Site) -> Relayout | None:
     """Dropping axes of size 1."""
     shown, axes = shown_through(site.node.inputs[0]), site.constant_ints(1)
     if shown is None or axes is None:
         return None
     source, perm = shown
     moved = site.new_ints(_moved(axes, perm), "axes")
-    return Change({0: source, 1: moved}, _without(perm, axes))
+    return Relayout({0: source, 1: moved}, _without(perm, axes))
 
 
-def unsqueeze(site: Site) -> Change | None:
+def unsqueeze(site: Site) -> Relayout | None:
     """Adding axes of size 1: they stay where they are, the others keep their places."""
     shown, axes = shown_through(site.node.inputs[0]), site.constant_ints(1)
     if shown is None or axes is None:
@@ -148,10 +148,10 @@ def unsqueeze(site: Site) -> Change | None:
     new = {axis % rank for axis in axes}
     places = [i for i in range(rank) if i not in new]
     order = iter(places[p] for p in perm)
-    return Change({0: source}, tuple(i if i in new else next(order) for i in range(rank)))
+    return Relayout({0: source}, tuple(i if i in new else next(order) for i in range(rank)))
 
 
-def pad(site: Site) -> Change | None:
+def pad(site: Site) -> Relayout | None:
     """Padding: the amounts move with their axes, or their axes are renamed."""
     shown, pads = shown_through(site.node.inputs[0]), site.constant_ints(1)
     if shown is None or pads is None:
@@ -161,22 +161,22 @@ def pad(site: Site) -> Change | None:
         axes = site.constant_ints(3)
         if axes is None:
             return None
-        return Change({0: source, 3: site.new_ints([perm[a] for a in axes], "axes")}, perm)
+        return Relayout({0: source, 3: site.new_ints([perm[a] for a in axes], "axes")}, perm)
     rank, back = len(perm), inverse(perm)
     moved = [pads[i] for i in back] + [pads[rank + i] for i in back]
-    return Change({0: source, 1: site.new_ints(moved, "pads")}, perm)
+    return Relayout({0: source, 1: site.new_ints(moved, "pads")}, perm)
 
 
-def slicing(site: Site) -> Change | None:
+def slicing(site: Site) -> Relayout | None:
     """Slices whose axes are given."""
     shown, axes = shown_through(site.node.inputs[0]), site.constant_ints(3)
     if shown is None or axes is None:
         return None
     source, perm = shown
-    return Change({0: source, 3: site.new_ints([perm[a] for a in axes], "axes")}, perm)
+    return Relayout({0: source, 3: site.new_ints([perm[a] for a in axes], "axes")}, perm)
 
 
-def flattening(site: Site) -> Change | None:
+def flattening(site: Site) -> Relayout | None:
     """Reshape and Flatten: take the source as it is, if its elements are in the same order."""
     value = site.node.inputs[0]
     shown = shown_through(value)
@@ -190,25 +190,25 @@ def flattening(site: Site) -> Change | None:
     else:
         target = site.constant_ints(1)
         copies_batch_only = target is not None and 0 not in target[1:]
-    return Change({0: shown[0]}, tuple(range(rank))) if copies_batch_only else None
+    return Relayout({0: shown[0]}, tuple(range(rank))) if copies_batch_only else None
 
 
-def sizes(site: Site) -> Change | None:
+def sizes(site: Site) -> Relayout | None:
     """Shape, where it asks only for axes that have not moved; and Size."""
     shown = shown_through(site.node.inputs[0])
     if shown is None:
         return None
     source, perm = shown
     if site.node.op_type == "Size":
-        return Change({0: source}, ())
+        return Relayout({0: source}, ())
     attributes = site.node.attributes
     asked = range(len(perm))[attributes.get_int("start", 0) : attributes.get_int("end", len(perm))]
-    return Change({0: source}, (0,)) if all(perm[i] == i for i in asked) else None
+    return Relayout({0: source}, (0,)) if all(perm[i] == i for i in asked) else None
 
 
 def _rearranged(
     site: Site, operands: list[ir.Value | None], perm: Perm, attributes: Mapping[str, int]
-) -> Change | None:
+) -> Relayout | None:
     """Bring all operands into the layout of the source; at most one may need a Transpose."""
     foreign = [v for v in operands if v is not None and _is_foreign(v, perm)]
     if len(foreign) > (1 if site.pays else 0):
@@ -220,7 +220,7 @@ def _rearranged(
         for index, value in enumerate(operands)
         if value is not None
     }
-    return Change(inputs, perm, attributes)
+    return Relayout(inputs, perm, attributes)
 
 
 def _is_foreign(value: ir.Value, perm: Perm) -> bool:
@@ -284,14 +284,14 @@ def _only_rescales(value: ir.Value, node: ir.Node) -> bool:
     return scalars and len(value.uses()) == 1 and not value.is_graph_output()
 
 
-def _with_axis(site: Site, default: int) -> Change | None:
+def _with_axis(site: Site, default: int) -> Relayout | None:
     """An operator with an attribute `axis`."""
     shown = shown_through(site.node.inputs[0])
     if shown is None or (site.has_input(1) and site.node.op_type != "Split"):
         return None
     source, perm = shown
     axis = site.node.attributes.get_int("axis", default) % len(perm)
-    return Change({0: source}, perm, {"axis": perm[axis]})
+    return Relayout({0: source}, perm, {"axis": perm[axis]})
 
 
 def _moved(axes: Sequence[int], perm: Perm) -> list[int]:
@@ -306,7 +306,7 @@ def _without(perm: Perm, axes: Sequence[int]) -> Perm:
     return tuple(sorted(left).index(p) for p in left)
 
 
-_FAMILIES: Final[tuple[tuple[Rule, str], ...]] = (
+_FAMILIES: Final[tuple[tuple[LayoutRule, str], ...]] = (
     (
         elementwise,
         "Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cast Ceil Celu Clip Cos Cosh Dropout Elu "
@@ -336,7 +336,7 @@ _FAMILIES: Final[tuple[tuple[Rule, str], ...]] = (
     (sizes, "Shape Size"),
 )
 
-RULES: Final[dict[str, Rule]] = {
+RULES: Final[dict[str, LayoutRule]] = {
     op_type: rule for rule, names in _FAMILIES for op_type in names.split()
 }
 """The rule of every operator that a Transpose can pass."""

@@ -1,4 +1,4 @@
-"""Logits behind a probability: what went into the Softmax or Sigmoid that gave it.
+"""Logits behind a probability: the input of the Softmax or Sigmoid that computed it.
 
 A form, not a pass: crossentropies ask for it while they are emitted, and nothing that stands in the
 graph already is changed. A Softmax that nobody reads afterwards is left to the pass `unused`.
@@ -24,8 +24,8 @@ def logits_behind(op: Emitter, y_pred: ir.Value, activation: str) -> ir.Value | 
         activation: `"Softmax"` or `"Sigmoid"`, the operator to look for.
 
     Returns:
-        Logits with the shape and dtype of `y_pred`, or None if another operator gave `y_pred`, or a
-        Softmax over another axis than the last.
+        Logits with the shape and dtype of `y_pred`, or None if another operator computed `y_pred`,
+        or a Softmax over another axis than the last.
     """
     moves: list[list[int]] = []
     rank = len(static_shape(y_pred))

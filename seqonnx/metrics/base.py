@@ -18,8 +18,8 @@ from seqonnx.runtime.program import run_emission, value_key
 State = Mapping[str, npt.NDArray[Any]]
 Values = Mapping[str, ir.Value]
 Result = float | npt.NDArray[Any]
-Shape = Sequence[int | None]
-Update = Callable[[Emitter, Values, "list[ir.Value]"], Mapping[str, ir.Value]]
+TargetShape = Sequence[int | None]
+UpdateFunction = Callable[[Emitter, Values, "list[ir.Value]"], Mapping[str, ir.Value]]
 
 
 class Accumulators(list[Variable]):
@@ -124,7 +124,7 @@ class Accumulator(Configured):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a metric from what `get_config` returned, here or in Keras."""
+        """Make a metric from the configuration returned by `get_config`, here or in Keras."""
         return cls(**{k: v for k, v in config.items() if (k, v) != ("axis", -1)})
 
     def _start(self) -> dict[str, npt.NDArray[Any]]:
@@ -167,7 +167,7 @@ class Accumulator(Configured):
     def _new(self, name: str, start: npt.NDArray[Any]) -> Variable:
         return Variable(start, name, trainable=False, path=f"{self.name}/{name}")
 
-    def _advance(self, update: Update, arrays: Sequence[npt.NDArray[Any]]) -> None:
+    def _advance(self, update: UpdateFunction, arrays: Sequence[npt.NDArray[Any]]) -> None:
         """Run one update of the accumulators kept here."""
         held = self._accumulators()
         names = list(held)
@@ -209,7 +209,7 @@ class Metric(Accumulator):
         2.0
     """
 
-    def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
+    def _build(self, y_true_shape: TargetShape, y_pred_shape: TargetShape) -> None:
         """Learn the shapes of the data (None where a size is not fixed); called before use."""
 
     def _update(

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.metrics.base import Metric, Result, Shape, State, Values
+from seqonnx.metrics.base import Metric, Result, State, TargetShape, Values
 from seqonnx.metrics.confusion import FN, FP, TP, ratio
 from seqonnx.objectives import refuse_misfit, spread_weights, to_type_of, without_leading_ones
 
@@ -63,7 +63,7 @@ class FBetaScore(Metric):
         self.threshold = threshold
         self._classes: int | None = None
 
-    def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
+    def _build(self, y_true_shape: TargetShape, y_pred_shape: TargetShape) -> None:
         """Learn the number of classes."""
         if len(y_pred_shape) != 2 or len(y_true_shape) != 2 or y_pred_shape[-1] is None:
             raise ValueError(

@@ -33,7 +33,7 @@ def get(identifier: Any) -> Metric | None:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Metric | None:
-    """Make a metric from what `serialize` returned.
+    """Make a metric from the configuration returned by `serialize`.
 
     Args:
         config: the config, or whatever else `get` takes.

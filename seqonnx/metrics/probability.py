@@ -20,7 +20,7 @@ from seqonnx.objectives.probability import (
 )
 
 
-class _Smoothed(MeanMetric):
+class _SmoothedMetric(MeanMetric):
     """A cross-entropy of probabilities or logits, with targets that may be smoothed."""
 
     def __init__(
@@ -36,7 +36,7 @@ class _Smoothed(MeanMetric):
 
 
 @register("metric", "binary_crossentropy", "bce", "BCE")
-class BinaryCrossentropy(_Smoothed, formula=binary_crossentropy, rows=True):
+class BinaryCrossentropy(_SmoothedMetric, formula=binary_crossentropy, rows=True):
     """Mean of -(y log p + (1 - y) log(1 - p)); alias `"bce"`.
 
     Args:
@@ -52,7 +52,7 @@ class BinaryCrossentropy(_Smoothed, formula=binary_crossentropy, rows=True):
 
 
 @register("metric", "categorical_crossentropy")
-class CategoricalCrossentropy(_Smoothed, formula=categorical_crossentropy):
+class CategoricalCrossentropy(_SmoothedMetric, formula=categorical_crossentropy):
     """Mean of -sum(y log p) for one-hot (or soft) targets.
 
     Args:

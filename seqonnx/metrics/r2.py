@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.metrics.base import Metric, Result, Shape, State, Values
+from seqonnx.metrics.base import Metric, Result, State, TargetShape, Values
 from seqonnx.metrics.confusion import ratio
 from seqonnx.objectives import aligned, spread_weights, to_type_of, without_leading_ones
 
@@ -54,7 +54,7 @@ class R2Score(Metric):
         self.class_aggregation = class_aggregation
         self._columns = 1
 
-    def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
+    def _build(self, y_true_shape: TargetShape, y_pred_shape: TargetShape) -> None:
         """Learn the number of columns."""
         if len(y_pred_shape) > 2 or y_pred_shape[-1] is None:
             raise ValueError(

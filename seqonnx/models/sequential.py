@@ -272,7 +272,7 @@ def _entry_of(layer: Layer) -> SymbolicTensor | None:
 
 
 def _only_output(layer: Layer, output: Any) -> SymbolicTensor:
-    """What a layer in a stack gives, which must be one tensor."""
+    """The output of a layer in a stack, which must be one tensor."""
     if not isinstance(output, SymbolicTensor):
         raise ValueError(
             "All layers in a Sequential model should have a single output tensor. For multi-output "

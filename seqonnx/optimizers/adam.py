@@ -11,7 +11,7 @@ from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.optimizers.base import Optimizer, Slots, Updated
 from seqonnx.optimizers.moments import average, average_square, power
-from seqonnx.optimizers.options import BasicOptions, OptimizerOptions
+from seqonnx.optimizers.options import BasicOptimizerOptions, OptimizerOptions
 
 
 @register("optimizer", "adam")
@@ -116,7 +116,7 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **common: Unpack[BasicOptions],
+        **common: Unpack[BasicOptimizerOptions],
     ) -> None:
         if weight_decay is None:
             raise ValueError(

@@ -61,8 +61,8 @@ class Optimizer(Configured, ABC):
         **unknown: refused.
 
     Raises:
-        ValueError: for an argument that no optimizer knows, more than one way to clip, or a
-            learning rate that is no number, schedule or function.
+        ValueError: for an argument that no optimizer knows, more than one form of clipping,
+            or a learning rate that is no number, schedule or function.
 
     Attributes:
         elementwise: whether `update` treats each element of a variable by itself.
@@ -143,7 +143,7 @@ class Optimizer(Configured, ABC):
             param: the variable.
             grad: gradient of the loss, with the shape and type of the variable.
             slots: the variable's slots.
-            scalars: what `prepare` returned, of the variable's type.
+            scalars: returned by `prepare`, of the variable's type.
 
         Returns:
             The new value of the variable, and of each slot.
@@ -163,7 +163,7 @@ class Optimizer(Configured, ABC):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make an optimizer from what `get_config` returned, here or in Keras."""
+        """Make an optimizer from the configuration returned by `get_config`, here or in Keras."""
         known = {k: v for k, v in config.items() if _KERAS_DEFAULTS.get(k, ...) != v}
         if "learning_rate" in known:
             known["learning_rate"] = read_rate(known["learning_rate"])
@@ -344,7 +344,7 @@ class Optimizer(Configured, ABC):
         return packing.pack(params, lambda i: self._decays(paths[i]))
 
     def _clip(self, op: Emitter, grads: Sequence[ir.Value]) -> Sequence[ir.Value]:
-        """Gradients after the one way of clipping that is set."""
+        """Gradients after the one form of clipping that is set."""
         if self.clipnorm is not None:
             return clipping.clip_each_by_norm(op, grads, float(self.clipnorm))
         if self.clipvalue is not None:
@@ -376,7 +376,7 @@ def _floats(data: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
 
 
 def _check_limits(limits: Mapping[str, float | None]) -> None:
-    """Check the ways of clipping: at most one, and positive."""
+    """Check the forms of clipping: at most one, and positive."""
     given = {name: limit for name, limit in limits.items() if limit is not None}
     if len(given) > 1:
         received = ", ".join(f"{name}={limit}" for name, limit in limits.items())

@@ -35,7 +35,7 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
-    """Make an optimizer from what `serialize` returned.
+    """Make an optimizer from the configuration returned by `serialize`.
 
     Args:
         config: the config, or whatever else `get` takes.

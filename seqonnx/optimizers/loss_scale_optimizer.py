@@ -181,6 +181,6 @@ class LossScaleOptimizer(Optimizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make an optimizer from what `get_config` returned, here or in Keras."""
+        """Make an optimizer from the configuration returned by `get_config`, here or in Keras."""
         inner = catalogue.get("optimizer", config.get("inner_optimizer"), Optimizer)
         return super().from_config({**config, "inner_optimizer": inner})

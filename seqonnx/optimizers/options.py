@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypedDict
 
 
-class BasicOptions(TypedDict, total=False):
-    """What an optimizer with a `weight_decay` of its own hands on to `Optimizer`."""
+class BasicOptimizerOptions(TypedDict, total=False):
+    """Options that an optimizer with a `weight_decay` of its own hands on to `Optimizer`."""
 
     name: str | None
     clipnorm: float | None
@@ -14,7 +14,7 @@ class BasicOptions(TypedDict, total=False):
     global_clipnorm: float | None
 
 
-class OptimizerOptions(BasicOptions, total=False):
+class OptimizerOptions(BasicOptimizerOptions, total=False):
     """Arguments of `Optimizer` beside the learning rate."""
 
     weight_decay: float | None

@@ -331,7 +331,7 @@ def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
 def deserialize(
     config: Any, custom_objects: Mapping[str, Any] | None = None
 ) -> LearningRateSchedule:
-    """Make a schedule from what `serialize` returned.
+    """Make a schedule from the configuration returned by `serialize`.
 
     Args:
         config: the config, or whatever else `get` takes.

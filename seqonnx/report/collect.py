@@ -20,7 +20,7 @@ from seqonnx.importers.onnx.sizes import refuse_long_axes
 from seqonnx.importers.onnx.soundness import refuse_unsound
 from seqonnx.report.grouping import group_rows, read_layers, sum_rows
 from seqonnx.report.mac_rules import MAC_RULES
-from seqonnx.report.measure import Value, Visit, Walk, measure
+from seqonnx.report.measure import GraphValue, Visit, Walk, measure
 from seqonnx.report.memory import least_activation_bytes, peak_activation_bytes
 from seqonnx.report.polynomial import Polynomial
 from seqonnx.report.read import ModelFile, read_model
@@ -117,7 +117,7 @@ def with_providers(report: ModelReport, placement: Mapping[str, str]) -> ModelRe
     """Return the report with the execution provider of each row.
 
     Args:
-        report: what `collect` returned.
+        report: returned by `collect`.
         placement: provider per node name; nodes that a runtime fused away may be missing.
     """
     rows = []
@@ -164,7 +164,7 @@ def _node_row(
     symbolic: Visit, sized: Visit, sizes: Mapping[str, int], body: tuple[Row, ...]
 ) -> Row:
     """Describe one node; its bodies are added to it."""
-    first = symbolic.outputs[0] if symbolic.outputs else Value("", "?", None)
+    first = symbolic.outputs[0] if symbolic.outputs else GraphValue("", "?", None)
     at = sized.macs if sized.macs is not None else symbolic.macs
     return Row(
         name=symbolic.name,
@@ -182,7 +182,7 @@ def _node_row(
     )
 
 
-def _unread_row(unread: Sequence[Value]) -> tuple[Row, ...]:
+def _unread_row(unread: Sequence[GraphValue]) -> tuple[Row, ...]:
     """Return a row for weights that no node reads, so that rows add up to the totals."""
     if not unread:
         return ()

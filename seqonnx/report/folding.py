@@ -13,8 +13,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from seqonnx.graph.reading import is_standard
-from seqonnx.importers.onnx.constants import Constant, compute, constant_of
-from seqonnx.report.polynomial import Shape
+from seqonnx.importers.onnx.constants import KnownValue, compute, constant_of
+from seqonnx.report.polynomial import GraphShape
 from seqonnx.report.read import sparse_tensors, stored_tensors
 from seqonnx.report.tensors import describe_type
 
@@ -38,7 +38,7 @@ def fold_shapes(model: onnx.ModelProto) -> dict[int, onnx.NodeProto]:
     graph = model.graph
     values = (*graph.input, *graph.value_info, *graph.output)
     shapes = {value.name: describe_type(value.type)[1] for value in values}
-    known: dict[str, Constant] = {}
+    known: dict[str, KnownValue] = {}
     sparse = {name: tuple(tensor.dims) for name, tensor in sparse_tensors(graph)}
     for name, tensor in stored_tensors(graph):
         shapes[name] = sparse.get(name, tuple(tensor.dims))
@@ -50,7 +50,7 @@ def fold_shapes(model: onnx.ModelProto) -> dict[int, onnx.NodeProto]:
         value = _value(node, known, shapes, model)
         if value is None:
             continue
-        known[node.output[0]] = Constant.of(value)
+        known[node.output[0]] = KnownValue.of(value)
         replaced[index] = onnx.NodeProto()
         replaced[index].CopyFrom(node)
         constant = numpy_helper.from_array(np.asarray(value, order="C"))
@@ -60,8 +60,8 @@ def fold_shapes(model: onnx.ModelProto) -> dict[int, onnx.NodeProto]:
 
 def _value(
     node: onnx.NodeProto,
-    known: Mapping[str, Constant],
-    shapes: Mapping[str, Shape],
+    known: Mapping[str, KnownValue],
+    shapes: Mapping[str, GraphShape],
     model: onnx.ModelProto,
 ) -> np.ndarray | None:
     """Return the constant that a node computes, if it has few elements; else None."""
@@ -76,7 +76,7 @@ def _value(
     return None if found is None else found.array
 
 
-def _shape(node: onnx.NodeProto, shape: Shape) -> np.ndarray | None:
+def _shape(node: onnx.NodeProto, shape: GraphShape) -> np.ndarray | None:
     """Return what Shape gives, if the dimensions it takes are numbers."""
     if shape is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from seqonnx.report.grouping import LAYERS_KEY
-from seqonnx.report.polynomial import Shape
+from seqonnx.report.polynomial import GraphShape
 from seqonnx.report.records import Check, ModelReport, Row, Totals
 
 _PLAIN_SIGNS = {"≥ ": ">=", "─": "-", "└": "+", "…": "~"}
@@ -21,7 +21,7 @@ def size_text(nbytes: float) -> str:
     return f"{nbytes:.2f} {_UNITS[-1]}"
 
 
-def shape_text(shape: Shape, free: str = "?") -> str:
+def shape_text(shape: GraphShape, free: str = "?") -> str:
     """Write a shape with dimension names, `free` for those unknown: `(batch, 26, ?, 32)`."""
     if shape is None:
         return "?"

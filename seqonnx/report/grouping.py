@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seqonnx.report.measure import known_sum
-from seqonnx.report.polynomial import Polynomial, Shape
+from seqonnx.report.polynomial import GraphShape, Polynomial
 from seqonnx.report.records import Row
 
 LAYERS_KEY = "seqonnx.layers"
@@ -26,7 +26,7 @@ class LayerEntry:
     name: str
     class_name: str
     trainable: bool | None
-    output_shape: Shape
+    output_shape: GraphShape
 
 
 def read_layers(metadata: Mapping[str, str]) -> tuple[LayerEntry, ...]:

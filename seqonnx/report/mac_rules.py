@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqonnx.report.polynomial import Dim, Polynomial, Shape
+from seqonnx.report.polynomial import Dim, GraphShape, Polynomial
 
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """What a MAC rule may look at.
+    """The facts about a node that a MAC rule may look at.
 
     Args:
         op_type: operator of a standard domain.
@@ -26,14 +26,14 @@ class NodeFacts:
 
     op_type: str
     version: int
-    inputs: tuple[Shape, ...]
-    outputs: tuple[Shape, ...]
+    inputs: tuple[GraphShape, ...]
+    outputs: tuple[GraphShape, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     integers: Mapping[int, int] = field(default_factory=dict)
     bodies: Mapping[str, Polynomial | None] = field(default_factory=dict)
     name: str = ""
 
-    def input(self, index: int) -> Shape:
+    def input(self, index: int) -> GraphShape:
         """Return the shape of an input; None if it is absent or of unknown rank."""
         return self.inputs[index] if index < len(self.inputs) else None
 
@@ -61,7 +61,7 @@ def macs(*op_types: str) -> Callable[[MacRule], MacRule]:
     return register
 
 
-def _size(shape: Shape) -> Polynomial | None:
+def _size(shape: GraphShape) -> Polynomial | None:
     """Return the number of elements of a shape."""
     return None if shape is None else Polynomial.product(*shape)
 

@@ -18,13 +18,13 @@ from onnx import numpy_helper
 
 from seqonnx.report.cost import count_macs
 from seqonnx.report.mac_rules import NodeFacts, trips_of
-from seqonnx.report.polynomial import Polynomial, Shape
+from seqonnx.report.polynomial import GraphShape, Polynomial
 from seqonnx.report.read import sparse_tensors, stored_tensors, subgraphs
 from seqonnx.report.tensors import byte_size, describe_type, dtype_name, is_parameter
 
 
 @dataclass(frozen=True, eq=False)
-class Value:
+class GraphValue:
     """A value visible in a graph; `stored` ones have `nbytes` in the file, perhaps an `integer`.
 
     `count` is how many numbers a sparse one stores, which are fewer than its shape says.
@@ -32,7 +32,7 @@ class Value:
 
     name: str
     dtype: str
-    shape: Shape
+    shape: GraphShape
     data_type: int = 0
     stored: bool = False
     nbytes: int = 0
@@ -47,7 +47,7 @@ class Value:
         return prod(dim for dim in self.shape or () if isinstance(dim, int))
 
 
-Scope = ChainMap[str, Value]
+Scope = ChainMap[str, GraphValue]
 _Reads = tuple[tuple[str, str], ...]
 
 
@@ -60,14 +60,14 @@ class Block:
     scope: Scope
 
     @property
-    def inputs(self) -> list[Value]:
-        """What it is called with; initializers that old files list as inputs are left out."""
+    def inputs(self) -> list[GraphValue]:
+        """The inputs, without the initializers that old files list among them."""
         values = (self.scope.maps[0][value.name] for value in self.graph.input)
         return [value for value in values if not value.stored]
 
     @property
-    def results(self) -> list[Value]:
-        """What it returns."""
+    def results(self) -> list[GraphValue]:
+        """The outputs."""
         return [self.scope[value.name] for value in self.graph.output]
 
 
@@ -76,15 +76,15 @@ class Visit:
     """One node of the walk; `parent` is the index of the node whose `branch` holds it."""
 
     node: onnx.NodeProto
-    inputs: tuple[Value | None, ...]
-    outputs: tuple[Value, ...]
+    inputs: tuple[GraphValue | None, ...]
+    outputs: tuple[GraphValue, ...]
     parent: int | None
     branch: str
     facts: NodeFacts
     scope: Scope
     macs: Polynomial | None = None
     complete: bool = True
-    weights: list[Value] = field(default_factory=list)
+    weights: list[GraphValue] = field(default_factory=list)
     children: list[int] = field(default_factory=list)
     bodies: list[Block] = field(default_factory=list)
 
@@ -103,7 +103,7 @@ class Walk:
     """
 
     visits: list[Visit]
-    unread: tuple[Value, ...]
+    unread: tuple[GraphValue, ...]
     main: Block
     early: _Reads
     dangling: _Reads
@@ -112,7 +112,7 @@ class Walk:
 def measure(model: onnx.ModelProto) -> Walk:
     """Visit every node of a shape-inferred model and fill in MACs and weights."""
     versions = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
-    stored: list[Value] = []
+    stored: list[GraphValue] = []
     main = Block("", model.graph, _declare(model.graph, Scope(), stored))
     visits = _visit_all(main, versions, stored)
     for visit in reversed(visits):
@@ -126,7 +126,7 @@ def known_sum(counts: Sequence[Polynomial | None]) -> Polynomial | None:
     return None if total == Polynomial.of(0) and None in counts else total
 
 
-def _visit_all(main: Block, versions: Mapping[str, int], stored: list[Value]) -> list[Visit]:
+def _visit_all(main: Block, versions: Mapping[str, int], stored: list[GraphValue]) -> list[Visit]:
     """List the nodes of a graph and of the bodies below it, and the stored values."""
     visits: list[Visit] = []
     loops: Counter[str] = Counter()
@@ -136,7 +136,7 @@ def _visit_all(main: Block, versions: Mapping[str, int], stored: list[Value]) ->
         index, scope = len(visits), block.scope
         inputs = tuple(scope.get(name) for name in node.input)
         for name in node.output:  # what inference knows nothing of is a value, too
-            scope.maps[0].setdefault(name, Value(name, "?", None))
+            scope.maps[0].setdefault(name, GraphValue(name, "?", None))
         outputs = tuple(scope[name] for name in node.output if name)
         facts = _facts(node, inputs, outputs, versions)
         visit = Visit(node, inputs, outputs, parent, block.branch, facts, scope)
@@ -176,14 +176,14 @@ def _out_of_order(main: Block, visits: Sequence[Visit]) -> tuple[_Reads, _Reads]
     return tuple(early), tuple(dangling)
 
 
-def _declare(graph: onnx.GraphProto, scope: Scope, stored: list[Value]) -> Scope:
+def _declare(graph: onnx.GraphProto, scope: Scope, stored: list[GraphValue]) -> Scope:
     """Enter the values of `graph` in `scope`, and those that the file stores in `stored`."""
     for value in chain(graph.input, graph.value_info, graph.output):
         dtype, shape = describe_type(value.type)
-        scope[value.name] = Value(value.name, dtype, shape)
+        scope[value.name] = GraphValue(value.name, dtype, shape)
     sparse = dict(sparse_tensors(graph))
     for name, tensor in stored_tensors(graph):
-        value = Value(
+        value = GraphValue(
             name,
             dtype_name(tensor.data_type),
             tuple(max(dim, 0) for dim in tensor.dims),
@@ -197,7 +197,7 @@ def _declare(graph: onnx.GraphProto, scope: Scope, stored: list[Value]) -> Scope
     return scope
 
 
-def _sparse(values: Value, tensor: onnx.SparseTensorProto) -> Value:
+def _sparse(values: GraphValue, tensor: onnx.SparseTensorProto) -> GraphValue:
     """Return the value that a sparse tensor is, from that of its numbers other than zero."""
     indices = byte_size(tensor.indices.data_type, tensor.indices.dims)
     return replace(
@@ -225,8 +225,8 @@ def _scalar_integer(tensor: onnx.TensorProto) -> int | None:
 
 def _facts(
     node: onnx.NodeProto,
-    inputs: Sequence[Value | None],
-    outputs: Sequence[Value],
+    inputs: Sequence[GraphValue | None],
+    outputs: Sequence[GraphValue],
     versions: Mapping[str, int],
 ) -> NodeFacts:
     """Gather what MAC rules look at."""
@@ -262,7 +262,9 @@ def _count(visit: Visit, visits: Sequence[Visit]) -> None:
     visit.complete = visit.complete and known
 
 
-def _assign_weights(visits: Sequence[Visit], stored: Sequence[Value]) -> tuple[Value, ...]:
+def _assign_weights(
+    visits: Sequence[Visit], stored: Sequence[GraphValue]
+) -> tuple[GraphValue, ...]:
     """Give each stored parameter to the first node that reads it; return those nobody reads."""
     read: set[int] = set()
     taken: set[int] = set()
@@ -282,6 +284,6 @@ def _assign_weights(visits: Sequence[Visit], stored: Sequence[Value]) -> tuple[V
     )
 
 
-def _rank(value: Value) -> int:
+def _rank(value: GraphValue) -> int:
     """Return the rank of a stored value."""
     return len(value.shape or ())

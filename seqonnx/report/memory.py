@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from math import prod
 
 from seqonnx.graph.reading import is_standard
-from seqonnx.report.measure import Value, Visit
+from seqonnx.report.measure import GraphValue, Visit
 from seqonnx.report.tensors import bits
 
 
 def peak_activation_bytes(
-    visits: Sequence[Visit], feeds: Sequence[Value], results: Sequence[Value]
+    visits: Sequence[Visit], feeds: Sequence[GraphValue], results: Sequence[GraphValue]
 ) -> int | None:
     """Return the largest sum of sizes of values that are alive at the same time.
 
@@ -53,7 +53,7 @@ def peak_activation_bytes(
 
 
 def least_activation_bytes(
-    visits: Sequence[Visit], feeds: Sequence[Value], results: Sequence[Value]
+    visits: Sequence[Visit], feeds: Sequence[GraphValue], results: Sequence[GraphValue]
 ) -> int:
     """Return the same sum over the values whose size is known, which the peak is not below.
 
@@ -80,14 +80,14 @@ _MAIN: _Place = (None, "")
 class _Span:
     """When a value is alive, in indices of the nodes of its graph; -1 is before the first."""
 
-    value: Value
+    value: GraphValue
     place: _Place
     born: int
     dies: int
 
 
 def _spans(
-    visits: Sequence[Visit], feeds: Sequence[Value], results: Sequence[Value]
+    visits: Sequence[Visit], feeds: Sequence[GraphValue], results: Sequence[GraphValue]
 ) -> defaultdict[_Place, list[_Span]]:
     """Return, for each graph, its values and when they are alive."""
     made = [(value, _MAIN, -1) for value in feeds]
@@ -164,7 +164,7 @@ def _peak(members: Sequence[int], spans: Sequence[_Span], extra: Sequence[int]) 
     return peak
 
 
-def _bytes(value: Value) -> int | None:
+def _bytes(value: GraphValue) -> int | None:
     """Return the bytes of a value of static shape, else None."""
     width = bits(value.dtype)
     sizes = [dim for dim in value.shape or () if isinstance(dim, int)]

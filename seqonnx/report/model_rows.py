@@ -68,7 +68,7 @@ def summary(
 
 
 class LayerFacts(NamedTuple):
-    """What an exported file says of a layer.
+    """A layer as an exported file describes it.
 
     Args:
         path: full scope of the layer, such as `base/conv1`.

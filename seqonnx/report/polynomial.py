@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"[^\s+*/()%-]+")
 Dim = int | str | None
 """One dimension: a size, a dimension name, or None where nothing is known."""
 
-Shape = tuple[Dim, ...] | None
+GraphShape = tuple[Dim, ...] | None
 """Dimensions of a tensor, or None where even the rank is unknown."""
 
 

@@ -1,11 +1,11 @@
-"""What a report knows about a model: plain frozen records that every output form reads."""
+"""Facts about a model: plain frozen records that every form of a report reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from seqonnx.report.polynomial import Polynomial, Shape
+from seqonnx.report.polynomial import GraphShape, Polynomial
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Tensor:
 
     name: str
     dtype: str
-    shape: Shape
+    shape: GraphShape
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Row:
         op_type: operator (with its domain unless standard), or the class of the layer.
         layer: name of the layer that emitted the node; None in models of other producers.
         output_shape: shape of the first output.
-        dtype: element type of the first output.
+        dtype: that of the first output.
         params: numbers in the weights that this row reads first.
         weight_bytes: bytes of those weights.
         macs: multiply-accumulates in terms of the dynamic dimensions; None if not counted or
@@ -43,7 +43,7 @@ class Row:
     name: str
     op_type: str
     layer: str | None
-    output_shape: Shape
+    output_shape: GraphShape
     dtype: str
     params: int
     weight_bytes: int
@@ -85,7 +85,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Check:
-    """What one validation said: `detail` is one line, empty if it passed."""
+    """The result of one validation: `detail` is one line, empty if it passed."""
 
     name: str
     passed: bool

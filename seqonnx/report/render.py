@@ -25,7 +25,7 @@ _UNLIMITED = 10_000
 _LONGEST_METADATA = 100
 _MOST_LINES = 2000
 """Most lines of a table: laying one out takes about a millisecond."""
-_TYPES_FIT = 100  # columns below which shapes need the room more than element types do
+_TYPES_FIT = 100  # columns below which shapes need the room more than dtypes do
 
 
 def render_text(report: ModelReport, *, width: int | None = None, color: bool = False) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 import onnx
 
 from seqonnx.graph.reading import is_op
-from seqonnx.report.polynomial import Dim, Polynomial, Shape
+from seqonnx.report.polynomial import Dim, GraphShape, Polynomial
 from seqonnx.report.read import graphs_of
 from seqonnx.report.tensors import describe_type
 
@@ -44,7 +44,7 @@ def solve_reshapes(model: onnx.ModelProto) -> bool:
     return solved
 
 
-def missing_dim(source: Shape, target: Shape) -> Dim:
+def missing_dim(source: GraphShape, target: GraphShape) -> Dim:
     """Return the one unknown dimension of `target`, which has as many elements as `source`.
 
     None if there is no unknown dimension or more than one, or if they do not divide.

@@ -18,7 +18,7 @@ from seqonnx.report.format import (
     sizes_text,
     total_items,
 )
-from seqonnx.report.polynomial import Polynomial, Shape
+from seqonnx.report.polynomial import GraphShape, Polynomial
 from seqonnx.report.records import ModelReport, Row, Tensor, Totals
 
 _CSV_COLUMNS = (
@@ -125,7 +125,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _known(dtype: str) -> str | None:
-    """Return an element type, or None for the unknown one."""
+    """Return a dtype, or None for the unknown one."""
     return None if dtype == "?" else dtype
 
 
@@ -145,7 +145,7 @@ def _totals(totals: Totals) -> dict[str, Any]:
     return record
 
 
-def _shape(shape: Shape) -> list[int | str | None] | None:
+def _shape(shape: GraphShape) -> list[int | str | None] | None:
     """Return a shape as a list."""
     return None if shape is None else list(shape)
 

@@ -1,4 +1,4 @@
-"""What a model hands to `render_summary`: one record per layer, and the totals."""
+"""Input of `render_summary`: one record per layer of a model, and the totals."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SummaryTotals:
     Args:
         trainable: numbers that training updates.
         non_trainable: numbers that it does not.
-        trainable_bytes: bytes of the former, in their own element types.
+        trainable_bytes: bytes of the former, in their own dtypes.
         non_trainable_bytes: bytes of the latter.
         optimizer: numbers in the state of the optimizer; None, no line, until it is built.
         optimizer_bytes: bytes of that state.

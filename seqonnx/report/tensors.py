@@ -1,4 +1,4 @@
-"""Element types, sizes, and which stored tensors are parameters.
+"""Dtypes, sizes, and which stored tensors are parameters.
 
 A parameter is a number that the file stores and the model computes with. A stored tensor counts,
 be it an initializer or the value of a `Constant` node, if
@@ -20,7 +20,7 @@ from math import prod
 
 from onnx import TensorProto, TensorShapeProto, TypeProto
 
-from seqonnx.report.polynomial import Shape
+from seqonnx.report.polynomial import GraphShape
 
 _RENAMED = {"FLOAT": "float32", "DOUBLE": "float64", "UNDEFINED": "?"}
 _NARROW_BITS = {"int4": 4, "uint4": 4, "float4e2m1": 4, "int2": 2, "uint2": 2}
@@ -53,7 +53,7 @@ _WIDE_BIAS = {("QLinearConv", 8), ("DequantizeLinear", 0)}
 
 @cache
 def dtype_name(data_type: int) -> str:
-    """Return the NumPy-style name of an ONNX element type: 1 is `float32`, 0 is `?`."""
+    """Return the NumPy-style name of an ONNX dtype: 1 is `float32`, 0 is `?`."""
     try:
         name = str(TensorProto.DataType.Name(data_type))
     except ValueError:
@@ -81,7 +81,7 @@ def is_parameter(data_type: int, rank: int, op_type: str, index: int) -> bool:
     return dtype == "int32" and (op_type, index) in _WIDE_BIAS
 
 
-def describe_type(type_: TypeProto) -> tuple[str, Shape]:
+def describe_type(type_: TypeProto) -> tuple[str, GraphShape]:
     """Return `(dtype, shape)` of a value; containers read `sequence(float32)`, without a shape."""
     kind = type_.WhichOneof("value")
     wrappers = []

@@ -28,7 +28,7 @@ class TensorSpec:
 
     Args:
         name: its name.
-        dtype: its element type under the standard name (`"float32"`).
+        dtype: the standard name of the kind of its elements (`"float32"`).
         shape: a number, a symbol's name, or None (unknown) per axis; None if the rank is unknown.
     """
 
@@ -91,7 +91,7 @@ class DeviceArray:
                 is seen in the other, and the array stays alive as long as this does.
 
         Raises:
-            TypeError: if the element type has no tensor on a device.
+            TypeError: if the dtype has no tensor on a device.
             ValueError: if the array is not C-contiguous.
 
         Example:
@@ -120,14 +120,14 @@ class DeviceArray:
             device: where.
 
         Raises:
-            TypeError: if the element type has no tensor on a device.
+            TypeError: if the dtype has no tensor on a device.
         """
         resolved = _resolve_dtype(dtype)
         if device.memory == "cuda":
             require_usable_cuda()
             return cls(
                 load_onnxruntime().OrtValue.ortvalue_from_shape_and_type(
-                    list(shape), element_type(resolved), "cuda", device.index
+                    list(shape), ort_type(resolved), "cuda", device.index
                 )
             )
         size = math.prod(shape) * resolved.itemsize
@@ -201,7 +201,7 @@ def check_array(array: np.ndarray) -> None:
     """Refuse an array that no tensor can share memory with.
 
     Raises:
-        TypeError: if the element type has no tensor on a device.
+        TypeError: if the dtype has no tensor on a device.
         ValueError: if the array is not C-contiguous.
     """
     _check_dtype(array.dtype)
@@ -218,8 +218,8 @@ def is_bfloat16(dtype: np.dtype[Any]) -> bool:
     return dtype.name == "bfloat16"
 
 
-def element_type(dtype: np.dtype[Any]) -> Any:
-    """What ONNX Runtime calls a NumPy type."""
+def ort_type(dtype: np.dtype[Any]) -> Any:
+    """The name in ONNX Runtime of a NumPy type."""
     return _BFLOAT16 if is_bfloat16(dtype) else dtype.type
 
 
@@ -236,7 +236,7 @@ def _resolve_dtype(dtype: Any) -> np.dtype[Any]:
 
 @cache
 def _check_dtype(dtype: np.dtype[Any]) -> None:
-    """Refuse element types that have no tensor on a device."""
+    """Refuse dtypes that have no tensor on a device."""
     legal = tuple(name for name in dtypes.ALL_TYPES if name != "string")
     if dtype.name not in legal or not dtype.isnative:
         raise TypeError(

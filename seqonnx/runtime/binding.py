@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from seqonnx.runtime.arrays import DeviceArray, TensorSpec, check_array, element_type, is_bfloat16
+from seqonnx.runtime.arrays import DeviceArray, TensorSpec, check_array, is_bfloat16, ort_type
 from seqonnx.runtime.device import CPU, Device
 from seqonnx.runtime.install import load_onnxruntime
 
@@ -173,7 +173,7 @@ class Binding:
         else:
             index = self._session.device.index if array.memory == "cuda" else 0
             pointer = array.ort_value.data_ptr()
-            kind = element_type(array.dtype)
+            kind = ort_type(array.dtype)
             self._binding.bind_output(name, array.memory, index, kind, shape, pointer)
 
     def _bind_allocated(self, name: str) -> None:

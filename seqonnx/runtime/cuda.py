@@ -136,7 +136,7 @@ def _probe_model() -> bytes:
 
 
 def _library_failure(runtime: ModuleType) -> str | None:
-    """What the system's loader says of the CUDA provider, once ONNX Runtime has failed on it.
+    """The system loader's words about the CUDA provider, once ONNX Runtime has failed on it.
 
     Not to be called earlier: the library's start-up code needs the host that ONNX Runtime sets.
     """

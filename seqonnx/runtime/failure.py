@@ -11,7 +11,7 @@ from seqonnx.runtime.arrays import TensorSpec
 from seqonnx.runtime.nodes import emitted_name
 
 Fed = Mapping[str, tuple[str, tuple[int, ...]]]
-"""Element type and shape of what was fed, by input name."""
+"""Dtype and shape of what was fed, by input name."""
 
 # In the order of trust; each finds `node`, and `op` where the message has it.
 _LOCATIONS = (
@@ -131,7 +131,7 @@ def _describe(dtype: str, shape: Sequence[int | str | None]) -> str:
 
 
 def _describe_spec(spec: TensorSpec) -> str:
-    """What an input expects; ONNX Runtime reports an unknown rank as no axes."""
+    """The expected dtype and shape of an input; ONNX Runtime reports an unknown rank as no axes."""
     return _describe(spec.dtype, spec.shape) if spec.shape else spec.dtype
 
 

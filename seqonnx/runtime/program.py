@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seqonnx.runtime.compiled import Compiled
 
 Emission = Callable[["Emitter", "list[ir.Value]"], "Sequence[ir.Value]"]
-"""What to emit: `(op, inputs)` to the values that become outputs."""
+"""A function that emits: `(op, inputs)` to the values that become outputs."""
 
 _CAPACITY = 128
 _sessions: OrderedDict[Hashable, Compiled] = OrderedDict()
@@ -40,7 +40,7 @@ def run_emission(
         emit: emits the nodes; gets the values of `arrays`, then those of `fixed`.
         arrays: data whose first dimension is the batch: another batch size needs no new session.
             Where they do not share it, as with weights to broadcast, all shapes are fixed.
-        key: what `emit` depends on besides ranks, sizes and element types; equal keys must mean
+        key: what `emit` depends on besides ranks, sizes and dtypes; equal keys must mean
             equal graphs. See `value_key`.
         fixed: arrays whose shape is fixed in the graph, such as state and scalars.
 

@@ -206,7 +206,7 @@ def create_session(model: bytes | Path, device: Device, options: Any, name: str)
 def describe_feeds(
     feeds: Mapping[str, np.ndarray | DeviceArray],
 ) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Element type and shape of each array that was fed."""
+    """Dtype and shape of each array that was fed."""
     described = {}
     for name, value in feeds.items():
         array = value if isinstance(value, DeviceArray) else np.asarray(value)
@@ -216,7 +216,7 @@ def describe_feeds(
 
 
 def _feedable(value: np.ndarray | DeviceArray) -> Any:
-    """What `InferenceSession.run` takes: an array, or an OrtValue where there is one."""
+    """An argument for `InferenceSession.run`: an array, or an OrtValue where there is one."""
     if isinstance(value, DeviceArray):
         return value.ort_value
     array = np.asarray(value)

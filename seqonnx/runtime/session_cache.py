@@ -1,4 +1,4 @@
-"""What has been compiled, by what it was compiled for; kept as long as it is right."""
+"""Compiled sessions, by what they were compiled for; kept as long as they are right."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 
-class Opened(Protocol):
+class SessionHolder(Protocol):
     """Something that holds a session, or several."""
 
     @property
@@ -14,22 +14,22 @@ class Opened(Protocol):
         """Whether it was opened before this process was forked (see `Session.inherited`)."""
 
 
-Made = TypeVar("Made", bound=Opened)
+Holder = TypeVar("Holder", bound=SessionHolder)
 
 
-class Entry(NamedTuple, Generic[Made]):
-    """What is kept.
+class CachedSession(NamedTuple, Generic[Holder]):
+    """A session that is kept.
 
     Args:
         made: holds the session.
         changed_at: number of the newest change that it has seen of what is baked into it.
     """
 
-    made: Made
+    made: Holder
     changed_at: int
 
 
-class SessionCache(Generic[Made]):
+class SessionCache(Generic[Holder]):
     """Compiled graphs by key, under the one rule for all of them.
 
     A graph holds values that were baked in when it was made: settings of layers, weights. It is
@@ -44,16 +44,16 @@ class SessionCache(Generic[Made]):
     """
 
     def __init__(self) -> None:
-        self._entries: dict[Hashable, Entry[Made]] = {}
+        self._entries: dict[Hashable, CachedSession[Holder]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __getitem__(self, key: Hashable) -> Made:
+    def __getitem__(self, key: Hashable) -> Holder:
         """Return what is kept for a key, old or not."""
         return self._entries[key].made
 
-    def find(self, key: Hashable, changed_at: int) -> Made | None:
+    def find(self, key: Hashable, changed_at: int) -> Holder | None:
         """Return what is kept for a key, if it is good.
 
         Args:
@@ -65,7 +65,7 @@ class SessionCache(Generic[Made]):
             return None
         return entry.made
 
-    def keep(self, key: Hashable, changed_at: int, made: Made) -> Made:
+    def keep(self, key: Hashable, changed_at: int, made: Holder) -> Holder:
         """Keep something in the place of what was made for the same key before; returns it.
 
         Args:
@@ -73,10 +73,10 @@ class SessionCache(Generic[Made]):
             changed_at: number of the newest change that it has seen.
             made: what to keep.
         """
-        self._entries[key] = Entry(made, changed_at)
+        self._entries[key] = CachedSession(made, changed_at)
         return made
 
-    def get(self, key: Hashable, changed_at: int, make: Callable[[], Made]) -> Made:
+    def get(self, key: Hashable, changed_at: int, make: Callable[[], Holder]) -> Holder:
         """Return what is kept for a key, made anew if it is not good; lets go of what is older.
 
         Args:

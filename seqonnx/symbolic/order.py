@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from seqonnx.symbolic.tensor import Emits, SymbolicTensor
 
-Owner = Emits | SymbolicTensor
-"""What a place in a model belongs to: a layer, or one of the model's inputs."""
+PlaceOwner = Emits | SymbolicTensor
+"""The owner of a place in a model: a layer, or one of the model's inputs."""
 
 
-def layer_order(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> list[Owner]:
+def layer_order(
+    inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]
+) -> list[PlaceOwner]:
     """Return the layers that compute `outputs` from `inputs`, and the inputs among them.
 
     The depth of a layer is the length of the longest way from it to an output. Deep layers come
@@ -25,7 +27,7 @@ def layer_order(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTens
         Every layer once, and every input tensor in the place of its input layer.
     """
     entries = {id(tensor) for tensor in inputs}
-    met: dict[int, Owner] = {}
+    met: dict[int, PlaceOwner] = {}
     depths: dict[int, int] = {}
     owner_depths = {id(tensor): 0 for tensor in inputs}
     for tensor in reversed(_walk_back(entries, outputs, met)):
@@ -35,13 +37,13 @@ def layer_order(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTens
         for below in _below(tensor, entries):
             key = _place(below, entries)
             depths[key] = max(depth + 1, depths.get(key, 0))
-    unused: list[Owner] = [tensor for tensor in inputs if id(tensor) not in met]
+    unused: list[PlaceOwner] = [tensor for tensor in inputs if id(tensor) not in met]
     ordered = [*unused, *met.values()]
     return sorted(ordered, key=lambda owner: -owner_depths[id(owner)])
 
 
 def _walk_back(
-    entries: set[int], outputs: Sequence[SymbolicTensor], met: dict[int, Owner]
+    entries: set[int], outputs: Sequence[SymbolicTensor], met: dict[int, PlaceOwner]
 ) -> list[SymbolicTensor]:
     """A tensor of every call, each after those it depends on; notes owners as it meets them."""
     finished: list[SymbolicTensor] = []
@@ -62,11 +64,11 @@ def _walk_back(
 
 
 def _place(tensor: SymbolicTensor, entries: set[int]) -> int:
-    """What tells the place apart where a tensor is made: its call, or itself for an input."""
+    """The identity of the place where a tensor is made: its call, or itself for an input."""
     return id(tensor) if id(tensor) in entries else id(tensor._call)
 
 
-def _owner(tensor: SymbolicTensor, entries: set[int]) -> Owner:
+def _owner(tensor: SymbolicTensor, entries: set[int]) -> PlaceOwner:
     call = tensor._call
     return tensor if id(tensor) in entries or call is None else call.layer
 

@@ -1,4 +1,4 @@
-"""Symbolic tensors: what a layer was called on and what it gave, without data."""
+"""Symbolic tensors: inputs and outputs of layers, without data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Shape = tuple[int | None, ...]
 
 
 class Emits(Protocol):
-    """What the layer graph needs to know of a layer."""
+    """The side of a layer that the layer graph needs."""
 
     name: str
 

@@ -140,7 +140,7 @@ def _attributes(node: ir.Node) -> list[tuple[str, object]]:
 
 
 def _describe(node: ir.Node, wanted: Sequence[bool]) -> str:
-    """What the time depends on: operator, attributes, shapes, and which gradients are wanted."""
+    """The key of a measured time: operator, attributes, shapes, and the gradients wanted."""
     attributes = sorted((name, str(value)) for name, value in _attributes(node))
     shapes = [
         "" if value is None else f"{dtype_name(value)}{list(static_shape(value))}"

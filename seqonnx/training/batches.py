@@ -16,7 +16,7 @@ from seqonnx.training.class_weight import ClassWeights
 from seqonnx.training.columns import (
     Column,
     InputDtype,
-    Rows,
+    RowIndex,
     cast,
     check_cardinality,
     make_column,
@@ -180,8 +180,8 @@ class ArrayBatches(Batches):
         batch_size: samples per batch; the last batch of a pass may be smaller.
         shuffle: whether each pass has a new order.
         steps: batches per epoch; None for a whole pass.
-        input_dtype: element type of the one input, or a sequence with that of each.
-        target_dtype: element type of the targets; None keeps theirs.
+        input_dtype: that of the one input, or a sequence with that of each.
+        target_dtype: that of the targets; None keeps theirs.
         class_weight: gives sample weights from targets.
 
     Raises:
@@ -246,7 +246,7 @@ class ArrayBatches(Batches):
             rows = slice(start, min(start + self._batch_size, self._samples))
             yield self._gather(rows if order is None else order[rows])
 
-    def _gather(self, rows: Rows) -> Batch:
+    def _gather(self, rows: RowIndex) -> Batch:
         """Make a batch of some rows."""
         x = tuple(cast(column.rows(rows), dtype) for column, dtype in self._x)
         y = None if self._y is None else self._y.rows(rows)

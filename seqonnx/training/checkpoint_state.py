@@ -1,4 +1,4 @@
-"""What a compiled model remembers besides its weights, as plain values and arrays."""
+"""State of a compiled model besides its weights, as plain values and arrays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Values = dict[Variable, npt.NDArray[Any]]
 
 
 class Captured(NamedTuple):
-    """What training remembers besides the weights.
+    """The state of training besides the weights.
 
     Args:
         values: plain values: compile arguments, step and epoch counters, seed.

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from seqonnx import dtypes
 
 Array = npt.NDArray[Any]
-Rows = slice | npt.NDArray[np.intp]
+RowIndex = slice | npt.NDArray[np.intp]
 InputDtype = str | Sequence[str | None] | Mapping[str, str] | None
-"""Element type of the one model input; or that of each, in a sequence or by the input's name."""
+"""Dtype of the one model input; or that of each, in a sequence or by the input's name."""
 
 
 class Column(Protocol):
@@ -23,7 +23,7 @@ class Column(Protocol):
     def shape(self) -> tuple[int, ...]:
         """Shape, samples first."""
 
-    def rows(self, rows: Rows) -> Array:
+    def rows(self, rows: RowIndex) -> Array:
         """Return some rows: for a slice a view where there is one, else a new array."""
 
     def cut(self, rows: slice) -> Any:
@@ -41,7 +41,7 @@ class DenseColumn:
         """Shape, samples first."""
         return self._array.shape
 
-    def rows(self, rows: Rows) -> Array:
+    def rows(self, rows: RowIndex) -> Array:
         """Return some rows."""
         if isinstance(rows, slice):
             return self._array[rows]
@@ -67,7 +67,7 @@ class SparseColumn:
         """Shape, samples first."""
         return tuple(self._matrix.shape)
 
-    def rows(self, rows: Rows) -> Array:
+    def rows(self, rows: RowIndex) -> Array:
         """Return some rows."""
         dense: Array = self._matrix[rows].toarray()
         return dense
@@ -123,7 +123,7 @@ def cast(array: Array, dtype: str | None) -> Array:
 
 
 def separate_inputs(x: Any, dtype: InputDtype) -> list[tuple[Any, str | None]]:
-    """Return the data of each model input with its element type.
+    """Return the data of each model input with its dtype.
 
     Args:
         x: data of all inputs: for one input an array, or a list or tuple of just one array; for

@@ -16,7 +16,7 @@ from seqonnx.training.measures import MetricSpec
 
 @dataclass(frozen=True)
 class Subject:
-    """What is trained: a model, seen through its tensors and weights.
+    """The subject of training: a model, seen through its tensors and weights.
 
     Args:
         inputs: model inputs.
@@ -39,7 +39,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Compilation:
-    """What `compile` was given, resolved."""
+    """The arguments of `compile`, resolved."""
 
     optimizer: Optimizer
     loss: Loss | None

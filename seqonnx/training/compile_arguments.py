@@ -20,7 +20,7 @@ from seqonnx.training.measures import MetricSpec
 
 
 class Accepted(TypedDict, total=False):
-    """What `compile` takes because Keras has it."""
+    """Arguments that `compile` takes because Keras has them."""
 
     loss_weights: Any
     jit_compile: bool | str

@@ -26,7 +26,7 @@ _CALLS = "calls inside"
 _MOMENT = "moment"
 
 
-class _Moment(NamedTuple):
+class _NetworkMoment(NamedTuple):
     """Weights, slots and the counter as they were between two steps.
 
     Each variable gives its value away when its turn comes, and another thread may write between
@@ -72,16 +72,16 @@ def restore(network: Network, sessions: Sessions, state: dict[str, Any]) -> None
         _calls_of(call.layer).append((call, outputs))
 
 
-def _moment_of(network: Network, trainer: Trainer | None) -> _Moment:
-    """What a network is now."""
+def _moment_of(network: Network, trainer: Trainer | None) -> _NetworkMoment:
+    """The values and the step of a network now."""
     variables = [*network.weights, *([] if trainer is None else trainer.optimizer_variables)]
     with making(), nullcontext() if trainer is None else trainer.at_rest():
         _, arrays = read_together(variables)
         steps = None if trainer is None else trainer.step
-    return _Moment(dict(zip(variables, arrays, strict=True)), steps)
+    return _NetworkMoment(dict(zip(variables, arrays, strict=True)), steps)
 
 
 def _calls_of(layer: Emits) -> list[tuple[LayerCall, list[SymbolicTensor]]]:
-    """The calls of a layer, with what they gave."""
+    """The calls of a layer, with their outputs."""
     assert isinstance(layer, Layer)
     return layer._calls

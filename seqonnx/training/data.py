@@ -30,7 +30,7 @@ __all__ = [
     "yields_batches",
 ]
 
-Part = tuple[Any, Any, Any]
+DataPart = tuple[Any, Any, Any]
 
 BATCH_SIZE = 32
 """Samples per batch where none is given, as in Keras."""
@@ -69,8 +69,8 @@ def make_batches(
         shuffle: whether training sees arrays, or the items of a `PyDataset`, in a new order in
             each pass.
         steps: batches per epoch; None for a whole pass.
-        input_dtype: element type of the one model input, or a sequence with that of each.
-        target_dtype: element type of the targets; None keeps theirs.
+        input_dtype: that of the one model input, or a sequence with that of each.
+        target_dtype: that of the targets; None keeps theirs.
         allow_empty: whether arrays may hold no samples, as in predict.
 
     Returns:
@@ -125,7 +125,7 @@ def make_batches(
 
 def split_validation(
     x: Any, y: Any, sample_weight: Any, fraction: float, *, inputs: int = 1
-) -> tuple[Part, Part]:
+) -> tuple[DataPart, DataPart]:
     """Split off the last samples for validation, before any shuffling.
 
     Args:
@@ -171,7 +171,7 @@ def split_validation(
             "the `validation_split` argument."
         )
 
-    def part(rows: slice) -> Part:
+    def part(rows: slice) -> DataPart:
         """The rows of all columns."""
         pieces = [column.cut(rows) for column in columns]
         return (

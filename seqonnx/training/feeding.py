@@ -34,7 +34,7 @@ def input_arrays(model: Network, x: Any) -> list[npt.NDArray[Any]]:
 
 
 def _is_as_wanted(model: Network, x: Any) -> bool:
-    """Whether data is just the array that the only input takes: the way that must be quick."""
+    """Whether data is just the array that the only input takes: the case that must be quick."""
     if type(x) is not np.ndarray or len(model.inputs) != 1:
         return False
     tensor = model.inputs[0]
@@ -124,7 +124,7 @@ def ordered(model: Network, x: Any) -> Any:
 
 
 def _input_types(model: Network) -> InputDtype:
-    """Element type of each input, by its name where the names differ."""
+    """Dtype of each input, by its name where the names differ."""
     if not model.built:
         return "float32"
     types = [tensor.dtype for tensor in model.inputs]

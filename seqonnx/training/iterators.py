@@ -88,8 +88,8 @@ class IteratorBatches(Batches):
             `PyDataset` again in each epoch.
         steps: items per epoch; None to go on until the data ends.
         shuffle: whether a `PyDataset` is asked for its batches in a new order each time.
-        input_dtype: element type of the one input, or a sequence with that of each.
-        target_dtype: element type of the targets; None keeps theirs.
+        input_dtype: that of the one input, or a sequence with that of each.
+        target_dtype: that of the targets; None keeps theirs.
         class_weight: gives sample weights from targets.
 
     Raises:
@@ -273,7 +273,7 @@ def is_dataset(data: object) -> bool:
 
 
 def describe(data: object) -> str:
-    """What the data is, in the words of error messages."""
+    """Describe data in the words of error messages."""
     if is_dataset(data):
         return "PyDataset"
     for cls in type(data).__mro__:

@@ -92,7 +92,7 @@ def _names(
 
 
 def _outside(value: onnx.ValueInfoProto) -> str:
-    """What a value of the body is called around it."""
+    """The name outside the body of one of its values."""
     return f"{_BODY}/{value.name}"
 
 

@@ -64,8 +64,8 @@ class Tracked:
 
 
 @dataclass(frozen=True)
-class Objective:
-    """What a model is trained for and measured by."""
+class Goal:
+    """The quantities that a model is trained for and measured by."""
 
     inputs: Sequence[SymbolicTensor]
     output: SymbolicTensor
@@ -82,7 +82,7 @@ class Objective:
     loss_total: Variable
     loss_count: Variable
     loss_weight: float = 1.0
-    """What the loss is multiplied by; the penalties of regularizers are not."""
+    """The factor of the loss; the penalties of regularizers are not multiplied."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class StepGraph:
 
 
 def build_train_step(
-    objective: Objective,
+    goal: Goal,
     update: Update,
     *,
     device: DeviceName,
@@ -131,7 +131,7 @@ def build_train_step(
     """Build the graph of one training step.
 
     Args:
-        objective: model, loss and metrics.
+        goal: model, loss and metrics.
         update: optimizer, weights to train and their slots.
         device: `"cpu"` or `"cuda"`; gradient rules choose formulations by it.
         choose: decides where several forms of a gradient apply.
@@ -147,7 +147,7 @@ def build_train_step(
         GradientError: if an operator between a trained weight and the loss has no gradient rule.
     """
     op = Emitter(weights_as="input", except_for=update.frozen, values=values)
-    batch, loss = _emit_objective(op, objective, training=True)
+    batch, loss = _emit_goal(op, goal, training=True)
     lr = op.input(LEARNING_RATE, "float32", ())
     step = op.input(STEP, "float32", ())
     used = [w for w in update.weights if w in op.variables]
@@ -162,7 +162,7 @@ def build_train_step(
     if scaling is None or len(trained) == 0:
         writes = op.updates | _emit_update(op, update, trained, lr, step)
     else:
-        writes = _emit_scaled(op, objective, update, scaling, trained, lr, step)
+        writes = _emit_scaled(op, goal, update, scaling, trained, lr, step)
     frozen = len(update.frozen) > 0
     scalars = (str(lr.name), str(step.name))
     return _finish(
@@ -178,7 +178,7 @@ def build_train_step(
 
 
 def build_test_step(
-    objective: Objective,
+    goal: Goal,
     *,
     device: DeviceName = "cpu",
     values: Mapping[Variable, npt.NDArray[Any]] | None = None,
@@ -186,56 +186,54 @@ def build_test_step(
     """Build the graph that measures loss and metrics on one batch, weights baked in.
 
     Args:
-        objective: model, loss and metrics.
+        goal: model, loss and metrics.
         device: `"cpu"` or `"cuda"`.
         values: values of the weights; default: those of the moment.
     """
-    accumulators = _accumulators(objective)
+    accumulators = _accumulators(goal)
     op = Emitter(weights_as="initializer", except_for=accumulators, values=values)
-    batch, _ = _emit_objective(op, objective, training=False)
+    batch, _ = _emit_goal(op, goal, training=False)
     return _finish(op, batch, dict(op.updates), (), device=device)
 
 
-def _accumulators(objective: Objective) -> list[Variable]:
+def _accumulators(goal: Goal) -> list[Variable]:
     """Variables of the loss and of the metrics."""
-    found = [objective.loss_total, objective.loss_count]
-    for tracked in objective.tracked:
+    found = [goal.loss_total, goal.loss_count]
+    for tracked in goal.tracked:
         found.extend(tracked.state.values())
     return found
 
 
-def _emit_objective(
-    op: Emitter, objective: Objective, *, training: bool
-) -> tuple[list[ir.Value], ir.Value]:
+def _emit_goal(op: Emitter, goal: Goal, *, training: bool) -> tuple[list[ir.Value], ir.Value]:
     """Emit forward pass, loss and metric updates; returns the data inputs and the loss."""
     inputs, outputs = emit_forward(
         op,
-        objective.inputs,
-        [objective.output],
+        goal.inputs,
+        [goal.output],
         training=training,
         with_losses=True,
-        batch=objective.batch,
+        batch=goal.batch,
     )
     y_pred = op.cast(outputs[0], dtypes.widened(dtype_name(outputs[0])))
-    y_true = op.input(TARGET, objective.target_dtype, (objective.batch, *objective.target_shape))
+    y_true = op.input(TARGET, goal.target_dtype, (goal.batch, *goal.target_shape))
     batch = [*inputs, y_true]
     weight = None
-    if objective.weight_shape is not None:
-        weight = op.input(SAMPLE_WEIGHT, "float32", (objective.batch, *objective.weight_shape))
+    if goal.weight_shape is not None:
+        weight = op.input(SAMPLE_WEIGHT, "float32", (goal.batch, *goal.weight_shape))
         batch.append(weight)
     with op.scope("loss"):
-        loss = objective.loss._emit(op, y_true, y_pred, weight)
-        if objective.loss_weight != 1.0:
-            loss = op.Mul(loss, objective.loss_weight)
-        for variable, regularizer in objective.regularized:
+        loss = goal.loss._emit(op, y_true, y_pred, weight)
+        if goal.loss_weight != 1.0:
+            loss = op.Mul(loss, goal.loss_weight)
+        for variable, regularizer in goal.regularized:
             op.add_loss(regularizer(op, op.read(variable)))
         for extra in op.losses:
             loss = op.Add(loss, extra)
         count = op.Cast(op.Squeeze(op.Shape(inputs[0], start=0, end=1), [0]), to=_FLOAT)
-        total = op.Add(op.read(objective.loss_total), op.Mul(loss, count))
-        op.update(objective.loss_total, total)
-        op.update(objective.loss_count, op.Add(op.read(objective.loss_count), count))
-    for tracked in objective.tracked:
+        total = op.Add(op.read(goal.loss_total), op.Mul(loss, count))
+        op.update(goal.loss_total, total)
+        op.update(goal.loss_count, op.Add(op.read(goal.loss_count), count))
+    for tracked in goal.tracked:
         with op.scope(f"metrics/{tracked.name}"):
             state = {key: op.read(variable) for key, variable in tracked.state.items()}
             chosen = weight if tracked.weighted else None
@@ -276,7 +274,7 @@ def _emit_update(
 
 def _emit_scaled(
     op: Emitter,
-    objective: Objective,
+    goal: Goal,
     update: Update,
     scaling: LossScale,
     trained: Sequence[tuple[Variable, ir.Value]],
@@ -289,7 +287,7 @@ def _emit_scaled(
         step = scaling.steps_taken(op, step)
     unscaled = [(weight, grad) for (weight, _), grad in zip(trained, grads, strict=True)]
     changed = op.updates | _emit_update(op, update, unscaled, lr, step)
-    measured = set(_accumulators(objective))
+    measured = set(_accumulators(goal))
     with op.scope("loss_scale"):
         kept = {
             variable: value if variable in measured else op.Where(finite, value, op.read(variable))

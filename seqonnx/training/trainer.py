@@ -36,7 +36,7 @@ from seqonnx.training.runner import Staged, StepRunner
 from seqonnx.training.several_steps import several_steps
 from seqonnx.training.state import DeviceState
 from seqonnx.training.step import (
-    Objective,
+    Goal,
     StepGraph,
     Update,
     build_test_step,
@@ -48,7 +48,7 @@ from seqonnx.training.step import (
 class _Built:
     """A step graph, ready to run."""
 
-    objective: Objective
+    goal: Goal
     runner: StepRunner
 
     @property
@@ -170,8 +170,8 @@ class Trainer:
         if built is None:
             if self._train_measures is None:
                 self._train_measures = self._measures(batch)
-            objective = self._objective(self._train_measures, batch, size)
-            built = self._build_train(kind, objective, len(batches))
+            goal = self._goal(self._train_measures, batch, size)
+            built = self._build_train(kind, goal, len(batches))
         return built.runner.stage(kind, arrays, seed=self.seed, step=step)
 
     def train(self, staged: Staged) -> None:
@@ -181,8 +181,8 @@ class Trainer:
         # What was staged is for the settings of that time: a change of them waits for the next.
         built = self._train_steps.find(staged.kind, self._frozen_at)
         if built is None:
-            objective = self._train_steps[staged.kind].objective
-            built = self._build_train(staged.kind, objective, staged.steps)
+            goal = self._train_steps[staged.kind].goal
+            built = self._build_train(staged.kind, goal, staged.steps)
         optimizer = self.compilation.optimizer
         before = optimizer.iterations
         taken = range(before, before + staged.steps)
@@ -231,10 +231,10 @@ class Trainer:
         if built is None:
             if self._test_measures is None:
                 self._test_measures = self._measures(batch)
-            objective = self._objective(self._test_measures, batch, BATCH)
-            graph = build_test_step(objective, device=self.device.memory, values=self._weights)
+            goal = self._goal(self._test_measures, batch, BATCH)
+            graph = build_test_step(goal, device=self.device.memory, values=self._weights)
             runner = StepRunner(graph, self._test_state, training=False)
-            built = self._test_steps.keep(kind, self._weights_at, _Built(objective, runner))
+            built = self._test_steps.keep(kind, self._weights_at, _Built(goal, runner))
         return built.runner.stage(kind, [arrays])
 
     def test(self, staged: Staged) -> None:
@@ -253,7 +253,7 @@ class Trainer:
 
     # Building.
 
-    def _build_train(self, kind: Hashable, objective: Objective, steps: int) -> _Built:
+    def _build_train(self, kind: Hashable, goal: Goal, steps: int) -> _Built:
         subject = self.subject
         setting = last_setting()
         newest, frozen = read_together(subject.frozen)
@@ -268,7 +268,7 @@ class Trainer:
         # Later graphs are built while steps run, which would spoil a measurement.
         choose = self._choose if len(self._train_steps) == 0 else by_rule
         graph = build_train_step(
-            objective,
+            goal,
             update,
             device=self.device.memory,
             choose=choose,
@@ -279,7 +279,7 @@ class Trainer:
         if steps > 1:
             graph = several_steps(graph, steps)
         runner = StepRunner(graph, self._train_state, training=True)
-        return self._train_steps.keep(kind, at, _Built(objective, runner))
+        return self._train_steps.keep(kind, at, _Built(goal, runner))
 
     def _shapes(self) -> Hashable:
         """Shapes that the model takes: one that data has built may come to take more."""
@@ -292,10 +292,10 @@ class Trainer:
         arrays = [*with_ranks(batch.x, self.subject.inputs), batch.y]
         return arrays if batch.sample_weight is None else [*arrays, batch.sample_weight]
 
-    def _objective(self, measures: Measures, batch: Batch, size: Dim) -> Objective:
+    def _goal(self, measures: Measures, batch: Batch, size: Dim) -> Goal:
         assert batch.y is not None
         weight = batch.sample_weight
-        return Objective(
+        return Goal(
             inputs=self.subject.inputs,
             output=self.subject.outputs[0],
             loss=self.loss,
@@ -326,7 +326,7 @@ def _slots_of(trainer: weakref.ref[Trainer]) -> Sequence[Variable]:
 
 
 def _kind(arrays: Sequence[npt.NDArray[Any]], inputs: int) -> Hashable:
-    """What a step graph depends on besides the model: targets and whether there are weights."""
+    """The kind of a step graph, apart from the model: targets and whether there are weights."""
     return tuple((array.shape[1:], array.dtype) for array in arrays[inputs:])
 
 

@@ -1,11 +1,13 @@
-"""House rules that a linter does not hold: what no file of the package may say."""
+"""House rules that a linter does not hold: what no file may say, its words and its names."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 import io
 import re
 import tokenize
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,101 @@ def test_offence_is_found(source, rule):
 )
 def test_innocent_code_is_left_alone(source):
     assert offences(source) == []
+
+
+# Words.
+
+WRITTEN = sorted(
+    path for room in ("models", "seqonnx", "tests", "tools") for path in (ROOT / room).rglob("*.py")
+)
+FORBIDDEN = re.compile(
+    r"\b(element\s+types?|laid\s+end\s+to\s+end|truth\s+values?)\b", re.IGNORECASE
+)
+"""The field says dtype, concatenated and bool."""
+
+
+def described(tree: ast.AST) -> Iterator[ast.Constant]:
+    """The texts that stand alone: docstrings, and descriptions under names."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", [])
+        for statement in body if isinstance(body, list) else []:
+            match statement:
+                case ast.Expr(value=ast.Constant(value=str()) as text):
+                    yield text
+
+
+def beginnings(source: str) -> list[int]:
+    """Lines of the docstrings that begin with "What" and so do not name the thing."""
+    texts = described(ast.parse(source))
+    return [text.lineno for text in texts if text.value.lstrip().startswith("What")]
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_name_the_thing(path):
+    assert beginnings(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_words_are_those_of_the_field(path):
+    assert FORBIDDEN.findall(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What a module holds."""',
+        'def f():\n    """What it gives.\n\n    More.\n    """',
+        'class C:\n    r"""  What it is."""',
+        'class C:\n    x: int\n    """What x is."""',
+        'X = 1\n"""Whatever."""',
+    ],
+)
+def test_docstring_that_does_not_name_the_thing_is_found(source):
+    assert len(beginnings(source)) == 1
+    assert beginnings(source.replace("What", "The part that")) == []
+
+
+# Names.
+
+PUBLIC = [
+    line
+    for line in (ROOT / "tests/architecture/public_api.txt").read_text("utf-8").splitlines()
+    if line.startswith("seqonnx")
+]
+"""The modules whose names users see."""
+
+
+def classes(path: Path) -> Iterator[tuple[str, str]]:
+    """The module and the name of each class in a file, nested ones too."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            yield module, node.name
+
+
+def exported() -> set[tuple[str, str]]:
+    """The module and the name of each class in the `__all__` of a public module."""
+    modules = [importlib.import_module(name) for name in PUBLIC]
+    values = [getattr(module, name) for module in modules for name in module.__all__]
+    return {(value.__module__, value.__name__) for value in values if isinstance(value, type)}
+
+
+def shared_names(found: Iterable[tuple[str, str]], public: set[tuple[str, str]]) -> list[str]:
+    """Names of several classes that are not all public, as Keras's loss and metric `Hinge` are."""
+    places: dict[str, set[tuple[str, str]]] = {}
+    for place in found:
+        places.setdefault(place[1], set()).add(place)
+    return sorted(name for name, own in places.items() if len(own) > 1 and not own <= public)
+
+
+def test_no_internal_class_shares_its_name():
+    found = [place for path in FILES for place in classes(path)]
+    public = exported()
+    assert {("seqonnx.losses.hinge", "Hinge"), ("seqonnx.metrics.probability", "Hinge")} <= public
+    assert shared_names(found, public) == []
+
+
+def test_shared_name_is_found():
+    inner, outer, public = ("a", "Entry"), ("b", "Entry"), ("b", "Hinge")
+    assert shared_names([inner, outer], {outer}) == ["Entry"]
+    assert shared_names([("a", "Hinge"), public], {("a", "Hinge"), public}) == []

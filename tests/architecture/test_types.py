@@ -54,7 +54,7 @@ class Scale(Layer):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[str]]:
-    """What mypy says of the program, by line."""
+    """The findings of mypy in the program, by line."""
     file = tmp_path_factory.mktemp("types") / "program.py"
     file.write_text(PROGRAM, "utf-8")
     warm = ROOT / ".mypy_cache"  # of a run over the package: 2 seconds in place of 14

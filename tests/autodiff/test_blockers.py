@@ -1,4 +1,4 @@
-"""What cannot be differentiated is named before any gradient is built: all of it, with reasons."""
+"""Parts without a derivative are named before any gradient is built: all of them, with reasons."""
 
 from __future__ import annotations
 

@@ -154,13 +154,13 @@ def moved(net: Net, v: dict[str, np.ndarray], step: float) -> dict[str, np.ndarr
     return {n: a + a.dtype.type(step) * v[n] if n in v else a for n, a in net.arrays.items()}
 
 
-def slope(net: Net, v: dict[str, np.ndarray], step: float = STEP) -> dict[str, np.ndarray]:
+def derivative(net: Net, v: dict[str, np.ndarray], step: float = STEP) -> dict[str, np.ndarray]:
     """Central difference of the outputs along a direction."""
     ahead, behind = net.at(moved(net, v, step)), net.at(moved(net, v, -step))
     return {name: (ahead[name] - behind[name]) / (2 * step) for name in net.outputs}
 
 
-def test_jvp_is_the_slope_along_the_tangents(net):
+def test_jvp_is_the_derivative_along_the_tangents(net):
     v = random_like(net.arrays, net.wrt, 1)
     model = jvp(net.proto, net.outputs, net.wrt)
     assert [i.name for i in model.graph.input] == [
@@ -168,11 +168,11 @@ def test_jvp_is_the_slope_along_the_tangents(net):
     ]  # fmt: skip
     found = run(model, net.fed(net.arrays) | prefixed("tangent", v))
     assert list(found) == [f"jvp/{n}" for n in net.outputs]
-    for name, want in slope(net, v).items():
+    for name, want in derivative(net, v).items():
         np.testing.assert_allclose(found[f"jvp/{name}"], want, rtol=1e-6, atol=1e-8)
 
 
-def test_vjp_is_the_transpose_of_the_slope(net):
+def test_vjp_is_the_transpose_of_the_derivative(net):
     v = random_like(net.arrays, net.wrt, 2)
     u = random_like(net.at(net.arrays), net.outputs, 3)
     model = vjp(net.proto, net.outputs, net.wrt)
@@ -182,7 +182,7 @@ def test_vjp_is_the_transpose_of_the_slope(net):
     found = run(model, net.fed(net.arrays) | prefixed("cotangent", u))
     assert list(found) == [f"vjp/{n}" for n in net.wrt]
     assert [a.shape for a in found.values()] == [net.arrays[n].shape for n in net.wrt]
-    assert dot(found, v) == pytest.approx(dot(u, slope(net, v)), rel=1e-6)
+    assert dot(found, v) == pytest.approx(dot(u, derivative(net, v)), rel=1e-6)
 
 
 def test_forward_and_reverse_mode_are_transposes(net):
@@ -194,17 +194,17 @@ def test_forward_and_reverse_mode_are_transposes(net):
     assert dot(u, there) == pytest.approx(dot(back, v), rel=1e-12)
 
 
-def test_hessian_vector_product_is_the_slope_of_the_gradient(net):
+def test_hessian_vector_product_is_the_derivative_of_the_gradient(net):
     v = random_like(net.arrays, net.wrt, 6)
     output = net.outputs[0]
     squared = with_squared(net.proto, output)
     model = hessian_vector_product(squared, "squared", net.wrt)
     found = run(model, net.fed(net.arrays) | prefixed("tangent", v))
     assert list(found) == [f"hvp/{n}" for n in net.wrt]
-    slopes = Net(
+    derivatives = Net(
         gradients_of_all(squared, net), tuple(f"grad/{n}" for n in net.wrt), net.wrt, net.arrays
     )
-    for name, want in slope(slopes, v).items():
+    for name, want in derivative(derivatives, v).items():
         got = found[name.replace("grad", "hvp")]
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6 * np.abs(want).max())
 
@@ -247,7 +247,7 @@ def test_symbolic_sizes_stay_and_any_batch_runs():
             assert all(len(array) == batch for array in session.run(None, feeds))
 
 
-@pytest.mark.parametrize("kind", ["file", "message", "sequential"])
+@pytest.mark.parametrize("kind", ["file", "proto", "sequential"])
 def test_every_kind_of_model_gives_the_same(kind, tmp_path):
     model = keras.Sequential(
         [
@@ -494,7 +494,7 @@ def test_operator_whose_shape_onnx_cannot_infer_is_passed():
     (there,) = run(jvp(model, "y", "x"), feeds).values()
     (back,) = run(vjp(model, "y", "x"), feeds).values()
     assert there == pytest.approx(np.vdot(back, v), rel=1e-4)
-    rough = slope(Net(model, ("y",), ("x",), {"x": x, "s": feeds["s"]}), {"x": v}, 0.01)["y"]
+    rough = derivative(Net(model, ("y",), ("x",), {"x": x, "s": feeds["s"]}), {"x": v}, 0.01)["y"]
     assert there == pytest.approx(rough, rel=0.02)
 
 

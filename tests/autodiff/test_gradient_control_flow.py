@@ -86,8 +86,8 @@ def check(text: str, arrays: dict[str, np.ndarray], unused: tuple[str, ...] = ()
         direction = np.random.default_rng(3).normal(size=grad.shape)
         ahead = {**arrays, name: arrays[name] + 1e-5 * direction}
         behind = {**arrays, name: arrays[name] - 1e-5 * direction}
-        slope = (loss(ahead) - loss(behind)) / 2e-5
-        assert abs(slope - (grad * direction).sum()) <= 1e-6 * max(1.0, abs(slope)), name
+        derivative = (loss(ahead) - loss(behind)) / 2e-5
+        assert abs(derivative - (grad * direction).sum()) <= 1e-6 * max(1.0, abs(derivative)), name
         assert (np.abs(grad).max() > 0) == (name not in unused)
     single = {name: a.astype(np.float32) for name, a in arrays.items()}
     made = run_onnxruntime(gradients(model(text, "float"), "loss", list(arrays)), names, single)
@@ -99,11 +99,11 @@ def normal(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).normal(size=shape) * 0.7
 
 
-@pytest.mark.parametrize("way", [0, 1])
-def test_scan(way: int) -> None:
+@pytest.mark.parametrize("direction", [0, 1])
+def test_scan(direction: int) -> None:
     arrays = {"start": normal(3), "xs": normal(4, 3), "w": normal(3, 3)}
-    ways = f"scan_input_directions = [{way}], scan_output_directions = [{way}],"
-    check(SCAN.replace("IN_WAY", ways if way else ""), arrays)
+    directions = f"scan_input_directions = [{direction}], scan_output_directions = [{direction}],"
+    check(SCAN.replace("IN_WAY", directions if direction else ""), arrays)
 
 
 def test_loop() -> None:

@@ -1,4 +1,4 @@
-"""What the gradient is where the function has a kink, a pole or a tie: PyTorch's choice.
+"""Gradients where a function has a kink, a pole or a tie follow PyTorch's choice.
 
 The numbers are the conventions listed in `seqonnx/autodiff/rules/README.md`, worked out by hand.
 """

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradient_inputs import distinct, normal
 
 import seqonnx.autodiff as autodiff
 from seqonnx.autodiff.idioms.window import window_of
-from seqonnx.autodiff.lowering.convolution import Convolution
+from seqonnx.autodiff.lowering.convolution import DifferentiatedConvolution
 from seqonnx.autodiff.lowering.input_gradient import INPUT_FORMS
 from seqonnx.autodiff.lowering.max_pool import MAX_POOL_FORMS, MaxPool
 from seqonnx.autodiff.lowering.offers import combined, offered
@@ -29,6 +28,7 @@ from seqonnx.autodiff.rules import FAMILIES
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.serde import to_proto
 from support.autodiff.gradient_check import run_reference
+from support.autodiff.gradient_inputs import distinct, normal
 
 ROOM = Path(autodiff.__file__).parent
 FORMS = {
@@ -77,7 +77,7 @@ def convolution_at(name):
     y = op.Conv(x, w, **attributes)
     dy = op.input("dy", "float64", static_shape(y))
     window = window_of(y.producer(), w_shape[2:], x, y)
-    place = Convolution(x, w, dy, window, attributes.get("group", 1))
+    place = DifferentiatedConvolution(x, w, dy, window, attributes.get("group", 1))
     shapes = {"x": x_shape, "w": w_shape, "dy": static_shape(y)}
     arrays = {name: normal(*shape) for name, shape in shapes.items()}
     op.output(y, "y")
@@ -125,8 +125,8 @@ def test_a_form_of_a_maximum_agrees_with_differences_where_it_applies(form):
         run_reference(proto, ["y"], {"x": array + sign * step * direction, "dy": seed})[0]
         for sign in (1, -1)
     ]
-    slope = ((ends[0] - ends[1]) * seed).sum() / (2 * step)
-    np.testing.assert_allclose((gradient * direction).sum(), slope, rtol=1e-6, atol=1e-6)
+    derivative = ((ends[0] - ends[1]) * seed).sum() / (2 * step)
+    np.testing.assert_allclose((gradient * direction).sum(), derivative, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("form", SPREAD_FORMS, ids=lambda form: form.name)

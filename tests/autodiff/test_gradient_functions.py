@@ -55,7 +55,7 @@ def run(model: onnx.ModelProto, **feeds: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def slope_of(model: onnx.ModelProto, **feeds: np.ndarray) -> np.ndarray:
+def derivative_of(model: onnx.ModelProto, **feeds: np.ndarray) -> np.ndarray:
     return run(gradients(model, "y", ["x"]), which=np.array(True), x=X, **feeds)[0]
 
 
@@ -74,14 +74,14 @@ def scaled_by_rule(own_registry):
 
 
 def test_function_without_a_rule_is_differentiated_through_its_body():
-    np.testing.assert_allclose(slope_of(model_of("y = own.Scaled<by=3.0>(x)", SCALED)), 6 * X)
+    np.testing.assert_allclose(derivative_of(model_of("y = own.Scaled<by=3.0>(x)", SCALED)), 6 * X)
 
 
 @pytest.mark.parametrize("opset", [17, OPSET])
 def test_rule_wins_over_the_body_and_the_result_is_plain(opset, scaled_by_rule):
     model = model_of("h = own.Scaled<by=3.0>(x)\n y = own.Scaled(h)", SCALED, opset)
     want = (20 * 2 * 3 * X**2) * (20 * 3 * X)
-    np.testing.assert_allclose(slope_of(model), want)
+    np.testing.assert_allclose(derivative_of(model), want)
     assert len(scaled_by_rule) == 2
 
 
@@ -95,20 +95,20 @@ def test_rule_sees_attributes_types_and_shapes(opset, own_registry):
         seen.extend(f"{v.dtype} {v.shape}" for v in (*node.inputs, *node.outputs))
         return dy
 
-    slope_of(model_of("h = Exp(x)\n y = own.Scaled<by=3.0>(h)", SCALED, opset))
+    derivative_of(model_of("h = Exp(x)\n y = own.Scaled<by=3.0>(h)", SCALED, opset))
     assert seen == ["own.Scaled by 3.0", "DOUBLE [N,3]", "DOUBLE [N,3]"]
 
 
 def test_function_inside_another_is_found_and_the_outer_rule_wins(scaled_by_rule):
     outer = "<own> Outer (a) => (b) { s = own.Scaled<by=1.0>(a)\n b = Neg(s) }\n" + SCALED
     model = model_of("y = own.Outer(x)", outer)
-    np.testing.assert_allclose(slope_of(model), -20 * X)
+    np.testing.assert_allclose(derivative_of(model), -20 * X)
 
     @gradient("own", "Outer")
     def outer_rule(op, node, dy):
         return op.Mul(dy, 7.0)
 
-    np.testing.assert_allclose(slope_of(model), np.full_like(X, 7))
+    np.testing.assert_allclose(derivative_of(model), np.full_like(X, 7))
 
 
 def test_function_in_a_branch(scaled_by_rule):
@@ -122,7 +122,7 @@ def test_function_in_a_branch(scaled_by_rule):
 
 def test_forward_values_come_from_the_body(scaled_by_rule):
     model = model_of("h = own.Scaled<by=3.0>(x)\n y = Mul(h, x)", SCALED)
-    np.testing.assert_allclose(slope_of(model), 3 * X**2 + 60 * X * X)
+    np.testing.assert_allclose(derivative_of(model), 3 * X**2 + 60 * X * X)
 
 
 def test_products_and_second_order_use_the_rule(scaled_by_rule):
@@ -143,14 +143,14 @@ def test_several_outputs_and_an_input_left_out(own_registry):
         return op.Mul(de, 5.0)  # the third input counts as having no gradient
 
     np.testing.assert_allclose(
-        slope_of(model_of("d, y = own.Both(x, , x)", body, 18)), np.full_like(X, 5)
+        derivative_of(model_of("d, y = own.Both(x, , x)", body, 18)), np.full_like(X, 5)
     )
 
 
 def test_declaration_wins_over_the_body_too(own_registry):
     nondifferentiable("own", "Scaled", reason="a test says so")
     model = model_of("h = own.Scaled<by=1.0>(x)\n y = Mul(h, x)", SCALED)
-    np.testing.assert_allclose(slope_of(model), X**2)
+    np.testing.assert_allclose(derivative_of(model), X**2)
 
 
 def test_own_rule_may_be_registered_again_and_the_last_one_counts(own_registry):
@@ -161,11 +161,11 @@ def test_own_rule_may_be_registered_again_and_the_last_one_counts(own_registry):
             return op.Mul(dy, factor)
 
     model = model_of("y = own.Scaled<by=1.0>(x)", SCALED)
-    np.testing.assert_allclose(slope_of(model), np.full_like(X, 4))
+    np.testing.assert_allclose(derivative_of(model), np.full_like(X, 4))
     nondifferentiable("own", "Scaled", reason="now without")
-    np.testing.assert_allclose(slope_of(model), np.zeros_like(X))
+    np.testing.assert_allclose(derivative_of(model), np.zeros_like(X))
     gradient("own", "Scaled")(scaled)
-    np.testing.assert_allclose(slope_of(model), np.full_like(X, 4))
+    np.testing.assert_allclose(derivative_of(model), np.full_like(X, 4))
 
 
 @pytest.mark.parametrize("domain", ["", "ai.onnx"])
@@ -201,7 +201,7 @@ def test_result_of_an_unknown_operator_needs_a_type(opset, own_registry):
     with pytest.raises(GradientError) as error:
         gradients(model, "y", ["x"])
     assert str(error.value) == (
-        "The element type of 'g', which node 'net/Mul' (Mul) reads, is unknown, and so is whether "
+        "The dtype of 'g', which node 'net/Mul' (Mul) reads, is unknown, and so is whether "
         "a gradient can pass it. Declare it in the `value_info` of the graph "
         "(`onnx.helper.make_tensor_value_info`)."
     )

@@ -1,4 +1,4 @@
-"""Maxima over windows that overlap or are padded: both ways to their gradient, and which is taken.
+"""Maxima over windows that overlap or are padded: both forms of their gradient, and which is taken.
 
 One axis after the other is offered behind operators whose results tie only in flat regions, so the
 pools here stand behind such an operator.
@@ -79,19 +79,19 @@ def leaky(op, x):
 
 
 class Pool:
-    """A pool behind an operator, its gradient by x in one way, and the gradient of that.
+    """A pool behind an operator, its gradient by x in one form, and the gradient of that.
 
     Args:
         shape: shape of x.
         attributes: those of the pool.
-        way: the way to take.
+        form: name of the form to take.
         behind: emits what the pool stands behind.
-        dtype: element type.
+        dtype: that of its input.
         batch: the first size of x that the graph knows.
     """
 
     def __init__(
-        self, shape, attributes, way=SEPARATE, *, behind=leaky, dtype="float64", batch=None
+        self, shape, attributes, form=SEPARATE, *, behind=leaky, dtype="float64", batch=None
     ):
         self.dtype, self.offered = dtype, []
         op = Emitter()
@@ -102,8 +102,8 @@ class Pool:
         v = op.input("v", dtype, static_shape(x))
 
         def choose(node, wanted, forms):
-            self.offered.append([form.name for form in forms])
-            return next((form for form in forms if form.name == way), forms[0])
+            self.offered.append([each.name for each in forms])
+            return next((each for each in forms if each.name == form), forms[0])
 
         (dx,) = backward(op, [(y, dy)], [x], choose=choose)
         second = backward(op, [(dx, v)], [x, dy], choose=choose)
@@ -134,11 +134,11 @@ def normal(seed, shape):
 
 
 @pytest.mark.parametrize(("shape", "attributes"), CASES)
-@pytest.mark.parametrize("way", [SEPARATE, INDICES])
-def test_both_ways_agree_with_finite_differences(shape, attributes, way):
-    pool = Pool(shape, attributes, way)
+@pytest.mark.parametrize("form", [SEPARATE, INDICES])
+def test_both_forms_agree_with_finite_differences(shape, attributes, form):
+    pool = Pool(shape, attributes, form)
     assert {SEPARATE, INDICES} == set(pool.offered[0])
-    assert ("ScatterElements" in pool.operators) == (way == INDICES)
+    assert ("ScatterElements" in pool.operators) == (form == INDICES)
     x, dy, direction = away_from_0(shape), normal(1, pool.small), normal(2, shape)
     ahead, behind = (pool.run("y", x=x + step * direction) for step in (1e-5, -1e-5))
     dx = pool.run("dx", x=x, dy=dy)
@@ -148,11 +148,11 @@ def test_both_ways_agree_with_finite_differences(shape, attributes, way):
 
 
 @pytest.mark.parametrize(("shape", "attributes"), CASES)
-def test_both_ways_agree_on_onnxruntime(shape, attributes):
+def test_both_forms_agree_on_onnxruntime(shape, attributes):
     x, dy = distinct(*shape), normal(1, Pool(shape, attributes).small)
     one, other = (
-        Pool(shape, attributes, way, dtype="float32").run("dx", x=x, dy=dy)
-        for way in (SEPARATE, INDICES)
+        Pool(shape, attributes, form, dtype="float32").run("dx", x=x, dy=dy)
+        for form in (SEPARATE, INDICES)
     )
     np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
@@ -223,8 +223,8 @@ def test_second_order_agrees_with_finite_differences(shape, attributes):
     by_x, by_dy = (pool.run(name, x=x, dy=dy, v=v) for name in ("x by v", "dy by v"))
     assert "ScatterElements" not in pool.operators
     assert by_x.any()
-    slope = (by_x * dx).sum() + (by_dy * ddy).sum()
-    np.testing.assert_allclose(slope, (ahead - behind) / 2e-5, rtol=1e-6, atol=1e-6)
+    derivative = (by_x * dx).sum() + (by_dy * ddy).sum()
+    np.testing.assert_allclose(derivative, (ahead - behind) / 2e-5, rtol=1e-6, atol=1e-6)
 
 
 PRODUCERS = {
@@ -238,9 +238,9 @@ PRODUCERS = {
 
 
 @pytest.mark.parametrize("behind", PRODUCERS.values(), ids=PRODUCERS)
-def test_both_ways_agree_behind_operators_that_tie_only_in_flat_regions(behind):
+def test_both_forms_agree_behind_operators_that_tie_only_in_flat_regions(behind):
     shape, attributes = (2, 3, 7, 8), {"kernel_shape": [3, 3], "strides": [2, 2]}
-    one, other = (Pool(shape, attributes, way, behind=behind) for way in (SEPARATE, INDICES))
+    one, other = (Pool(shape, attributes, form, behind=behind) for form in (SEPARATE, INDICES))
     assert {SEPARATE, INDICES} == set(one.offered[0])
     x, dy = distinct(*shape), normal(1, one.small)
     results = [pool.run("dx", x=x, dy=dy) for pool in (one, other)]

@@ -1,4 +1,4 @@
-"""What holds for every gradient, on random shapes and random graphs.
+"""Properties that hold for every gradient, on random shapes and random graphs.
 
 Undoing broadcasts is summing over stretched axes; the backward pass is linear in what arrives; an
 input's gradient does not depend on which others are wanted; and a graph may be cut anywhere.
@@ -24,7 +24,7 @@ from support.autodiff.random_values import TEMPLATES
 SLOW = {*RARE, "DeformConv", "GridSample", "LSTM", "GRU", "RNN", "STFT"}
 QUICK = tuple(sorted(set(TEMPLATES) - SLOW))
 EXACT = 1e-9
-"""Two ways to the same float64 number differ by rounding alone."""
+"""Two forms of the same float64 number differ by rounding alone."""
 
 seeds = st.integers(0, 10**6)
 PARTIALS = {

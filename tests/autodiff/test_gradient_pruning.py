@@ -156,7 +156,7 @@ def test_dead_forward_nodes_and_weights_go(make):
         needed |= set(node.input)
     kinds = Counter(node.op_type for node in model.graph.node)
     assert kinds["Softmax"] == 0  # the other head
-    assert "Add" not in {node.name for node in model.graph.node}  # no slope needs its value
+    assert "Add" not in {node.name for node in model.graph.node}  # no derivative needs its value
     assert kinds["Tanh"] == 1
     assert {tensor.name for tensor in model.graph.initializer} <= needed
     assert "unused" not in needed

@@ -68,7 +68,7 @@ def test_rows_with_a_symbolic_batch_and_time() -> None:
 
 
 def test_nothing_is_computed_that_no_gradient_needs() -> None:
-    """What a rule emits only to walk it backwards goes; the operator itself stays."""
+    """Nodes that a rule emits only to walk backwards go; the operator itself stays."""
     op = Emitter()
     x = op.input("x", "float32", (5, "batch", 3))
     w, r = op.input("w", "float32", (1, 16, 3)), op.input("r", "float32", (1, 16, 4))

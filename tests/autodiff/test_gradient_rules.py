@@ -12,9 +12,9 @@ from support.autodiff.gradient_cases import CASES
 from support.autodiff.gradient_check import (
     Case,
     assert_close,
+    derivative_along,
     differentiate,
     gradients_of,
-    slope_along,
 )
 
 DIRECTIONS = 2
@@ -31,7 +31,7 @@ def test_gradient_agrees_with_finite_differences(case: Case) -> None:
         assert gradient.shape == case.inputs[index].shape
         for _ in range(DIRECTIONS):
             direction = rng.normal(size=gradient.shape)
-            numeric = slope_along(case, cotangents, index, direction)
+            numeric = derivative_along(case, cotangents, index, direction)
             analytic = float((gradient * direction).sum())
             scale = max(1.0, abs(numeric))
             tolerance = case.tolerance if case.reference else 1e-4
@@ -78,7 +78,7 @@ def test_float32_on_onnxruntime_agrees_with_float64(case: Case) -> None:
 
 
 UNUSABLE = {
-    "MeanVarianceNormalization-two-numbers": "float32 loses what is left of the slope",
+    "MeanVarianceNormalization-two-numbers": "float32 loses what is left of the derivative",
     "Attention-precise": "wants double precision inside",
 }
 

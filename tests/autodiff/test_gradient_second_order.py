@@ -52,7 +52,7 @@ PIECEWISE_LINEAR = {
     ),
     *(f"GridSample-nearest-{o}-{c}" for o in ("zeros", "border", "reflection") for c in (0, 1)),
 }
-"""Their slopes jump at kinks and are constant between: the second derivative is 0."""
+"""Their derivatives jump at kinks and are constant between: the second derivative is 0."""
 
 ZEROS = [
     Case("ReduceProd", (np.array([[1.5, 0.0, 2.0], [0.0, 0.0, 3.0]]), ints(1)), label="zeros"),
@@ -88,7 +88,7 @@ class Tower:
 
     @cached_property
     def variables(self) -> list[str]:
-        """What is differentiated by: float inputs and cotangents."""
+        """The variables of differentiation: float inputs and cotangents."""
         return [*(f"x{i}" for i in self.case.wanted), *(n for n in self.feeds if n[0] == "d")]
 
     @cached_property
@@ -222,7 +222,7 @@ def second_derivatives(op_type: str, x: list[float], *more: Any) -> list[float]:
         ("ReduceMax", [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]),
     ],
 )
-def test_second_order_is_finite_where_there_is_no_slope(op_type, x, second) -> None:
+def test_second_order_is_finite_where_there_is_no_derivative(op_type, x, second) -> None:
     assert second_derivatives(op_type, x) == second
 
 

@@ -13,7 +13,7 @@ from support.autodiff.gradient_check import assert_close, run_onnxruntime, run_r
 
 
 def gradients(emit, shapes, arrays, *, dtype="float64", reference=True):
-    """Gradients of sum(dy * y) and the numeric slope along a direction, for each input."""
+    """Gradients of sum(dy * y) and the numeric derivative along a direction, for each input."""
     op = Emitter()
     values = [op.input(f"x{i}", dtype, shape) for i, shape in enumerate(shapes)]
     y = emit(op, *values)
@@ -40,8 +40,8 @@ def gradients(emit, shapes, arrays, *, dtype="float64", reference=True):
         direction = np.random.default_rng(i).normal(size=grad.shape)
         ahead, behind = list(arrays), list(arrays)
         ahead[i], behind[i] = ahead[i] + 1e-5 * direction, behind[i] - 1e-5 * direction
-        slope = ((outputs(ahead) - outputs(behind)) / 2e-5 * seed).sum()
-        assert_close(np.array((grad * direction).sum()), np.array(slope), 1e-5, f"input {i}")
+        derivative = ((outputs(ahead) - outputs(behind)) / 2e-5 * seed).sum()
+        assert_close(np.array((grad * direction).sum()), np.array(derivative), 1e-5, f"input {i}")
     return made
 
 

@@ -103,14 +103,14 @@ def along(build, x: np.ndarray) -> np.ndarray:
 
 
 def test_log_of_sigmoid_as_softplus():
-    """log sigmoid(x) = -softplus(-x), with the slope sigmoid(-x)."""
+    """log sigmoid(x) = -softplus(-x), with the derivative sigmoid(-x)."""
     dx = along(lambda op, x: op.Neg(op.Softplus(op.Neg(x))), np.array(FAR))
     np.testing.assert_allclose(dx, [sigmoid(-x) for x in FAR], rtol=2e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0, 0.3])
 def test_sigmoid_cross_entropy_of_logits(label):
-    """max(x, 0) - x label + log(1 + exp(-|x|)), with the slope sigmoid(x) - label."""
+    """max(x, 0) - x label + log(1 + exp(-|x|)), with the derivative sigmoid(x) - label."""
 
     def loss(op, x):
         part = op.Sub(op.Relu(x), op.Mul(x, label))
@@ -129,7 +129,7 @@ def test_norms_of_zeros(axis):
 
 
 def test_normalized_zeros():
-    """Where the norm is 0 the slope counts as 0; (0, 3) has the slope (1 / 3, 0)."""
+    """Where the norm is 0 the derivative counts as 0; (0, 3) has the derivative (1 / 3, 0)."""
     (dx,) = gradients("LpNormalization", [[0.0, 0.0], [0.0, 3.0]], axis=1)
     np.testing.assert_allclose(dx, [[0.0, 0.0], [1 / 3, 0.0]], rtol=1e-6)
 
@@ -181,7 +181,7 @@ def test_powers_with_exponents_of_integers(exponent):
 @pytest.mark.parametrize("value", [0.0, 5.0])
 @pytest.mark.parametrize("op_type", ["LayerNormalization", "InstanceNormalization"])
 def test_normalization_of_constant_rows(op_type, value):
-    """Without deviation the slope is (dy - mean(dy)) / sqrt(epsilon), by its formula."""
+    """Without deviation the derivative is (dy - mean(dy)) / sqrt(epsilon), by its formula."""
     x, dy = np.full((1, 1, 4), value), np.array([[[1.0, -2.0, 0.5, 3.0]]])
     scale = np.ones(4) if op_type == "LayerNormalization" else np.ones(1)
     dx, *_ = gradients(op_type, x, scale, np.zeros_like(scale), dy=dy, epsilon=1e-3)

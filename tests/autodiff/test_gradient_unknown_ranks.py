@@ -33,8 +33,8 @@ def check(body: str, version: int = 23) -> None:
         ahead, behind = X.copy(), X.copy()
         ahead[i], behind[i] = X[i] + 1e-6, X[i] - 1e-6
         ends = [run_reference(made, ["y"], {**feeds, "x": a})[0] for a in (ahead, behind)]
-        slope = float(ends[0] - ends[1]) / 2e-6
-        assert abs(slope - found[i]) < 1e-6 * max(1.0, abs(slope))
+        derivative = float(ends[0] - ends[1]) / 2e-6
+        assert abs(derivative - found[i]) < 1e-6 * max(1.0, abs(derivative))
     single = gradients(model(body, "float", version), "y", "x")
     feeds = {"x": X.astype(np.float32), "shape": SHAPE}
     (again,) = run_onnxruntime(single, ["grad/x"], feeds)

@@ -1,4 +1,4 @@
-"""What a Where did not select has the gradient zero, however steep it is there.
+"""Elements that a Where did not select have the gradient zero, however steep they are there.
 
 Each program computes something that is infinite or NaN at some elements and takes it out with a
 Where. At these the result is constant, so the gradient is 0; elsewhere it is that of the program on
@@ -189,13 +189,13 @@ def test_gradient_is_zero_where_nothing_was_selected_and_right_elsewhere(name: s
     feeds = {"x": x, "cotangent/y": u}
     (found,) = run_reference(vjp(exact, "y", "x"), ["vjp/x"], feeds)
     for i in np.ndindex(x.shape):
-        slope = 0.0
+        derivative = 0.0
         if moving(name, x, i):
             ahead, behind = x.copy(), x.copy()
             ahead[i], behind[i] = x[i] + 1e-6, x[i] - 1e-6
             ends = [(run_reference(exact, ["y"], {"x": a})[0] * u).sum() for a in (ahead, behind)]
-            slope = (ends[0] - ends[1]) / 2e-6
-        assert abs(found[i] - slope) < 1e-6 * max(1.0, abs(slope)), i
+            derivative = (ends[0] - ends[1]) / 2e-6
+        assert abs(found[i] - derivative) < 1e-6 * max(1.0, abs(derivative)), i
     feeds = {key: array.astype(np.float32) for key, array in feeds.items()}
     (made,) = run_onnxruntime(vjp(single, "y", "x"), ["vjp/x"], feeds)
     np.testing.assert_allclose(made, found, rtol=1e-4, atol=1e-5)

@@ -67,7 +67,7 @@ def test_a_wrong_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     right = registry._rules["", "Sin"]
     wrong = lambda op, node, dy: op.Mul(right(op, node, dy), 1.0001)  # noqa: E731
     monkeypatch.setitem(registry._rules, ("", "Sin"), wrong)
-    assert "slope" in check(drawn, runtime=False).failures[0]
+    assert "derivative" in check(drawn, runtime=False).failures[0]
 
 
 def test_inputs_next_to_a_kink_are_drawn_again() -> None:

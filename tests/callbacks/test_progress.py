@@ -32,7 +32,7 @@ def text(console):
 
 
 def screen(console):
-    """What a terminal shows after all carriage returns, without trailing blanks."""
+    """The screen of a terminal after all carriage returns, without trailing blanks."""
     shown = []
     for line in text(console).split("\n"):
         cells = []

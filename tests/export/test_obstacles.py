@@ -1,4 +1,4 @@
-"""What stands in the way of a file is found before the work, named, and stays as it is."""
+"""Obstacles to writing a file are found before the work, named, and stay as they are."""
 
 from __future__ import annotations
 

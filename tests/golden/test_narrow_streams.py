@@ -23,7 +23,7 @@ def stream(encoding):
 
 
 def text_of(out):
-    """What was written, read back in its own encoding."""
+    """The text that was written, read back in its own encoding."""
     out.flush()
     return out.buffer.getvalue().decode(out.encoding)
 

@@ -23,7 +23,7 @@ def wide_terminal(monkeypatch):
 
 
 def printed(model, **options):
-    """What `summary` prints."""
+    """The text that `summary` prints."""
     texts = []
     model.summary(print_fn=texts.append, **options)
     return "".join(texts)

@@ -39,10 +39,10 @@ READING = "graph/reading.py"
 
 
 @pytest.mark.parametrize("domain", ["", "ai.onnx"])
-@pytest.mark.parametrize("as_message", [False, True], ids=["ir", "message"])
-def test_both_spellings_of_the_standard_domain_are_standard(domain, as_message):
+@pytest.mark.parametrize("as_proto", [False, True], ids=["ir", "proto"])
+def test_both_spellings_of_the_standard_domain_are_standard(domain, as_proto):
     node = ir.Node(domain, "Conv", [])
-    if as_message:
+    if as_proto:
         node = onnx.NodeProto(op_type="Conv", domain=domain)
     assert is_standard(node)
     assert is_op(node, "Relu", "Conv")

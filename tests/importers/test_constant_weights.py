@@ -47,8 +47,8 @@ def test_constants_that_operators_take_as_weights_are_listed_and_trained(tmp_pat
     model.compile(keras.optimizers.SGD(1e-3), "mse")
     model.fit(x, y, verbose=0)
     # d/d last of the mean over five rows of two.
-    slope = 2 * (plain(network, x)[0] - y).sum(0) / 10
-    np.testing.assert_allclose(layer.get_weights()[3], before[3] - 1e-3 * slope, rtol=1e-4)
+    derivative = 2 * (plain(network, x)[0] - y).sum(0) / 10
+    np.testing.assert_allclose(layer.get_weights()[3], before[3] - 1e-3 * derivative, rtol=1e-4)
     assert not any(np.array_equal(a, b) for a, b in zip(before, layer.get_weights(), strict=True))
     model.save(tmp_path / "m.onnx")
     again = keras.load_model(tmp_path / "m.onnx")

@@ -1,4 +1,4 @@
-"""What Keras's weight files may hold, what is taken of it, and what is said if it does not fit."""
+"""Keras's weight files: their content, the part that is taken, and errors if it does not fit."""
 
 from __future__ import annotations
 

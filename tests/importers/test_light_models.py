@@ -41,13 +41,13 @@ LIGHT = [
 
 
 def scores(model: onnx.ModelProto) -> str:
-    """What goes into the last Softmax, or the output where there is none."""
+    """The input of the last Softmax, or the output where there is none."""
     last = model.graph.node[-1]
     return last.input[0] if last.op_type == "Softmax" else model.graph.output[0].name
 
 
 def plain(model: onnx.ModelProto, output: str, x: np.ndarray) -> np.ndarray:
-    """What plain ONNX Runtime computes for one tensor of a file, at the file's batch of one."""
+    """Plain ONNX Runtime's result for one tensor of a file, at the file's batch of one."""
     if output != model.graph.output[0].name:
         model.graph.output[0].CopyFrom(onnx.ValueInfoProto(name=output))
     options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""Whatever an ONNX file holds: old operator sets, functions, subgraphs, data files, odd names."""
+"""The content of ONNX files: old operator sets, functions, subgraphs, data files, odd names."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def test_loop_over_a_weight_runs_inside_a_model(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["float16", "double"])
-def test_other_element_types_are_kept(kind):
+def test_other_dtypes_are_kept(kind):
     network = onnx.parser.parse_model(
         f"""
         <ir_version: 8, opset_import: ["": 13]>
@@ -363,7 +363,7 @@ def test_operator_without_inference_is_named_where_its_rank_or_type_is_needed(tm
     assert (model.outputs[0].shape, model.outputs[0].dtype) == ((None, 4, 3), "float32")
 
 
-def test_input_without_an_element_type_is_refused_by_name(tmp_path):
+def test_input_without_a_dtype_is_refused_by_name(tmp_path):
     network = onnx.parser.parse_model(
         """
         <ir_version: 8, opset_import: ["": 17]>

@@ -325,8 +325,10 @@ def test_scale_and_bias_of_groups_keep_values_and_gradients(version, groups, cha
         assert gradient.shape == arrays[name].shape
         direction = rng.normal(size=gradient.shape)
         ends = [value_of({**arrays, name: arrays[name] + h * direction}) for h in (1e-5, -1e-5)]
-        slope = ((ends[0] - ends[1]) / 2e-5 * arrays["dy"]).sum()
-        assert abs(slope - (gradient * direction).sum()) < 1e-4 * max(1.0, abs(slope)), name
+        derivative = ((ends[0] - ends[1]) / 2e-5 * arrays["dy"]).sum()
+        assert abs(derivative - (gradient * direction).sum()) < 1e-4 * max(1.0, abs(derivative)), (
+            name
+        )
 
 
 @pytest.mark.parametrize("p", [1, 2, 3])

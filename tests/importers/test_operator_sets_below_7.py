@@ -1,4 +1,4 @@
-"""What operator sets below 7 mean, by their own text, is what the imported graph computes.
+"""Operator sets below 7 are imported with the meaning that their own text gives them.
 
 ONNX Runtime runs no such file right, so the definition is written in NumPy here. Sizes are chosen
 so that aligning from the last axis would give another value without an error.

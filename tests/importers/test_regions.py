@@ -75,9 +75,9 @@ def test_network_before_the_regions_learns_and_its_export_needs_no_kernel(tmp_pa
     trained.compile(keras.optimizers.SGD(0.1), "mse")
     trained.fit(x, before + 1, batch_size=2, verbose=0)
     # y = w * (the regions of x), and the loss is the mean of (y - before - 1)^2.
-    slope = (-2 * before).sum((0, 2, 3)) / before.size
+    derivative = (-2 * before).sum((0, 2, 3)) / before.size
     moved = {v.name: v.numpy() for v in trained.weights}["w"]
-    np.testing.assert_allclose(moved[:, 0, 0], 1 - 0.1 * slope, atol=1e-5)
+    np.testing.assert_allclose(moved[:, 0, 0], 1 - 0.1 * derivative, atol=1e-5)
     trained.export(tmp_path / "m.onnx")
     expected = trained.predict(x, verbose=0)
     np.testing.assert_allclose(plain(str(tmp_path / "m.onnx"), x)[0], expected, atol=1e-5)

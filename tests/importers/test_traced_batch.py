@@ -1,4 +1,4 @@
-"""What PyTorch's exporters write for a batch that they took for fixed: it becomes free.
+"""A batch that PyTorch's exporters took for fixed becomes free.
 
 The patterns are those of `torch.onnx.export` without dynamic shapes, read from files of PyTorch
 2.13 with onnxscript 0.7.2: `dynamo` for the exporter of today, `script` for the older one
@@ -215,7 +215,7 @@ def traced(body: str, shape: tuple[int, ...], values: dict, batch: int) -> onnx.
 
 
 def by_the_file(model: onnx.ModelProto, x: np.ndarray, batch: int) -> np.ndarray:
-    """What plain ONNX Runtime computes, a batch of the file at a time."""
+    """Plain ONNX Runtime's results, a batch of the file at a time."""
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -249,7 +249,7 @@ def test_a_token_with_a_row_for_each_example_is_trained_as_one(batch):
     y = model.predict(x, verbose=0) - 1
     model.compile(keras.optimizers.SGD(0.125), "mse")
     model.fit(x, y, batch_size=4, verbose=0)
-    # Every element is in the sum once: the error of 1 has a slope of 2.
+    # Every element is in the sum once: the error of 1 has a derivative of 2.
     np.testing.assert_allclose(token.numpy()[0], before[0] - 0.25, rtol=1e-4, atol=1e-5)
 
 

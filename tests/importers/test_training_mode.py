@@ -39,7 +39,7 @@ def kept() -> layers.ONNXModel:
 
 
 def by_definition(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the standard says of the network in training mode, in float64."""
+    """The network in training mode by the standard's definition, in float64."""
     conv = network(0)
     conv.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="c"))
     c = plain(conv, x)[0].astype(np.float64)

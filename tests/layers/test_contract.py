@@ -114,9 +114,9 @@ def test_eager_call_equals_the_exported_graph(case):
 
 
 @every_layer
-def test_graph_follows_the_element_type(case):
+def test_graph_follows_the_dtype(case):
     if case.id == "ONNXModel":
-        pytest.skip("a file has element types of its own")
+        pytest.skip("a file has dtypes of its own")
     layer = case.make(dtype="float64")
     build(layer, case)
     op = emitted(layer, case, training=True, dtype="float64")
@@ -127,7 +127,7 @@ def test_graph_follows_the_element_type(case):
 @pytest.mark.parametrize("half", ["float16", "bfloat16"])
 def test_graph_follows_a_mixed_policy(case, half):
     if case.id == "ONNXModel":
-        pytest.skip("a file has element types of its own")
+        pytest.skip("a file has dtypes of its own")
     layer = case.make(dtype=f"mixed_{half}")
     build(layer, case)
     op = emitted(layer, case, training=True)

@@ -1,4 +1,4 @@
-"""What is wrong is refused where it is said, in Keras's words."""
+"""Wrong arguments are refused where they are given, in Keras's words."""
 
 from __future__ import annotations
 

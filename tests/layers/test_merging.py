@@ -164,7 +164,7 @@ def test_a_merging_layer_needs_a_list_and_another_layer_one_tensor():
         keras.Sequential([keras.Input((3,)), layers.Add()])
 
 
-def test_element_types_must_agree():
+def test_dtypes_must_agree():
     inputs = [layers.Input((3,)), layers.Input((3,), dtype="int32")]
     with pytest.raises(ValueError, match=re.escape("dtype. Received: ['float32', 'int32']")):
         layers.Add(name="sum")(inputs)

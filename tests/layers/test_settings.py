@@ -1,4 +1,4 @@
-"""What is set on a layer after it was used takes effect everywhere, or is refused."""
+"""A setting changed on a layer that was used takes effect everywhere, or is refused."""
 
 from __future__ import annotations
 

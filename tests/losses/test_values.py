@@ -128,7 +128,7 @@ def test_emitted_values_are_those_of_the_definition(name, emit64):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_gradient_is_the_slope_of_the_loss(name):
+def test_gradient_is_the_derivative_of_the_loss(name):
     loss, y_true, y_pred, _ = CASES[name]
     op = Emitter()
     target = op.input("t", y_true.dtype.name, ("batch", *y_true.shape[1:]))
@@ -143,8 +143,8 @@ def test_gradient_is_the_slope_of_the_loss(name):
     def at(moved):
         return evaluator.run(None, {"t": y_true, "x": y_pred + moved * direction})
 
-    slope = (at(step)[0] - at(-step)[0]) / (2 * step)
-    assert (at(0)[1] * direction).sum() == pytest.approx(slope, rel=1e-6, abs=1e-8)
+    derivative = (at(step)[0] - at(-step)[0]) / (2 * step)
+    assert (at(0)[1] * direction).sum() == pytest.approx(derivative, rel=1e-6, abs=1e-8)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -22,7 +22,7 @@ PIPELINES = {
     "TUNING": TUNING,
 }
 FORMS = {"descent", "logits", "packing"}
-"""What is chosen while a graph is emitted."""
+"""The forms that are chosen while a graph is emitted."""
 BUILDING_BLOCKS = {
     "layout_rules": "layout",
     "replacing": "small_maps",

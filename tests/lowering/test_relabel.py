@@ -78,7 +78,7 @@ def test_what_older_sets_lack_or_mean_otherwise_is_not_relabelled_to_them(case):
     assert op.graph.opset_imports[""] == version
 
 
-def test_an_element_type_that_came_later_is_not_relabelled():
+def test_a_dtype_that_came_later_is_not_relabelled():
     # bfloat16 of MaxPool is from operator set 22.
     op = graph_of(lambda op, x: op.MaxPool(x, kernel_shape=[2, 2]), "bfloat16")
     assert relabel(op.graph) == OPSET

@@ -56,7 +56,7 @@ NUMBERS = [0.5, np.float32(0.5), np.array(0.5), [0.5], [[0.5]]]
 THOROUGH = {"MeanSquaredError", "RootMeanSquaredError", "Accuracy", "Precision"} | {
     *("AUC", "F1Score", "R2Score", "CosineSimilarity")
 }
-"""One metric of every way to take weights; the others get one kind of each, to be quick."""
+"""One metric of every form of taking weights; the others get one kind of each, to be quick."""
 ONE_EACH = {"(N,)": W, "(N, 1)": W[:, None], "(1, N)": W[None]}
 
 

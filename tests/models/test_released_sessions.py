@@ -1,4 +1,4 @@
-"""What was made for the model of before is given back: no session outlives the change."""
+"""Sessions of an earlier model are given back: none outlives the change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every optimizer does: clipping, weight decay, learning rates, checks."""
+"""Behaviour common to all optimizers: clipping, weight decay, learning rates, checks."""
 
 from __future__ import annotations
 

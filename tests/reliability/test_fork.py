@@ -170,7 +170,7 @@ def test_the_ordinary_end_of_a_child_keeps_its_exit_status():
 
 
 def predicted(weight: float) -> float:
-    """What a model of one weight gives for 1; runs in a process of a pool."""
+    """The prediction of a model of one weight for 1; runs in a process of a pool."""
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     model.set_weights([np.full((1, 1), weight)])
     return float(model.predict(np.ones((1, 1)), verbose=0)[0, 0])

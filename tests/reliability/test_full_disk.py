@@ -32,7 +32,7 @@ FORMATS = {
 
 
 def write_everything(folder: Path, how: str) -> dict[str, dict[str, object]]:
-    """What each writer did."""
+    """Run every writer; returns the report of each."""
     command = [sys.executable, str(SCRIPT), str(folder), how]
     result = subprocess.run(
         command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120

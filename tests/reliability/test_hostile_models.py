@@ -207,7 +207,7 @@ READERS = {
 
 
 def refusal(read, proto, tmp_path) -> str:
-    """What a reader says of a file; it must say it within a second and name the file."""
+    """The error of a reader for a file; it must come within a second and name the file."""
     path = tmp_path / "net.onnx"
     onnx.save(proto, path)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -404,8 +404,8 @@ def test_what_was_imported_loads_again_from_a_save(tmp_path):
 
 
 def test_weights_of_a_graph_without_functions_are_not_written_to_be_measured(monkeypatch):
-    def size(message):
-        raise AssertionError("protobuf writes a whole message to learn its size")
+    def size(proto):
+        raise AssertionError("protobuf writes a whole proto to learn its size")
 
     monkeypatch.setattr(onnx.GraphProto, "ByteSize", size)
     refuse_unsound(large_layer("bytes"), "it")

@@ -61,7 +61,7 @@ def uniform(arrays):
 
 
 class Seen:
-    """What a reader has seen: how often, and how often it was a mixture."""
+    """The observations of a reader: how often it read, and how often a mixture."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -1,4 +1,4 @@
-"""What `seqonnx inspect` prints: text, JSON, CSV, Markdown, and what it never prints."""
+"""Output of `seqonnx inspect`: text, JSON, CSV, Markdown, and what it never prints."""
 
 from __future__ import annotations
 

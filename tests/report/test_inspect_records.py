@@ -1,4 +1,4 @@
-"""What `collect` reads from files: parameters, shapes, layers, memory, external data."""
+"""Records that `collect` reads from files: parameters, shapes, layers, memory, external data."""
 
 from __future__ import annotations
 

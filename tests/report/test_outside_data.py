@@ -117,7 +117,7 @@ def test_nothing_loads_data_from_outside(folder, way, monkeypatch):
     for load in (layers.ONNXModel, keras.load_model, lambda model: gradients(model, "y", "x")):
         with pytest.raises(ModelFileError, match=r"m\.onnx"):
             load(path)
-    monkeypatch.chdir(folder)  # where the data of a message are looked for
+    monkeypatch.chdir(folder)  # where the data of a ModelProto are looked for
     for load in (layers.ONNXModel, lambda model: gradients(model, "y", "x")):
         with pytest.raises(ModelFileError, match="Tensor 'w' of the model lies in"):
             load(network(location))

@@ -13,7 +13,7 @@ __all__ = ["affine", "gather", "gpu", "half_step", "make_model"]
 
 
 def serialize(nodes, inputs, outputs):
-    """A model file's bytes; inputs and outputs are `name: (element type, shape)`."""
+    """A model file's bytes; inputs and outputs are `name: (dtype, shape)`."""
     graph = helper.make_graph(
         nodes,
         "tiny",

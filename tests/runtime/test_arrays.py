@@ -1,4 +1,4 @@
-"""Device arrays: shared memory on the CPU, lifetime, updates in place, every element type."""
+"""Device arrays: shared memory on the CPU, lifetime, updates in place, every dtype."""
 
 from __future__ import annotations
 

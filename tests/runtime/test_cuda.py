@@ -1,4 +1,4 @@
-"""What needs a GPU: sessions, bindings and arrays really live on it."""
+"""On a GPU: sessions, bindings and arrays really live there."""
 
 from __future__ import annotations
 

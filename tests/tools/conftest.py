@@ -1,4 +1,4 @@
-"""What the tests of tools and models share."""
+"""Fixtures shared by the tests of tools and models."""
 
 from __future__ import annotations
 

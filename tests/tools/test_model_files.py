@@ -63,7 +63,7 @@ def test_committed_files_are_rebuilt_byte_for_byte(run_script, tool, tmp_path):
                 "python tools/refresh/build_models.py"
             )
         else:
-            # Another version of these packages may fold, order and serialize in another way.
+            # Another version of these packages may fold, order and serialize differently.
             assert structure(built) == structure(committed)
             expected = weights(committed)
             for key, value in weights(built).items():

@@ -66,7 +66,7 @@ def test_every_form_gives_the_same_gradient(form):
 
 @pytest.fixture
 def timed(monkeypatch):
-    """What was measured; the last form counts as the fastest."""
+    """The names of the forms that were measured; the last form counts as the fastest."""
     measured = []
 
     def fastest(self, node, wanted, forms):

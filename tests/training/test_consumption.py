@@ -65,7 +65,7 @@ def trained(model):
 
 
 def steps_of(order):
-    """What the weights are after training on items in this order."""
+    """The weights after training on items in this order."""
     weights = np.zeros(MOST)
     for position, number in enumerate(order):
         weights[number] += position + 1

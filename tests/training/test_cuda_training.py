@@ -1,4 +1,4 @@
-"""What needs a GPU: training steps run there as a whole, and give what the CPU gives."""
+"""On a GPU: training steps run there as a whole, and give the same as on the CPU."""
 
 from __future__ import annotations
 

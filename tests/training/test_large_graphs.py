@@ -39,16 +39,16 @@ def test_transformer_of_twelve_layers_learns_a_batch():
 
 
 def test_transformer_learns_the_same_with_the_operator_attention():
-    ways = [TOOL["spelled_out"], TOOL["one_operator"]]
-    one, other = (losses_of(TOOL["transformer"](way, depth=2)) for way in ways)
+    forms = [TOOL["spelled_out"], TOOL["one_operator"]]
+    one, other = (losses_of(TOOL["transformer"](form, depth=2)) for form in forms)
     np.testing.assert_allclose(one, other, rtol=1e-3)
     assert one[-1] < one[0]
 
 
 def test_every_network_of_the_tool_is_a_valid_model():
     assert len(TOOL["NETWORKS"]) == 11
-    for way in (TOOL["spelled_out"], TOOL["one_operator"]):
-        onnx.checker.check_model(TOOL["transformer_model"](way), full_check=True)
+    for form in (TOOL["spelled_out"], TOOL["one_operator"]):
+        onnx.checker.check_model(TOOL["transformer_model"](form), full_check=True)
 
 
 def test_loss_that_rises_or_a_slow_build_fails():

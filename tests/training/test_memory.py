@@ -1,4 +1,4 @@
-"""What a step computes dies early: ONNX Runtime's order of execution, and its memory patterns."""
+"""Values of a step die early: ONNX Runtime's order of execution, and its memory patterns."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def policy_of_before():
 
 
 def types_of(proto):
-    """Element type of every value."""
+    """Dtype of every value."""
     graph = proto.graph
     known = {t.name: t.data_type for t in graph.initializer}
     for value in (*graph.input, *graph.output, *graph.value_info):

@@ -55,8 +55,8 @@ def test_gradients_of_a_model_equal_central_differences_of_the_model(model):
     for seed in range(3):
         direction = np.random.default_rng(seed).normal(size=x.shape).astype(np.float32)
         step = 1e-2
-        slope = (total(x + step * direction) - total(x - step * direction)) / (2 * step)
-        np.testing.assert_allclose(np.vdot(found["grad/input"], direction), slope, rtol=5e-3)
+        derivative = (total(x + step * direction) - total(x - step * direction)) / (2 * step)
+        np.testing.assert_allclose(np.vdot(found["grad/input"], direction), derivative, rtol=5e-3)
     for path, layer, index in (("grad/head/kernel", "head", 0), ("grad/bn/gamma", "bn", 0)):
         owner = model.get_layer(layer)
         weights = owner.get_weights()
@@ -101,8 +101,8 @@ def test_gradients_of_a_real_file_of_an_old_operator_set():
             session.run(None, {given: x + sign * step * direction})[0].astype(np.float64).sum()
             for sign in (1, -1)
         )
-        slope, claimed = (plus - minus) / (2 * step), np.vdot(found, direction)
-        agreeing += abs(claimed - slope) <= 0.01 * abs(slope) + 0.01
+        derivative, claimed = (plus - minus) / (2 * step), np.vdot(found, direction)
+        agreeing += abs(claimed - derivative) <= 0.01 * abs(derivative) + 0.01
     assert agreeing == 6
 
 

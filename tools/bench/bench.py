@@ -86,7 +86,7 @@ class Bench:
 
     @property
     def best_probe(self) -> float:
-        """What a probe takes while nothing disturbs it: only one in twenty was faster.
+        """The time of a probe that nothing disturbs: only one in twenty was faster.
 
         The very fastest may have had a moment of higher clock that no round has.
         """
@@ -321,7 +321,7 @@ def limit_cores(count: int) -> None:
 
 
 def details(workload: Workload) -> dict[str, Any]:
-    """What the JSON says of a workload."""
+    """The facts about a workload that the JSON holds."""
     return {
         "summary": workload.summary,
         "task": workload.task,

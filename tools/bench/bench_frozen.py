@@ -1,4 +1,4 @@
-"""What freezing the base of a network saves: Xception at 96 x 96, timed in turns in one run.
+"""Savings of freezing the base of a network: Xception at 96 x 96, timed in turns in one run.
 
 A step with a frozen base should cost about the forward pass of the base plus a step of the head:
 nothing is differentiated below the head and no activation is kept.
@@ -69,7 +69,7 @@ def measure(device: str, rounds: int) -> dict[str, float]:
 
 
 def ratios(medians: dict[str, float]) -> dict[str, float]:
-    """What freezing costs, and what it saves."""
+    """The cost of freezing, and its saving."""
     floor = medians["forward pass of the base"] + medians["step of the head"]
     return {
         f"frozen step / (forward + head), at most {LIMIT}": medians["frozen step"] / floor,

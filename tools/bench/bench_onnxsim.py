@@ -32,7 +32,7 @@ def versions() -> dict[str, str]:
 
 
 def refuses(workload: Workload) -> str | None:
-    """What the file made by hand does not have."""
+    """The reason why the file made by hand does not cover a workload."""
     if workload.task == "predict":
         return ""
     if len(workload.base) > 0 or workload.vocabulary > 0:

@@ -51,7 +51,7 @@ FRAMEWORKS: dict[str, Framework] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What every process is held to."""
+    """The limits of every process."""
 
     device: str
     threads: int

@@ -26,7 +26,7 @@ def table(result: Measured, workload: Workload) -> Table:
 
 
 def cells(result: Measured, workload: Workload, name: str) -> list[str]:
-    """What the table says of a contestant."""
+    """The cells of a contestant in the table."""
     times = result.times(name)
     low, high = quartiles(times)
     facts = result.facts.get(name, {})
@@ -102,7 +102,7 @@ def contestants_table(found: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def machine(device: str, threads: int) -> dict[str, Any]:
-    """What the numbers depend on."""
+    """The machine and versions that the numbers depend on."""
     return {
         "processor": processor(),
         "system": platform.platform(),

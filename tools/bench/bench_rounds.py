@@ -1,4 +1,4 @@
-"""What `bench.py` makes of its rounds: which of them count, and what they say."""
+"""The rounds of `bench.py`: which of them count, and what they say."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Round:
 
 @dataclass
 class Measured:
-    """What was measured for one workload.
+    """The measurements of one workload.
 
     Attributes:
         workload: its name.

@@ -58,7 +58,7 @@ def share_threads(count: int) -> None:
 
 
 def refuses(workload: Workload) -> str | None:
-    """What seqonnx has no layer for."""
+    """The reason why seqonnx does not cover a workload: it lacks a layer."""
     import seqonnx
 
     return missing_layer(seqonnx, workload)

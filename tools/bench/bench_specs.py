@@ -1,4 +1,4 @@
-"""What a network is made of, once for all frameworks: layers as data.
+"""Specifications of networks, once for all frameworks: layers as data.
 
 Each layer knows the shape it gives, the arrays it starts from (in the layout of Keras) and its
 multiplications. A framework's own file turns these descriptions into its own layers; so all of
@@ -233,7 +233,7 @@ def window_shape(given: Shape, size: int, strides: int, padding: str) -> Shape:
 
 
 def padding_of(side: int, size: int, strides: int, padding: str) -> tuple[int, int]:
-    """What "same" adds before and after one axis."""
+    """The padding that "same" adds before and after one axis."""
     if padding == "valid":
         return 0, 0
     total = max(0, (-(-side // strides) - 1) * strides + size - side)

@@ -30,7 +30,7 @@ Run = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Setup:
-    """What every contestant is given besides the workload."""
+    """The setup that every contestant is given besides the workload."""
 
     device: str
     threads: int
@@ -52,7 +52,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to run a workload.
+    """A strategy for running a workload.
 
     Attributes:
         settings: what it was set to, for the table.

@@ -1,4 +1,4 @@
-"""What `bench.py` runs: networks, their data and their optimizers, as data for all frameworks."""
+"""Workloads of `bench.py`: networks, data and optimizers, as data for all frameworks."""
 
 from __future__ import annotations
 

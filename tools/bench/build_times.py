@@ -64,7 +64,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured; times in seconds, by the clock and of the processor."""
+    """The measured times in seconds, by the clock and of the processor."""
 
     name: str
     weights: int

@@ -1,4 +1,4 @@
-"""What recomputation saves: the peak memory of training deep networks, each in a fresh process.
+"""Savings of recomputation: peak memory of training deep networks, each in a fresh process.
 
     python tools/bench/memory_check.py [--workload dense] [--steps 4]
 

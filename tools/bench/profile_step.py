@@ -66,7 +66,7 @@ from seqonnx.training.state import DeviceState
 TRAINED = [name for name, workload in WORKLOADS.items() if workload.task == "train"]
 WARM_STEPS = 2
 PRODUCT = ("operator", "part", "input", "weights", "output")
-"""What the table of products is by; "weights" is the second factor of any product."""
+"""The factor that the table of products is by; "weights" is the second one of any product."""
 PROBES = 5
 PATIENCE = 60.0  # seconds until a matrix product counts as hung
 
@@ -133,7 +133,7 @@ def profiled(workload: Workload, runs: int) -> tuple[list[Run], frozenset[str]]:
 
 
 def keys(profile: Profile) -> dict[str, Callable[[Execution], tuple[str, ...]]]:
-    """What the first table has a row for, by the argument `--by`."""
+    """The keys of a row in the first table, by the argument `--by`."""
     return {
         "operator": lambda one: (one.part, one.op),
         "layer": lambda one: (one.part, layer_name(one.node, profile.layers)),
@@ -236,7 +236,7 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def heading(name: str, workload: Workload, profile: Profile, facts: dict[str, Any]) -> str:
-    """What was measured, on what."""
+    """The heading: what was measured, on which machine."""
     times = profile.milliseconds
     here = "" if workload == WORKLOADS[name] else f" (here batch {workload.batch})"
     return "\n".join(

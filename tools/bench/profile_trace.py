@@ -1,4 +1,4 @@
-"""What ONNX Runtime's profiler recorded: which nodes ran, how long, on which shapes."""
+"""Records of ONNX Runtime's profiler: which nodes ran, how long, on which shapes."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def recorded() -> Iterator[None]:
 
 
 def lines(name: str, model: keras.Model, folder: Path) -> Iterator[str]:
-    """What a model is as a message and in files."""
+    """The fingerprints of a model as a ModelProto and in files."""
     yield f"{name}: to_onnx {short(model.to_onnx().SerializeToString(deterministic=True))}"
     model.export(folder / "exported.onnx")
     model.save(folder / "saved.onnx")

@@ -38,7 +38,7 @@ from support.autodiff.random_values import TEMPLATES  # noqa: E402
 
 
 class Tally:
-    """What all graphs together came to."""
+    """The totals of all graphs together."""
 
     def __init__(self) -> None:
         self.graphs = self.redrawn = self.dead = 0
@@ -54,7 +54,7 @@ class Tally:
         self.dead += drawn.dead
         self.operators.update(drawn.operators)
         self.known.update(outcome.known)
-        for name in ("slope", "levels", "single"):
+        for name in ("derivative", "levels", "single"):
             setattr(self.worst, name, max(getattr(self.worst, name), getattr(outcome, name)))
         if len(outcome.failures) > 0:
             self.failures[drawn.seed] = outcome.failures[0]
@@ -68,7 +68,7 @@ class Tally:
         table.add_row("dead ends", str(self.dead))
         table.add_row("rules drawn", f"{rules} of {len(TEMPLATES) + len(left_out())}")
         table.add_row("inputs drawn again next to a kink", str(self.redrawn))
-        table.add_row("slope against central differences", f"{self.worst.slope:.1e}")
+        table.add_row("derivative against central differences", f"{self.worst.derivative:.1e}")
         table.add_row(f"between {len(LEVELS)} optimisation levels", f"{self.worst.levels:.1e}")
         table.add_row("float32 against float64", f"{self.worst.single:.1e}")
         for reason, count in self.known.items():

@@ -42,7 +42,7 @@ CONVENTIONS = {
 
 @dataclass
 class Row:
-    """What was found for one operator."""
+    """The findings for one operator."""
 
     cases: int = 0
     compared: int = 0

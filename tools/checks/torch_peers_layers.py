@@ -158,29 +158,29 @@ def _recurrent(kind: str) -> Any:
             need(not a.get(name), f"no attribute {name}")
         need(a.get("direction", "forward") != "reverse", "no direction reverse alone")
         need(kind != "GRU" or a.get("linear_before_reset") == 1, "resets after the product only")
-        ways, hidden, batch = w.shape[0], r.shape[2], x.shape[1]
+        directions, hidden, batch = w.shape[0], r.shape[2], x.shape[1]
         module = getattr(torch.nn, kind)(
-            x.shape[2], hidden, bidirectional=ways == 2, dtype=torch.float64
+            x.shape[2], hidden, bidirectional=directions == 2, dtype=torch.float64
         )
         b = (
-            torch.zeros(ways, 2 * len(_GATES[kind]) * hidden, dtype=torch.float64)
+            torch.zeros(directions, 2 * len(_GATES[kind]) * hidden, dtype=torch.float64)
             if b is None
             else b
         )
         half = b.shape[1] // 2
         names = {"weight_ih": w, "weight_hh": r, "bias_ih": b[:, :half], "bias_hh": b[:, half:]}
         weights = {
-            f"{name}_l0{'_reverse' if way else ''}": torch.cat(
-                [value[way].chunk(len(_GATES[kind]))[g] for g in _GATES[kind]]
+            f"{name}_l0{'_reverse' if direction else ''}": torch.cat(
+                [value[direction].chunk(len(_GATES[kind]))[g] for g in _GATES[kind]]
             )
             for name, value in names.items()
-            for way in range(ways)
+            for direction in range(directions)
         }
-        zeros = torch.zeros(ways, batch, hidden, dtype=torch.float64)
+        zeros = torch.zeros(directions, batch, hidden, dtype=torch.float64)
         start = zeros if h is None else h
         start = (start, zeros if c is None else c) if kind == "LSTM" else start
         y, last = torch.func.functional_call(module, weights, (x, start))
-        y = y.reshape(len(x), batch, ways, hidden).swapaxes(1, 2)
+        y = y.reshape(len(x), batch, directions, hidden).swapaxes(1, 2)
         return (y, *last) if kind == "LSTM" else (y, last)
 
     return run

@@ -125,7 +125,7 @@ def _type(attribute: OpSchema.Attribute) -> str:
 
 
 def _default(attribute: OpSchema.Attribute) -> str:
-    """What follows the type of an attribute: its default, dots where the standard has a rule."""
+    """The text after the type of an attribute: its default, dots where the standard has a rule."""
     if attribute.required:
         return ""
     value = onnx.helper.get_attribute_value(attribute.default_value)

@@ -18,7 +18,7 @@ import onnx
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
 
-from seqonnx.autodiff.ledger import DECISIONS, Entry, ledger, standard_says  # noqa: E402
+from seqonnx.autodiff.ledger import DECISIONS, LedgerEntry, ledger, standard_says  # noqa: E402
 from seqonnx.graph import OPSET  # noqa: E402
 
 FILE = ROOT / "docs" / "operators.md"
@@ -70,7 +70,7 @@ none.
 """
 
 
-def _counts(entries: list[Entry]) -> str:
+def _counts(entries: list[LedgerEntry]) -> str:
     counts = Counter(entry.state for entry in entries)
     return _rows(
         "state | operators | meaning",

@@ -18,7 +18,7 @@ from seqonnx.graph import OPSET
 from seqonnx.graph.reading import constant_of, scope_of
 from seqonnx.graph.versions import IR_VERSION
 
-Shape = tuple[int, ...]
+Sizes = tuple[int, ...]
 _SMALL, _LARGE = 11, 1_000_003
 """Unknown sizes are taken for multiples of these; a change must be there for both, since a slice
 may end at a number. The large one is no size of a model's."""
@@ -54,7 +54,7 @@ def refuse_changing_states(node: ir.Node, body: ir.Graph, first: int, states: in
 
 def _changes(
     node: ir.Node, body: ir.Graph, first: int, states: int, sizes: _Sizes
-) -> dict[ir.Value, tuple[Shape, Shape]]:
+) -> dict[ir.Value, tuple[Sizes, Sizes]]:
     """The states whose shape changes, with the shapes before and after an iteration."""
     known = {body.inputs[first + i]: sizes.of(node.inputs[first + i]) for i in range(states)}
     if first == 0:
@@ -84,13 +84,13 @@ class _Sizes:
         self._numbers = count(first, first)
         self._named: dict[str, int] = {}
 
-    def of(self, value: ir.Value | None) -> Shape | None:
+    def of(self, value: ir.Value | None) -> Sizes | None:
         """Return the shape of a value in numbers; None if the number of axes is not known."""
         if value is None or value.shape is None:
             return None
         return tuple(d if isinstance(d, int) else self._number(d.value) for d in value.shape)
 
-    def text(self, shape: Shape) -> str:
+    def text(self, shape: Sizes) -> str:
         """Return a shape for an error, with `?` for sizes that were made up."""
         known = [str(size) if size < self._first else self._name(size) for size in shape]
         return f"[{', '.join(known)}]"
@@ -107,14 +107,14 @@ class _Sizes:
         return next((name for name, number in self._named.items() if number == size), "?")
 
 
-def _without(shape: Shape, axis: int) -> Shape:
+def _without(shape: Sizes, axis: int) -> Sizes:
     axis %= len(shape)
     return shape[:axis] + shape[axis + 1 :]
 
 
 def _shapes_after(
-    body: ir.Graph, known: dict[ir.Value, Shape | None], sizes: _Sizes
-) -> dict[str, Shape]:
+    body: ir.Graph, known: dict[ir.Value, Sizes | None], sizes: _Sizes
+) -> dict[str, Sizes]:
     """The shapes of a body's values that follow from those of its inputs."""
     proto = ir.to_proto(body)
     inputs = [_info(value, known.get(value, sizes.of(value))) for value in body.inputs]
@@ -140,12 +140,12 @@ def _shapes_after(
     return {value.name: shape for value in values if (shape := _static(value)) is not None}
 
 
-def _info(value: ir.Value, shape: Shape | None) -> onnx.ValueInfoProto:
+def _info(value: ir.Value, shape: Sizes | None) -> onnx.ValueInfoProto:
     dtype = ir.DataType.FLOAT if value.dtype is None else value.dtype
     return onnx.helper.make_tensor_value_info(str(value.name), int(dtype), shape)
 
 
-def _static(value: onnx.ValueInfoProto) -> Shape | None:
+def _static(value: onnx.ValueInfoProto) -> Sizes | None:
     kind = value.type.tensor_type
     if not kind.HasField("shape") or not all(dim.HasField("dim_value") for dim in kind.shape.dim):
         return None

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
 
-Activation = Callable[[Emitter, ir.Value], ir.Value]
+CellActivation = Callable[[Emitter, ir.Value], ir.Value]
 States = tuple[ir.Value, ...]
 
 _DEFAULTS: dict[str, tuple[float, ...]] = {
@@ -64,7 +64,7 @@ class Cell:
 
     kind: str
     hidden: int
-    activations: list[Activation]
+    activations: list[CellActivation]
     clip: float | None
     coupled: bool
     reset_after: bool
@@ -149,7 +149,9 @@ def split_gates(op: Emitter, value: ir.Value, count: int) -> list[ir.Value]:
     )
 
 
-def activations_of(node: ir.Node, defaults: list[str], directions: int) -> list[list[Activation]]:
+def activations_of(
+    node: ir.Node, defaults: list[str], directions: int
+) -> list[list[CellActivation]]:
     """The activations of each direction; alphas and betas go to those that take them, in order."""
     names = list(node.attributes.get_strings("activations", defaults * directions))
     alphas = list(node.attributes.get_floats("activation_alpha", ()))
@@ -165,7 +167,7 @@ def activations_of(node: ir.Node, defaults: list[str], directions: int) -> list[
     return [made[i * each : (i + 1) * each] for i in range(directions)]
 
 
-def _activation(name: str, numbers: list[float]) -> Activation:
+def _activation(name: str, numbers: list[float]) -> CellActivation:
     """The function with its numbers."""
     if name in _PLAIN:
         return lambda op, x: op.emit(_PLAIN[name], [x], {})

@@ -64,15 +64,15 @@ class ScanBody:
         for value in made:
             self.body.output(value, f"{self._prefix}/result")
         qualify(self.body.graph, self._prefix)
-        way, inputs = int(self._backwards), len(self._sequences)
+        direction, inputs = int(self._backwards), len(self._sequences)
         outputs = self._outer.emit(
             "Scan",
             [*self._initial, *self._sequences],
             {
                 "body": self.body.graph,
                 "num_scan_inputs": inputs,
-                "scan_input_directions": [way] * inputs,
-                **({"scan_output_directions": [way] * len(results)} if results else {}),
+                "scan_input_directions": [direction] * inputs,
+                **({"scan_output_directions": [direction] * len(results)} if results else {}),
                 "_outputs": len(made),
             },
         )

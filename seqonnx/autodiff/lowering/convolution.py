@@ -16,7 +16,7 @@ input ConvTranspose beats a convolution, which would have as few filters."""
 
 
 @dataclass(frozen=True)
-class Convolution:
+class DifferentiatedConvolution:
     """A convolution, or a ConvTranspose read from its output to its input.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from seqonnx.autodiff.lowering.convolution import Convolution
+from seqonnx.autodiff.lowering.convolution import DifferentiatedConvolution
 from seqonnx.autodiff.lowering.input_gradient import INPUT_FORMS
 from seqonnx.autodiff.lowering.offers import combined, offered
 from seqonnx.autodiff.lowering.shared_windows import SHARED_FORMS
@@ -13,8 +13,8 @@ from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 
 
 def convolution_forms(
-    op: RuleEmitter, place: Convolution
-) -> list[Form[Convolution, tuple[ir.Value, ...]]]:
+    op: RuleEmitter, place: DifferentiatedConvolution
+) -> list[Form[DifferentiatedConvolution, tuple[ir.Value, ...]]]:
     """Return the forms that apply, the best by rule first.
 
     Returns:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.window import pad_for
-from seqonnx.autodiff.lowering.convolution import Convolution
+from seqonnx.autodiff.lowering.convolution import DifferentiatedConvolution
 from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 from seqonnx.graph.reading import numpy_dtype
 
@@ -21,32 +21,32 @@ _PLACES = 256
 the input and one of the output for each image (measured: at 160 it wins, at 600 not)."""
 
 
-def has_small_maps(it: Convolution) -> bool:
+def has_small_maps(it: DifferentiatedConvolution) -> bool:
     """Whether a convolution is depthwise and the places of its maps are few beside the images."""
     window = it.window
     pairs = math.prod((window.large_sizes or ()) + (window.small_sizes or ()))
     return it.is_depthwise and it.batch is not None and pairs <= _PLACES * it.batch
 
 
-def _is_small(op: RuleEmitter, it: Convolution) -> bool:
+def _is_small(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     return has_small_maps(it)
 
 
-def _is_wide(op: RuleEmitter, it: Convolution) -> bool:
+def _is_wide(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether a plane that is not small has rows that are worth a product."""
     sizes = it.window.small_sizes or ()
     large = it.is_depthwise and not has_small_maps(it)
     return large and len(sizes) == 2 and sizes[1] >= _NARROW
 
 
-def _is_narrow(op: RuleEmitter, it: Convolution) -> bool:
+def _is_narrow(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether maps that are not small are narrow, or have three axes."""
     sizes = it.window.small_sizes or ()
     large = it.is_depthwise and not has_small_maps(it)
     return large and (len(sizes) > 2 or (len(sizes) == 2 and sizes[1] < _NARROW))
 
 
-def _by_maps(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _by_maps(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """For each channel a product over all images.
 
     It holds every pair of places; a second product sums those that the same element of the kernel
@@ -68,7 +68,7 @@ def _by_maps(op: RuleEmitter, it: Convolution) -> ir.Value:
     return op.Reshape(sums, [channels, 1, *window.kernel])
 
 
-def _by_diagonals(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _by_diagonals(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """For each channel and row of the kernel a product over all rows of all images.
 
     With the rows of x and of dy as those of two matrices, the product holds every pair of columns;
@@ -95,7 +95,7 @@ def _by_diagonals(op: RuleEmitter, it: Convolution) -> ir.Value:
     return op.Reshape(sums, [filters, 1, height, width])
 
 
-def _by_kernel_places(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _by_kernel_places(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """With the channels last, an elementwise product for each place in the kernel."""
     window, channels, dy = it.window, it.channels, it.dy
     axes = [axis - 1 for axis in window.axes]
@@ -114,7 +114,7 @@ def _by_kernel_places(op: RuleEmitter, it: Convolution) -> ir.Value:
     return op.Reshape(op.Transpose(rows, perm=[1, 0]), [channels, 1, *window.kernel])
 
 
-DEPTHWISE_FORMS: tuple[Form[Convolution, ir.Value], ...] = (
+DEPTHWISE_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
     Form("pairs of places, map by map", _by_maps, _is_small),
     Form("diagonals of products of rows", _by_diagonals, _is_wide),
     Form("places of the kernel in turn", _by_kernel_places, _is_narrow),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, Convolution
+from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedConvolution
 from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 from seqonnx.graph import static_shape
 
@@ -12,14 +12,14 @@ _WIDE = 5
 """From this kernel size on ConvTranspose is faster than a convolution with flipped weights."""
 
 
-def _may_flip(op: RuleEmitter, it: Convolution) -> bool:
+def _may_flip(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether the gradient is a convolution: stride 1, padding smaller than the kernel."""
     window = it.window
     reach = zip(window.extent, window.before, window.after, strict=True)
     return set(window.strides) == {1} and all(e - 1 >= max(b, a) for e, b, a in reach)
 
 
-def _prefers_flipped(op: RuleEmitter, it: Convolution) -> bool:
+def _prefers_flipped(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether a convolution with flipped weights is faster than ConvTranspose (measured)."""
     window = it.window
     if op.device != "cpu":
@@ -30,7 +30,7 @@ def _prefers_flipped(op: RuleEmitter, it: Convolution) -> bool:
     return not few and max(window.kernel) < _WIDE and any(window.before + window.after)
 
 
-def _flipped_convolution(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _flipped_convolution(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """Slide the mirrored window over the gradient."""
     window, group = it.window, it.group
     outer, inner = static_shape(it.w)[:2]
@@ -56,7 +56,7 @@ def _flipped_convolution(op: RuleEmitter, it: Convolution) -> ir.Value:
     )
 
 
-def _transposed_convolution(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _transposed_convolution(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """ConvTranspose; what lies behind the last window had no influence and gets zeros."""
     window, rest = it.window, it.window.rest
     # Of unknown sizes the most that can lie behind the last window, and the padding, are cut off.
@@ -74,7 +74,7 @@ def _transposed_convolution(op: RuleEmitter, it: Convolution) -> ir.Value:
     return made if rest is not None else op.Slice(made, zeros, op.Shape(it.x, start=2), window.axes)
 
 
-INPUT_FORMS: tuple[Form[Convolution, ir.Value], ...] = (
+INPUT_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
     Form("flipped convolution", _flipped_convolution, _may_flip, _prefers_flipped),
     Form("transposed convolution", _transposed_convolution),
 )

@@ -39,7 +39,7 @@ time, and on small maps indices win as they are fewer operators (measured)."""
 
 
 @dataclass(frozen=True)
-class _Axis:
+class _PooledAxis:
     """Windows along one axis.
 
     Args:
@@ -132,7 +132,7 @@ def separate_gradient(
         The gradient of `x`. Of elements that tie, one gets it.
     """
     rows, columns = (
-        _Axis(size, count, kernel, stride, before)
+        _PooledAxis(size, count, kernel, stride, before)
         for size, count, kernel, stride, before in zip(
             window.large_sizes or (),
             window.small_sizes or (),
@@ -153,7 +153,7 @@ def separate_gradient(
 
 
 def _by_axes(
-    op: RuleEmitter, x: ir.Value, y: ir.Value, dy: ir.Value, rows: _Axis, columns: _Axis
+    op: RuleEmitter, x: ir.Value, y: ir.Value, dy: ir.Value, rows: _PooledAxis, columns: _PooledAxis
 ) -> ir.Value:
     """The gradient of the map by way of its columns."""
     of_columns = y if columns.trivial else x if rows.trivial else _column_maxima(op, x, rows)
@@ -161,7 +161,7 @@ def _by_axes(
     return grad if rows.trivial else _to_rows(op, x, of_columns, grad, rows, columns.size)
 
 
-def _column_maxima(op: RuleEmitter, x: ir.Value, rows: _Axis) -> ir.Value:
+def _column_maxima(op: RuleEmitter, x: ir.Value, rows: _PooledAxis) -> ir.Value:
     """The maximum of each column of each window."""
     return op.MaxPool(
         x,
@@ -181,7 +181,7 @@ def _hand_out(
     element: Callable[[int], ir.Value],
     maxima: ir.Value,
     grad: ir.Value,
-    axis: _Axis,
+    axis: _PooledAxis,
 ) -> list[ir.Value]:
     """For each element of the windows what it takes; `element` gives it for all windows."""
     *asked, last = axis.in_turn
@@ -194,7 +194,7 @@ def _hand_out(
 
 
 def _to_columns(
-    op: RuleEmitter, x: ir.Value, y: ir.Value, dy: ir.Value, axis: _Axis, height: int
+    op: RuleEmitter, x: ir.Value, y: ir.Value, dy: ir.Value, axis: _PooledAxis, height: int
 ) -> ir.Value:
     """Along the rows: products with matrices that pick a column for each window, or turned."""
     if axis.size > _WIDEST:
@@ -216,7 +216,7 @@ def _to_columns(
 
 
 def _to_rows(
-    op: RuleEmitter, x: ir.Value, y: ir.Value, dy: ir.Value, axis: _Axis, width: int
+    op: RuleEmitter, x: ir.Value, y: ir.Value, dy: ir.Value, axis: _PooledAxis, width: int
 ) -> ir.Value:
     """Down the columns: moves of whole rows, those of each remainder by the stride together."""
 
@@ -241,7 +241,7 @@ def _to_rows(
 
 
 def _placed(
-    op: RuleEmitter, part: ir.Value, number: int, first: int, axis: _Axis, width: int
+    op: RuleEmitter, part: ir.Value, number: int, first: int, axis: _PooledAxis, width: int
 ) -> ir.Value:
     """The gradient of the rows first, first + stride, ... as element `number` of their windows."""
     rows = np.arange(-(-axis.size // axis.stride))

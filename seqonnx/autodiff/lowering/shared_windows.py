@@ -19,13 +19,13 @@ from seqonnx.autodiff.idioms.scan_body import ScanBody
 from seqonnx.autodiff.idioms.sizes import zero_pad
 from seqonnx.autodiff.idioms.window import Window
 from seqonnx.autodiff.lowering.chunks import chunk_size
-from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, Convolution
+from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedConvolution
 from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 from seqonnx.graph import static_shape
 from seqonnx.graph.reading import numpy_dtype
 
 
-def _shares_windows(op: RuleEmitter, it: Convolution) -> bool:
+def _shares_windows(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether the two gradients are to be computed together: padded windows with stride 1."""
     window = it.window
     if op.device != "cpu" or it.group != 1 or set(window.strides) != {1} or len(window.kernel) != 2:
@@ -37,7 +37,7 @@ def _shares_windows(op: RuleEmitter, it: Convolution) -> bool:
     return it.is_known and padded and within
 
 
-def _by_shared_windows(op: RuleEmitter, it: Convolution) -> tuple[ir.Value, ...]:
+def _by_shared_windows(op: RuleEmitter, it: DifferentiatedConvolution) -> tuple[ir.Value, ...]:
     """A few images at a time, the gradients of the input and of the weights."""
     x, dy, window = it.x, it.dy, it.window
     batch, channels, filters = int(static_shape(x)[0] or 0), it.channels, it.filters
@@ -90,7 +90,7 @@ def _picture(op: RuleEmitter, rows: ir.Value, like: ir.Value) -> ir.Value:
     return op.Transpose(op.Reshape(rows, [batch, height, width, channels]), perm=[0, 3, 1, 2])
 
 
-SHARED_FORMS: tuple[Form[Convolution, tuple[ir.Value, ...]], ...] = (
+SHARED_FORMS: tuple[Form[DifferentiatedConvolution, tuple[ir.Value, ...]], ...] = (
     Form("shared windows", _by_shared_windows, _shares_windows),
 )
 """They give the gradients of `x` and of `w`."""

@@ -1,8 +1,8 @@
 """Gradients that compare numbers of 16 bits, by way of float32 on the CPU.
 
 ONNX Runtime's CPU provider computes most operators on float16 in float32, between casts, and leaves
-out the rounding where one cast follows another: for some readers of a value, not for all. So what
-an operator gave need not equal the element that it took it from.
+out the rounding where one cast follows another: for some readers of a value, not for all. So the
+output of an operator need not equal the element that it took it from.
 """
 
 from __future__ import annotations

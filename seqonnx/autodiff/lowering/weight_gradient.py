@@ -18,7 +18,7 @@ from seqonnx.autodiff.broadcast import sum_over
 from seqonnx.autodiff.idioms.scan_body import ScanBody
 from seqonnx.autodiff.idioms.window import Window, pad_for
 from seqonnx.autodiff.lowering.chunks import chunk_size
-from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, Convolution
+from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedConvolution
 from seqonnx.autodiff.lowering.depthwise import DEPTHWISE_FORMS, has_small_maps
 from seqonnx.autodiff.lowering.offers import offered
 from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
@@ -26,48 +26,48 @@ from seqonnx.graph import static_shape
 from seqonnx.graph.reading import numpy_dtype
 
 
-def _has_large_images(op: RuleEmitter, it: Convolution) -> bool:
+def _has_large_images(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether each output sees one pixel, and an image is larger than the kernel."""
     return it.is_pointwise and not _has_small_images(op, it)
 
 
-def _has_small_images(op: RuleEmitter, it: Convolution) -> bool:
+def _has_small_images(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether each output sees one pixel, and a product for each image would be larger than it."""
     channels, filters = it.channels, it.filters
     return it.is_pointwise and it.places * (channels + filters) <= channels * filters
 
 
-def _is_line(op: RuleEmitter, it: Convolution) -> bool:
+def _is_line(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether there is one axis, for which no form above is."""
     plain = it.is_known and not it.is_pointwise and not has_small_maps(it)
     return plain and len(it.window.kernel) == 1
 
 
-def _gathers_pixels(op: RuleEmitter, it: Convolution) -> bool:
+def _gathers_pixels(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether windows are gathered pixel by pixel, with all channels together."""
     dense = it.is_known and it.group == 1 and not it.is_pointwise and not it.is_depthwise
     axes = len(it.window.kernel)
     return dense and (axes > 2 or (axes == 2 and it.channels > FEW_CHANNELS))
 
 
-def _has_chunks(op: RuleEmitter, it: Convolution) -> bool:
+def _has_chunks(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether the batch is to be cut where windows are gathered pixel by pixel."""
     return _gathers_pixels(op, it) and _images(op, it) is not None
 
 
-def _gathers_rows(op: RuleEmitter, it: Convolution) -> bool:
+def _gathers_rows(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether a plane has few channels, or groups."""
     plain = it.is_known and not it.is_pointwise and not it.is_depthwise
     return plain and len(it.window.kernel) == 2 and not _gathers_pixels(op, it)
 
 
-def _fits_nothing_else(op: RuleEmitter, it: Convolution) -> bool:
+def _fits_nothing_else(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether sizes are unknown, or a map of three axes has groups of several channels."""
     grouped = it.group > 1 and not it.is_depthwise
     return not it.is_known or (grouped and len(it.window.kernel) > 2)
 
 
-def _by_images(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _by_images(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """One product for each image, then a sum over the batch."""
     x = _seen(op, it)
     pixels = op.Transpose(op.Reshape(x, [-1, it.channels, it.places]), perm=[0, 2, 1])
@@ -76,7 +76,7 @@ def _by_images(op: RuleEmitter, it: Convolution) -> ir.Value:
     return op.Reshape(total, [it.filters, it.channels, *it.window.kernel])
 
 
-def _by_batch(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _by_batch(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """The pixels of all images side by side: 0.35 to 0.9 of the time of `_by_images` (measured)."""
     x, swap = _seen(op, it), [1, 0, *it.window.axes]
     factors = (
@@ -87,7 +87,7 @@ def _by_batch(op: RuleEmitter, it: Convolution) -> ir.Value:
     return op.Reshape(total, [it.filters, it.channels, *it.window.kernel])
 
 
-def _seen(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _seen(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """The pixels that a window of one pixel sees."""
     window = it.window
     if set(window.strides) == {1}:
@@ -96,20 +96,20 @@ def _seen(op: RuleEmitter, it: Convolution) -> ir.Value:
     return op.Slice(it.x, [0] * len(ends), ends, window.axes, list(window.strides))
 
 
-def _as_plane(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _as_plane(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """The form of a plane of height 1."""
     x, dy = (op.Unsqueeze(value, [2]) for value in (it.x, it.dy))
     plane = replace(it, x=x, dy=dy, window=it.window.lift())
     return op.Squeeze(offered(op, WEIGHT_FORMS, plane)[0].emit(op, plane), [2])
 
 
-def _by_pixels(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _by_pixels(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """Gather whole pixels (all channels together) and multiply once."""
     total = op.Gemm(*_pixel_factors(op, it.x, it.dy, it))
     return _with_channels_first(op, total, it)
 
 
-def _by_pixels_in_chunks(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _by_pixels_in_chunks(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """The same for a few images at a time."""
     images = _images(op, it) or 1
     scan = ScanBody(op, "chunks")
@@ -126,12 +126,14 @@ def _by_pixels_in_chunks(op: RuleEmitter, it: Convolution) -> ir.Value:
     return _with_channels_first(op, total, it)
 
 
-def _images(op: RuleEmitter, it: Convolution) -> int | None:
+def _images(op: RuleEmitter, it: DifferentiatedConvolution) -> int | None:
     """How many images to gather at once; None for all of them."""
     return chunk_size(op, it.dy, it.places * math.prod(it.window.kernel) * it.channels)
 
 
-def _with_channels_first(op: RuleEmitter, total: ir.Value, it: Convolution) -> ir.Value:
+def _with_channels_first(
+    op: RuleEmitter, total: ir.Value, it: DifferentiatedConvolution
+) -> ir.Value:
     """From (filters, kernel axes, channels) to the order of the weights."""
     axes = it.window.axes
     product = op.Reshape(total, [it.filters, *it.window.kernel, it.channels])
@@ -139,7 +141,7 @@ def _with_channels_first(op: RuleEmitter, total: ir.Value, it: Convolution) -> i
 
 
 def _pixel_factors(
-    op: RuleEmitter, x: ir.Value, dy: ir.Value, it: Convolution
+    op: RuleEmitter, x: ir.Value, dy: ir.Value, it: DifferentiatedConvolution
 ) -> tuple[ir.Value, ir.Value]:
     """The gradients with a row for each filter, and the windows with a row for each place."""
     window, channels, axes = it.window, it.channels, it.window.axes
@@ -165,7 +167,7 @@ def _pixel_indices(window: Window) -> np.ndarray[tuple[int], np.dtype[np.int32]]
     return place.reshape(-1).astype(np.int32)
 
 
-def _by_rows(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _by_rows(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """Shift along the width, gather rows, one product for each image."""
     x, window, group = it.x, it.window, it.group
     inner, outer = it.channels // group, it.filters // group
@@ -189,7 +191,7 @@ def _by_rows(op: RuleEmitter, it: Convolution) -> ir.Value:
     return op.Reshape(op.Transpose(split, perm=[0, 4, 2, 3, 1]), [it.filters, inner, height, width])
 
 
-def _by_convolution(op: RuleEmitter, it: Convolution) -> ir.Value:
+def _by_convolution(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """The gradient slides over the input as a window: slow, but needs to know no size."""
     x, window, group, axes = it.x, it.window, it.group, it.window.axes
     if group > 1:
@@ -213,7 +215,7 @@ def _by_convolution(op: RuleEmitter, it: Convolution) -> ir.Value:
     return op.Transpose(made, perm=[1, 0, *axes])
 
 
-WEIGHT_FORMS: tuple[Form[Convolution, ir.Value], ...] = (
+WEIGHT_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
     Form("a product for each image", _by_images, _has_large_images),
     Form("a product of all pixels", _by_batch, _has_small_images),
     *DEPTHWISE_FORMS,

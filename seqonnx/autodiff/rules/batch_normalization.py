@@ -86,8 +86,8 @@ def _through_statistics(
     mean, _ = _statistics(op, node)
     share = op.Mul(_share(op, x, mean), weight)
     centred = op.Sub(x, per_channel(op, mean, x))
-    slope = op.Mul(mean, 0.0) if dvar is None else op.Mul(op.Mul(dvar, share), 2.0)
-    made = op.Mul(centred, per_channel(op, slope, x))
+    factor = op.Mul(mean, 0.0) if dvar is None else op.Mul(op.Mul(dvar, share), 2.0)
+    made = op.Mul(centred, per_channel(op, factor, x))
     if dmean is None:
         return made
     return op.Add(made, per_channel(op, op.Mul(dmean, share), x))

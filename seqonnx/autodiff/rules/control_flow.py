@@ -105,8 +105,8 @@ def scan(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradients:
     inputs = attributes.get_int("num_scan_inputs", 0)
     count = len(node.inputs) - inputs
     results = len(node.outputs) - count
-    ways_in = list(attributes.get_ints("scan_input_directions", [0] * inputs))
-    ways_out = list(attributes.get_ints("scan_output_directions", [0] * results))
+    directions_in = list(attributes.get_ints("scan_input_directions", [0] * inputs))
+    directions_out = list(attributes.get_ints("scan_output_directions", [0] * results))
     axes_in = list(attributes.get_ints("scan_input_axes", [0] * inputs))
     axes_out = list(attributes.get_ints("scan_output_axes", [0] * results))
     body = _body_that_keeps_states(node, 0, count)
@@ -120,10 +120,10 @@ def scan(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradients:
         {
             "body": body,
             "num_scan_inputs": inputs,
-            "scan_input_directions": ways_in,
+            "scan_input_directions": directions_in,
             "scan_input_axes": axes_in,
             **_lists(
-                scan_output_directions=ways_out + [0] * count,
+                scan_output_directions=directions_out + [0] * count,
                 scan_output_axes=axes_out + [0] * count,
             ),
             "_outputs": len(node.outputs) + count,
@@ -134,12 +134,12 @@ def scan(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradients:
     for value, stacked in zip(list(back.body.graph.inputs)[:count], saved, strict=True):
         back.element(value, stacked, 1, 0)
     xs = list(back.body.graph.inputs)[count : count + inputs]
-    for value, x, way, axis in zip(xs, node.inputs[count:], ways_in, axes_in, strict=True):
-        back.element(value, x, 1 - way, axis)
+    for value, x, turned, axis in zip(xs, node.inputs[count:], directions_in, axes_in, strict=True):
+        back.element(value, x, 1 - turned, axis)
     return back.run(
-        list(zip(ways_out, axes_out, strict=True)),
+        list(zip(directions_out, axes_out, strict=True)),
         xs,
-        [(1 - way, axis) for way, axis in zip(ways_in, axes_in, strict=True)],
+        [(1 - turned, axis) for turned, axis in zip(directions_in, axes_in, strict=True)],
     )
 
 
@@ -218,7 +218,7 @@ class _Backwards:
         """Make an input of the body a constant."""
         ir.convenience.replace_all_uses_with(value, self.body.constant(array))
 
-    def element(self, value: ir.Value, stacked: ir.Value | None, way: int, axis: int) -> None:
+    def element(self, value: ir.Value, stacked: ir.Value | None, direction: int, axis: int) -> None:
         """Say that a value of the body is an element of a sequence."""
         if stacked is None:
             return
@@ -226,25 +226,28 @@ class _Backwards:
             sizes = list(stacked.shape)
             del sizes[axis % len(sizes)]
             value.shape = ir.Shape(sizes)
-        self._elements.append((value, stacked, way, axis))
+        self._elements.append((value, stacked, direction, axis))
 
     def run(
         self,
-        ways_out: Sequence[tuple[int, int]],
+        ends: Sequence[tuple[int, int]],
         xs: list[ir.Value],
-        x_ways: list[tuple[int, int]],
+        x_ends: list[tuple[int, int]],
     ) -> list[ir.Value | None]:
-        """Add the gradient of an iteration, append the Scan; a gradient for each source."""
+        """Add the gradient of an iteration, append the Scan; a gradient for each source.
+
+        `ends` and `x_ends` are the direction and the axis of each result and each input.
+        """
         body, first = self.body, self._first
         outputs = list(body.graph.outputs)[1 if first else 0 :]
         floats = [i for i, state in enumerate(self._states) if state.dtype in FLOATS]
         later = {i: self._input(self._states[i], "later") for i in floats}
         targets = [(outputs[i], later[i]) for i in floats]
-        for j, (made, (way, axis)) in enumerate(zip(outputs[self._count :], ways_out, strict=True)):
+        for j, (made, (turned, axis)) in enumerate(zip(outputs[self._count :], ends, strict=True)):
             dy = self._grads[self._count + j]
             if dy is not None:
                 value = self._input(made, "dy")
-                self.element(value, dy, 1 - way, axis)
+                self.element(value, dy, 1 - turned, axis)
                 targets.append((made, value))
         captured = _captured(self._op, self._node)
         totals = [self._input(value, "total") for _, value in captured]
@@ -264,7 +267,7 @@ class _Backwards:
         initial = [self._initial(i) for i in floats]
         initial += [fill_like(self._op, value) for _, value in captured]
         states = [*(later[i] for i in floats), *totals]
-        values = self._emit(states, initial, [*new, *sums], dxs, [x_ways[j] for j in wanted_xs])
+        values = self._emit(states, initial, [*new, *sums], dxs, [x_ends[j] for j in wanted_xs])
         places = [first + i for i in floats] + [i for i, _ in captured]
         places += [place + j for j in wanted_xs]
         sources = sources_of(self._node)
@@ -291,7 +294,7 @@ class _Backwards:
         initial: list[ir.Value],
         new: list[ir.Value],
         dxs: list[ir.Value],
-        x_ways: list[tuple[int, int]],
+        x_ends: list[tuple[int, int]],
     ) -> list[ir.Value]:
         """Put inputs and outputs in order and append the Scan."""
         graph, elements = self.body.graph, self._elements
@@ -308,10 +311,10 @@ class _Backwards:
                 "body": graph,
                 "num_scan_inputs": len(elements),
                 **_lists(
-                    scan_input_directions=[way for _, _, way, _ in elements],
+                    scan_input_directions=[direction for _, _, direction, _ in elements],
                     scan_input_axes=[axis for _, _, _, axis in elements],
-                    scan_output_directions=[way for way, _ in x_ways],
-                    scan_output_axes=[axis for _, axis in x_ways],
+                    scan_output_directions=[direction for direction, _ in x_ends],
+                    scan_output_axes=[axis for _, axis in x_ends],
                 ),
                 "_outputs": len(new) + len(dxs),
             },

@@ -10,7 +10,7 @@ from seqonnx.autodiff.idioms.channels import channel_sum
 from seqonnx.autodiff.idioms.definition import by_definition
 from seqonnx.autodiff.idioms.sizes import shaped, size_at
 from seqonnx.autodiff.idioms.window import Window, explicit_window, same_padding, window_of
-from seqonnx.autodiff.lowering.convolution import Convolution
+from seqonnx.autodiff.lowering.convolution import DifferentiatedConvolution
 from seqonnx.autodiff.lowering.convolution_forms import convolution_forms
 from seqonnx.autodiff.lowering.offers import offered
 from seqonnx.autodiff.lowering.weight_gradient import WEIGHT_FORMS
@@ -31,7 +31,7 @@ def conv(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
         return by_definition(op, node, [dy], lambda ins: [_of_padded(op, node, bare, ins)])
     window = window_of(node, _kernel(node, w), x, node.outputs[0])
     db = channel_sum(op, dy) if op.needs(2) else None
-    place = Convolution(x, w, dy, window, group)
+    place = DifferentiatedConvolution(x, w, dy, window, group)
     made = iter(op.choose(node, convolution_forms(op, place)).emit(op, place))
     dx, dw = (
         shaped(next(made), value.shape) if op.needs(i) else None for i, value in enumerate((x, w))
@@ -55,7 +55,7 @@ def conv_transpose(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
             dx = op.Slice(dx, [0] * len(ends), ends, window.axes)
         dx = shaped(dx, x.shape)
     if op.needs(1):
-        place = Convolution(dy, w, x, window, group)
+        place = DifferentiatedConvolution(dy, w, x, window, group)
         dw = shaped(offered(op, WEIGHT_FORMS, place)[0].emit(op, place), w.shape)
     return [dx, dw, channel_sum(op, dy) if op.needs(2) else None][: len(node.inputs)]
 

@@ -42,8 +42,8 @@ def layer_normalization(
     if dy is not None:
         if op.needs(0):
             g = op.Mul(dy, scale)
-            slope = op.Mul(normal, op.ReduceMean(op.Mul(g, normal), axes))
-            dx = op.Mul(op.Sub(op.Sub(g, op.ReduceMean(g, axes)), slope), inv)
+            along = op.Mul(normal, op.ReduceMean(op.Mul(g, normal), axes))
+            dx = op.Mul(op.Sub(op.Sub(g, op.ReduceMean(g, axes)), along), inv)
         dscale = _sum_rows(op, op.Mul(dy, normal), scale, axis) if op.needs(1) else None
         dbias = _sum_rows(op, dy, given(node, 2), axis) if op.needs(2) else None
     if op.needs(0):
@@ -129,8 +129,8 @@ def rms_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients
     dx = None
     if op.needs(0):
         g = op.Mul(dy, scale)
-        slope = op.Mul(normal, op.ReduceMean(op.Mul(g, normal), axes))
-        dx = op.Mul(op.Sub(g, slope), inv)
+        along = op.Mul(normal, op.ReduceMean(op.Mul(g, normal), axes))
+        dx = op.Mul(op.Sub(g, along), inv)
     return dx, _sum_rows(op, op.Mul(dy, normal), scale, axis) if op.needs(1) else None
 
 
@@ -143,11 +143,11 @@ def mean_variance_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) ->
     centred = op.Sub(x, op.ReduceMean(x, axes))
     deviation = op.Sqrt(op.ReduceMean(op.Mul(centred, centred), axes))
     divisor = op.Add(deviation, 1e-9)
-    slope = op.Mul(y, op.ReduceMean(op.Mul(dy, y), axes))
+    along = op.Mul(y, op.ReduceMean(op.Mul(dy, y), axes))
     if x.dtype != ir.DataType.FLOAT16:
         # What is added has no derivative; in float16 it is 0. Of two numbers nothing else is left.
-        slope = op.Mul(slope, op.Div(divisor, op.Max(deviation, 1e-20)))
-    g = op.Sub(op.Sub(dy, op.ReduceMean(dy, axes)), slope)
+        along = op.Mul(along, op.Div(divisor, op.Max(deviation, 1e-20)))
+    g = op.Sub(op.Sub(dy, op.ReduceMean(dy, axes)), along)
     return shaped(op.Div(g, divisor), x.shape)
 
 
@@ -164,8 +164,8 @@ def group_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradien
     if op.needs(0):
         g = op.Mul(dy, per_channel(op, given(node, 1), x))
         g = op.Reshape(g, [0, groups, -1])
-        slope = op.Mul(normal, op.ReduceMean(op.Mul(g, normal), [2]))
-        g = op.Sub(op.Sub(g, op.ReduceMean(g, [2])), slope)
+        along = op.Mul(normal, op.ReduceMean(op.Mul(g, normal), [2]))
+        g = op.Sub(op.Sub(g, op.ReduceMean(g, [2])), along)
         dx = reshape_like(op, op.Mul(g, inv), x)
     if op.needs(1):
         dscale = channel_sum(op, op.Mul(dy, reshape_like(op, normal, x)))
@@ -180,8 +180,8 @@ def lp_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     axes = [node.attributes.get_int("axis", -1)]
     one = node.attributes.get_int("p", 2) == 1
     norm = op.ReduceL1(x, axes) if one else op.ReduceL2(x, axes)
-    slope = op.Mul(sign(op, x) if one else y, op.ReduceSum(op.Mul(dy, y), axes))
-    return zero_where(op, op.Equal(norm, 0.0), op.Div(op.Sub(dy, slope), norm))
+    along = op.Mul(sign(op, x) if one else y, op.ReduceSum(op.Mul(dy, y), axes))
+    return zero_where(op, op.Equal(norm, 0.0), op.Div(op.Sub(dy, along), norm))
 
 
 @gradient("", "LRN")
@@ -229,7 +229,7 @@ def instance_normalization(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Grad
     dx = None
     if op.needs(0):
         g = op.Sub(dy, op.ReduceMean(dy, axes))
-        slope = op.Mul(normal, op.ReduceMean(op.Mul(dy, normal), axes))
-        dx = op.Mul(op.Sub(g, slope), op.Mul(inv, per_channel(op, scale, x)))
+        along = op.Mul(normal, op.ReduceMean(op.Mul(dy, normal), axes))
+        dx = op.Mul(op.Sub(g, along), op.Mul(inv, per_channel(op, scale, x)))
     dscale = channel_sum(op, op.Mul(dy, normal)) if op.needs(1) else None
     return dx, dscale, channel_sum(op, dy) if op.needs(2) else None

@@ -120,8 +120,8 @@ def _directions(
     by_batch: bool,
 ) -> list[_Direction]:
     """Cut weights, states and gradients into those of each direction."""
-    way = node.attributes.get_string("direction", "forward")
-    count = 2 if way == "bidirectional" else 1
+    direction = node.attributes.get_string("direction", "forward")
+    count = 2 if direction == "bidirectional" else 1
     hidden = static_shape(given(node, 2))[2]
     hidden = node.attributes.get_int("hidden_size", 0) if not isinstance(hidden, int) else hidden
     clip = node.attributes.get_float("clip", None)
@@ -145,7 +145,7 @@ def _directions(
             initial.append(zeros if start is None else _pick(op, start, d, axis))
             dlast.append(zeros if end is None else _pick(op, end, d, axis))
         dy = None if grads[0] is None else _output_gradient(op, grads[0], d, by_batch=by_batch)
-        backwards = way == "reverse" or d == 1
+        backwards = direction == "reverse" or d == 1
         made.append(_Direction(cell, _weights(op, node.inputs, d), backwards, initial, dy, dlast))
     return made
 

@@ -49,7 +49,7 @@ def _ranked(node: ir.Node, kept: ir.Value) -> ir.Value:
 
 
 def _again(op: RuleEmitter, node: ir.Node, op_type: str, value: ir.Value) -> ir.Value:
-    """Reduce `value` along the axes of the node in another way, all axes kept."""
+    """Reduce `value` along the axes of the node by another operator, all axes kept."""
     attributes = {"keepdims": 1, "noop_with_empty_axes": _noop(node)}
     return _ranked(node, op.emitter.emit(op_type, [value, input_at(node, 1)], attributes))
 

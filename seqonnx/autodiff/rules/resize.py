@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Axis:
+class _ResizedAxis:
     """One resized axis: sizes before and after, their ratio, and the region of interest."""
 
     size: int
@@ -40,7 +40,7 @@ def resize(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     axes = [a % rank(x) for a in node.attributes.get_ints("axes", range(rank(x)))]
     for i, axis in enumerate(axes):
         it = _resized(node, axes, i)
-        if isinstance(it, _Axis):
+        if isinstance(it, _ResizedAxis):
             dy = multiply_along(op, dy, _matrix(node, it).T, axis)
         elif it is None:
             matrix = resize_matrix(op, node, i, axes, _mode(node))
@@ -48,7 +48,7 @@ def resize(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     return [shaped(dy, x.shape)]
 
 
-def _resized(node: ir.Node, axes: list[int], index: int) -> _Axis | Literal["same"] | None:
+def _resized(node: ir.Node, axes: list[int], index: int) -> _ResizedAxis | Literal["same"] | None:
     """Read off what is known of an axis: all, that it stays the same, or (None) too little."""
     wanted, roi = _wanted(node, axes)[index], _region(node, len(axes))
     size = static_shape(given(node, 0))[axes[index]]
@@ -63,7 +63,7 @@ def _resized(node: ir.Node, axes: list[int], index: int) -> _Axis | Literal["sam
     if scale is None:
         scale = 1.0 if new is None else new / size
     new = math.floor(size * scale) if new is None else new
-    return _Axis(size, new, scale, start, end)
+    return _ResizedAxis(size, new, scale, start, end)
 
 
 def _region(node: ir.Node, count: int) -> npt.NDArray[Any] | None:
@@ -112,7 +112,7 @@ def _wanted(node: ir.Node, axes: list[int]) -> list[_Wanted | None]:
     return wanted
 
 
-def _matrix(node: ir.Node, it: _Axis) -> Floats:
+def _matrix(node: ir.Node, it: _ResizedAxis) -> Floats:
     """The weights (new, size) with which old elements enter the new ones."""
     x = _coordinates(_mode(node), it)
     taps, weights = _kernel(node, x, it.scale)
@@ -127,7 +127,7 @@ def _matrix(node: ir.Node, it: _Axis) -> Floats:
     return matrix
 
 
-def _coordinates(mode: str, it: _Axis) -> Floats:
+def _coordinates(mode: str, it: _ResizedAxis) -> Floats:
     """Where each new element lies among the old ones (the standard's formulas)."""
     place, length = np.arange(it.new, dtype=np.float64), it.scale * it.size
     last = it.size - 1

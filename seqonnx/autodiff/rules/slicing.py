@@ -54,7 +54,7 @@ def _constant_cut(node: ir.Node, index: int) -> slice | None:
 def _place_dynamically(
     op: RuleEmitter, node: ir.Node, dy: ir.Value, index: int, axis: int
 ) -> ir.Value:
-    """Find the places in the graph: slice 0, 1, ... the same way, then invert."""
+    """Find the places in the graph: slice 0, 1, ... likewise, then invert."""
     size, count = size_at(op, given(node, 0), axis), op.Gather(op.Shape(dy), [axis])
     starts, ends, steps = (
         None if value is None else op.Slice(value, [index], [index + 1], [0])

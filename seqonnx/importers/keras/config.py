@@ -25,7 +25,7 @@ _ONLY_IN_USE: Final = {"renorm_momentum": "renorm", "renorm_clipping": "renorm"}
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What a file may name.
+    """The names that a file may use.
 
     Args:
         known: classes of seqonnx by their Keras names.
@@ -217,7 +217,7 @@ def _function(value: Mapping[str, Any], catalogue: Catalogue) -> Any:
 
 
 def _dtype(value: Any) -> str:
-    """Element type, or mixed policy, behind a name or a policy."""
+    """Dtype, or mixed policy, behind a name or a policy."""
     if isinstance(value, Mapping):
         value = (value.get("config") or {}).get("name")
     return "float32" if value is None else str(value)

@@ -23,7 +23,7 @@ from seqonnx.importers.keras.config import (
 
 _AUTOMATIC = re.compile(r"input_layer(_\d+)?|input_\d+")
 DAMAGED = (KeyError, IndexError, TypeError, AttributeError, RecursionError)
-"""What a configuration that is damaged raises where it is read."""
+"""Errors from reading a configuration that is damaged."""
 
 Reference = list[Any]
 """A tensor: name of the layer, number of its call, number of the output."""

@@ -108,7 +108,7 @@ def find_dataset(parent: Group, path: str) -> Any:
 
 
 def read_dataset(dataset: Any) -> npt.NDArray[Any]:
-    """Return the array of a data set that `find_dataset` gave."""
+    """Return the array of a data set that `find_dataset` found."""
     array = np.asarray(dataset[()])
     return array.view(_bfloat16()) if _is_bfloat16(dataset) else array
 

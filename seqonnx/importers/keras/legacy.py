@@ -21,7 +21,7 @@ def match_in_order(group: Group, layers: Sequence[Part], *, skip: bool) -> Match
     """Find the weights by position: the first layer with weights takes the first ones, and so on.
 
     Args:
-        group: what `legacy_group` gave.
+        group: returned by `legacy_group`.
         layers: layers of the model in Keras's order, each with its weights in the legacy order.
         skip: whether weights of another shape are left out with a warning.
 
@@ -55,7 +55,7 @@ def match_by_name(group: Group, layers: Sequence[Part], *, skip: bool) -> Matche
     """Find the weights by the names of the layers; layers that the file does not name stay.
 
     Args:
-        group: what `legacy_group` gave.
+        group: returned by `legacy_group`.
         layers: layers of the model, each with its weights in the legacy order.
         skip: whether layers and weights that do not fit are left out with a warning.
 
@@ -88,7 +88,7 @@ def match_by_name(group: Group, layers: Sequence[Part], *, skip: bool) -> Matche
 def _match(
     group: Group, stored: str, weights: Sequence[str], layer: Part, index: int, skip: bool
 ) -> Matched:
-    """What the file has for the weights of one layer."""
+    """Pair the weights of one layer with their data sets in the file."""
     matched: Matched = []
     for variable, name in zip(layer.variables, weights, strict=True):
         dataset = find_dataset(group, f"{stored}/{name}")

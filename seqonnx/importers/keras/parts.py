@@ -79,7 +79,7 @@ def assign(matched: Matched, failures: Sequence[Failure], path: Path, *, skip: b
     Args:
         matched: variables and their values.
         failures: parts that do not fit.
-        path: the file, for the message.
+        path: the file, for the error message.
         skip: whether to go on with what fits.
 
     Raises:

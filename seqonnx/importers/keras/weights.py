@@ -77,7 +77,7 @@ def write_weights(root: Part, path: Path) -> None:
 
 
 def _match(group: Group | None, variables: Sequence[Variable]) -> Matched | str:
-    """What a group has for the variables of a part, or why it does not fit."""
+    """Pair the variables of a part with the data sets of a group, or say why they do not fit."""
     count = 0 if group is None else len(group)
     if count != len(variables):
         return (

@@ -1,6 +1,6 @@
-"""What a node may need so that it takes any batch: rules by operator.
+"""Repairs that let a node take any batch: rules by operator.
 
-Exporters write the batch of their example into a network in four ways: as a target of Reshape or
+Exporters write the batch of their example into a network in four forms: as a target of Reshape or
 Expand, as the end of a Slice or the size of a Resize, as constants with a row for each example
 (initial states, a class token, positions), and as the shape of such constants.
 """
@@ -40,8 +40,8 @@ _END: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
-class Operand:
-    """What is known of an input of a node.
+class BatchOperand:
+    """An input of a node, as far as it is known.
 
     Args:
         value: the input.
@@ -79,7 +79,7 @@ class Repair:
 
 @dataclass(frozen=True)
 class Option:
-    """A way to take another batch: what is replaced, and what the node then gives.
+    """A strategy to take another batch: what is replaced, and what the node then gives.
 
     Args:
         repairs: inputs to replace.
@@ -93,9 +93,9 @@ class Option:
 
 
 def options(
-    node: ir.Node, operands: Sequence[Operand | None], after: Known, batch: int, other: int
+    node: ir.Node, operands: Sequence[BatchOperand | None], after: Known, batch: int, other: int
 ) -> list[Option]:
-    """Return the ways in which a node can take another batch, the likeliest first.
+    """Return the strategies by which a node can take another batch, the likeliest first.
 
     Args:
         node: the node.
@@ -123,7 +123,7 @@ def options(
 
 def _reshapes(
     node: ir.Node,
-    operands: Sequence[Operand | None],
+    operands: Sequence[BatchOperand | None],
     rows: Rows,
     after: Sizes | None,
     batch: int,
@@ -155,9 +155,9 @@ def _reshapes(
 
 
 def _repairs(
-    node: ir.Node, operands: Sequence[Operand | None], batch: int, other: int
+    node: ir.Node, operands: Sequence[BatchOperand | None], batch: int, other: int
 ) -> list[Repair]:
-    """What has to be replaced in a node other than a Reshape."""
+    """The replacements that a node other than a Reshape needs."""
     if not is_standard(node):
         return []
     if node.op_type == "Expand":
@@ -176,7 +176,7 @@ def _repairs(
     return []
 
 
-def _expand(operands: Sequence[Operand | None], batch: int, other: int) -> list[Repair]:
+def _expand(operands: Sequence[BatchOperand | None], batch: int, other: int) -> list[Repair]:
     data, target = operands
     if data is None or target is None or target.before.numbers is None:
         return []
@@ -197,7 +197,7 @@ def _expand(operands: Sequence[Operand | None], batch: int, other: int) -> list[
     ]
 
 
-def _slice(operands: Sequence[Operand | None], batch: int) -> list[Repair]:
+def _slice(operands: Sequence[BatchOperand | None], batch: int) -> list[Repair]:
     """A Slice that ends where the rows of the file end goes on to the end."""
     data, starts, ends = operands[:3]
     if data is None or data.rows is None or starts is None or ends is None:
@@ -221,7 +221,7 @@ def _slice(operands: Sequence[Operand | None], batch: int) -> list[Repair]:
 
 
 def _given_sizes(
-    node: ir.Node, operands: Sequence[Operand | None], batch: int, other: int
+    node: ir.Node, operands: Sequence[BatchOperand | None], batch: int, other: int
 ) -> list[Repair]:
     """The sizes that a Resize gives its result hold the batch."""
     index = _SIZES_INPUT[node.op_type]
@@ -237,7 +237,7 @@ def _given_sizes(
     return [Repair(index, rows=data.rows, position=position)]
 
 
-def _recurrent(node: ir.Node, operands: Sequence[Operand | None], batch: int) -> list[Repair]:
+def _recurrent(node: ir.Node, operands: Sequence[BatchOperand | None], batch: int) -> list[Repair]:
     """Sequence lengths and initial states have rows."""
     data = operands[0]
     first = node.attributes.get_int("layout", 0) == 1
@@ -248,7 +248,7 @@ def _recurrent(node: ir.Node, operands: Sequence[Operand | None], batch: int) ->
     return [r for i, o, rows in given if o is not None for r in _spread(i, o, rows, batch)]
 
 
-def _broadcast(node: ir.Node, operands: Sequence[Operand | None], batch: int) -> list[Repair]:
+def _broadcast(node: ir.Node, operands: Sequence[BatchOperand | None], batch: int) -> list[Repair]:
     """One row of a constant that has a row for each example of the file is enough."""
     behind = 2 if node.op_type == "MatMul" else 0
     for operand in operands:
@@ -269,7 +269,7 @@ def _broadcast(node: ir.Node, operands: Sequence[Operand | None], batch: int) ->
     return []
 
 
-def _same_axes(operands: Sequence[tuple[int, Operand | None]], batch: int) -> list[Repair]:
+def _same_axes(operands: Sequence[tuple[int, BatchOperand | None]], batch: int) -> list[Repair]:
     rows = next((o.rows for _, o in operands if o is not None and o.rows is not None), None)
     if rows is None:
         return []
@@ -277,7 +277,7 @@ def _same_axes(operands: Sequence[tuple[int, Operand | None]], batch: int) -> li
 
 
 def _spread(
-    index: int, operand: Operand, rows: Rows, batch: int, wide: bool = True
+    index: int, operand: BatchOperand, rows: Rows, batch: int, wide: bool = True
 ) -> list[Repair]:
     """Give rows to an input that depends on no data, if it has the batch of the file there."""
     sizes = operand.before.sizes
@@ -288,8 +288,8 @@ def _spread(
     return [Repair(index, rows=rows, wide=wide)] if here else []
 
 
-def _repaired(operand: Operand, repair: Repair, batch: int, other: int) -> Known:
-    """What is known of an input once it is replaced."""
+def _repaired(operand: BatchOperand, repair: Repair, batch: int, other: int) -> Known:
+    """The facts about an input once it is replaced."""
     if repair.numbers is not None:
         return Known(ir.DataType.INT64, repair.numbers.shape, repair.numbers)
     if repair.position is not None and repair.rows is not None and operand.now.numbers is not None:

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 
 from seqonnx.graph.reading import is_op
 from seqonnx.importers.onnx.node_rewriting import (
-    Made,
+    NewNodes,
     Nodes,
     attribute,
     graphs,
@@ -100,7 +100,7 @@ def has_norm_pools(graph: onnx.GraphProto) -> bool:
 
 def _hardmax_of_rows(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     """The axis and all behind it as one: what Hardmax did before set 13."""
-    made = Made(node.output[0])
+    made = NewNodes(node.output[0])
     rows = made("Flatten", node.input[0], axis=attribute(node, "axis", 1))
     first = made("Hardmax", rows, axis=1)
     made("Reshape", first, made("Shape", node.input[0]), last=True)
@@ -110,7 +110,7 @@ def _hardmax_of_rows(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 def _normalization_per_channel(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     """Scale and bias of each group repeated for its channels, as set 21 wants them."""
     x, *parameters = node.input
-    made = Made(node.output[0])
+    made = NewNodes(node.output[0])
     groups = made.integers(attribute(node, "num_groups", 1))
     each = made("Div", made("Shape", x, start=1, end=2), groups)
     shape = made("Concat", groups, each, axis=0)
@@ -147,7 +147,7 @@ def _nearest_of_set_10(
     next(a for a in small.attribute if a.name == "nearest_mode").s = b"ceil"
     if scales is not None and (scales <= 1).all():
         return [small]
-    made = Made(node.output[0])
+    made = NewNodes(node.output[0])
     one = made("Constant", value_float=1.0)
     grown, shrunk = made("Max", node.input[2], one), made("Min", node.input[2], one)
     large = onnx.NodeProto()
@@ -159,7 +159,7 @@ def _nearest_of_set_10(
 
 def _norm_over_space(node: onnx.NodeProto, rank: int | None) -> list[onnx.NodeProto]:
     """The p-norm over all axes behind the channels."""
-    made, x, p = Made(node.output[0]), node.input[0], attribute(node, "p", 2)
+    made, x, p = NewNodes(node.output[0]), node.input[0], attribute(node, "p", 2)
     if rank is None:
         axes = made("Range", made.number(2), made("Size", made("Shape", x)), made.number(1))
     else:

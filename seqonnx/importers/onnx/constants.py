@@ -1,4 +1,4 @@
-"""What is known of the values of a model before anything computes them.
+"""Values of a model that are known before anything computes them.
 
 Sizes are inferred one node at a time, and elements are computed where they are few, as those of
 shapes are. Inputs can take part: their elements are not known then, but their sizes are.
@@ -23,7 +23,7 @@ from seqonnx.errors import ModelFileError
 from seqonnx.graph.reading import STANDARD_DOMAINS, is_op, is_standard
 from seqonnx.importers.onnx.node_inference import (
     FEW,
-    Operand,
+    InferenceOperand,
     Question,
     elements_of,
     operand,
@@ -47,7 +47,7 @@ _DRAWN = frozenset({"Bernoulli", "Dropout", "Multinomial"})
 
 
 @dataclass(frozen=True)
-class Constant:
+class KnownValue:
     """A value whose size is known before anything is computed.
 
     Args:
@@ -61,13 +61,13 @@ class Constant:
     given: bool = False
 
     @classmethod
-    def of(cls, array: npt.NDArray[Any]) -> Constant:
+    def of(cls, array: npt.NDArray[Any]) -> KnownValue:
         """Return an array of few elements as a constant."""
         data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
         return cls(helper.make_tensor_type_proto(data_type, array.shape), array)
 
     @cached_property
-    def operand(self) -> Operand:
+    def operand(self) -> InferenceOperand:
         """It as an input of a node."""
         return operand(self.type.SerializeToString(), self.array)
 
@@ -86,7 +86,7 @@ class Constant:
         return (self.elements or 0) * item_bytes(self.type.tensor_type.elem_type)
 
 
-Scope = ChainMap[str, Constant]
+Scope = ChainMap[str, KnownValue]
 
 
 def item_bytes(data_type: int) -> int:
@@ -97,26 +97,26 @@ def item_bytes(data_type: int) -> int:
         return 1
 
 
-def constant_of(tensor: onnx.TensorProto) -> Constant:
+def constant_of(tensor: onnx.TensorProto) -> KnownValue:
     """Return a stored tensor as a constant."""
     kind = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
-    found = Constant(kind)
+    found = KnownValue(kind)
     elements = found.elements
     if elements is None or elements > FEW or min(tensor.dims, default=0) < 0:
         return found
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         return found
     try:
-        return Constant(kind, numpy_helper.to_array(tensor))
+        return KnownValue(kind, numpy_helper.to_array(tensor))
     except Exception:  # dimensions, type and data of a damaged tensor disagree
         return found
 
 
 def compute(
     node: onnx.NodeProto,
-    inputs: Mapping[str, Constant],
+    inputs: Mapping[str, KnownValue],
     opsets: Sequence[onnx.OperatorSetIdProto],
-) -> list[Constant | None]:
+) -> list[KnownValue | None]:
     """Return the outputs of a node of a standard operator, whose inputs all have known sizes.
 
     Sizes are inferred; elements are computed where they are few, and not otherwise.
@@ -128,11 +128,11 @@ def compute(
     """
     sizes = _sizes(node, inputs)
     if sizes is not None:
-        return [Constant.of(sizes)]
+        return [KnownValue.of(sizes)]
     asked = _asked(node, inputs, opsets)
     types = _types(node, asked)
     given = any(constant.given for constant in inputs.values())
-    found = [None if kind is None else Constant(kind, given=given) for kind in types]
+    found = [None if kind is None else KnownValue(kind, given=given) for kind in types]
     few = all(c is not None and c.elements is not None and c.elements <= FEW for c in found)
     arrays = {name: c.array for name, c in inputs.items() if c.array is not None}
     if asked is None or not few or len(arrays) < len(inputs) or node.op_type in _DRAWN:
@@ -141,13 +141,13 @@ def compute(
     if values is None:
         return found
     return [
-        None if c is None else Constant(c.type, value)
+        None if c is None else KnownValue(c.type, value)
         for c, value in zip(found, values, strict=True)
     ]
 
 
-def _sizes(node: onnx.NodeProto, inputs: Mapping[str, Constant]) -> npt.NDArray[Any] | None:
-    """What Shape and Size give, if every size is known."""
+def _sizes(node: onnx.NodeProto, inputs: Mapping[str, KnownValue]) -> npt.NDArray[Any] | None:
+    """The results of Shape and Size, if every size is known."""
     if node.op_type not in {"Shape", "Size"} or len(inputs) != 1 or len(node.output) != 1:
         return None
     (constant,) = inputs.values()
@@ -163,10 +163,10 @@ def _sizes(node: onnx.NodeProto, inputs: Mapping[str, Constant]) -> npt.NDArray[
 def walk(
     model: onnx.ModelProto,
     name: str,
-    inputs: Mapping[str, Constant] | None = None,
+    inputs: Mapping[str, KnownValue] | None = None,
     *,
     growing: bool = False,
-) -> Iterator[tuple[onnx.GraphProto, onnx.NodeProto, dict[str, Constant], int]]:
+) -> Iterator[tuple[onnx.GraphProto, onnx.NodeProto, dict[str, KnownValue], int]]:
     """Go through the nodes of a model and of the bodies in it, graph after graph.
 
     Args:
@@ -201,18 +201,20 @@ def walk(
             stack.append((graph, scope.parents.new_child(following), turns, left - 1))
 
 
-def _first_turn(node: onnx.NodeProto, body: onnx.GraphProto, scope: Scope) -> dict[str, Constant]:
-    """What the body of a Loop is called with in its first turn, as far as that is known."""
+def _first_turn(node: onnx.NodeProto, body: onnx.GraphProto, scope: Scope) -> dict[str, KnownValue]:
+    """The arguments of a Loop's body in its first turn, as far as they are known."""
     if not is_op(node, "Loop"):
         return {}
     kinds = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
-    turn: list[Constant | None] = [
-        Constant(helper.make_tensor_type_proto(kind, []), given=True) for kind in kinds
+    turn: list[KnownValue | None] = [
+        KnownValue(helper.make_tensor_type_proto(kind, []), given=True) for kind in kinds
     ]
     carried = [scope.get(name) for name in node.input[2:]]
     pairs = zip(body.input, turn + carried, strict=False)
     return {
-        value.name: Constant(known.type, given=True) for value, known in pairs if known is not None
+        value.name: KnownValue(known.type, given=True)
+        for value, known in pairs
+        if known is not None
     }
 
 
@@ -224,8 +226,8 @@ def _most_turns(node: onnx.NodeProto, scope: Scope) -> int:
     return min(int(count.array.reshape(()).item()), FEW)
 
 
-def _next_turn(body: onnx.GraphProto, scope: Scope) -> dict[str, Constant] | None:
-    """What the body of a Loop is called with after a turn; None if that is as large as before."""
+def _next_turn(body: onnx.GraphProto, scope: Scope) -> dict[str, KnownValue] | None:
+    """The arguments of a Loop's body after a turn; None if they are as large as before."""
     own = {value.name: scope[value.name] for value in body.input if value.name in scope.maps[0]}
     before = {name: constant.nbytes for name, constant in own.items()}
     for value, result in zip(body.input[2:], body.output[1:], strict=False):
@@ -233,7 +235,7 @@ def _next_turn(body: onnx.GraphProto, scope: Scope) -> dict[str, Constant] | Non
         if known is None:
             own.pop(value.name, None)
         else:
-            own[value.name] = Constant(known.type, given=True)
+            own[value.name] = KnownValue(known.type, given=True)
     grows = any(constant.nbytes > before.get(name, 0) for name, constant in own.items())
     return own if grows else None
 
@@ -286,7 +288,7 @@ def _refuse_axes(node: onnx.NodeProto, scope: Scope, lengths: Mapping[str, int],
 
 def _outputs(
     node: onnx.NodeProto, scope: Scope, opsets: Sequence[onnx.OperatorSetIdProto]
-) -> Iterator[tuple[str, Constant]]:
+) -> Iterator[tuple[str, KnownValue]]:
     """Outputs of a node by name, if they are constants."""
     if not is_standard(node) or any(a.HasField("g") for a in node.attribute):
         return
@@ -306,7 +308,7 @@ def _outputs(
 
 def _asked(
     node: onnx.NodeProto,
-    inputs: Mapping[str, Constant],
+    inputs: Mapping[str, KnownValue],
     opsets: Sequence[onnx.OperatorSetIdProto],
 ) -> Question | None:
     """The question about a node of a standard operator; None for another."""
@@ -340,7 +342,7 @@ def _turns(node: onnx.NodeProto, scope: Scope) -> int:
     return max(int(count.array.reshape(()).item()), 1)
 
 
-def _stays(name: str, scope: Mapping[str, Constant]) -> bool:
+def _stays(name: str, scope: Mapping[str, KnownValue]) -> bool:
     """Whether a condition is true for sure: absent, or a constant."""
     if not name:
         return True

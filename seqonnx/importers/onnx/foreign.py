@@ -93,7 +93,7 @@ def import_foreign(
     only tells an operator how to work (the bounds of Clip, the scales of Resize), stay constants.
 
     Args:
-        model: path of a file, a message, or an object with `to_onnx()`.
+        model: path of a file, a ModelProto, or an object with `to_onnx()`.
         outputs: names of the tensors to compute instead of the model's outputs.
 
     Returns:
@@ -136,7 +136,7 @@ def _take_weights(graph: ir.Graph) -> dict[str, npt.NDArray[Any]]:
 
 
 def load_foreign(values: Mapping[str, Any]) -> Foreign:
-    """Return what `Foreign.dump` gave.
+    """Return the network in a dictionary made by `Foreign.dump`.
 
     Raises:
         ModelFileError: if it is damaged.

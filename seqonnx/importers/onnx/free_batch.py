@@ -19,7 +19,7 @@ from seqonnx.graph import Emitter
 from seqonnx.graph.reading import is_op, known_sizes
 from seqonnx.importers.onnx.batch_repairs import (
     BROADCASTS,
-    Operand,
+    BatchOperand,
     Option,
     Repair,
     emit_repair,
@@ -173,7 +173,7 @@ class _Walk:
                     self._emit(op, self._nodes[index], repair, made)
 
     def _constants(self) -> list[tuple[ir.Node, Repair]]:
-        """What constants replace: first what depends on no other, as in files saved before."""
+        """The constants to replace: those that depend on no other first, as in older files."""
         behind: dict[ir.Value, int] = {}
         found: list[tuple[int, ir.Node, Repair]] = []
         for index, node in enumerate(self._nodes):
@@ -218,10 +218,10 @@ class _Walk:
             return [Option([], [self._before[node.outputs[0]]])]
         return options(node, operands, self._before[node.outputs[0]], self._batch, _OTHER)
 
-    def _operand(self, value: ir.Value) -> Operand:
+    def _operand(self, value: ir.Value) -> BatchOperand:
         unknown = Known(value.dtype)
         before, now = self._before.get(value, unknown), self._now.get(value, unknown)
-        return Operand(value, before, now, self.rows.get(value), value in self._fed)
+        return BatchOperand(value, before, now, self.rows.get(value), value in self._fed)
 
     def _take(self, index: int, option: Option) -> None:
         """Note a choice and what follows from it."""

@@ -52,7 +52,7 @@ def import_graph(model: ModelLike) -> ir.Graph:
     """Return a model's graph in the pinned operator set, functions expanded, shapes inferred.
 
     Args:
-        model: path of a file, a message, or an object with `to_onnx()`.
+        model: path of a file, a ModelProto, or an object with `to_onnx()`.
 
     Returns:
         A graph of its own; the argument is not changed.
@@ -67,7 +67,7 @@ def import_model(model: ModelLike, keep: Keep) -> ir.Model:
     """Return a model in the pinned operator set, all functions expanded but those to keep.
 
     Args:
-        model: path of a file, a message, or an object with `to_onnx()`.
+        model: path of a file, a ModelProto, or an object with `to_onnx()`.
         keep: tells which functions stay as calls. Each call then has a function of its own, told
             apart by its `overload`, whose body has the attributes of the call filled in;
             `expand_calls` puts it in the place of the call.
@@ -103,7 +103,7 @@ def open_model(model: ModelLike, keep: Keep | None = None) -> tuple[str, ir.Mode
     """Read a model and expand its functions; initializers are no longer inputs.
 
     Args:
-        model: path of a file, a message, or an object with `to_onnx()`.
+        model: path of a file, a ModelProto, or an object with `to_onnx()`.
         keep: tells which functions stay as calls; none by default.
 
     Returns:
@@ -145,7 +145,7 @@ def convert(graph: ir.Graph, name: str) -> ir.Graph:
 
 
 def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
-    """A graph as a message in the pinned operator set."""
+    """A graph as a ModelProto in the pinned operator set."""
     version = graph.opset_imports.get("", OPSET)
     proto: onnx.ModelProto = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION))
     if version < _SCAN_CHANGED and any(node.op_type == "Scan" for node in graph.all_nodes()):
@@ -178,7 +178,7 @@ def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
 def _with_later_operators(
     proto: onnx.ModelProto, graph: ir.Graph, version: int, name: str
 ) -> onnx.ModelProto:
-    """What onnx's version converter makes of a message."""
+    """Convert a ModelProto with onnx's version converter."""
     try:
         # onnxscript's converter leaves operators of sets before 18 as they are.
         return onnx.version_converter.convert_version(proto, OPSET)
@@ -190,7 +190,7 @@ def _with_later_operators(
 
 
 def _infer(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    """Return the message with the shapes and types of inner tensors; the given one is used up."""
+    """Return the ModelProto with the types of inner tensors; the given one is used up."""
     hidden = {i: copy.deepcopy(n) for i, n in enumerate(proto.graph.node) if n.op_type in _UNKNOWN}
     for i, node in hidden.items():
         like = onnx.helper.make_node("Identity", node.input[:1], node.output)
@@ -265,7 +265,7 @@ def _unknown_operators(graph: ir.Graph, version: int) -> str:
 
 
 def _foreign_types(graph: onnx.GraphProto) -> dict[str, onnx.ValueInfoProto]:
-    """What a graph says of the results of operators that inference does not know."""
+    """The declared results of operators that inference does not know."""
     foreign = {name for node in graph.node if not is_standard(node) for name in node.output}
     return {
         info.name: copy.deepcopy(info)

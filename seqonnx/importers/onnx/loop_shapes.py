@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import onnx
 
-Shape = onnx.TensorShapeProto
-Known = dict[str, Shape]
+ShapeProto = onnx.TensorShapeProto
+KnownShapes = dict[str, ShapeProto]
 _COUNT_AND_CONDITION = 2
 """Inputs of a Loop before its states."""
 
 
 def note_last_states(
-    node: onnx.NodeProto, values: dict[str, onnx.ValueInfoProto], known: Known
+    node: onnx.NodeProto, values: dict[str, onnx.ValueInfoProto], known: KnownShapes
 ) -> bool:
     """Write the shapes of a Loop's last states into the values of its graph.
 

@@ -31,11 +31,11 @@ from seqonnx.importers.onnx.training_mode import (
 )
 
 Shapes = Mapping[str, tuple[Dim, ...]]
-Weights = Mapping[str, Variable]
+WeightsByName = Mapping[str, Variable]
 
 
 @dataclass(frozen=True)
-class Network:
+class ForeignNetwork:
     """A network in the pinned operator set that takes any batch, as far as can be seen.
 
     Args:
@@ -77,7 +77,7 @@ def read_network(
     *,
     as_in_inference: bool = False,
     define: Callable[[ir.Graph, str], None] | None = None,
-) -> Network:
+) -> ForeignNetwork:
     """Read a network: its operator set converted, its weights taken out, its batch made free.
 
     Args:
@@ -106,10 +106,10 @@ def read_network(
             freed = free_batch(original, foreign.inputs, batch)
             foreign = Foreign(freed.graph, foreign.inputs, foreign.statistics)
     _check_inputs(foreign.data, title)
-    return Network(foreign, title, arrays, original if freed is not None else None, freed)
+    return ForeignNetwork(foreign, title, arrays, original if freed is not None else None, freed)
 
 
-def load_network(values: Mapping[str, Any], title: str) -> Network:
+def load_network(values: Mapping[str, Any], title: str) -> ForeignNetwork:
     """Return the network whose graph `Foreign.dump` returned, without its weights.
 
     Args:
@@ -122,11 +122,11 @@ def load_network(values: Mapping[str, Any], title: str) -> Network:
     """
     foreign = load_foreign(values)
     _check_inputs(foreign.data, title)
-    return Network(foreign, title)
+    return ForeignNetwork(foreign, title)
 
 
 def specialized(
-    foreign: Foreign, shapes: Shapes, weights: Weights, title: str, where: str
+    foreign: Foreign, shapes: Shapes, weights: WeightsByName, title: str, where: str
 ) -> ir.Graph:
     """Return the graph for inputs of certain shapes, with the shapes of its outputs.
 
@@ -153,7 +153,7 @@ def specialized(
 
 @_uncollected()
 def check_rows(
-    network: Network, weights: Weights, specialized_for: Callable[[Shapes], ir.Graph]
+    network: ForeignNetwork, weights: WeightsByName, specialized_for: Callable[[Shapes], ir.Graph]
 ) -> None:
     """Raise a ValueError unless rows are computed together as they are alone.
 
@@ -184,7 +184,7 @@ def check_rows(
 
 
 def _why_not_free(
-    network: Network, freed: Freed, weights: Weights, make: Callable[[], ir.Graph]
+    network: ForeignNetwork, freed: Freed, weights: WeightsByName, make: Callable[[], ir.Graph]
 ) -> str | None:
     """Say why rows are not computed together as they are alone; None if they are."""
     if len(freed.elsewhere) > 0:
@@ -240,7 +240,7 @@ def _check_inputs(data: Sequence[ir.Value], title: str) -> None:
             )
         if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
             raise ValueError(
-                f"The input '{value.name}' of {title} has no element type. Declare it in the file, "
+                f"The input '{value.name}' of {title} has no dtype. Declare it in the file, "
                 "as `onnx.helper.make_tensor_value_info` does."
             )
 

@@ -1,4 +1,4 @@
-"""What ONNX says of one node: the types of its outputs, and their elements where they are few.
+"""Shape inference for one node: the types of its outputs, and their elements where they are few.
 
 Networks repeat their blocks, so that most questions about a node were asked before: of 3,000 nodes
 in a chain of equal blocks six differ. The answers are kept.
@@ -30,8 +30,8 @@ Arrays = tuple[npt.NDArray[Any], ...]
 
 
 @dataclass(frozen=True)
-class Operand:
-    """What is known of an input of a node.
+class InferenceOperand:
+    """An input of a node, as far as it is known.
 
     Args:
         type: its type, serialized; None if that is not known.
@@ -51,7 +51,7 @@ class Question:
     version: int
     node: bytes
     outputs: int
-    operands: tuple[Operand | None, ...]
+    operands: tuple[InferenceOperand | None, ...]
 
     @property
     def is_kept(self) -> bool:
@@ -60,7 +60,7 @@ class Question:
         return len(self.node) <= _LARGEST and not any(a.dtype.hasobject for a in arrays)
 
 
-def operand(kind: bytes | None, array: npt.NDArray[Any] | None = None) -> Operand:
+def operand(kind: bytes | None, array: npt.NDArray[Any] | None = None) -> InferenceOperand:
     """Return an input of a node.
 
     Args:
@@ -68,14 +68,14 @@ def operand(kind: bytes | None, array: npt.NDArray[Any] | None = None) -> Operan
         array: its elements, at most `FEW`; None if they are not known.
     """
     if array is None:
-        return Operand(kind)
-    return Operand(kind, array, (array.dtype, array.shape, array.tobytes()))
+        return InferenceOperand(kind)
+    return InferenceOperand(kind, array, (array.dtype, array.shape, array.tobytes()))
 
 
 def question(
     version: int,
     op_type: str,
-    operands: Sequence[Operand | None],
+    operands: Sequence[InferenceOperand | None],
     outputs: Sequence[bool],
     attributes: Iterable[onnx.AttributeProto],
 ) -> Question:

@@ -1,4 +1,4 @@
-"""Putting other nodes in the place of some, in a graph as a message and in all graphs within it."""
+"""Replacement of nodes in a GraphProto, and in all graphs within it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rewrite_nodes(graph: onnx.GraphProto, rewrite: Callable[[onnx.NodeProto], No
         current.node.extend(kept.node)
 
 
-class Made:
+class NewNodes:
     """Nodes in the making, named after the output of the one that they replace."""
 
     def __init__(self, output: str) -> None:

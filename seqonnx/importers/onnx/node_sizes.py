@@ -1,4 +1,4 @@
-"""What ONNX says of one node: sizes of its outputs, and the whole numbers that shapes are made of.
+"""Sizes of the outputs of one node, and the whole numbers that shapes are made of.
 
 For a graph that is looked at node by node, because each node may have to change before the next
 can be understood.
@@ -21,7 +21,7 @@ from seqonnx.graph.reading import is_standard
 from seqonnx.graph.versions import OPSET
 from seqonnx.importers.onnx.node_inference import (
     FEW,
-    Operand,
+    InferenceOperand,
     Question,
     elements_of,
     operand,
@@ -43,10 +43,10 @@ _OF_SHAPES: Final = frozenset(
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a tensor.
+    """A tensor, as far as it is known.
 
     Args:
-        dtype: its element type.
+        dtype: number of its kind in ONNX.
         sizes: its sizes; None if one of them is not known.
         numbers: its elements, where they are few whole numbers that are known.
     """
@@ -122,7 +122,7 @@ def _asked(node: ir.Node, inputs: Sequence[Known | None]) -> Question:
     return question(OPSET, node.op_type, operands, [True] * len(node.outputs), attributes)
 
 
-def _operand(known: Known) -> Operand:
+def _operand(known: Known) -> InferenceOperand:
     kind = None if known.dtype is None else _serialized(int(known.dtype), known.sizes)
     return operand(kind, known.numbers)
 
@@ -135,7 +135,7 @@ def _serialized(dtype: int, sizes: tuple[int, ...] | None) -> bytes:
 
 
 def _read(kind: onnx.TypeProto | None) -> tuple[ir.DataType | None, tuple[int, ...] | None]:
-    """Element type and sizes in a message."""
+    """Dtype and sizes in a TypeProto."""
     if kind is None or not kind.HasField("tensor_type"):
         return None, None
     tensor = kind.tensor_type

@@ -17,7 +17,7 @@ from onnx import helper
 
 from seqonnx.errors import ModelFileError
 from seqonnx.importers.onnx.node_rewriting import (
-    Made,
+    NewNodes,
     Nodes,
     attribute,
     graphs,
@@ -29,7 +29,7 @@ from seqonnx.importers.onnx.ranks import infer_shapes
 CHANGED = 7
 """The operator set since which axes are aligned as NumPy aligns them."""
 _LIKE_FIRST = frozenset({"Add", "And", "Div", "Mul", "Or", "Pow", "PRelu", "Sub", "Xor"})
-"""Operators whose output has the shape and the element type of their first input."""
+"""Operators whose output has the shape and the dtype of their first input."""
 _COMPARISONS = frozenset({"Equal", "Greater", "Less"})
 _BROADCASTING = _LIKE_FIRST | _COMPARISONS
 _ASIDE = "seqonnx.aside"
@@ -118,7 +118,7 @@ def _aligned(node: onnx.NodeProto, axes: list[int]) -> list[onnx.NodeProto]:
     kept.domain = _ASIDE
     if len(axes) == 0:
         return [kept]
-    made = Made(node.output[0])
+    made = NewNodes(node.output[0])
     kept.input[1] = made("Unsqueeze", node.input[1], axes=axes)
     return [*made.nodes, kept]
 

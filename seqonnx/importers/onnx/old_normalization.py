@@ -16,7 +16,7 @@ from seqonnx.errors import ModelFileError
 from seqonnx.graph.reading import is_standard
 from seqonnx.graph.versions import OPSET
 from seqonnx.importers.onnx.node_rewriting import (
-    Made,
+    NewNodes,
     Nodes,
     attribute,
     graphs,
@@ -28,7 +28,7 @@ _TOLD_BY_OUTPUTS = 7
 _TOLD_BY_MODE = 14
 """The operator set since which `training_mode` tells it."""
 _STATISTICS = ("mean", "variance")
-"""What BatchNormalization gives today in training mode beside its result: the running ones."""
+"""Further results of BatchNormalization in training mode today: the running ones."""
 
 
 def note_training(graph: onnx.GraphProto, version: int, name: str) -> frozenset[str]:
@@ -79,7 +79,7 @@ def train_again(graph: onnx.GraphProto, trained: frozenset[str]) -> None:
             for i, kind in enumerate(_STATISTICS, start=1):
                 node.output[i] = node.output[i] or f"{node.output[0]}/{kind}"
             return None
-        made = Made(node.output[0])
+        made = NewNodes(node.output[0])
         ratio = node.input[1] if len(node.input) > 1 else ""
         on = made("Constant", value=numpy_helper.from_array(np.array(True)))
         node.input[:] = [node.input[0], ratio, on]

@@ -15,7 +15,7 @@ from seqonnx.errors import ExecutionError
 from seqonnx.graph import BATCH, Dim, Emitter, Variable, dtype_name, ir_dtype, static_shape
 from seqonnx.graph.splice import splice
 from seqonnx.graph.versions import IR_VERSION
-from seqonnx.importers.onnx.constants import Constant
+from seqonnx.importers.onnx.constants import KnownValue
 from seqonnx.importers.onnx.node_inference import FEW
 from seqonnx.importers.onnx.sizes import data_of, refuse_large_constants, refuse_large_values
 from seqonnx.lowering.pipeline import EAGER, lower
@@ -165,7 +165,7 @@ def measure_outputs(
 def first_unknown(graph: ir.Graph) -> str | None:
     """Name the operator behind which an output of a network is not known; None if all are known.
 
-    What is known of a value is its number of axes and its element type.
+    What is known of a value is its number of axes and its dtype.
     """
     for output in graph.outputs:
         if _known(output):
@@ -179,7 +179,7 @@ def first_unknown(graph: ir.Graph) -> str | None:
                 break
             stack.extend(value for value in unknown if value not in seen)
             seen.update(unknown)
-        what = "number of axes" if output.shape is None else "element type"
+        what = "number of axes" if output.shape is None else "dtype"
         if found is not None:
             return (
                 f"the {what} of its output '{output.name}' is not known, because ONNX does not say "
@@ -191,7 +191,7 @@ def first_unknown(graph: ir.Graph) -> str | None:
 
 def _described(
     graph: ir.Graph, shapes: Mapping[str, Sequence[Dim]], weights: Mapping[str, Variable]
-) -> tuple[onnx.ModelProto, int, dict[str, Constant]]:
+) -> tuple[onnx.ModelProto, int, dict[str, KnownValue]]:
     """A network as a ModelProto, the bytes of its weights, and what is known of its inputs."""
     known = {key: _known_weight(variable) for key, variable in weights.items()}
     for value in graph.inputs:
@@ -228,10 +228,10 @@ def _without_shapes(graph: ir.Graph) -> onnx.ModelProto:
     return proto
 
 
-def _known_weight(variable: Variable) -> Constant:
+def _known_weight(variable: Variable) -> KnownValue:
     """A weight, with its elements where they are few: they may become sizes."""
     if variable._size <= FEW:
-        return Constant.of(variable.numpy())
+        return KnownValue.of(variable.numpy())
     return replace(data_of(int(ir_dtype(variable.dtype)), variable.shape), given=False)
 
 

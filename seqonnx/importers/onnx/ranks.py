@@ -13,7 +13,7 @@ import onnx
 from seqonnx.graph.reading import is_op, is_standard
 from seqonnx.importers.onnx.loop_shapes import note_last_states
 
-Shape = onnx.TensorShapeProto
+ShapeProto = onnx.TensorShapeProto
 
 _MOST_AXES = 1 << 10
 """A longer vector is no shape, whatever an operator takes it for."""
@@ -36,7 +36,7 @@ def _note_ranks(graph: onnx.GraphProto) -> bool:
     """Write down every number of axes that follows from the inputs of a node."""
     noted = False
     # What a graph sees from outside goes along with it: two branches may use a name twice.
-    stack: list[tuple[onnx.GraphProto, dict[str, Shape]]] = [(graph, {})]
+    stack: list[tuple[onnx.GraphProto, dict[str, ShapeProto]]] = [(graph, {})]
     while stack:
         current, outside = stack.pop()
         shapes = dict(outside)
@@ -67,14 +67,14 @@ def _alike(node: onnx.NodeProto) -> list[str]:
     return list(node.output) if node.op_type == "Split" else list(node.output[:1])
 
 
-def _unknown_sizes(shape: Shape, rank: int) -> Shape:
+def _unknown_sizes(shape: ShapeProto, rank: int) -> ShapeProto:
     """Give a shape a number of axes without sizes."""
     shape.SetInParent()
     shape.dim.extend(onnx.TensorShapeProto.Dimension() for _ in range(rank))
     return shape
 
 
-def _rank(node: onnx.NodeProto, shapes: list[Shape | None]) -> int | None:
+def _rank(node: onnx.NodeProto, shapes: list[ShapeProto | None]) -> int | None:
     """The number of axes of a node's first output, or None."""
     first = shapes[0] if len(shapes) > 0 else None
     count = _length(shapes[1]) if len(shapes) > 1 else None
@@ -98,7 +98,7 @@ def _rank(node: onnx.NodeProto, shapes: list[Shape | None]) -> int | None:
     return ranks.get(node.op_type)
 
 
-def _length(shape: Shape | None) -> int | None:
+def _length(shape: ShapeProto | None) -> int | None:
     """The number of elements of a vector, or None."""
     if shape is None or not all(dim.HasField("dim_value") for dim in shape.dim):
         return None

@@ -13,7 +13,7 @@ import onnx
 from onnx import helper
 
 from seqonnx.errors import ModelFileError
-from seqonnx.importers.onnx.constants import Constant, walk
+from seqonnx.importers.onnx.constants import KnownValue, walk
 from seqonnx.importers.onnx.soundness import title_of
 
 LIMIT = 1 << 28
@@ -30,23 +30,23 @@ MOST_TURNS = 1 << 24
 """Most turns of loops that never end early. One turn takes at least a microsecond."""
 
 
-def data_of(data_type: int, shape: Sequence[int]) -> Constant:
+def data_of(data_type: int, shape: Sequence[int]) -> KnownValue:
     """Return an input of known shape, whose elements can be anything."""
-    return Constant(helper.make_tensor_type_proto(data_type, list(shape)), given=True)
+    return KnownValue(helper.make_tensor_type_proto(data_type, list(shape)), given=True)
 
 
 def refuse_large_constants(
     model: onnx.ModelProto,
     name: str,
     stored: int | None = None,
-    inputs: Mapping[str, Constant] | None = None,
+    inputs: Mapping[str, KnownValue] | None = None,
 ) -> None:
     """Raise a ModelFileError if a model computes too much from constants, before it does.
 
     Args:
         model: the model; it is not changed.
         name: what errors call it.
-        stored: bytes of its weights; by default those that are in the message.
+        stored: bytes of its weights; by default those that are in the ModelProto.
         inputs: its inputs as far as they are known; sizes that follow from theirs are constants.
     """
     held = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
@@ -80,7 +80,7 @@ def refuse_long_axes(model: onnx.ModelProto, name: str) -> None:
 
 
 def refuse_large_values(
-    model: onnx.ModelProto, name: str, stored: int, inputs: Mapping[str, Constant]
+    model: onnx.ModelProto, name: str, stored: int, inputs: Mapping[str, KnownValue]
 ) -> None:
     """Raise a ModelFileError if a run would hold too much at once.
 

@@ -1,4 +1,4 @@
-"""What every model must be before anything follows its nodes: without circles, and finite."""
+"""Checks before anything follows the nodes of a model: it has no circles, and is finite."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _refuse_circular_functions(model: onnx.ModelProto, name: str) -> None:
             f"A function of {name} cannot be expanded: these call each other: "
             f"{', '.join(key[1] for key in circle[:8])}."
         )
-    if len(functions) == 0:  # to learn the size of a message, protobuf writes it
+    if len(functions) == 0:  # to learn the size of a proto, protobuf writes it
         return
     counts: dict[_Call, tuple[int, int]] = {}
     for key in TopologicalSorter(needs).static_order():
@@ -170,7 +170,7 @@ def _expanded(
 
 
 def _calls(nodes: Nodes) -> Iterator[_Call]:
-    """What nodes call, functions or operators, also in bodies."""
+    """The functions and operators that nodes call, also in bodies."""
     levels = [nodes]
     for inner in levels:
         for node in inner:

@@ -1,4 +1,4 @@
-"""What convolutions have in common: a window, strides, padding, and where the channels are."""
+"""The base of convolutions: a window, strides, padding, and where the channels are."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution.convolution import Convolution, Size
-from seqonnx.layers.options import BasicOptions
+from seqonnx.layers.options import BasicLayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -43,7 +43,7 @@ class _DepthwiseConv(Convolution):
         activity_regularizer: Any = None,
         depthwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Unpack[BasicOptions],
+        **kwargs: Unpack[BasicLayerOptions],
     ) -> None:
         options = {
             "activation": activation,

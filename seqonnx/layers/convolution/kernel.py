@@ -1,4 +1,4 @@
-"""What layers with a kernel have in common: kernel, bias, activation and their options."""
+"""The base of layers with a kernel: kernel, bias, activation and their options."""
 
 from __future__ import annotations
 

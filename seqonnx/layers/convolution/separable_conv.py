@@ -11,7 +11,7 @@ from seqonnx import constraints, initializers, regularizers
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.convolution.convolution import Convolution, Size
-from seqonnx.layers.options import BasicOptions
+from seqonnx.layers.options import BasicLayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -49,7 +49,7 @@ class _SeparableConv(Convolution):
         depthwise_constraint: Any = None,
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Unpack[BasicOptions],
+        **kwargs: Unpack[BasicLayerOptions],
     ) -> None:
         options = {
             "activation": activation,

@@ -40,7 +40,7 @@ def integers(value: Any, count: int, name: str, *, at_least: int = 1) -> tuple[i
 
 
 def check_padding(padding: Any, *legal: str) -> str:
-    """Return the name of a way to pad, in lower case.
+    """Return the name of a form of padding, in lower case.
 
     Raises:
         ValueError: if it is not one of the legal ones.

@@ -12,7 +12,7 @@ from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.activation.activation import emit_activation
 from seqonnx.layers.base import InputSpec
 from seqonnx.layers.convolution.kernel import KernelLayer
-from seqonnx.layers.options import BasicOptions
+from seqonnx.layers.options import BasicLayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -56,7 +56,7 @@ class Dense(KernelLayer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Unpack[BasicOptions],
+        **kwargs: Unpack[BasicLayerOptions],
     ) -> None:
         super().__init__(
             activation,

@@ -65,7 +65,7 @@ class InputLayer(Layer):
         """Return the input layer of a tensor that a model starts from.
 
         Args:
-            tensor: what `Input` gave, or a tensor inside another model.
+            tensor: returned by `Input`, or a tensor inside another model.
         """
         if isinstance(tensor._source, InputLayer):
             return tensor._source

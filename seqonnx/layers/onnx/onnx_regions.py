@@ -43,7 +43,7 @@ def define_regions(graph: ir.Graph, title: str) -> None:
 
 
 def _defined(op: Emitter, node: ir.Node) -> Sequence[ir.Value]:
-    """What the node computes."""
+    """Emit the node by its definition."""
     made = _DEFINITIONS[node.op_type](RuleEmitter(op, [], "cpu"), node, node.inputs)
     made.type, made.shape = node.outputs[0].type, node.outputs[0].shape
     return [made]

@@ -106,7 +106,7 @@ WEIGHTED = [
         {"axes": [1]},
         label="two-numbers",
         onnxruntime=False,
-        why="what is left of the slope, by the 1e-9 in the divisor, is lost in float32",
+        why="what is left of the derivative, by the 1e-9 in the divisor, is lost in float32",
     ),
     Case(
         "GroupNormalization",

@@ -20,7 +20,7 @@ Ints = tuple[int, ...]
 
 
 def split_padding(total: list[int], upper: bool) -> tuple[list[int], list[int]]:
-    """The standard's way to divide padding: the odd element to the end if `upper`."""
+    """The standard's strategy to divide padding: the odd element to the end if `upper`."""
     half = [t // 2 for t in total]
     other = [t - h for t, h in zip(total, half, strict=True)]
     return (half, other) if upper else (other, half)
@@ -204,18 +204,21 @@ class Scan(op_scan.Scan):
     def __init__(self, onnx_node, run_params):
         OpRun.__init__(self, onnx_node, run_params)
         count = len(self.body.output_names) - (len(onnx_node.input) - self.num_scan_inputs)
-        self.ways_in = list(self.scan_input_directions or [0] * self.num_scan_inputs)
-        self.ways_out = list(self.scan_output_directions or [0] * count)
+        self.directions_in = list(self.scan_input_directions or [0] * self.num_scan_inputs)
+        self.directions_out = list(self.scan_output_directions or [0] * count)
         self.scan_input_directions = self.scan_output_directions = None
         self.input_axes_ = [0] * self.num_scan_inputs
         self.input_names, self.output_names = self.body.input_names, self.body.output_names
 
     def _run(self, *args, **kwargs):
-        start = len(args) - len(self.ways_in)
-        turned = [a[::-1] if way else a for a, way in zip(args[start:], self.ways_in, strict=True)]
+        start = len(args) - len(self.directions_in)
+        turned = [
+            a[::-1] if direction else a
+            for a, direction in zip(args[start:], self.directions_in, strict=True)
+        ]
         made = list(super()._run(*args[:start], *turned, **kwargs))
-        results = zip(made[start:], self.ways_out, strict=True)
-        return (*made[:start], *(a[::-1] if way else a for a, way in results))
+        results = zip(made[start:], self.directions_out, strict=True)
+        return (*made[:start], *(a[::-1] if direction else a for a, direction in results))
 
 
 class GridSample(op_grid_sample.GridSample):

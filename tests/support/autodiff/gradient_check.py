@@ -215,7 +215,7 @@ def cotangents_of(case: Case, rng: np.random.Generator) -> dict[int, np.ndarray]
     }
 
 
-def slope_along(
+def derivative_along(
     case: Case, cotangents: dict[int, np.ndarray], index: int, direction: np.ndarray
 ) -> float:
     """Central difference of sum(dy * y) along a direction of one input."""

@@ -22,7 +22,7 @@ def between(low: float, high: float, *shape: int, seed: int = 0) -> np.ndarray:
 
 
 def away(*shape: int, points: tuple[float, ...] = (0.0,), gap: float = 0.05, seed: int = 0):
-    """Normal numbers (scaled by 2) that keep a distance from the points where a slope jumps."""
+    """Normal numbers (scaled by 2) that keep a distance from points where a derivative jumps."""
     rng = _rng("away", shape, seed)
     x = rng.normal(size=shape) * 2
     for _ in range(100):

@@ -1,7 +1,7 @@
 """The checks of a random graph: its gradient along a direction, and every level of ORT.
 
-A function has no slope at a kink, and central differences are wrong next to one. Two step sizes
-that disagree show it from forward values alone; the inputs are then drawn again.
+A function has no derivative at a kink, and central differences are wrong next to one. Two step
+sizes that disagree show it from forward values alone; the inputs are then drawn again.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from support.autodiff.random_graphs import Drawn
 STEP = 2e-5
 SMOOTH = 1e-6
 """Two step sizes agree to this, relative to the largest change, where there is no kink."""
-SLOPE = 1e-7
+DERIVATIVE = 1e-7
 """Gradient and central difference agree to this, relative to the sum of all changes."""
 LEVELS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL")
 SAME = 1e-5
-"""What optimisation may change: it reorders sums, whose rounding errors of 6e-8 grow on the way."""
+"""Tolerance for optimisation: it reorders sums, whose rounding errors of 6e-8 grow on the way."""
 CLOSE = 5e-4
 """How far float32 may be from float64: the same errors, up to the worst conditioned operator."""
 TRIES = 20
@@ -45,11 +45,11 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass
 class Outcome:
-    """What the checks of one graph found.
+    """The findings of the checks of one graph.
 
     Args:
         redrawn: how many inputs lay next to a kink.
-        slope: error of the directional derivative.
+        derivative: error of the derivative along a direction.
         levels: largest difference between optimisation levels.
         single: largest difference between float32 and float64.
         failures: what is wrong, in words.
@@ -57,7 +57,7 @@ class Outcome:
     """
 
     redrawn: int = 0
-    slope: float = 0.0
+    derivative: float = 0.0
     levels: float = 0.0
     single: float = 0.0
     failures: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Point:
     floats: Arrays
     cotangents: Arrays
     direction: Arrays
-    slope: float
+    derivative: float
     scale: float
     redrawn: int
 
@@ -128,8 +128,8 @@ def smooth_point(drawn: Drawn, forward: Reference, rng: np.random.Generator) -> 
         gap = max(float(np.abs(far[n] - near[n]).max(initial=0.0)) for n in near)
         if gap <= SMOOTH * max(largest, 1e-3):
             best = {n: (4 * near[n] - far[n]) / 3 for n in near}
-            slope = float(sum((cotangents[n] * best[n]).sum() for n in best))
-            return Point(floats, cotangents, direction, slope, max(scale, 1e-3), redrawn)
+            derivative = float(sum((cotangents[n] * best[n]).sum() for n in best))
+            return Point(floats, cotangents, direction, derivative, max(scale, 1e-3), redrawn)
         floats = {name: x + 0.2 * rng.normal(size=x.shape) for name, x in drawn.floats.items()}
     return None
 
@@ -159,14 +159,16 @@ def check(drawn: Drawn, seed: int = 0, runtime: bool = True) -> Outcome:
     feeds |= {f"dy/{name}": dy for name, dy in point.cotangents.items()}
     model = differentiate(ir.from_proto(drawn.model).graph, point.cotangents, wrt)
     wanted = Reference(model)(feeds)
-    slope = sum(
+    derivative = sum(
         float((wanted[f"grad/{n}"] * d).sum())
         for n, d in point.direction.items()
         if f"grad/{n}" in wanted
     )
-    outcome.slope = abs(slope - point.slope) / point.scale
-    if not outcome.slope <= SLOPE:
-        outcome.failures.append(f"slope {point.slope:.9g}, by the gradient {slope:.9g}")
+    outcome.derivative = abs(derivative - point.derivative) / point.scale
+    if not outcome.derivative <= DERIVATIVE:
+        outcome.failures.append(
+            f"derivative {point.derivative:.9g}, by the gradient {derivative:.9g}"
+        )
     for name, x in point.floats.items():
         if f"grad/{name}" in wanted and wanted[f"grad/{name}"].shape != x.shape:
             outcome.failures.append(f"gradient of {name} has another shape")

@@ -119,7 +119,7 @@ class DeformConv(OpRun):
 
 
 class Loop(op_loop.Loop):
-    """What is collected gets an axis of its own; the evaluator joins it along the first."""
+    """A Loop that collects along an axis of its own; the evaluator joins along the first."""
 
     def _run(self, count, on, *states, context=None, body=None, attributes=None, **_):
         names, made = self.body.input_names, self.body.output_names

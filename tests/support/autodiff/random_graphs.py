@@ -52,7 +52,7 @@ class Drawn:
         return [output.name for output in self.model.graph.output]
 
 
-_STRAIGHT_THROUGH = "its gradient is not the slope: rounding counts as the identity"
+_STRAIGHT_THROUGH = "its gradient is not the derivative: rounding counts as the identity"
 _SEQUENCE = "works on a sequence; tensors only are drawn"
 _WHY_LEFT_OUT = {
     "MaxRoiPool": "the standard's evaluator does not have it",

@@ -256,8 +256,8 @@ def stft(g: Growing, x: ir.Value, op_type: str) -> Made:
 def recurrent(g: Growing, x: ir.Value, op_type: str) -> Made:
     times, batch, inner = g.shape(x)
     gates, hidden = {"RNN": 1, "GRU": 3, "LSTM": 4}[op_type], 2
-    way = g.one_of(["forward", "reverse", "bidirectional"])
-    d = 2 if way == "bidirectional" else 1
+    direction = g.one_of(["forward", "reverse", "bidirectional"])
+    d = 2 if direction == "bidirectional" else 1
     inputs = [x, g.weight(d, gates * hidden, inner), g.weight(d, gates * hidden, hidden)]
     inputs += [g.weight(d, 2 * gates * hidden) if g.flip() else None]
     lengths = g.rng.integers(1, times + 1, batch)
@@ -266,7 +266,7 @@ def recurrent(g: Growing, x: ir.Value, op_type: str) -> Made:
         inputs += [g.weight(d, batch, hidden) for _ in range(2 if op_type == "LSTM" else 1)]
     settings: dict[str, Any] = {"linear_before_reset": g.int(0, 1)} if op_type == "GRU" else {}
     outputs = 3 if op_type == "LSTM" else 2
-    settings |= {"direction": way, "hidden_size": hidden, "_outputs": outputs}
+    settings |= {"direction": direction, "hidden_size": hidden, "_outputs": outputs}
     return getattr(g.op, op_type)(*inputs, **settings)
 
 
@@ -346,8 +346,8 @@ def scan(g: Growing, x: ir.Value, op_type: str) -> Made:
         new = op.Tanh(op.Add(op.Mul(state, w), element))
         return [new, op.Mul(new, element)]
 
-    way = g.int(0, 1)
-    ways = {"scan_input_directions": [way], "scan_output_directions": [g.int(0, 1)]}
+    direction = g.int(0, 1)
+    directions = {"scan_input_directions": [direction], "scan_output_directions": [g.int(0, 1)]}
     steps = body(g, [("float64", shape)] * 2, step)
-    made = g.op.Scan(start, x, body=steps, num_scan_inputs=1, _outputs=2, **ways)
+    made = g.op.Scan(start, x, body=steps, num_scan_inputs=1, _outputs=2, **directions)
     return [g.ranked(value) for value in made]

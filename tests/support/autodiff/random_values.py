@@ -81,7 +81,7 @@ class Growing:
         self._evaluated = 0
 
     def array(self, value: ir.Value) -> np.ndarray:
-        """What a value holds at the first inputs."""
+        """The elements of a value at the first inputs."""
         if value not in self._arrays:
             self._evaluate()
         return self._arrays[value]

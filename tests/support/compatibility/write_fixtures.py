@@ -1,4 +1,4 @@
-"""Write a set of files with what training and running them gave, to be readable for ever.
+"""Write a set of files with the results of training and running them, to be readable for ever.
 
     export PYTHONPATH=tests
     python -m support.compatibility.write_fixtures                   # the set of this commit
@@ -94,7 +94,7 @@ def check_that_state_counts(path: Path, case: Case, recorded: dict[str, Any]) ->
 
 
 def predictions(model: keras.Model, case: Case) -> Any:
-    """What the model gives for data of its own."""
+    """The model's predictions for data of its own."""
     return np.asarray(model.predict(case.data(3, seed=9)[0], verbose=0), np.float64).tolist()
 
 
@@ -113,7 +113,7 @@ def go_on(model: keras.Model, case: Case) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """What wrote the set."""
+    """The versions that wrote the set."""
     return {
         "seqonnx": keras.__version__,
         "commit": commit(),

@@ -14,8 +14,8 @@ from seqonnx.autodiff.registry import why_nondifferentiable
 from seqonnx.autodiff.sources import sources_of
 from seqonnx.errors import GradientError
 from seqonnx.importers.onnx.importing import import_graph
-from support.conformance.promotion import FLOATS, element_type, promote
-from support.conformance.slopes import DOUBLE, SINGLE, Function, Precision, smooth_point
+from support.conformance.derivatives import DOUBLE, SINGLE, Function, Precision, smooth_point
+from support.conformance.promotion import FLOATS, dtype_of, promote
 from support.conformance.standard_cases import NotApplicable, StandardCase, relabelled
 
 FINE, COARSE = 1e-3, 3e-2  # how near outputs come to those in the case's own, shorter floats
@@ -34,7 +34,7 @@ State = Literal["passed", "failed", "not applicable"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a case.
+    """The verdict on a case.
 
     Args:
         name: the case.
@@ -78,7 +78,7 @@ def check(case: StandardCase) -> Verdict:
 def differs(function: Function, case: StandardCase) -> str:
     """Say which outputs are not what the standard says; nothing if all are."""
     said = dict(zip([v.name for v in case.model.graph.output], case.outputs, strict=True))
-    types = {value.name: element_type(value.type) for value in case.model.graph.output}
+    types = {value.name: dtype_of(value.type) for value in case.model.graph.output}
     wrong = []
     for name, made in zip(function.targets, function(function.feeds), strict=True):
         wanted = np.asarray(_array(said[name], TensorProto.DOUBLE))
@@ -91,16 +91,16 @@ def differs(function: Function, case: StandardCase) -> str:
 
 def compare(function: Function, how: Precision) -> str:
     """Say what is wrong with the gradient; nothing if all is well."""
-    feeds, weights, slopes = smooth_point(function, how)
+    feeds, weights, derivatives = smooth_point(function, how)
     gradients = function.gradients(feeds, weights)
     wrong = []
-    for slope, gradient in zip(slopes, gradients, strict=True):
-        if gradient.shape != feeds[slope.name].shape:
-            wrong.append(f"{slope.name}: shape {gradient.shape}")
-        elif gradient.dtype != feeds[slope.name].dtype:
-            wrong.append(f"{slope.name}: type {gradient.dtype}")
-        elif (error := slope.error(gradient)) > how.tolerance:
-            wrong.append(f"{slope.name}: relative error {error:.1e}")
+    for derivative, gradient in zip(derivatives, gradients, strict=True):
+        if gradient.shape != feeds[derivative.name].shape:
+            wrong.append(f"{derivative.name}: shape {gradient.shape}")
+        elif gradient.dtype != feeds[derivative.name].dtype:
+            wrong.append(f"{derivative.name}: type {gradient.dtype}")
+        elif (error := derivative.error(gradient)) > how.tolerance:
+            wrong.append(f"{derivative.name}: relative error {error:.1e}")
     return "; ".join(wrong)
 
 
@@ -147,7 +147,7 @@ def bake(model: onnx.ModelProto, feeds: dict[str, Any], moving: list[str]) -> on
 
 def _refuse_without_floats(graph: onnx.GraphProto) -> None:
     for values, what in ((graph.input, "input"), (graph.output, "output")):
-        kinds = [value.type for value in values if element_type(value.type) in FLOATS]
+        kinds = [value.type for value in values if dtype_of(value.type) in FLOATS]
         if len(kinds) == 0:
             raise NotApplicable(f"no floating-point {what}")
         if not any(kind.HasField("tensor_type") for kind in kinds):
@@ -189,7 +189,7 @@ def _is_float_tensor(value: ir.Value) -> bool:
 
 
 def _slots(node: ir.Node) -> list[ir.Value]:
-    """What a node reads differentiably.
+    """The inputs that a node reads differentiably.
 
     The standard marks some inputs as not differentiable that are (the grid of GridSample, the input
     of DFT); here only those count that say how, not what, to compute.

@@ -32,7 +32,7 @@ def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
 
 
 def promote(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, int]]:
-    """Return a model in float64 where possible, and the element types of its values.
+    """Return a model in float64 where possible, and the dtypes of its values.
 
     Args:
         model: model in one operator set, of standard operators.
@@ -43,7 +43,7 @@ def promote(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, int]]:
         for graph in graphs_of(model.graph)
         for value in [*graph.input, *graph.value_info, *graph.output]
     ]
-    types = {value.name: element_type(value.type) for value in values}
+    types = {value.name: dtype_of(value.type) for value in values}
     for graph in graphs_of(model.graph):
         types |= {tensor.name: tensor.data_type for tensor in graph.initializer}
     raised = _raise(model, types)
@@ -57,8 +57,8 @@ def promote(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, int]]:
     return model, types | raised
 
 
-def element_type(kind: onnx.TypeProto) -> int:
-    """Element type of a tensor, or of the tensors in a sequence or an optional."""
+def dtype_of(kind: onnx.TypeProto) -> int:
+    """Dtype of a tensor, or of the tensors in a sequence or an optional."""
     field = kind.WhichOneof("value")
     while field in ("sequence_type", "optional_type"):
         kind = getattr(kind, field).elem_type
@@ -137,7 +137,7 @@ def _number(node: onnx.NodeProto, name: str) -> int:
 
 
 def _retype(kind: onnx.TypeProto, new: int) -> None:
-    """Write a new element type into a type."""
+    """Write a new dtype into a type."""
     field = kind.WhichOneof("value")
     while field in ("sequence_type", "optional_type"):
         kind = getattr(kind, field).elem_type

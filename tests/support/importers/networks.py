@@ -38,7 +38,7 @@ def parsed(text: str, seed: int = 0) -> onnx.ModelProto:
 
 
 def plain(model: onnx.ModelProto | str, *arrays: np.ndarray) -> list[np.ndarray]:
-    """What plain ONNX Runtime computes."""
+    """Plain ONNX Runtime's results."""
     content = model if isinstance(model, str) else model.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_inputs()]

@@ -39,6 +39,6 @@ def runtime(op: Emitter, feeds: Feeds) -> list[np.ndarray]:
 
 
 def evaluate(function: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
-    """What `function(op, value, …)` computes, by the reference evaluator."""
+    """Compute `function(op, value, …)` by the reference evaluator."""
     feeds = {f"x{i}": a for i, a in enumerate(arrays)}
     return reference(emit(function, *arrays), feeds)[0]

@@ -37,7 +37,7 @@ Operation = Callable[[Path], object]
 
 
 def operations(kind: str, model: sx.Sequential, whole: Path) -> list[Operation]:
-    """What reads a format."""
+    """The readers of a format."""
     if kind in ("weights.h5", "legacy.h5", "npz"):
         return [model.load_weights]
     if kind == "keras":

@@ -150,23 +150,23 @@ def _change_onnx(whole: bytes, rng: random.Random) -> bytes:
     places: list[tuple[Message, Any, int | None]] = []
     stack: list[Message] = [model]
     while len(stack) > 0:
-        message = stack.pop()
-        for field, content in message.ListFields():
+        proto = stack.pop()
+        for field, content in proto.ListFields():
             repeated = not isinstance(content, Message | str | bytes | int | float)
             items = list(content) if repeated else [content]
             stack += [item for item in items if isinstance(item, Message)]
-            places += [(message, field, i if repeated else None) for i in range(len(items))][:40]
+            places += [(proto, field, i if repeated else None) for i in range(len(items))][:40]
     _change_field(*rng.choice(places), rng)
     return bytes(model.SerializeToString())
 
 
-def _change_field(message: Any, field: Any, index: int | None, rng: random.Random) -> None:
+def _change_field(proto: Any, field: Any, index: int | None, rng: random.Random) -> None:
     """Remove, repeat or replace what a field holds."""
-    content = getattr(message, field.name)
+    content = getattr(proto, field.name)
     action = rng.choice(("remove", "repeat", "replace", "replace"))
     if action == "remove":
         if index is None:
-            message.ClearField(field.name)
+            proto.ClearField(field.name)
         else:
             del content[index]
     elif action == "repeat" and index is not None:
@@ -175,14 +175,14 @@ def _change_field(message: Any, field: Any, index: int | None, rng: random.Rando
         else:
             content.append(content[index])
     else:
-        _replace(message, field, index, rng)
+        _replace(proto, field, index, rng)
 
 
-def _replace(message: Any, field: Any, index: int | None, rng: random.Random) -> None:
+def _replace(proto: Any, field: Any, index: int | None, rng: random.Random) -> None:
     """Put another value into a field."""
     if field.type == field.TYPE_MESSAGE:
-        target = getattr(message, field.name) if index is None else None
-        (target if index is None else getattr(message, field.name)[index]).Clear()
+        target = getattr(proto, field.name) if index is None else None
+        (target if index is None else getattr(proto, field.name)[index]).Clear()
         return
     if field.type == field.TYPE_STRING:
         value: Any = rng.choice(WORDS)
@@ -196,9 +196,9 @@ def _replace(message: Any, field: Any, index: int | None, rng: random.Random) ->
         value = rng.choice(NUMBERS)
     try:
         if index is None:
-            setattr(message, field.name, value)
+            setattr(proto, field.name, value)
         else:
-            getattr(message, field.name)[index] = value
+            getattr(proto, field.name)[index] = value
     except ValueError as error:  # does not fit 32 bits
         raise _Refused from error
 

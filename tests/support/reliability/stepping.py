@@ -50,7 +50,7 @@ def set_all(model: keras.Model, number: float) -> None:
 
 
 def number_seen(outputs: np.ndarray) -> float | None:
-    """The number that all weights had, from what the model gave for ones; None: they differed."""
+    """The number that all weights had, from the model's output for ones; None: they differed."""
     value = float(outputs.flat[0])
     number = round((value / WIDTH**LAYERS) ** (1 / LAYERS))
     return number if np.all(outputs == float(WIDTH * number) ** LAYERS) else None

@@ -56,7 +56,7 @@ def trained(make, policy, *, steps=30, optimizer="adam", device=None, **last):
 
 
 def step_model(model, monkeypatch, x=X[:16], y=Y[:16]):
-    """The step graph that a fit of one step runs, as a message with its types inferred."""
+    """The step graph that a fit of one step runs, as a ModelProto with its types inferred."""
     built = []
 
     def remembering(*args, **kwargs):

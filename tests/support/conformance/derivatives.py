@@ -1,7 +1,7 @@
-"""Slopes of a case: what the gradient graph says, and what central differences say.
+"""Derivatives of a case: what the gradient graph says, and what central differences say.
 
-A case's numbers often sit where a function has no slope (ties, zeros, pixel borders), so its floats
-are moved a little first. Whether a point is smooth is decided by differences with two steps alone.
+A case's numbers often sit where a function has no derivative (ties, zeros, pixel borders), so its
+floats are moved a little first. Differences with two steps alone decide whether a point is smooth.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Arrays = list[np.ndarray]
 SHIFTS = (1e-2, 3e-2, 3e-3, 1e-3, 1e-1, 2e-1, 3e-1)
 
 
-class NoSlope(Exception):
+class NoDerivative(Exception):
     """No smooth point was found near the case's numbers."""
 
 
@@ -35,8 +35,8 @@ class Precision:
     Args:
         steps: steps of the inner difference, of which the one that agrees best counts; the outer
             difference takes twice that.
-        smooth: difference of these two, and of differences with other steps, relative to the slope,
-            that a smooth point may show.
+        smooth: difference of these two, and of differences with other steps, relative to the
+            derivative, that a smooth point may show.
         tolerance: relative error that the gradient may have.
     """
 
@@ -105,7 +105,7 @@ class Function:
         ]
         found = backward(op, pairs, [values[name] for name in self.moving])
         names = [
-            None if grad is None else str(op.output(grad, f"slope/{i}").name)
+            None if grad is None else str(op.output(grad, f"derivative/{i}").name)
             for i, grad in enumerate(found)
         ]
         feeds = feeds | {f"weight/{i}": w for i, w in enumerate(weights)}
@@ -120,14 +120,14 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Slope:
-    """A slope along a direction of one input.
+class Derivative:
+    """A derivative along a direction of one input.
 
     Args:
         name: the input.
         direction: the direction.
-        value: the slope by differences.
-        floor: size of a slope below which it counts as zero.
+        value: the derivative by differences.
+        floor: size of a derivative below which it counts as zero.
     """
 
     name: str
@@ -136,7 +136,7 @@ class Slope:
     floor: float
 
     def error(self, gradient: np.ndarray) -> float:
-        """Relative error of a gradient, by the slope or by what the gradient's size leads to."""
+        """Relative error of a gradient, by the derivative or what the gradient's size leads to."""
         said = float((gradient * self.direction).sum(dtype=np.float64))
         norms = np.linalg.norm(gradient) * np.linalg.norm(self.direction)
         usual = float(norms) / max(1.0, np.sqrt(self.direction.size))
@@ -149,10 +149,10 @@ def weights_of(outputs: Arrays, rng: np.random.Generator) -> Arrays:
     return [np.where(np.isfinite(y), rng.normal(size=y.shape), 0).astype(y.dtype) for y in outputs]
 
 
-def slope_along(
+def derivative_along(
     function: Function, feeds: dict[str, np.ndarray], weights: Arrays, name: str, how: Precision
-) -> Slope | None:
-    """The slope along a random direction of one input, or None where there is a kink."""
+) -> Derivative | None:
+    """The derivative along a random direction of one input, or None where there is a kink."""
     direction = function.direction(name)
 
     def loss(step: float) -> np.ndarray:
@@ -171,16 +171,16 @@ def slope_along(
     spread = max(n for _, n, _ in found) - min(n for _, n, _ in found)
     if not max(apart, spread) <= how.smooth * max(abs(near), floor):
         return None
-    return Slope(name, direction, (4 * near - far) / 3, floor)
+    return Derivative(name, direction, (4 * near - far) / 3, floor)
 
 
 def smooth_point(
     function: Function, how: Precision
-) -> tuple[dict[str, np.ndarray], Arrays, list[Slope]]:
-    """A point near the case's numbers where all slopes are defined, and the slopes.
+) -> tuple[dict[str, np.ndarray], Arrays, list[Derivative]]:
+    """A point near the case's numbers where all derivatives are defined, and the derivatives.
 
     Raises:
-        NoSlope: if none was found.
+        NoDerivative: if none was found.
     """
     finite = [np.isfinite(y) for y in function(function.feeds)]
     for size in SHIFTS:
@@ -192,7 +192,13 @@ def smooth_point(
         ):
             continue
         weights = weights_of(outputs, function.rng)
-        slopes = [slope_along(function, feeds, weights, name, how) for name in function.moving]
-        if all(slope is not None for slope in slopes):
-            return feeds, weights, [slope for slope in slopes if slope is not None]
-    raise NoSlope("differences with two steps disagree at every point tried")
+        derivatives = [
+            derivative_along(function, feeds, weights, name, how) for name in function.moving
+        ]
+        if all(derivative is not None for derivative in derivatives):
+            return (
+                feeds,
+                weights,
+                [derivative for derivative in derivatives if derivative is not None],
+            )
+    raise NoDerivative("differences with two steps disagree at every point tried")
