@@ -12,6 +12,21 @@ from typing import Any, Final
 
 import numpy as np
 
+__all__ = [
+    "enable_cuda_graphs",
+    "enable_tensor_float_32",
+    "get_device",
+    "get_dtype_policy",
+    "set_device",
+    "set_dtype_policy",
+    "set_random_seed",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 DeviceRequest = str | Sequence[str | tuple[str, dict[str, Any]]]
 """The devices of a user: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, or ONNX Runtime providers."""
 

@@ -39,8 +39,11 @@ def config_of(thing: object, root: type, without: Collection[str] = ()) -> dict[
         root: the base class of its kind, whose arguments come first.
         without: names of arguments that are not wanted.
     """
+    common = argument_names(root, root)
     names = [name for name in argument_names(type(thing), root) if name not in without]
-    values = {name: getattr(thing, name, _ABSENT) for name in names}
+    # An argument that happens to have the name of a property, such as `weights`, is not in it.
+    kept = [name for name in names if name in common or not _is_property_of(root, name)]
+    values = {name: getattr(thing, name, _ABSENT) for name in kept}
     return {name: _written(value) for name, value in values.items() if value is not _ABSENT}
 
 
@@ -88,6 +91,11 @@ def _written(value: Any) -> Any:
     """An argument as it stands in a configuration."""
     configured = not isinstance(value, type) and callable(getattr(value, "get_config", None))
     return catalogue.serialize(value) if configured else plain_value(value)
+
+
+def _is_property_of(root: type, name: str) -> bool:
+    """Whether the base class of a kind has a property of this name."""
+    return isinstance(inspect.getattr_static(root, name, None), property)
 
 
 def _parameters(cls: type) -> list[inspect.Parameter]:

@@ -13,7 +13,7 @@ from seqonnx.catalogue import FromUserFunction, register
 from seqonnx.configuration import Configured
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
-from seqonnx.graph.signatures import check_signature
+from seqonnx.graph.signatures import adopt_renamed, check_signature
 
 __all__ = [
     "Constraint",
@@ -62,7 +62,12 @@ class Constraint(Configured):
             "`__call__(self, op, w)`, which emits the new weight."
         )
 
-    def _emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Let a class of the user's define `emit(op, w, layout)`, as until version 0.1."""
+        super().__init_subclass__(**arguments)
+        adopt_renamed(cls, "Constraint", {"emit": ("_emit", "op")})
+
+    def _apply(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None) -> ir.Value:
         """Emit the constraint of a weight as it is stored.
 
         Args:
@@ -74,10 +79,18 @@ class Constraint(Configured):
         Returns:
             The weight to go on with, in the ONNX layout.
         """
+        # Whichever of the two the class nearest to the user's defines.
+        defined = (c for c in type(self).__mro__ if {"__call__", "_emit"} & vars(c).keys())
+        if "_emit" in vars(next(defined)):
+            return self._emit(op, w, layout)
         if layout is None:
             return self(op, w)
         shown = op.Transpose(w, perm=[int(i) for i in np.argsort(layout)])
         return op.Transpose(self(op, shown), perm=list(layout))
+
+    def _emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
+        """Emit the constraint in any layout, for the classes of this package."""
+        return self(op, w)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())

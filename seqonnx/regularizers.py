@@ -12,7 +12,7 @@ from seqonnx import catalogue
 from seqonnx.catalogue import FromUserFunction, register
 from seqonnx.configuration import Configured
 from seqonnx.graph import Emitter, dtype_name, static_shape
-from seqonnx.graph.signatures import check_signature
+from seqonnx.graph.signatures import adopt_renamed, check_signature
 
 __all__ = [
     "L1",
@@ -44,6 +44,11 @@ class Regularizer(Configured):
         ...     def __call__(self, op, x):
         ...         return op.ReduceMax(op.Abs(x), keepdims=0)
     """
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Let a class of the user's define `emit(op, x)`, as until version 0.1."""
+        super().__init_subclass__(**arguments)
+        adopt_renamed(cls, "Regularizer", {"emit": ("__call__", "op")})
 
     def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty.

@@ -20,3 +20,7 @@ __all__ = [
     "refuse_blockers",
     "vjp",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any
 
 _VALUES = frozenset({"input", "inputs", "x", "w", "y_pred", "y_true"})
@@ -91,3 +94,36 @@ def _about_op(parameters: tuple[str, ...]) -> str:
     if parameters[0] != "op":
         return ""
     return f": `op` has every ONNX operator as a method, as in `op.Abs({parameters[1]})`"
+
+
+def adopt_renamed(cls: type, kind: str, renamed: Mapping[str, tuple[str, str]]) -> None:
+    """Let a class define hooks by the names that they had until version 0.1, with a warning.
+
+    Args:
+        cls: a class in the making.
+        kind: what it is, such as `"Loss"`.
+        renamed: for each old name the new one, and the name of the first parameter: a method of
+            the user's own that happens to have the old name is left alone.
+    """
+    for old, (new, first) in renamed.items():
+        hook = vars(cls).get(old)
+        if new in vars(cls) or not inspect.isfunction(hook):
+            continue
+        if list(inspect.signature(hook).parameters)[1:2] != [first]:
+            continue
+        warn_of_renamed(f"{kind} {cls.__name__}: rename `{old}` to `{new}`")
+        setattr(cls, new, hook)
+
+
+def warn_of_renamed(text: str) -> None:
+    """Warn, at the user's line, that something works for one version more."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(
+        f"{text}; the old name works until the next version.", DeprecationWarning, stacklevel=level
+    )
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "seqonnx"

@@ -68,6 +68,9 @@ def _revive(key: str, value: Any, custom: Mapping[str, Any]) -> Any:
     if not isinstance(value, Mapping) or "class_name" not in value:
         return value
     if not key.endswith(_PARTS):
+        model = catalogue.find("model", value["class_name"], custom)
+        if isinstance(model, type) and hasattr(model, "from_config"):
+            return model.from_config(dict(value.get("config") or {}), custom)
         return deserialize(value, custom)
     found = custom.get(str(value["class_name"]))
     if isinstance(found, type):

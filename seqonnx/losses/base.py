@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Hashable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.configuration import Configured, arguments_for
 from seqonnx.graph import Emitter, to_snake_case
-from seqonnx.graph.signatures import check_method
+from seqonnx.graph.signatures import adopt_renamed, check_method
 from seqonnx.losses.reduction import reduce_weighted, standardize_reduction
 from seqonnx.losses.targets import TargetShape
 from seqonnx.runtime.program import run_emission, value_key
@@ -24,6 +23,15 @@ _KERAS_DEFAULTS: dict[str, Any] = {"axis": -1, "dtype": None}
 
 Formula = Callable[..., ir.Value]
 """`fn(op, y_true, y_pred, **arguments)` to values per sample."""
+
+
+_RENAMED: Final = {
+    "per_sample": ("call", "op"),
+    "mask": ("_mask", "op"),
+    "check_targets": ("_check_targets", "y_true"),
+    "emit": ("_emit", "op"),
+}
+"""Hooks of a user's class by their names until version 0.1."""
 
 
 class Loss(Configured):
@@ -66,6 +74,9 @@ class Loss(Configured):
             **arguments: those of other base classes.
         """
         super().__init_subclass__(**arguments)
+        adopt_renamed(cls, "Loss", _RENAMED)
+        if isinstance(vars(cls).get("target_dtype"), str):  # its name until version 0.1
+            cls._target_dtype = vars(cls)["target_dtype"]
         if formula is not None:
             cls._formula = staticmethod(formula)
 
@@ -89,16 +100,6 @@ class Loss(Configured):
         if self._formula is not None:
             arguments = arguments_for(self, self._formula, Loss)
             return self._formula(op, y_true, y_pred, **arguments)
-        before = getattr(self, "per_sample", None)  # its name until version 0.1
-        if before is not None:
-            warnings.warn(
-                f"Loss {type(self).__name__}: rename `per_sample` to `call`; the old name works "
-                "until the next version.",
-                DeprecationWarning,
-                stacklevel=2,
-            )
-            values: ir.Value = before(op, y_true, y_pred)
-            return values
         raise NotImplementedError(
             f"Loss {type(self).__name__} does not define `call`. Write "
             "`call(self, op, y_true, y_pred)`, which emits the loss of each sample."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import onnx_ir as ir
 from seqonnx import dtypes, initializers
 from seqonnx.configuration import Configured
 from seqonnx.graph import Emitter, Variable, assign_together, to_snake_case
+from seqonnx.graph.signatures import adopt_renamed, warn_of_renamed
 from seqonnx.runtime.program import run_emission, value_key
 
 State = Mapping[str, npt.NDArray[Any]]
@@ -20,6 +22,10 @@ Values = Mapping[str, ir.Value]
 Result = float | npt.NDArray[Any]
 TargetShape = Sequence[int | None]
 UpdateFunction = Callable[[Emitter, Values, "list[ir.Value]"], Mapping[str, ir.Value]]
+
+
+_RENAMED: Final = {"build": ("_build", "y_true_shape")}
+"""Hooks of a user's class by their names until version 0.1."""
 
 
 class Accumulators(list[Variable]):
@@ -52,6 +58,16 @@ class Accumulator(Configured):
         name: name shown and logged; default: the class name in snake case.
         dtype: dtype of the accumulators; default float32.
     """
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Let a class of the user's define hooks by the names of before."""
+        super().__init_subclass__(**arguments)
+        adopt_renamed(cls, "Metric", _RENAMED)
+        if inspect.isfunction(vars(cls).get("variables")):
+            warn_of_renamed(
+                f"Metric {cls.__name__}: declare accumulators with `add_variable` in the "
+                "constructor, in place of a method `variables`"
+            )
 
     def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
         self.name = to_snake_case(type(self).__name__) if name is None else name
@@ -112,7 +128,7 @@ class Accumulator(Configured):
         """
         if state is None:
             state = {name: held.numpy() for name, held in self._accumulators().items()}
-        return self._compute(state)
+        return self.compute(state)
 
     def reset_state(self) -> None:
         """Forget what `update_state` has accumulated."""
@@ -131,25 +147,23 @@ class Accumulator(Configured):
         """Return the accumulators by name, as they are before the first batch."""
         before: Any = type(self).variables
         if callable(before):  # a user's method, as it was until version 0.1
-            warnings.warn(
-                f"Metric {type(self).__name__}: declare accumulators with `add_variable` in the "
-                "constructor; a method `variables` works until the next version.",
-                DeprecationWarning,
-                stacklevel=2,
-            )
             return {name: np.asarray(start) for name, start in before(self).items()}
         return dict(self._declared)
 
+    def compute(self, state: State) -> Result:
+        """Return what the accumulators come to; for classes of one's own.
+
+        Args:
+            state: accumulators after the last batch, arrays by name.
+        """
+        return self._compute(state)
+
     def _compute(self, state: State) -> Result:
-        """Return what the accumulators come to: `compute(state)` of a user's class."""
-        written = getattr(self, "compute", None)
-        if written is None:
-            raise NotImplementedError(
-                f"Metric {type(self).__name__} does not define `compute`. Write `compute(self, "
-                "state)`, which returns the value of the accumulators `state`, arrays by name."
-            )
-        result: Result = written(state)
-        return result
+        """Return what the accumulators come to, for the classes of this package."""
+        raise NotImplementedError(
+            f"Metric {type(self).__name__} does not define `compute`. Write `compute(self, "
+            "state)`, which returns the value of the accumulators `state`, arrays by name."
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
@@ -212,7 +226,7 @@ class Metric(Accumulator):
     def _build(self, y_true_shape: TargetShape, y_pred_shape: TargetShape) -> None:
         """Learn the shapes of the data (None where a size is not fixed); called before use."""
 
-    def _update(
+    def update(
         self,
         op: Emitter,
         state: Values,
@@ -220,7 +234,7 @@ class Metric(Accumulator):
         y_pred: ir.Value,
         sample_weight: ir.Value | None = None,
     ) -> Mapping[str, ir.Value]:
-        """Emit the accumulators after a batch: `update(...)` of a user's class.
+        """Emit the accumulators after a batch; for classes of one's own.
 
         Args:
             op: emitter of the graph.
@@ -232,15 +246,22 @@ class Metric(Accumulator):
         Returns:
             The accumulators after the batch, by name.
         """
-        written = getattr(self, "update", None)
-        if written is None:
-            raise NotImplementedError(
-                f"Metric {type(self).__name__} does not define `update`. Write `update(self, op, "
-                "state, y_true, y_pred, sample_weight=None)`, which emits the accumulators after a "
-                "batch, by name."
-            )
-        changed: Mapping[str, ir.Value] = written(op, state, y_true, y_pred, sample_weight)
-        return changed
+        return self._update(op, state, y_true, y_pred, sample_weight)
+
+    def _update(
+        self,
+        op: Emitter,
+        state: Values,
+        y_true: ir.Value,
+        y_pred: ir.Value,
+        sample_weight: ir.Value | None = None,
+    ) -> Mapping[str, ir.Value]:
+        """Emit the accumulators after a batch, for the classes of this package."""
+        raise NotImplementedError(
+            f"Metric {type(self).__name__} does not define `update`. Write `update(self, op, "
+            "state, y_true, y_pred, sample_weight=None)`, which emits the accumulators after a "
+            "batch, by name."
+        )
 
     def update_state(
         self,
@@ -266,7 +287,7 @@ class Metric(Accumulator):
         if sample_weight is not None:
             arrays.append(dtypes.to_array(sample_weight, "float32", "sample_weight"))
         self._build(arrays[0].shape, arrays[1].shape)
-        self._advance(lambda op, state, values: self._update(op, state, *values), arrays)
+        self._advance(lambda op, state, values: self.update(op, state, *values), arrays)
 
     def __call__(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.configuration import arguments_for
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.graph.signatures import check_method, check_signature
+from seqonnx.graph.signatures import adopt_renamed, check_method, check_signature
 from seqonnx.metrics.base import Accumulator, Metric, Result, State, Values
 from seqonnx.objectives import (
     match_ranks,
@@ -59,6 +58,7 @@ class MeanMetric(Metric):
             **arguments: those of other base classes.
         """
         super().__init_subclass__(**arguments)
+        adopt_renamed(cls, "Metric", {"values": ("call", "op")})
         if formula is not None:
             cls._formula = staticmethod(formula)
         if rows is not None:
@@ -79,16 +79,6 @@ class MeanMetric(Metric):
         if self._formula is not None:
             arguments = arguments_for(self, self._formula, Accumulator)
             return self._formula(op, y_true, y_pred, **arguments)
-        before = getattr(self, "values", None)  # its name until version 0.1
-        if before is not None:
-            warnings.warn(
-                f"Metric {type(self).__name__}: rename `values` to `call`; the old name works "
-                "until the next version.",
-                DeprecationWarning,
-                stacklevel=2,
-            )
-            values: ir.Value = before(op, y_true, y_pred)
-            return values
         raise NotImplementedError(
             f"Metric {type(self).__name__} does not define `call`. Write "
             "`call(self, op, y_true, y_pred)`, which emits the value of each sample."

@@ -76,7 +76,7 @@ def _load_model(path: Path, custom: Mapping[str, Any]) -> Model:
             warnings.warn(
                 f"`custom_objects` has no effect for {path}: another program wrote it, and its "
                 "graph names no classes.",
-                stacklevel=2,
+                stacklevel=3,
             )
         return _load_foreign_model(path)
     return _revived(checkpoint, path, custom)

@@ -60,8 +60,6 @@ class Model(Network):
         self._sessions = Sessions(self, self)
         super().__init__(inputs, outputs, name=name, trainable=trainable)
 
-    # Using the model.
-
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Apply the model to symbolic tensors, or compute it on data.
 
@@ -381,9 +379,9 @@ class Model(Network):
             ValueError: if a column would be narrower than 4 characters, or `layer_range` is not
                 two strings or matches no layer.
         """
-        slots = self._sessions.optimizer_variables
         options = (line_length, positions, expand_nested, show_trainable, layer_range)
-        model_rows.summary(self, slots, model_rows.TableOptions(*options), print_fn, style)
+        table = model_rows.TableOptions(*options)
+        model_rows.summary(self, self._sessions.optimizer_variables, table, print_fn, style)
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         super()._connect(inputs, outputs)
@@ -398,4 +396,4 @@ class Model(Network):
         return copying.state_of(self, self._sessions, super().__getstate__())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        copying.restore(self, state["_sessions"], state)
+        copying.restore(self, self, state)

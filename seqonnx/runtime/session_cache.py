@@ -90,9 +90,16 @@ class SessionCache(Generic[Holder]):
 
     def discard_older(self, changed_at: int) -> None:
         """Let go of everything that has not seen a change."""
-        old = [key for key, entry in self._entries.items() if entry.changed_at < changed_at]
-        for key in old:
-            del self._entries[key]
+        # Other threads may look, keep and discard at the same time.
+        for key, entry in list(self._entries.items()):
+            if entry.changed_at < changed_at:
+                self._entries.pop(key, None)
+
+    def discard(self, changed_at: int) -> None:
+        """Let go of everything that has seen just the changes up to one."""
+        for key, entry in list(self._entries.items()):
+            if entry.changed_at == changed_at:
+                self._entries.pop(key, None)
 
     def clear(self) -> None:
         """Let everything go."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from seqonnx.callbacks.base import CallbackModel
 from seqonnx.graph import Variable, assign_together, read_together
 from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
@@ -52,16 +53,21 @@ def state_of(network: Network, sessions: Sessions, state: Mapping[str, Any]) -> 
     return {**state, _CALLS: calls, _MOMENT: moment}
 
 
-def restore(network: Network, sessions: Sessions, state: dict[str, Any]) -> None:
+def restore(network: Network, model: CallbackModel, state: dict[str, Any]) -> None:
     """Give a copy its state.
 
     Args:
         network: the copy.
-        sessions: the copy of what the model has compiled.
+        model: the same, as callbacks see it.
         state: from `state_of`.
     """
     calls, moment = state.pop(_CALLS), state.pop(_MOMENT)
+    sessions: Sessions = state["_sessions"]
+    if sessions.network is not network:  # a shallow copy
+        sessions = state["_sessions"] = sessions.copied_to(network, model)
     vars(network).update(state)
+    if sessions.compilation is not None:
+        sessions.show_slots()
     if moment is not None:
         assign_together(moment.values.items())
         if moment.steps is not None:
@@ -69,7 +75,9 @@ def restore(network: Network, sessions: Sessions, state: dict[str, Any]) -> None
     for call, outputs in calls:
         for tensor in outputs:
             tensor._call = call
-        _calls_of(call.layer).append((call, outputs))
+        known = _calls_of(call.layer)
+        if not any(made is call for made, _ in known):
+            known.append((call, outputs))
 
 
 def _moment_of(network: Network, trainer: Trainer | None) -> _NetworkMoment:

@@ -182,8 +182,8 @@ def test_on_batch(sessions: Sessions, x: Any, y: Any, sample_weight: Any) -> Log
     """Measure on one batch."""
     batch = single_batch(sessions.network, sessions.loss(), x, y, sample_weight, None)
     trainer = sessions.trainer()
-    with trainer.testing():
-        trainer.test(trainer.stage_test(batch))
+    with trainer.testing() as moment:
+        trainer.test(trainer.stage_test(moment, batch))
         return trainer.test_logs()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -112,8 +113,8 @@ def predict(
 def _measure(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> Logs:
     """Run the measuring step over `batches`; no logs, if they have run out."""
     callbacks.on_test_begin()
-    with trainer.testing():
-        source = map(trainer.stage_test, batches.epoch(None))
+    with trainer.testing() as moment:
+        source = map(partial(trainer.stage_test, moment), batches.epoch(None))
         seen = 0
         with closing(prefetch(source, batches.depth)) as stream:
             for staged in stream:

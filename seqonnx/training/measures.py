@@ -60,7 +60,7 @@ class Measures:
         logs: Logs = {"loss": float(state.read(self.loss_total)) / max(count, 1.0)}
         for tracked in self.tracked:
             values = {key: state.read(variable) for key, variable in tracked.state.items()}
-            result = np.array(tracked.metric._compute(values))
+            result = np.array(tracked.metric.compute(values))
             logs[tracked.name] = float(result) if result.ndim == 0 else result
         return logs
 

@@ -135,11 +135,13 @@ class StepRunner:
             ExecutionError: if ONNX Runtime fails; names the layer. The state is as before. On a
                 GPU the error may come with the next step, or the next look at the state.
         """
-        with self._state.next_step(staged.steps) as side:
-            binding, recording = self._fed(side, staged, scalars)
+        state = self._state
+        with state.turn:
+            binding, recording = self._fed(state.begin_step(), staged, scalars)
             binding.run(synchronize=not self._overlaps, recording=recording)
             if self._overlaps:
-                self._state.leave_running(partial(_finish_step, binding, staged))
+                state.leave_running(partial(_finish_step, binding, staged))
+            state.end_step(staged.steps)
 
     @property
     def inherited(self) -> bool:

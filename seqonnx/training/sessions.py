@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -69,8 +71,20 @@ class Sessions:
         self.drop()
         compilation.optimizer._restart()
         self.compilation = compilation
+        self.show_slots()
         if self.network.built:
             self._capture_subject()
+
+    def show_slots(self) -> None:
+        """Let the optimizer show the slots of this network in its `variables`."""
+        self.compiled().optimizer._slot_variables = partial(_slots_of, weakref.ref(self))
+
+    def copied_to(self, network: Network, model: CallbackModel) -> Sessions:
+        """Return a copy for another network of the same structure, which shares no session."""
+        copy = Sessions(network, model)
+        state = {**self.__getstate__(), "network": network, "model": model}
+        vars(copy).update(state, _training_calls=SessionCache())
+        return copy
 
     def compiled(self) -> Compilation:
         """Return what `compile` was given.
@@ -192,6 +206,12 @@ class Sessions:
             "_progress": self._progress if trainer is None else trainer.progress,
             "_forward": None,
         }
+
+
+def _slots_of(sessions: weakref.ref[Sessions]) -> Sequence[Variable]:
+    """Slots of the network that an optimizer trains; none once it is gone."""
+    alive = sessions()
+    return () if alive is None else alive.optimizer_variables
 
 
 def subject_of(network: Network) -> Subject:

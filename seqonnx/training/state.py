@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -121,29 +121,29 @@ class DeviceState:
             self.wait()
             yield
 
-    @contextmanager
-    def next_step(self, steps: int = 1) -> Iterator[int]:
-        """Take a step inside; afterwards the side that it wrote is the newest.
+    @property
+    def turn(self) -> AbstractContextManager[Any]:
+        """Held from `begin_step` to `end_step`, so that nothing else happens in between."""
+        return self._lock
 
-        The step before has ended when this one begins. If the step fails, the state stays as it
-        was.
+    def begin_step(self) -> int:
+        """Return the side to read; a step writes the other. The step before has ended."""
+        self.wait()
+        return self._now.side
+
+    def end_step(self, steps: int = 1) -> None:
+        """Make the side that a step wrote the newest. Without this, the state is as it was.
 
         Args:
             steps: how many training steps it is.
-
-        Yields:
-            The side to read; the step writes the other.
         """
-        with self._lock:
-            self.wait()
-            side, taken, _, _ = self._now
-            yield side
-            number = commit(partial(self._become, 1 - side, taken + steps))
-            if number == self._seen + 1:  # nothing has changed elsewhere
-                self._seen = number
+        side, taken, _, _ = self._now
+        number = commit(partial(self._become, 1 - side, taken + steps))
+        if number == self._seen + 1:  # nothing has changed elsewhere
+            self._seen = number
 
     def leave_running(self, wait: Callable[[], None]) -> None:
-        """Note that the step inside `next_step` goes on after it.
+        """Note that the step that is being taken goes on after it.
 
         Args:
             wait: waits for its end, and keeps until then what the step reads.

@@ -237,7 +237,7 @@ def _emit_goal(op: Emitter, goal: Goal, *, training: bool) -> tuple[list[ir.Valu
         with op.scope(f"metrics/{tracked.name}"):
             state = {key: op.read(variable) for key, variable in tracked.state.items()}
             chosen = weight if tracked.weighted else None
-            changed = tracked.metric._update(op, state, y_true, y_pred, chosen)
+            changed = tracked.metric.update(op, state, y_true, y_pred, chosen)
         for key, value in changed.items():
             op.update(tracked.state[key], value)
     return batch, loss
@@ -267,7 +267,7 @@ def _emit_update(
         constraints = dict(update.constrained)
         for weight, value, slot in zip(weights, params, slots, strict=True):
             rule = constraints.get(weight)
-            writes[weight] = value if rule is None else rule._emit(op, value, weight._layout)
+            writes[weight] = value if rule is None else rule._apply(op, value, weight._layout)
             writes.update({update.slots[weight][key]: new for key, new in slot.items()})
     return writes
 

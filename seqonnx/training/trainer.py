@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +41,18 @@ from seqonnx.training.step import (
     build_test_step,
     build_train_step,
 )
+
+
+class WeightsAt(NamedTuple):
+    """The weights of one moment.
+
+    Args:
+        change: number of the newest change that they have seen, of themselves or of settings.
+        weights: values in the ONNX layout.
+    """
+
+    change: int
+    weights: Mapping[Variable, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,6 @@ class Trainer:
         self.seed, self.epochs, self.slots = progress.seed, progress.epochs, progress.slots
         self._train_state = DeviceState(device)
         count_steps_of(compilation.optimizer, self._train_state)
-        compilation.optimizer._slot_variables = partial(_slots_of, weakref.ref(self))
         # An optimizer may outlive the model, whose weights and slots the state holds.
         forget = weakref.finalize(self, stop_counting, compilation.optimizer, self._train_state)
         forget.atexit = False
@@ -99,8 +109,7 @@ class Trainer:
         self._test_measures: Measures | None = None
         self._choose = Autotuner(device) if compilation.autotune else by_rule
         self._frozen_at = 0
-        self._weights_at = 0
-        self._weights: Mapping[Variable, npt.NDArray[Any]] = {}
+        self._moments: list[WeightsAt] = []
         self._renew_lock()
         renewed_in_children(self, Trainer._renew_lock)
 
@@ -200,41 +209,45 @@ class Trainer:
     # Measuring.
 
     @contextmanager
-    def testing(self) -> Iterator[None]:
+    def testing(self) -> Iterator[WeightsAt]:
         """Measure inside, with loss and metrics from their start on.
 
-        All batches see the weights of this moment, whatever other threads do to them. Threads
-        that measure with one trainer take turns; a callback that measures has a moment of its own.
+        Threads that measure with one trainer take turns; a callback that measures has a moment of
+        its own.
+
+        Yields:
+            The weights of this moment, which all batches see, whatever is done to them meanwhile.
         """
         with self._testing:
-            outer = self._weights_at, self._weights
-            inside = len(self._weights) > 0
             weights = self.subject.weights
             setting = last_setting()
             newest, arrays = read_together(weights)
-            self._weights_at = max(newest, setting)
-            self._weights = dict(zip(weights, arrays, strict=True))
-            if not inside:
-                self._test_steps.discard_older(self._weights_at)
+            moment = WeightsAt(max(newest, setting), dict(zip(weights, arrays, strict=True)))
+            if len(self._moments) == 0:
+                self._test_steps.discard_older(moment.change)
             if self._test_measures is not None:
                 self._test_measures.reset(self._test_state)
+            self._moments.append(moment)
             try:
-                yield
+                yield moment
             finally:
-                self._weights_at, self._weights = outer
+                self._moments.pop()
+                others = [outer.change for outer in self._moments]
+                if len(others) > 0 and moment.change not in others:
+                    self._test_steps.discard(moment.change)
 
-    def stage_test(self, batch: Batch) -> Staged:
-        """Put a batch on the device for measuring; inside `testing`."""
+    def stage_test(self, moment: WeightsAt, batch: Batch) -> Staged:
+        """Put a batch on the device for measuring; inside `testing`, which gave the moment."""
         arrays = self._arrays(batch)
-        kind = (_kind(arrays, len(batch.x)), self._shapes(), self._weights_at)
-        built = self._test_steps.find(kind, self._weights_at)
+        kind = (_kind(arrays, len(batch.x)), self._shapes(), moment.change)
+        built = self._test_steps.find(kind, moment.change)
         if built is None:
             if self._test_measures is None:
                 self._test_measures = self._measures(batch)
             goal = self._goal(self._test_measures, batch, BATCH)
-            graph = build_test_step(goal, device=self.device.memory, values=self._weights)
+            graph = build_test_step(goal, device=self.device.memory, values=moment.weights)
             runner = StepRunner(graph, self._test_state, training=False)
-            built = self._test_steps.keep(kind, self._weights_at, _Built(goal, runner))
+            built = self._test_steps.keep(kind, moment.change, _Built(goal, runner))
         return built.runner.stage(kind, [arrays])
 
     def test(self, staged: Staged) -> None:
@@ -317,12 +330,6 @@ class Trainer:
         return Measures(
             compilation.metrics, compilation.weighted_metrics, batch.y.shape, output.shape
         )
-
-
-def _slots_of(trainer: weakref.ref[Trainer]) -> Sequence[Variable]:
-    """Slots of the model that an optimizer trains; none once it is gone."""
-    alive = trainer()
-    return () if alive is None else alive.optimizer_variables
 
 
 def _kind(arrays: Sequence[npt.NDArray[Any]], inputs: int) -> Hashable:

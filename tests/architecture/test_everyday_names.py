@@ -28,6 +28,7 @@ NAMES = (
     *("update", "value", "values", "weights", "write"),
 )
 WRITTEN_BY_USERS = {
+    "mean": {"compute", "update"},
     "metric": {"compute", "update"},
     "optimizer": {"momentum", "prepare", "slots", "update"},
 }

@@ -12,7 +12,9 @@ import seqonnx as keras
 ROOMS = (
     "activations",
     "applications",
+    "autodiff",
     "callbacks",
+    "config",
     "constraints",
     "datasets",
     "initializers",
@@ -105,6 +107,7 @@ KERAS |= {
 FOR_WRITING_ONES_OWN = {
     "models.Model": {"to_onnx"},
     "models.Sequential": {"to_onnx"},
+    "metrics.Metric": {"compute", "update"},
     "optimizers.Optimizer": {"elementwise", "prepare", "slots", "update"},
     "callbacks.Callback": {"params"},  # an attribute of objects in Keras
 }

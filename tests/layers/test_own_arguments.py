@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import seqonnx as keras
 from seqonnx import layers
 from seqonnx.layers.arguments import own_arguments
 from support.layers.layer_cases import CASES, Case
@@ -43,3 +44,38 @@ def test_layer_of_ones_own_is_read_from_its_signature():
     arguments = own_arguments(Scale(2.0, "ones", "relu", name="s"), layers.Layer)
     ones = {"class_name": "Ones", "config": {}}
     assert arguments == {"factor": 2.0, "initializer": ones, "activation": "relu"}
+
+
+def test_an_argument_with_the_name_of_a_property_is_not_read_from_it(tmp_path):
+    class Own(layers.Layer):
+        def __init__(self, weights=None, **kwargs):
+            super().__init__(**kwargs)
+
+        def build(self, input_shape):
+            self.factor = self.add_weight((input_shape[-1],), "ones")
+
+        def call(self, op, x, training):
+            return op.Mul(x, self.factor)
+
+    model = keras.Sequential([keras.Input((2,)), Own(name="own")])
+    assert "weights" not in model.layers[0].get_config()
+    model.save(tmp_path / "m.onnx")
+    loaded = keras.load_model(tmp_path / "m.onnx", {"Own": Own})
+    assert loaded.layers[0].name == "own"
+
+
+def test_a_model_may_be_the_argument_of_a_layer(tmp_path):
+    class Around(layers.Layer):
+        def __init__(self, model, **kwargs):
+            super().__init__(**kwargs)
+            self.model = model
+
+        def call(self, op, x, training):
+            return op.Relu(x)
+
+    inner = keras.Sequential([keras.Input((2,)), layers.Dense(3)], name="inner")
+    model = keras.Sequential([keras.Input((2,)), Around(inner)])
+    model.save(tmp_path / "m.onnx")
+    loaded = keras.load_model(tmp_path / "m.onnx", {"Around": Around})
+    assert loaded.layers[0].model.name == "inner"
+    assert loaded.layers[0].model.layers[0].units == 3

@@ -141,9 +141,10 @@ def test_class_of_a_formula_is_one_line_and_reads_its_arguments_from_attributes(
 
 
 def test_old_name_of_the_method_works_for_one_version():
-    class Old(losses.Loss):
-        def per_sample(self, op, y_true, y_pred):
-            return op.ReduceMean(op.Abs(op.Sub(y_pred, y_true)), [-1], keepdims=0)
-
     with pytest.warns(DeprecationWarning, match="Loss Old: rename `per_sample` to `call`"):
-        assert Old()([[1.0]], [[3.0]]) == 2.0
+
+        class Old(losses.Loss):
+            def per_sample(self, op, y_true, y_pred):
+                return op.ReduceMean(op.Abs(op.Sub(y_pred, y_true)), [-1], keepdims=0)
+
+    assert Old()([[1.0]], [[3.0]]) == 2.0

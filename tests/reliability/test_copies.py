@@ -230,3 +230,32 @@ def test_joblib(tmp_path):
     train(model, x)
     joblib.dump(model, tmp_path / "model.joblib")
     assert train(joblib.load(tmp_path / "model.joblib"), x) == train(model, x)
+
+
+def test_a_shallow_copy_shares_layers_and_no_session():
+    x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(x, y, verbose=0)
+    before = model.history
+    twin = copy.copy(model)
+    twin.compile("adam", "mae")
+    assert type(model.optimizer) is optimizers.SGD
+    twin.fit(x, y, verbose=0)
+    assert model.history is before
+    assert twin.history is not before
+    np.testing.assert_array_equal(twin.get_weights()[0], model.get_weights()[0])
+    grown = copy.copy(model)
+    grown.add(layers.Dense(5))
+    assert (grown(x).shape, model(x).shape) == ((4, 5), (4, 2))
+    assert len(model.layers[0]._calls) == 1
+
+
+def test_the_optimizer_of_a_copy_shows_its_slots_at_once(copied):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    twin = copied(model)
+    shown = [np.asarray(v) for v in twin.optimizer.variables]
+    for mine, theirs in zip(model.optimizer.variables, shown, strict=True):
+        np.testing.assert_array_equal(np.asarray(mine), theirs)

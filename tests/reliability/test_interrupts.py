@@ -145,8 +145,9 @@ def write(state, variables, value):
         for variable in variables:
             state.buffers(variable)[1 - side].update(np.array([value], np.float32))
 
-    with state.next_step() as side:
-        step(side)
+    with state.turn:
+        step(state.begin_step())
+        state.end_step()
 
 
 def values_of(variables):
@@ -229,8 +230,9 @@ def step_that_runs_on(state, variable, value, wait):
         state.buffers(variable)[1 - side].update(np.array([value], np.float32))
         state.leave_running(wait)
 
-    with state.next_step() as side:
-        step(side)
+    with state.turn:
+        step(state.begin_step())
+        state.end_step()
 
 
 def test_a_step_that_fails_on_the_device_has_not_been_taken():

@@ -88,8 +88,10 @@ def test_whatever_touches_the_state_waits(touch):
     variable = Variable(np.zeros(2, np.float32), "w")
     state.hold([variable], [variable])
     waited = []
-    with state.next_step():
+    with state.turn:
+        state.begin_step()
         state.leave_running(lambda: waited.append(True))
+        state.end_step()
     if touch == "push_changes":
         Variable(np.zeros(1, np.float32), "other").assign(np.ones(1, np.float32))
     arguments = {"read": (variable,), "overwrite": (variable, np.ones(2, np.float32))}

@@ -116,7 +116,7 @@ def _call(name: str, node: Any) -> dict[str, Any]:
         keywords = {key: value for item in node for key, value in (item[3:] or [{}])[0].items()}
         inputs = [item[:3] for item in node]
     training = keywords.pop("training", None)
-    extra = sorted(key for key, value in keywords.items() if value is not None)
+    extra = sorted(key for key, value in keywords.items() if not _is_none(value))
     if len(extra) > 0:
         raise ModelFileError(
             f"Layer '{name}' is called with {', '.join(extra)}; seqonnx's layers take inputs and "
@@ -124,8 +124,21 @@ def _call(name: str, node: Any) -> dict[str, Any]:
         )
     inputs = _mapped(inputs[0] if len(inputs) == 1 else inputs, list)
     single = isinstance(inputs, list) and isinstance(inputs[0], str)
+    parts = inputs.values() if isinstance(inputs, dict) else [] if single else inputs
+    if not all(isinstance(part, list) and isinstance(part[0], str) for part in parts):
+        raise ModelFileError(
+            f"Layer '{name}' is called on nested structures; seqonnx's layers take a tensor, a "
+            "list or a dict of them."
+        )
     call = {"inputs": [inputs] if single else inputs}
     return call if training is None else {**call, "training": bool(training)}
+
+
+def _is_none(value: Any) -> bool:
+    """Whether a keyword says nothing: None, or a structure of nothing but None."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return value is None or (isinstance(value, list) and all(map(_is_none, value)))
 
 
 def _mapped(value: Any, tensor: Callable[[Reference], Any]) -> Any:

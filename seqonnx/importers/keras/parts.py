@@ -93,5 +93,5 @@ def assign(matched: Matched, failures: Sequence[Failure], path: Path, *, skip: b
         )
         if not skip:
             raise ValueError(text)
-        warnings.warn(text, stacklevel=2)
+        warnings.warn(text, stacklevel=5)
     assign_together((variable, variable._fitted(array)) for variable, array in matched)
