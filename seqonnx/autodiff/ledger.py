@@ -11,7 +11,7 @@ import seqonnx.autodiff.rules as _rules
 from seqonnx.autodiff.registry import find_rule, why_nondifferentiable
 from seqonnx.graph import OPSET
 
-State = Literal["rule", "no gradient", "missing"]
+LedgerState = Literal["rule", "no gradient", "missing"]
 Standard = Literal["differentiable", "not differentiable", "unknown", "no float input"]
 
 _FLOATS = frozenset(f"tensor({dtype})" for dtype in ("float16", "bfloat16", "float", "double"))
@@ -69,7 +69,7 @@ class LedgerEntry:
     """
 
     op_type: str
-    state: State
+    state: LedgerState
     note: str
 
 

@@ -150,7 +150,7 @@ class Variable:
 
     @property
     def dtype(self) -> str:
-        """Name of the dtype, such as `"float32"`."""
+        """Kind of the elements, such as `"float32"`."""
         return str(self._dtype.name)
 
     @property

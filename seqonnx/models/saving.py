@@ -20,7 +20,7 @@ from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.network import Network
 from seqonnx.report.model_rows import layer_facts
 from seqonnx.symbolic import SymbolicTensor
-from seqonnx.training.checkpoint_state import Values, capture
+from seqonnx.training.checkpoint_state import ArraysByVariable, capture
 from seqonnx.training.sessions import Sessions
 
 
@@ -84,7 +84,7 @@ def load_weights(network: Network, path: Path, skip_mismatch: bool, by_name: boo
 
 
 def _source(
-    network: Network, outputs: str | Sequence[str] | None, values: Values | None = None
+    network: Network, outputs: str | Sequence[str] | None, values: ArraysByVariable | None = None
 ) -> Source:
     """The model as the exporter sees it, with given values of its weights or those of now."""
     weights = network.weights

@@ -26,7 +26,7 @@ _WRAPPERS = {
 """Classes that hold a function, which a configuration can only name."""
 
 
-Values = dict[Variable, npt.NDArray[Any]]
+ArraysByVariable = dict[Variable, npt.NDArray[Any]]
 
 
 class Captured(NamedTuple):
@@ -41,7 +41,7 @@ class Captured(NamedTuple):
     slots: Mapping[str, npt.NDArray[Any]]
 
 
-def capture(sessions: Sessions) -> tuple[Values, Captured | None]:
+def capture(sessions: Sessions) -> tuple[ArraysByVariable, Captured | None]:
     """Return what a model is at one moment, between two training steps.
 
     Returns:

@@ -51,7 +51,7 @@ class Compilation:
     loss_weight: float = 1.0
 
 
-Slots = Mapping[Variable, Mapping[str, Variable]]
+SlotVariables = Mapping[Variable, Mapping[str, Variable]]
 
 
 @dataclass(frozen=True)
@@ -66,4 +66,4 @@ class Progress:
 
     seed: int
     epochs: int
-    slots: Slots
+    slots: SlotVariables

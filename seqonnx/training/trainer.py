@@ -28,7 +28,7 @@ from seqonnx.symbolic import BATCH
 from seqonnx.training.autotune import Autotuner
 from seqonnx.training.batch_sizes import BatchSizes
 from seqonnx.training.batches import Batch
-from seqonnx.training.compilation import Compilation, Progress, Slots, Subject
+from seqonnx.training.compilation import Compilation, Progress, SlotVariables, Subject
 from seqonnx.training.inputs import with_ranks
 from seqonnx.training.measures import Measures
 from seqonnx.training.runner import Staged, StepRunner
@@ -342,7 +342,7 @@ def _newest(variables: Iterable[Variable]) -> int:
     return max((variable._changed_at for variable in variables), default=0)
 
 
-def _make_slots(weights: Sequence[Variable], optimizer: Optimizer) -> Slots:
+def _make_slots(weights: Sequence[Variable], optimizer: Optimizer) -> SlotVariables:
     """Optimizer slots of each weight, filled with their start."""
     return {
         weight: {

@@ -86,7 +86,7 @@ class KnownValue:
         return (self.elements or 0) * item_bytes(self.type.tensor_type.elem_type)
 
 
-Scope = ChainMap[str, KnownValue]
+KnownScope = ChainMap[str, KnownValue]
 
 
 def item_bytes(data_type: int) -> int:
@@ -180,8 +180,8 @@ def walk(
     """
     model = _inlined(model)
     # Bodies see the constants around them; each body has its own in a scope of its own.
-    start: Scope = ChainMap({}, dict(inputs or {}))
-    stack: list[tuple[onnx.GraphProto, Scope, int, int]] = [(model.graph, start, 1, 0)]
+    start: KnownScope = ChainMap({}, dict(inputs or {}))
+    stack: list[tuple[onnx.GraphProto, KnownScope, int, int]] = [(model.graph, start, 1, 0)]
     while len(stack) > 0:
         graph, scope, turns, left = stack.pop()
         scope.update({tensor.name: constant_of(tensor) for tensor in graph.initializer})
@@ -201,7 +201,9 @@ def walk(
             stack.append((graph, scope.parents.new_child(following), turns, left - 1))
 
 
-def _first_turn(node: onnx.NodeProto, body: onnx.GraphProto, scope: Scope) -> dict[str, KnownValue]:
+def _first_turn(
+    node: onnx.NodeProto, body: onnx.GraphProto, scope: KnownScope
+) -> dict[str, KnownValue]:
     """The arguments of a Loop's body in its first turn, as far as they are known."""
     if not is_op(node, "Loop"):
         return {}
@@ -218,7 +220,7 @@ def _first_turn(node: onnx.NodeProto, body: onnx.GraphProto, scope: Scope) -> di
     }
 
 
-def _most_turns(node: onnx.NodeProto, scope: Scope) -> int:
+def _most_turns(node: onnx.NodeProto, scope: KnownScope) -> int:
     """How many turns of a Loop are followed, if its state goes on growing."""
     count = scope.get(node.input[0]) if node.op_type == "Loop" and len(node.input) > 0 else None
     if count is None or count.array is None or count.array.size != 1:
@@ -226,7 +228,7 @@ def _most_turns(node: onnx.NodeProto, scope: Scope) -> int:
     return min(int(count.array.reshape(()).item()), FEW)
 
 
-def _next_turn(body: onnx.GraphProto, scope: Scope) -> dict[str, KnownValue] | None:
+def _next_turn(body: onnx.GraphProto, scope: KnownScope) -> dict[str, KnownValue] | None:
     """The arguments of a Loop's body after a turn; None if they are as large as before."""
     own = {value.name: scope[value.name] for value in body.input if value.name in scope.maps[0]}
     before = {name: constant.nbytes for name, constant in own.items()}
@@ -273,7 +275,9 @@ def _lengths(graph: onnx.GraphProto) -> dict[str, int]:
     return found
 
 
-def _refuse_axes(node: onnx.NodeProto, scope: Scope, lengths: Mapping[str, int], name: str) -> None:
+def _refuse_axes(
+    node: onnx.NodeProto, scope: KnownScope, lengths: Mapping[str, int], name: str
+) -> None:
     """Refuse a list of more axes than there are."""
     for index in _TAKES_LISTS.get(node.op_type, ()):
         key = node.input[index] if index < len(node.input) else ""
@@ -287,7 +291,7 @@ def _refuse_axes(node: onnx.NodeProto, scope: Scope, lengths: Mapping[str, int],
 
 
 def _outputs(
-    node: onnx.NodeProto, scope: Scope, opsets: Sequence[onnx.OperatorSetIdProto]
+    node: onnx.NodeProto, scope: KnownScope, opsets: Sequence[onnx.OperatorSetIdProto]
 ) -> Iterator[tuple[str, KnownValue]]:
     """Outputs of a node by name, if they are constants."""
     if not is_standard(node) or any(a.HasField("g") for a in node.attribute):
@@ -328,7 +332,7 @@ def _types(node: onnx.NodeProto, asked: Question | None) -> Sequence[onnx.TypePr
         return [None] * len(node.output)
 
 
-def _turns(node: onnx.NodeProto, scope: Scope) -> int:
+def _turns(node: onnx.NodeProto, scope: KnownScope) -> int:
     """How often a Loop certainly runs its body; 1 for what is no Loop or may end early."""
     if not is_op(node, "Loop"):
         return 1
