@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from seqonnx import catalogue
 from seqonnx.layers.base import Layer
+from seqonnx.layers.network import Network
 
 KNOWN: Final = catalogue.entries("layer")
 """The layer classes that a configuration may name."""
@@ -69,9 +70,8 @@ def _revive(key: str, value: Any, custom: Mapping[str, Any]) -> Any:
         return value
     if not key.endswith(_PARTS):
         model = catalogue.find("model", value["class_name"], custom)
-        if isinstance(model, type) and issubclass(model, Layer):
-            revive: Any = model.from_config  # of models, which take the user's classes, too
-            return revive(dict(value.get("config") or {}), custom)
+        if isinstance(model, type) and issubclass(model, Network):
+            return model.from_config(dict(value.get("config") or {}), custom)
         return deserialize(value, custom)
     found = custom.get(str(value["class_name"]))
     if isinstance(found, type):

@@ -55,13 +55,13 @@ def test_class_is_found_by_its_own_name_and_by_further_ones():
 
 @pytest.mark.usefixtures("entries")
 def test_name_in_files_may_differ_from_the_name_of_the_class():
-    @catalogue.register("model", saved_as="Functional")
+    @catalogue.register("model", saved_as="Stacked")
     class Model:
         pass
 
-    assert catalogue.find("model", "Functional") is Model
+    assert catalogue.find("model", "Stacked") is Model
     assert catalogue.find("model", "Model") is None
-    assert catalogue.saved_name(Model) == "Functional"
+    assert catalogue.saved_name(Model) == "Stacked"
     assert catalogue.saved_name(type("Own", (Model,), {})) == "Own"
 
 

@@ -111,7 +111,7 @@ def test_constraint_counts_axes_in_the_keras_layout(identifier, definition):
     expected = definition(KERNEL)
     np.testing.assert_allclose(evaluate(constraint, KERNEL), expected, rtol=1e-6)
     stored = np.ascontiguousarray(KERNEL.transpose(TO_STORED))
-    result = evaluate(partial(constraint._emit, layout=TO_STORED), stored)
+    result = evaluate(partial(constraint._apply, layout=TO_STORED), stored)
     np.testing.assert_allclose(result, expected.transpose(TO_STORED), rtol=1e-6)
 
 
@@ -168,7 +168,7 @@ def test_constraint_of_ones_own_sees_the_keras_layout():
     w = np.arange(6, dtype=np.float32).reshape(2, 3)
     expected = [[0.0, 1.0, 2.0], [0.0, 0.0, 0.0]]
     assert evaluate(FirstRow(), w).tolist() == expected
-    turned = evaluate(partial(FirstRow()._emit, layout=(1, 0)), w.T)
+    turned = evaluate(partial(FirstRow()._apply, layout=(1, 0)), w.T)
     assert turned.T.tolist() == expected
     with pytest.raises(NotImplementedError, match=r"Write `__call__\(self, op, w\)`"):
         evaluate(constraints.Constraint(), w)

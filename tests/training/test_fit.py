@@ -212,7 +212,7 @@ def test_host_work_of_a_step_does_not_grow_with_the_weights(x, y, monkeypatch):
     touched = []
     original = Variable._changed_at.fget
     monkeypatch.setattr(
-        Variable, "changed_at", property(lambda self: touched.append(1) or original(self))
+        Variable, "_changed_at", property(lambda self: touched.append(1) or original(self))
     )
     model = make_model()
     model.layers[0].trainable = False

@@ -162,7 +162,7 @@ class BatchNormalization(Layer):
     def _emit_training(self, op: Emitter, x: ir.Value) -> ir.Value:
         gamma, beta = self._affine(op, x)
         # With momentum 0 the operator returns the batch's own statistics, whatever comes in. What
-        # ONNX Runtime makes of this node is the business of `passes.batch_statistics`.
+        # ONNX Runtime makes of this node is the business of `lowering.batch_statistics`.
         y, mean, variance = op.BatchNormalization(
             *(x, gamma, beta, self._filled(op, x, 0.0), self._filled(op, x, 1.0)),
             epsilon=self.epsilon,

@@ -25,7 +25,7 @@ EXCLUSIONS: dict[str, tuple[Exclusion, ...]] = {
         Exclusion(
             "test_affine_grid_?d*_expanded",
             "the definition makes tensors whose number of axes an If decides",
-            ("autodiff/cases_signal.py", "AffineGrid"),
+            ("support/autodiff/cases_signal.py", "AffineGrid"),
         ),
     ),
     "maxunpool": (
