@@ -39,7 +39,10 @@ from seqonnx.layers.pooling.pooling import (
 )
 from seqonnx.layers.preprocessing.rescaling import Rescaling
 from seqonnx.layers.regularization.dropout import Dropout
+from seqonnx.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
 from seqonnx.layers.reshaping.padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
+from seqonnx.layers.reshaping.permute import Permute
+from seqonnx.layers.reshaping.repeat_vector import RepeatVector
 from seqonnx.layers.reshaping.reshaping import Flatten, Reshape
 from seqonnx.layers.serialization import deserialize, serialize
 
@@ -81,6 +84,9 @@ __all__ = [
     "Convolution1D",
     "Convolution2D",
     "Convolution3D",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -117,7 +123,9 @@ __all__ = [
     "Multiply",
     "ONNXModel",
     "PReLU",
+    "Permute",
     "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
     "SeparableConv1D",

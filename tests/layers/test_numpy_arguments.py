@@ -59,6 +59,11 @@ CASES = [
     (layers.ZeroPadding2D, (4, 4, 3), {"padding": 2}),
     (layers.ZeroPadding2D, (4, 4, 3), {"padding": ((1, 2), (3, 4))}),
     (layers.ZeroPadding3D, (4, 4, 4, 3), {"padding": (1, 2, 3)}),
+    (layers.Cropping1D, (4, 3), {"cropping": (1, 2)}),
+    (layers.Cropping2D, (4, 4, 3), {"cropping": ((1, 2), (0, 1))}),
+    (layers.Cropping3D, (4, 5, 7, 3), {"cropping": (1, 2, 3)}),
+    (layers.Permute, (4, 3), {"dims": (2, 1)}),
+    (layers.RepeatVector, (4,), {"n": 3}),
 ]
 
 
