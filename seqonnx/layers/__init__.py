@@ -38,7 +38,15 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling3D,
 )
 from seqonnx.layers.preprocessing.rescaling import Rescaling
+from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
+from seqonnx.layers.regularization.alpha_dropout import AlphaDropout
 from seqonnx.layers.regularization.dropout import Dropout
+from seqonnx.layers.regularization.gaussian import GaussianDropout, GaussianNoise
+from seqonnx.layers.regularization.spatial_dropout import (
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
 from seqonnx.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
 from seqonnx.layers.reshaping.padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from seqonnx.layers.reshaping.permute import Permute
@@ -68,7 +76,9 @@ SeparableConvolution2D = SeparableConv2D
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -93,6 +103,8 @@ __all__ = [
     "Dot",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -133,6 +145,9 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "Subtract",
     "ZeroPadding1D",
     "ZeroPadding2D",
