@@ -20,6 +20,10 @@ from seqonnx.layers.merging.merging import (
     Subtract,
 )
 from seqonnx.layers.normalization.batch_normalization import BatchNormalization
+from seqonnx.layers.normalization.group_normalization import GroupNormalization
+from seqonnx.layers.normalization.layer_normalization import LayerNormalization
+from seqonnx.layers.normalization.rms_normalization import RMSNormalization
+from seqonnx.layers.normalization.unit_normalization import UnitNormalization
 from seqonnx.layers.onnx.onnx_model import ONNXModel
 from seqonnx.layers.pooling.global_pooling import (
     GlobalAveragePooling1D,
@@ -117,11 +121,13 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "MaxPool1D",
     "MaxPool2D",
@@ -136,6 +142,7 @@ __all__ = [
     "ONNXModel",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -149,6 +156,7 @@ __all__ = [
     "SpatialDropout2D",
     "SpatialDropout3D",
     "Subtract",
+    "UnitNormalization",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
