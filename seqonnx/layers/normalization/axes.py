@@ -71,6 +71,7 @@ def along(op: Emitter, weight: Variable, axes: Sequence[int], rank: int) -> Vari
         rank: number of axes of the input.
 
     Example:
+        >>> import numpy as np
         >>> from seqonnx.graph import static_shape
         >>> static_shape(along(Emitter(), Variable(np.ones(4), "scale"), [1], 3))
         (4, 1)
