@@ -222,6 +222,16 @@ def test_layer_normalization_over_the_last_axes_is_one_node(tmp_path):
     assert [node.op_type for node in nodes] == ["LayerNormalization"]
 
 
+def test_layer_normalization_is_computed_once_in_training():
+    op = Emitter()
+    layer = layers.LayerNormalization()
+    layer._build_for((None, 4))
+    x = op.input("x", "float32", ("batch", 4))
+    y = layer._emit(op, x, training=True)
+    backward(op, [(y, op.input("seed", "float32", ("batch", 4)))], [x])
+    assert [node.op_type for node in op.graph].count("LayerNormalization") == 1
+
+
 def test_sizes_that_are_not_known_are_normalized_over():
     entry = keras.Input((None, None, 4))
     group = layers.GroupNormalization(2)

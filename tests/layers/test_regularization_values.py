@@ -206,6 +206,36 @@ def test_configurations_are_keras_own():
     assert config == {"name": "a", "trainable": True, "dtype": "float32", "l1": 1.0, "l2": 0.5}
 
 
+@pytest.mark.parametrize("cls", [layers.Dropout, layers.AlphaDropout])
+@pytest.mark.parametrize(
+    ("noise_shape", "message"),
+    [
+        ("wide", "a tuple or list of integers. Received: noise_shape=wide"),
+        (
+            (2, 1.5),
+            "all elements to be integers or None. Received element at index 1: 1.5 (type: float)",
+        ),
+        (
+            (2, None, 0),
+            "all dimensions to be positive integers or None. Received negative or zero value at "
+            "index 2: 0",
+        ),
+    ],
+)
+def test_wrong_noise_shapes_are_refused_in_the_words_of_keras(cls, noise_shape, message):
+    head = "Invalid value received for argument `noise_shape`. Expected "
+    with pytest.raises(ValueError, match=re.escape(head + message)):
+        cls(0.5, noise_shape)
+
+
+@pytest.mark.parametrize("cls", [layers.Dropout, layers.AlphaDropout])
+def test_noise_shape_that_is_set_later_takes_effect(cls):
+    layer, x = cls(0.5), np.ones((4, 20, 5), np.float32)
+    assert np.ptp(layer(x, training=True), axis=1).max() > 0
+    layer.noise_shape = (None, 1, None)
+    assert np.ptp(layer(x, training=True), axis=1).max() == 0
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

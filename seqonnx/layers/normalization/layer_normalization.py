@@ -111,11 +111,11 @@ class LayerNormalization(AffineLayer):
         others = [axis for axis in range(len(shape)) if axis not in axes]
         order = others + axes
         if order == sorted(order):
-            return self._emit_last(op, x, len(others))
-        y = self._emit_last(op, op.Transpose(x, perm=order), len(others))
+            return self._emit_last(op, x, len(others), training)
+        y = self._emit_last(op, op.Transpose(x, perm=order), len(others), training)
         return op.Transpose(y, perm=[int(axis) for axis in np.argsort(order)])
 
-    def _emit_last(self, op: Emitter, x: ir.Value, first: int) -> ir.Value:
+    def _emit_last(self, op: Emitter, x: ir.Value, first: int, training: bool) -> ir.Value:
         """Normalize over the axes from `first` on."""
         sizes = static_shape(x)[first:]
         scale: Any = self.gamma
@@ -128,4 +128,9 @@ class LayerNormalization(AffineLayer):
                 return over_root_mean_square(op, offset, offset, axes, self.epsilon)
             scale = op.constant(np.ones(known, dtype_name(x)), "ones")
         weights = [scale] if self.beta is None else [scale, self.beta]
-        return op.LayerNormalization(x, *weights, axis=first, epsilon=self.epsilon)
+        if not training or dtype_name(x) != "float32":
+            return op.LayerNormalization(x, *weights, axis=first, epsilon=self.epsilon)
+        # The gradient needs mean and deviation, which the operator gives in float32; without them
+        # it would compute the node once more.
+        y, _, _ = op.LayerNormalization(x, *weights, axis=first, epsilon=self.epsilon, _outputs=3)
+        return y

@@ -12,7 +12,12 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
-from seqonnx.layers.regularization.noise import checked_rate, emit_mask, noise_sizes
+from seqonnx.layers.regularization.noise import (
+    checked_noise_shape,
+    checked_rate,
+    emit_mask,
+    noise_sizes,
+)
 from seqonnx.layers.setting import Setting
 
 
@@ -29,7 +34,7 @@ class Dropout(Layer):
         **kwargs: see `Layer`.
 
     Raises:
-        ValueError: if the rate is not from 0 to 1.
+        ValueError: if the rate is not from 0 to 1, or `noise_shape` no sequence of sizes.
 
     Example:
         >>> Dropout(0.5)([[1.0, 2.0]]).tolist()
@@ -37,6 +42,7 @@ class Dropout(Layer):
     """
 
     rate: Setting[float] = Setting(checked_rate)
+    noise_shape: Setting[list[int | None] | None] = Setting(checked_noise_shape)
 
     def __init__(
         self,
@@ -47,7 +53,7 @@ class Dropout(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.rate = rate
-        self.noise_shape = None if noise_shape is None else list(plain_value(noise_shape))
+        self.noise_shape = noise_shape
         self.seed = plain_value(seed)
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:

@@ -32,6 +32,35 @@ def checked_rate(rate: Any) -> float:
     return float(rate)
 
 
+def checked_noise_shape(noise_shape: Any) -> list[int | None] | None:
+    """Return the `noise_shape` of a dropout.
+
+    Raises:
+        ValueError: if it is not a sequence of positive integers and None.
+
+    Example:
+        >>> checked_noise_shape((None, 1))
+        [None, 1]
+    """
+    if noise_shape is None:
+        return None
+    head = "Invalid value received for argument `noise_shape`. Expected"
+    if not isinstance(noise_shape, list | tuple):
+        raise ValueError(f"{head} a tuple or list of integers. Received: noise_shape={noise_shape}")
+    for i, size in enumerate(noise_shape):
+        if size is not None and not isinstance(size, int):
+            raise ValueError(
+                f"{head} all elements to be integers or None. Received element at index {i}: "
+                f"{size} (type: {type(size).__name__})"
+            )
+        if size is not None and size <= 0:
+            raise ValueError(
+                f"{head} all dimensions to be positive integers or None. Received negative or "
+                f"zero value at index {i}: {size}"
+            )
+    return list(noise_shape)
+
+
 def noise_sizes(
     op: Emitter, x: ir.Value, noise_shape: Sequence[int | None] | None
 ) -> tuple[Dim, ...]:
