@@ -11,13 +11,8 @@ from seqonnx import layers
 RNG = np.random.default_rng(9)
 LAYERS = {
     "group": lambda: layers.GroupNormalization(2),
-    "group-height": lambda: layers.GroupNormalization(3, axis=1),
-    "layer": layers.LayerNormalization,
     "layer-height": lambda: layers.LayerNormalization([1, 3]),
-    "layer-image": lambda: layers.LayerNormalization([1, 2, 3]),
     "rms": layers.RMSNormalization,
-    "rms-width": lambda: layers.RMSNormalization(2),
-    "unit": layers.UnitNormalization,
     "unit-places": lambda: layers.UnitNormalization([1, 2]),
     "cropping": lambda: layers.Cropping2D(((1, 0), (0, 2))),
     "permute": lambda: layers.Permute((2, 1, 3)),
