@@ -20,6 +20,10 @@ from seqonnx.layers.merging.merging import (
     Subtract,
 )
 from seqonnx.layers.normalization.batch_normalization import BatchNormalization
+from seqonnx.layers.normalization.group_normalization import GroupNormalization
+from seqonnx.layers.normalization.layer_normalization import LayerNormalization
+from seqonnx.layers.normalization.rms_normalization import RMSNormalization
+from seqonnx.layers.normalization.unit_normalization import UnitNormalization
 from seqonnx.layers.onnx.onnx_model import ONNXModel
 from seqonnx.layers.pooling.global_pooling import (
     GlobalAveragePooling1D,
@@ -38,8 +42,19 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling3D,
 )
 from seqonnx.layers.preprocessing.rescaling import Rescaling
+from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
+from seqonnx.layers.regularization.alpha_dropout import AlphaDropout
 from seqonnx.layers.regularization.dropout import Dropout
+from seqonnx.layers.regularization.gaussian import GaussianDropout, GaussianNoise
+from seqonnx.layers.regularization.spatial_dropout import (
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from seqonnx.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
 from seqonnx.layers.reshaping.padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
+from seqonnx.layers.reshaping.permute import Permute
+from seqonnx.layers.reshaping.repeat_vector import RepeatVector
 from seqonnx.layers.reshaping.reshaping import Flatten, Reshape
 from seqonnx.layers.serialization import deserialize, serialize
 
@@ -65,7 +80,9 @@ SeparableConvolution2D = SeparableConv2D
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -81,12 +98,17 @@ __all__ = [
     "Convolution1D",
     "Convolution2D",
     "Convolution3D",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -99,11 +121,13 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "MaxPool1D",
     "MaxPool2D",
@@ -117,7 +141,10 @@ __all__ = [
     "Multiply",
     "ONNXModel",
     "PReLU",
+    "Permute",
+    "RMSNormalization",
     "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
     "SeparableConv1D",
@@ -125,7 +152,11 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "Subtract",
+    "UnitNormalization",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",

@@ -122,3 +122,23 @@ def groups(file) -> list[str]:
     found = []
     file.visititems(lambda path, item: found.append(path) if path.endswith("vars") else None)
     return found
+
+
+def test_plain_layers_predict_as_keras_did(tmp_path):
+    """Cropping, permuting, repeating, noise and normalization, also saved again and trained."""
+    model = sx.load_model(SAMPLES / "plain.keras")
+    with np.load(SAMPLES / "plain.npz") as arrays:
+        x, y = arrays["x"], arrays["y"]
+    np.testing.assert_allclose(model.predict(x, verbose=0), y, rtol=1e-5, atol=1e-6)
+    model.save(tmp_path / "again.onnx")
+    again = sx.load_model(tmp_path / "again.onnx")
+    np.testing.assert_allclose(again.predict(x, verbose=0), y, rtol=1e-5, atol=1e-6)
+    model.compile(sx.optimizers.SGD(0.01), "mse")
+    before = model.get_weights()
+    assert np.isfinite(model.fit(x, y, batch_size=2, verbose=0).history["loss"]).all()
+    moved = {
+        weight.path: np.abs(new - old).max() > 0
+        for weight, new, old in zip(model.weights, model.get_weights(), before, strict=True)
+    }
+    # What beta adds to a channel, the layer normalization of each channel takes off again.
+    assert [path for path, did in moved.items() if not did] == ["group_normalization/beta"]

@@ -65,11 +65,37 @@ def sequential() -> keras.Sequential:
     return model
 
 
+def plain() -> keras.Model:
+    """Layers of one tensor: what is cut off, moved, repeated, normalized and made noisy."""
+    image = keras.Input((5, 6, 4), name="image")
+    x = layers.Cropping2D(((1, 0), (0, 2)))(image)
+    x = layers.GaussianNoise(0.1)(layers.SpatialDropout2D(0.3)(x))
+    x = layers.GroupNormalization(2, epsilon=1e-2)(x)
+    x = layers.Permute((3, 1, 2))(x)
+    x = layers.LayerNormalization([2, 3], beta_regularizer="l1")(x)
+    x = layers.Reshape((4, 4, 4, 1))(x)
+    x = layers.SpatialDropout3D(0.2)(layers.Cropping3D((1, 0, 1))(x))
+    x = layers.GaussianDropout(0.2)(layers.Flatten()(x))
+    x = layers.RMSNormalization()(layers.AlphaDropout(0.1)(x))
+    x = layers.RepeatVector(4)(layers.ActivityRegularization(0.1, 0.2)(x))
+    x = layers.SpatialDropout1D(0.3)(layers.Cropping1D((2, 0))(x))
+    return keras.Model(image, layers.UnitNormalization(axis=[1, 2])(x), name="plain")
+
+
 def write_bfloat16() -> None:
     """Weights in bfloat16, for which HDF5 has no dtype: (0 ... 5) / 7 - 0.4 and (0.1, -0.2)."""
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2, dtype="bfloat16")])
     model.set_weights([np.arange(6).reshape(3, 2) / 7 - 0.4, np.array([0.1, -0.2])])
     model.save_weights(FOLDER / "bfloat16.weights.h5")
+
+
+def write_plain() -> None:
+    """The model of plain layers, with what it predicts."""
+    model = plain()
+    randomize(model)
+    x = np.random.default_rng(1).normal(size=(4, 5, 6, 4)).astype("float32")
+    model.save(FOLDER / "plain.keras")
+    np.savez(FOLDER / "plain.npz", x=x, y=model.predict(x, verbose=0))
 
 
 def randomize(model: keras.Model) -> None:
@@ -96,6 +122,7 @@ def main() -> None:
         model.optimizer.build(model.trainable_variables)
         model.save_weights(FOLDER / f"{model.name}.weights.h5")
     np.savez(FOLDER / "predictions.npz", **arrays)
+    write_plain()
     write_bfloat16()
 
 

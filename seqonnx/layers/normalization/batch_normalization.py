@@ -7,19 +7,20 @@ from typing import Any, Unpack
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx import constraints, dtypes, initializers, regularizers
+from seqonnx import initializers
 from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable, dtype_name
-from seqonnx.layers.base import InputSpec, Layer
+from seqonnx.layers.base import InputSpec
 from seqonnx.layers.channels import from_channels_first, to_channels_first
+from seqonnx.layers.normalization.affine import AffineLayer
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 
 @register("layer")
-class BatchNormalization(Layer):
+class BatchNormalization(AffineLayer):
     """gamma (x - mean) / sqrt(variance + epsilon) + beta (Ioffe and Szegedy, 2015).
 
     In training mean and variance are those of the batch (the variance divides by its size), and
@@ -52,9 +53,6 @@ class BatchNormalization(Layer):
 
     axis: Setting[int] = Setting(until_built=True)
     momentum: Setting[float] = Setting(float)
-    epsilon: Setting[float] = Setting(float)
-    center: Setting[bool] = Setting(bool, until_built=True)
-    scale: Setting[bool] = Setting(bool, until_built=True)
 
     def __init__(
         self,
@@ -73,32 +71,27 @@ class BatchNormalization(Layer):
         gamma_constraint: Any = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **kwargs,
+        )
         axis = plain_value(axis)
         if not isinstance(axis, int):
             raise ValueError(f"Expected `axis` to be an integer. Received: axis={axis}")
         self.axis = axis
         self.momentum = momentum
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma: Variable | None = None
-        self.beta: Variable | None = None
         self._moving: tuple[Variable, Variable] | None = None
         self.input_spec = InputSpec(min_ndim=2)
-
-    @property
-    def _working_dtype(self) -> str:
-        """At least float32, in which statistics do not overflow."""
-        return dtypes.widened(self.compute_dtype)
 
     def build(self, input_shape: Shape) -> None:
         """Declare gamma, beta and the moving averages."""
@@ -110,21 +103,9 @@ class BatchNormalization(Layer):
             )
         shape = (input_shape[self.axis],)
         if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                name="gamma",
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
+            self._add_gamma(shape)
         if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                name="beta",
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+            self._add_beta(shape)
         self._moving = (
             self.add_weight(
                 shape, self.moving_mean_initializer, name="moving_mean", trainable=False

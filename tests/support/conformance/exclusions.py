@@ -33,21 +33,21 @@ EXCLUSIONS: dict[str, tuple[Exclusion, ...]] = {
             "test_maxunpool_export_with_output_shape",
             "ONNX Runtime, and so the rule, counts positions in the shape that is asked for; "
             "the case counts them in the smaller default shape",
-            ("autodiff/cases_pooling.py", "MaxUnpool"),
+            ("support/autodiff/cases_pooling.py", "MaxUnpool"),
         ),
     ),
     "mod": (
         Exclusion(
             "test_mod_float_edge_cases_fmod_0_float*",
             "divides by zero, infinity and NaN; the divisor's gradient is NaN where the result is",
-            ("autodiff/cases_arithmetic.py", 'Case("Mod"'),
+            ("support/autodiff/cases_arithmetic.py", 'Case("Mod"'),
         ),
     ),
     "resize": (
         Exclusion(
             "test_resize_downsample_scales_cubic_antialias",
             "weights of evaluator and rule differ by 3e-7 (error 1.2e-6), not explained yet",
-            ("autodiff/cases_resampling.py", "antialias-cubic"),
+            ("support/autodiff/cases_resampling.py", "antialias-cubic"),
         ),
     ),
     "scan": (
