@@ -6,6 +6,7 @@ from seqonnx.layers.convolution.conv import Conv1D, Conv2D, Conv3D
 from seqonnx.layers.convolution.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
 from seqonnx.layers.convolution.separable_conv import SeparableConv1D, SeparableConv2D
 from seqonnx.layers.core.dense import Dense
+from seqonnx.layers.core.embedding import Embedding
 from seqonnx.layers.core.identity import Identity
 from seqonnx.layers.core.input import Input, InputLayer
 from seqonnx.layers.merging.dot import Dot
@@ -86,6 +87,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
