@@ -47,6 +47,7 @@ from seqonnx.layers.preprocessing.rescaling import Rescaling
 from seqonnx.layers.regularization.dropout import Dropout
 from seqonnx.layers.reshaping.padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from seqonnx.layers.reshaping.reshaping import Flatten, Reshape
+from seqonnx.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from seqonnx.layers.serialization import deserialize, serialize
 
 # Second names that Keras has for these classes.
@@ -142,6 +143,9 @@ __all__ = [
     "SeparableConvolution2D",
     "Softmax",
     "Subtract",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
