@@ -11,6 +11,7 @@ from seqonnx.layers.convolution.conv_transpose import (
 from seqonnx.layers.convolution.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
 from seqonnx.layers.convolution.separable_conv import SeparableConv1D, SeparableConv2D
 from seqonnx.layers.core.dense import Dense
+from seqonnx.layers.core.einsum_dense import EinsumDense
 from seqonnx.layers.core.embedding import Embedding
 from seqonnx.layers.core.identity import Identity
 from seqonnx.layers.core.input import Input, InputLayer
@@ -102,6 +103,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GlobalAveragePooling1D",

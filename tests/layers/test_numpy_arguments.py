@@ -46,6 +46,7 @@ CASES = [
     (layers.MaxPooling2D, (8, 8, 3), {"pool_size": (2, 3)}),
     (layers.MaxPooling3D, (4, 4, 4, 3), {"pool_size": 2, "strides": 1}),
     (layers.GlobalAveragePooling2D, (4, 4, 3), {"keepdims": True}),
+    (layers.EinsumDense, (3, 4), {"equation": "abc,cd->abd", "output_shape": (3, 2)}),
     (layers.Embedding, (4,), {"input_dim": 9, "output_dim": 2}),
     (layers.BatchNormalization, (4, 3), {"axis": -1, "momentum": 0.5, "epsilon": 0.25}),
     (layers.Dropout, (4, 3), {"rate": 0.5, "noise_shape": (None, 1, 3), "seed": 3}),
