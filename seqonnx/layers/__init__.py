@@ -3,9 +3,16 @@
 from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.convolution.conv import Conv1D, Conv2D, Conv3D
+from seqonnx.layers.convolution.conv_transpose import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)
 from seqonnx.layers.convolution.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
 from seqonnx.layers.convolution.separable_conv import SeparableConv1D, SeparableConv2D
 from seqonnx.layers.core.dense import Dense
+from seqonnx.layers.core.einsum_dense import EinsumDense
+from seqonnx.layers.core.embedding import Embedding
 from seqonnx.layers.core.identity import Identity
 from seqonnx.layers.core.input import Input, InputLayer
 from seqonnx.layers.merging.dot import Dot
@@ -56,6 +63,7 @@ from seqonnx.layers.reshaping.padding import ZeroPadding1D, ZeroPadding2D, ZeroP
 from seqonnx.layers.reshaping.permute import Permute
 from seqonnx.layers.reshaping.repeat_vector import RepeatVector
 from seqonnx.layers.reshaping.reshaping import Flatten, Reshape
+from seqonnx.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from seqonnx.layers.serialization import deserialize, serialize
 
 # Second names that Keras has for these classes.
@@ -63,8 +71,11 @@ AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
 Convolution1D = Conv1D
+Convolution1DTranspose = Conv1DTranspose
 Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
 Convolution3D = Conv3D
+Convolution3DTranspose = Conv3DTranspose
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D
@@ -93,11 +104,17 @@ __all__ = [
     "BatchNormalization",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
@@ -106,6 +123,8 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -157,6 +176,9 @@ __all__ = [
     "SpatialDropout3D",
     "Subtract",
     "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",

@@ -19,6 +19,7 @@ class Callable(Emits, Protocol):
     """The side of a layer that a call needs."""
 
     trainable: bool
+    autocast: bool
     _calls: list[tuple[LayerCall, list[SymbolicTensor]]]
     _calls_on_data: CallsOnData
 
@@ -52,9 +53,7 @@ def call(layer: Callable, x: Any, training: bool | None) -> Any:
             f"Layer '{layer.name}' was called on symbolic tensors and on data at once; all "
             f"inputs must be of one kind. Received: inputs={x}"
         )
-    # A layer of integers takes what it is given: its graph casts floating-point inputs.
-    dtype = layer.dtype if dtypes.is_float(layer.dtype) else None
-    arrays = [dtypes.to_array(part, dtype, "inputs") for part in parts]
+    arrays = [_to_array(layer, part) for part in parts]
     return layer._arrange(_call_on_data(layer, arrays, training is True))
 
 
@@ -78,6 +77,19 @@ def call_symbolic(
     ]
     layer._calls.append((made, outputs))
     return outputs
+
+
+def _to_array(layer: Callable, data: Any) -> npt.NDArray[Any]:
+    """Data in the layer's dtype, where it takes data of floating-point numbers.
+
+    A layer of integers takes what it is given: its graph casts floating-point inputs. So does one
+    without `autocast` take integers: float16 has no odd ones above 2,048.
+    """
+    array = dtypes.to_array(data, None, "inputs")
+    kept = array.dtype.kind in "iub" and not layer.autocast
+    if kept or not dtypes.is_float(layer.dtype):
+        return array
+    return dtypes.to_array(array, layer.dtype, "inputs")
 
 
 def _call_on_data(

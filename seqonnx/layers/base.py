@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Never, Self, overload
 
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import constraints, dtypes, regularizers
+from seqonnx import catalogue, constraints, dtypes, regularizers
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Aggregation, Emitter, Variable, auto_name, check_name, dtype_name
+from seqonnx.importers.keras.config import keras_arguments
 from seqonnx.layers import _calling, _weights
 from seqonnx.layers.alone import CallsOnData
 from seqonnx.layers.arguments import own_arguments
@@ -123,7 +124,9 @@ class Layer(Typed):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a layer from the configuration that `get_config` returned."""
+        """Make a layer from the configuration returned by `get_config`, here or in Keras 3."""
+        if isinstance(config.get("dtype"), Mapping):  # only Keras writes its policies so
+            config = keras_arguments(cls, config, catalogue.entries("layer"))
         return cls(**config)
 
     def add_weight(

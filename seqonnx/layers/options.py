@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 
-class BasicLayerOptions(TypedDict, total=False):
-    """Options that a layer with an `activity_regularizer` of its own hands on to `Layer`."""
+class NamedOptions(TypedDict, total=False):
+    """Options that a layer with an `activity_regularizer` and an `input_dim` of its own hands on."""
 
     name: str | None
     trainable: bool
     dtype: str | None
     input_shape: Sequence[int | None] | int | None
+
+
+class BasicLayerOptions(NamedOptions, total=False):
+    """Options that a layer with an `activity_regularizer` of its own hands on to `Layer`."""
+
     input_dim: int | None
 
 

@@ -264,7 +264,8 @@ class Sequential(Model):
 def _entry_of(layer: Layer) -> SymbolicTensor | None:
     """The input that a first layer brings along, if any: a declared shape, or its own input."""
     if layer._declared_input_shape is not None:
-        return InputLayer(layer._declared_input_shape, dtype=layer.dtype).output
+        dtype = layer.dtype if layer.autocast else None
+        return InputLayer(layer._declared_input_shape, dtype=dtype).output
     if isinstance(layer, Network) and layer.built:
         tensor = layer.inputs[0]
         return InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype).output

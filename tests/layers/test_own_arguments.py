@@ -17,6 +17,8 @@ OTHERWISE = {
     "DepthwiseConv1D": "its kernel has another name",
     "DepthwiseConv2D": "its kernel has another name",
     "Dot": "its axes come first",
+    "EinsumDense": "its output shape has another name",
+    "Embedding": "its first matrix is no part of its configuration",
     "ONNXModel": "it saves a graph",
     "SeparableConv1D": "its kernel has another name",
     "SeparableConv2D": "its kernel has another name",

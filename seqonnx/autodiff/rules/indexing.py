@@ -20,12 +20,16 @@ def gather(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     x, indices = given(node, 0), given(node, 1)
     axis = node.attributes.get_int("axis", 0) % rank(x)
     size, fixed = static_shape(x)[axis], constant_of(indices)
-    if isinstance(size, int) and fixed is not None and fixed.ndim <= 1:
+    distinct = False
+    if isinstance(size, int) and fixed is not None:
         taken = fixed.reshape(-1).astype(np.int64) % size
-        if np.unique(taken).size == taken.size:
+        distinct = np.unique(taken).size == taken.size
+        if distinct and fixed.ndim <= 1:
             kept = op.Unsqueeze(dy, [axis]) if fixed.ndim == 0 else dy
             return shaped(place(op, kept, taken, size, axis), x.shape), None
-    return shaped(add_slices(op, dy, indices, size_at(op, x, axis), axis), x.shape), None
+    count = op.constant(np.array([size])) if isinstance(size, int) else size_at(op, x, axis)
+    total = add_slices(op, dy, indices, count, axis, distinct=distinct)
+    return shaped(total, x.shape), None
 
 
 @gradient("", "GatherElements")
@@ -41,7 +45,25 @@ def gather_nd(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     x, indices = given(node, 0), given(node, 1)
     for axis in reversed(range(node.attributes.get_int("batch_dims", 0))):
         indices = _with_positions(op, indices, axis)
-    return add_elements(op, "ScatterND", x, indices, dy), None
+    depth = static_shape(indices)[-1]
+    if not isinstance(depth, int):
+        return add_elements(op, "ScatterND", x, indices, dy), None
+    where, count = _single_index(op, x, indices, depth)
+    return reshape_like(op, add_slices(op, dy, where, count, 0), x), None
+
+
+def _single_index(
+    op: RuleEmitter, x: ir.Value, indices: ir.Value, depth: int
+) -> tuple[ir.Value, ir.Value]:
+    """Number the slices that tuples of `depth` indices name; also how many slices there are."""
+    sizes = [size_at(op, x, axis) for axis in range(depth)]
+    where = op.Mod(op.Gather(indices, np.array(0), axis=-1), sizes[0])
+    count = sizes[0]
+    for axis in range(1, depth):
+        inner = op.Mod(op.Gather(indices, np.array(axis), axis=-1), sizes[axis])
+        where = op.Add(op.Mul(where, sizes[axis]), inner)
+        count = op.Mul(count, sizes[axis])
+    return where, count
 
 
 def _with_positions(op: RuleEmitter, indices: ir.Value, axis: int) -> ir.Value:
@@ -99,6 +121,7 @@ def compress(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     axis = node.attributes.get_int("axis", None)
     if axis is not None:
         axis %= rank(x)
-        return shaped(add_slices(op, dy, taken, size_at(op, x, axis), axis), x.shape), None
+        total = add_slices(op, dy, taken, size_at(op, x, axis), axis, distinct=True)
+        return shaped(total, x.shape), None
     count = op.Reshape(op.Size(x), [1])
-    return reshape_like(op, add_slices(op, dy, taken, count, 0), x), None
+    return reshape_like(op, add_slices(op, dy, taken, count, 0, distinct=True), x), None

@@ -126,6 +126,26 @@ def translate(entry: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     return {"class_name": catalogue.name_of(entry), "config": arguments}
 
 
+def keras_arguments(
+    cls: type, config: Mapping[str, Any], known: Mapping[str, type]
+) -> dict[str, Any]:
+    """Return the arguments of a layer from what Keras's layer of the same name returns.
+
+    Args:
+        cls: class of the layer.
+        config: what `get_config` of Keras's layer returned.
+        known: layer classes that may stand inside, by their Keras names.
+
+    Raises:
+        ModelFileError: see `translate`.
+    """
+    catalogue = Catalogue(known, {cls.__name__: cls})
+    arguments: dict[str, Any] = translate(
+        {"class_name": cls.__name__, "config": config}, catalogue
+    )["config"]
+    return arguments
+
+
 def translate_input(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of an InputLayer.
 

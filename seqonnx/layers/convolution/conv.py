@@ -54,8 +54,8 @@ class _Conv(Convolution):
             **kwargs,
         }
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
-        self.filters = _positive("filters", filters)
-        self.groups = _positive("groups", groups)
+        self.filters = positive("filters", filters)
+        self.groups = positive("groups", groups)
         if self.filters % self.groups != 0:
             raise ValueError(
                 "The number of filters must be evenly divisible by the number of groups. "
@@ -162,7 +162,16 @@ class Conv3D(_Conv):
     _rank = 3
 
 
-def _positive(name: str, value: Any) -> int:
+def positive(name: str, value: Any) -> int:
+    """Return a number such as `filters` as an int.
+
+    Raises:
+        ValueError: if it is not a positive integer.
+
+    Example:
+        >>> positive("filters", 3)
+        3
+    """
     if not isinstance(value, int | np.integer) or value <= 0:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected a strictly positive value. "

@@ -84,21 +84,23 @@ class KernelLayer(Layer):
     def _add_kernel_and_bias(
         self,
         shape: Sequence[int | None],
-        units: int,
+        units: int | Sequence[int | None],
         layout: Sequence[int] | None = None,
         name: str = "kernel",
+        initializer: Any = None,
     ) -> None:
         """Declare the kernel, and the bias if there is one.
 
         Args:
             shape: shape of the kernel in the Keras layout.
-            units: size of the bias.
+            units: size of the bias, or its shape.
             layout: see `Layer.add_weight`.
             name: name of the kernel.
+            initializer: first value of the kernel; default the layer's.
         """
         self._kernel = self.add_weight(
             shape,
-            self.kernel_initializer,
+            self.kernel_initializer if initializer is None else initializer,
             name=name,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
@@ -106,7 +108,7 @@ class KernelLayer(Layer):
         )
         if self.use_bias:
             self.bias = self.add_weight(
-                (units,),
+                units,
                 self.bias_initializer,
                 name="bias",
                 regularizer=self.bias_regularizer,

@@ -97,6 +97,47 @@ def padding_attributes(
     return {"pads": [*(t // 2 for t in totals), *(t - t // 2 for t in totals)]}
 
 
+def transposed_padding(
+    padding: str,
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    output_padding: Sequence[int] | None,
+) -> tuple[list[int], list[int]]:
+    """Return `pads` and `output_padding` of ConvTranspose.
+
+    Keras convolves the stretched input with a frame of zeros. Cells of the frame that the window's
+    reach does not need lengthen the output; those that are missing shorten it.
+
+    Args:
+        padding: `"valid"` or `"same"`.
+        window: size of the window.
+        strides: strides.
+        dilations: dilation rates.
+        output_padding: cells more at the end; None for what `padding` implies.
+
+    Example:
+        >>> transposed_padding("same", [3], [2], [1], None)
+        ([0, 1], [0])
+    """
+    before, after, extra = [], [], []
+    for axis, (k, stride, dilation) in enumerate(zip(window, strides, dilations, strict=True)):
+        reach = (k - 1) * dilation
+        more = None if output_padding is None else output_padding[axis]
+        if padding == "valid":
+            first = reach
+            last = reach + (max(stride - reach - 1, 0) if more is None else more)
+        else:
+            odd = (reach + 1) % 2
+            frame = stride + reach - 1 if more is None else reach + odd - 1 + more
+            first = min((frame + 1) // 2, reach)
+            last = frame - first
+        before.append(reach - first)
+        after.append(max(reach - last, 0))
+        extra.append(max(last - reach, 0))
+    return [*before, *after], extra
+
+
 def has_no_output(
     padding: str,
     sizes: Sequence[Dim],

@@ -10,7 +10,7 @@ from seqonnx import regularizers
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import Layer
-from seqonnx.layers.options import BasicOptions
+from seqonnx.layers.options import BasicLayerOptions
 
 
 @register("layer")
@@ -30,7 +30,9 @@ class ActivityRegularization(Layer):
         [[1.0, 2.0]]
     """
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[BasicOptions]) -> None:
+    def __init__(
+        self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[BasicLayerOptions]
+    ) -> None:
         penalty = regularizers.L1L2(l1, l2)
         super().__init__(activity_regularizer=penalty, **kwargs)
         self.l1 = penalty.l1

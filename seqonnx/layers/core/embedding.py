@@ -1,0 +1,136 @@
+"""Embedding: integers become rows of a matrix."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Unpack
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx import constraints, initializers, regularizers
+from seqonnx.catalogue import register
+from seqonnx.graph import Emitter, Variable
+from seqonnx.layers.base import Layer
+from seqonnx.layers.options import NamedOptions
+from seqonnx.layers.setting import Setting
+
+_INDICES = {ir.DataType.INT32, ir.DataType.INT64}
+
+
+@register("layer")
+class Embedding(Layer):
+    """Looks up a row of a matrix for every integer: (batch, …) to (batch, …, output_dim).
+
+    Inputs of other dtypes than int32 and int64 are cast to int32. A negative number counts rows
+    from the end; one that is not below `input_dim` is an error where the graph runs.
+
+    Args:
+        input_dim: number of rows: the largest integer plus 1.
+        output_dim: length of a row.
+        embeddings_initializer: first value of the matrix, of shape (input_dim, output_dim).
+        embeddings_regularizer: penalty on the matrix.
+        embeddings_constraint: limits of the matrix.
+        mask_zero: must be False: a mask of the zeros is not made yet.
+        weights: the first matrix itself, or a list of it, in place of an initializer.
+        activity_regularizer: penalty on the output.
+        input_length: has no meaning any more; a warning says so.
+        **kwargs: see `Layer`.
+
+    Raises:
+        ValueError: if a size is not a positive integer, or `mask_zero` is True.
+
+    Example:
+        >>> Embedding(2, 2, weights=[[1.0, 2.0], [3.0, 4.0]])([[1, 0]]).tolist()
+        [[[3.0, 4.0], [1.0, 2.0]]]
+    """
+
+    input_dim: Setting[int] = Setting(until_built=True)
+    output_dim: Setting[int] = Setting(until_built=True)
+    embeddings_regularizer: Setting[regularizers.Regularizer | None] = Setting(
+        regularizers.get, until_built=True
+    )
+    embeddings_constraint: Setting[constraints.Constraint | None] = Setting(
+        constraints.get, until_built=True
+    )
+
+    autocast = False  # float16 has no odd integers above 2,048
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        *,
+        activity_regularizer: Any = None,
+        input_length: int | None = None,
+        **kwargs: Unpack[NamedOptions],
+    ) -> None:
+        if input_length is not None:
+            warnings.warn(
+                "Argument `input_length` is deprecated. Just remove it.", UserWarning, stacklevel=2
+            )
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.input_dim = _positive("input_dim", input_dim)
+        self.output_dim = _positive("output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = embeddings_regularizer
+        self.embeddings_constraint = embeddings_constraint
+        if mask_zero:
+            raise ValueError(
+                f"Embedding '{self.name}' cannot mask zeros yet: masks come in a later version. "
+                "Leave `mask_zero` out to treat 0 as any other integer. "
+                f"Received: mask_zero={mask_zero}"
+            )
+        self.mask_zero = False
+        self._embeddings: Variable | None = None
+        if weights is not None:
+            self.build()
+            listed = isinstance(weights, list) and len(weights) == 1
+            self.set_weights(weights if listed else [weights])
+
+    def build(self, input_shape: Any = None) -> None:
+        """Declare the matrix."""
+        if self._embeddings is None:
+            self._embeddings = self.add_weight(
+                (self.input_dim, self.output_dim),
+                self.embeddings_initializer,
+                name="embeddings",
+                regularizer=self.embeddings_regularizer,
+                constraint=self.embeddings_constraint,
+            )
+
+    @property
+    def embeddings(self) -> Variable:
+        """The matrix.
+
+        Raises:
+            AttributeError: before the layer is built.
+        """
+        if self._embeddings is None:
+            raise AttributeError("You must build the layer before accessing `embeddings`.")
+        return self._embeddings
+
+    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+        """Emit a Gather; rows are cast to the dtype computed in after they are picked."""
+        indices = x if x.dtype in _INDICES else op.cast(x, "int32")
+        return op.cast(op.Gather(self.embeddings, indices, axis=0), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; the matrix itself is not among them."""
+        config = {"input_dim": self.input_dim} | super().get_config()
+        del config["weights"]
+        return config
+
+
+def _positive(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value <= 0:
+        raise ValueError(
+            f"`{name}` must be a positive integer. Received: {name}={value} "
+            f"(of type {type(value).__name__})."
+        )
+    return int(value)
