@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 
 class NamedOptions(TypedDict, total=False):
-    """Options that a layer with an `activity_regularizer` and an `input_dim` of its own hands on."""
+    """Options of a layer with an `activity_regularizer` and an `input_dim` of its own."""
 
     name: str | None
     trainable: bool

@@ -1,4 +1,4 @@
-"""What `get_config` of Keras 3.15.1 returns makes the same layer here.
+"""Configurations of Keras 3.15.1, as returned by `get_config`, make the same layers here.
 
 `keras_configs.json` holds what `keras.layers.serialize` of Keras 3.15.1 wrote, one layer a line.
 """

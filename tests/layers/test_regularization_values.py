@@ -19,7 +19,7 @@ SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. (2017)
 
 
 def trained_outputs(layer, x):
-    """What the training graph gives, and the noise that it was given, in order."""
+    """The output of the training graph, and the noise that it was given, in order."""
     op = Emitter()
     value = op.input("x", x.dtype.name, ("batch", *x.shape[1:]))
     op.output(layer._emit(op, value, training=True), "y")

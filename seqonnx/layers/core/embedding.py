@@ -122,9 +122,7 @@ class Embedding(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; the matrix itself is not among them."""
-        config = {"input_dim": self.input_dim} | super().get_config()
-        del config["weights"]
-        return config
+        return {"input_dim": self.input_dim} | super().get_config()
 
 
 def _positive(name: str, value: Any) -> int:

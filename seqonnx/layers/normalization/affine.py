@@ -1,4 +1,4 @@
-"""What the normalizations share: gamma, beta, and values of mean 0 and variance 1."""
+"""The common part of the normalizations: gamma, beta, and values of mean 0 and variance 1."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class RMSNormalization(Layer):
 
     @property
     def scale(self) -> Variable:
-        """What multiplies."""
+        """The scale: the factor of the normalized values."""
         if self._scale is None:
             raise AttributeError("You must build the layer before accessing `scale`.")
         return self._scale

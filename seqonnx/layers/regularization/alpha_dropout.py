@@ -21,7 +21,7 @@ from seqonnx.layers.regularization.noise import (
 from seqonnx.layers.setting import Setting
 
 _SATURATION: Final = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
-"""What SELU tends to for very negative inputs."""
+"""The limit of SELU for very negative inputs."""
 
 
 @register("layer")

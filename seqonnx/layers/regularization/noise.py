@@ -95,7 +95,7 @@ def emit_mask(op: Emitter, x: ir.Value, shape: Sequence[Dim], rate: float) -> ir
 
     Args:
         op: emitter.
-        x: value whose element type the mask gets.
+        x: value whose dtype the mask gets.
         shape: shape of the mask.
         rate: share of zeros, between 0 and 1.
 
@@ -111,7 +111,7 @@ def emit_mask(op: Emitter, x: ir.Value, shape: Sequence[Dim], rate: float) -> ir
 
 
 def emit_normal(op: Emitter, x: ir.Value, mean: float, stddev: float) -> ir.Value:
-    """Emit normally distributed numbers in the shape and element type of a value.
+    """Emit normally distributed numbers in the shape and dtype of a value.
 
     By the method of Box and Muller (1958): sqrt(-2 ln u) cos(2 pi v) of uniform u and v.
 
