@@ -5,6 +5,7 @@ Type checkers and editors read `operators.pyi` instead, which is made from the s
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -15,12 +16,12 @@ import onnx.defs
 from seqonnx.graph.versions import OPSET
 
 
-class Operators:
+class Operators(ABC):
     """Every ONNX operator as a method: `op.Relu(x)` is `op.emit("Relu", (x,), {})`."""
 
+    @abstractmethod
     def emit(self, op_type: str, args: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
         """Append one node."""
-        raise NotImplementedError
 
     def __getattr__(self, op_type: str) -> Callable[..., Any]:
         if not _is_operator(op_type):

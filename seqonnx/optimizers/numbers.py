@@ -21,6 +21,7 @@ class _Assignable:
     name: ClassVar[str]
     dtype: ClassVar[str]
     shape: ClassVar[tuple[int, ...]] = ()
+    _plain: ClassVar[type[int] | type[float]]
     _owner: Owner
 
     @property
@@ -33,9 +34,10 @@ class _Assignable:
         return np.array(self.value, self.dtype)
 
     @property
-    def value(self) -> Any:
+    def value(self) -> int | float:
         """The number alone."""
-        raise NotImplementedError
+        number: Any = self
+        return self._plain(number)
 
     def __reduce__(self) -> Any:
         return type(self.value), (self.value,)
@@ -57,17 +59,13 @@ class LearningRate(_Assignable, float):
 
     name = "learning_rate"
     dtype = "float32"
+    _plain = float
 
     def __new__(cls, value: float, owner: Owner) -> Self:
         """Make the number."""
         made = super().__new__(cls, value)
         made._owner = owner
         return made
-
-    @property
-    def value(self) -> float:
-        """The number alone."""
-        return float.__add__(self, 0.0)
 
     def assign(self, value: Any) -> None:
         """Set the learning rate of the optimizer."""
@@ -84,17 +82,13 @@ class Iterations(_Assignable, int):
 
     name = "iteration"
     dtype = "int64"
+    _plain = int
 
     def __new__(cls, value: int, owner: Owner) -> Self:
         """Make the number."""
         made = super().__new__(cls, value)
         made._owner = owner
         return made
-
-    @property
-    def value(self) -> int:
-        """The number alone."""
-        return int.__add__(self, 0)
 
     def assign(self, value: Any) -> None:
         """Set the number of steps that the optimizer has taken."""

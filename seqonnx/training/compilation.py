@@ -50,6 +50,16 @@ class Compilation:
     recompute: bool | tuple[str, ...] = False
     loss_weight: float = 1.0
 
+    def required_loss(self) -> Loss:
+        """Return the loss.
+
+        Raises:
+            ValueError: if `compile` was given none.
+        """
+        if self.loss is None:
+            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
+        return self.loss
+
 
 SlotVariables = Mapping[Variable, Mapping[str, Variable]]
 

@@ -102,10 +102,7 @@ class Sessions:
         Raises:
             ValueError: if `compile` was not called, or was given none.
         """
-        loss = self.compiled().loss
-        if loss is None:
-            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-        return loss
+        return self.compiled().required_loss()
 
     def metrics(self) -> list[Metric]:
         """Return the metrics; those that data must choose (`"accuracy"`) once it has."""

@@ -17,7 +17,6 @@ from seqonnx import config
 from seqonnx.autodiff.rule_emitter import by_rule
 from seqonnx.callbacks.base import Logs
 from seqonnx.graph import Dim, Variable, last_setting, read_together
-from seqonnx.losses import Loss
 from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.step_count import count_steps_of, stop_counting
@@ -144,17 +143,6 @@ class Trainer:
         """The metrics, as the first data has resolved them; none before."""
         measures = self._train_measures or self._test_measures
         return [] if measures is None else [tracked.metric for tracked in measures.tracked]
-
-    @property
-    def loss(self) -> Loss:
-        """The loss.
-
-        Raises:
-            ValueError: if `compile` was given none.
-        """
-        if self.compilation.loss is None:
-            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-        return self.compilation.loss
 
     # Training.
 
@@ -311,7 +299,7 @@ class Trainer:
         return Goal(
             inputs=self.subject.inputs,
             output=self.subject.outputs[0],
-            loss=self.loss,
+            loss=self.compilation.required_loss(),
             tracked=measures.tracked,
             regularized=self.subject.regularized,
             batch=size,
