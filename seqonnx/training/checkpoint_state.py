@@ -125,9 +125,12 @@ def restore(sessions: Sessions, captured: Captured, path: Path) -> None:
     sessions.compiled().optimizer.iterations = int(values["step"])
     variables = trainer.optimizer_variables
     found: list[tuple[Variable, npt.NDArray[Any]]] = []
-    for key, slot in zip(_keys(variables), variables, strict=True):
-        array = captured.slots.get(key)
-        if array is None or array.shape != slot._stored_shape:
+    # By number: layers inside of a layer may be numbered otherwise in another process.
+    held = {key.split("/")[1]: (key, array) for key, array in captured.slots.items()}
+    for number, slot in enumerate(variables):
+        key, array = held.get(str(number), ("", None))
+        same = key.rpartition("/")[2] == slot.path.rpartition("/")[2]
+        if array is None or not same or array.shape != slot._stored_shape:
             raise ModelFileError(f"{path} is damaged: it lacks the optimizer slot {slot.path}.")
         found.append((slot, array))
     assign_together(found)
