@@ -5,24 +5,24 @@ depends on the seed, the stream (the number of the noise input in its graph), th
 s of its sample in the whole batch and the number e of the element in its sample, and on nothing
 else: processes that each hold a part of a batch draw what one with all of it would.
 
-The generator "triple32" computes with integers modulo 2**32, so that JavaScript has the same bits
-in a few lines (`Math.imul`, `>>>`; the documentation shows them under "How it works"):
+The generator "triple32" computes with integers modulo 2**32, so that a few lines of JavaScript give
+the same bits (`Math.imul`, `>>>`; they stand in the documentation, under "How it works"):
 
-    mix(x):   x = (x ^ x >> 17) * 0xED5AD4BB
-              x = (x ^ x >> 11) * 0xAC4C1B51
-              x = (x ^ x >> 15) * 0x31848BAB
-              x ^ x >> 14
-    key(k):   k = mix(k ^ word) for each word of: seed, seed >> 32, stream, step
-    number:   x = key(1) + G * (e + G * s)     where G = 0x9E3779B9
-              mix(x), but after its first line: x = x ^ key(2)
-              (x >> 8) / 2**24
+    mix(x, k):  x = (x ^ x >> 17) * 0xED5AD4BB ^ k
+                x = (x ^ x >> 11) * 0xAC4C1B51
+                x = (x ^ x >> 15) * 0x31848BAB
+                x ^ x >> 14
+    key(k):     k = mix(k ^ word, 0), for each word of: seed, seed >> 32, stream, step
+    number:     mix(key(1) + G * (e + G * s), key(2)) >> 8, divided by 2**24
+                where G = 0x9E3778C1
 
-`mix` is the hash triple32 of Wellons ("Prospecting for Hash Functions", 2018), found by a search
-for the least bias. G is 2**32 divided by the golden ratio: the counters e + G * s of all samples
-differ as long as a noise has fewer than 2**32 / sqrt(5) numbers (Fibonacci hashing; Knuth, "The Art
-of Computer Programming", volume 3, 1973, section 6.4). The first key says where counters begin.
-The second, in the middle of the hash, makes numbers differ where counters of two streams or steps
-meet.
+`mix` without k is the hash triple32 of Wellons ("Prospecting for Hash Functions", 2018), found by a
+search for the least bias. G is close to 2**32 divided by the golden ratio, so that the samples of
+a batch begin far from each other (Fibonacci hashing; Knuth, "The Art of Computer Programming",
+volume 3, 1973, section 6.4). It is the closest number whose continued fraction with 2**32 has no
+quotient above 3: no two counters e + G * s are the same while a noise has up to 10**9 numbers. The
+first key says where counters begin. The second, in the middle of the hash, makes numbers differ
+where counters of two streams or steps meet.
 
 The generator "pcg64dxsm" is that of files that name none: NumPy's PCG64DXSM, seeded by
 `SeedSequence([seed, stream, step])`.
@@ -43,7 +43,7 @@ EARLIER_GENERATOR: Final = "pcg64dxsm"
 """Generator of runs that began before files named theirs."""
 
 _WORD: Final = 0xFFFFFFFF
-_GOLDEN: Final = 0x9E3779B9
+_GOLDEN: Final = 0x9E3778C1
 _ROUNDS: Final = ((17, 0xED5AD4BB), (11, 0xAC4C1B51), (15, 0x31848BAB))
 _LAST_SHIFT: Final = 14
 _BLOCK: Final = 1 << 15

@@ -140,11 +140,11 @@ def restore(sessions: Sessions, captured: Captured, path: Path) -> None:
 
 def _generator_of(values: Mapping[str, Any], path: Path) -> str:
     """The generator that a run in a file draws its noise from."""
-    name = values.get("noise_generator", EARLIER_GENERATOR)
-    if name not in GENERATORS:
+    name, known = values.get("noise_generator", EARLIER_GENERATOR), sorted(GENERATORS)
+    if name not in known:
         raise ModelFileError(
             f"{path} cannot go on training: its noise comes from the generator {name!r}, which is "
-            f"not known here. Known: {sorted(GENERATORS)}. Load it with the version of seqonnx "
+            f"not known here. Known: {known}. Load it with the version of seqonnx "
             "that wrote it, or a later one."
         )
     return str(name)
