@@ -31,7 +31,8 @@ The generator "pcg64dxsm" is that of files that name none: NumPy's PCG64DXSM, se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
+from math import ceil
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ _WORD: Final = 0xFFFFFFFF
 _GOLDEN: Final = 0x9E3778C1
 _ROUNDS: Final = ((17, 0xED5AD4BB), (11, 0xAC4C1B51), (15, 0x31848BAB))
 _LAST_SHIFT: Final = 14
-_BLOCK: Final = 1 << 15
+_BLOCK: Final = 1 << 16
 """Numbers computed at a time: many for each call of NumPy, few enough for the cache (measured)."""
 
 
@@ -96,11 +97,12 @@ def _triple32(place: _Place) -> npt.NDArray[np.float32]:
     noise = np.empty(place.shape, np.float32)
     if noise.size == 0:
         return noise
-    first, second = _key(1, place), np.uint32(_key(2, place))
+    first, second = _key(1, place), _key(2, place)
     flat = noise.reshape(-1)
     samples = place.shape[0] if len(place.shape) > 0 else 1
     elements = noise.size // samples
-    rows, width = min(samples, max(1, _BLOCK // elements)), min(elements, _BLOCK)
+    rows = min(samples, max(1, _BLOCK // elements))
+    width = ceil(elements / ceil(elements / _BLOCK))
     # Counters are linear: those of each block are those of the first one, moved.
     counters = _counters(rows, width)
     hashed, spare = np.empty_like(counters), np.empty_like(counters)
@@ -110,39 +112,41 @@ def _triple32(place: _Place) -> npt.NDArray[np.float32]:
             size = min(samples - row, rows) * min(elements - column, width)
             x = hashed[:size]
             begin = first + _GOLDEN * (column + _GOLDEN * start)
-            np.add(counters[:size], np.uint32(begin & _WORD), out=x)
+            np.add(counters[:size], begin & _WORD, out=x)
             _hash(x, second, spare[:size])
             at = row * elements + column
             _to_unit_interval(x, out=flat[at : at + size])
     return noise
 
 
+@lru_cache(maxsize=16)
 def _counters(rows: int, width: int) -> npt.NDArray[np.uint32]:
     """G * (e + G * s) for some samples from 0 and elements from 0."""
-    golden = np.uint32(_GOLDEN)
     samples, elements = np.arange(rows, dtype=np.uint32), np.arange(width, dtype=np.uint32)
-    counters: npt.NDArray[np.uint32] = golden * np.add.outer(golden * samples, elements)
-    return counters.reshape(-1)
+    counters: npt.NDArray[np.uint32] = np.add.outer(samples * _GOLDEN, elements).reshape(-1)
+    counters *= _GOLDEN
+    counters.setflags(write=False)
+    return counters
 
 
-def _hash(x: npt.NDArray[np.uint32], key: np.uint32, spare: npt.NDArray[np.uint32]) -> None:
+def _hash(x: npt.NDArray[np.uint32], key: int, spare: npt.NDArray[np.uint32]) -> None:
     """Replace counters by their hash."""
     for number, (shift, factor) in enumerate(_ROUNDS):
-        np.right_shift(x, np.uint32(shift), out=spare)
+        np.right_shift(x, shift, out=spare)
         np.bitwise_xor(x, spare, out=x)
-        np.multiply(x, np.uint32(factor), out=x)
+        np.multiply(x, factor, out=x)
         if number == 0:
             np.bitwise_xor(x, key, out=x)
-    np.right_shift(x, np.uint32(_LAST_SHIFT), out=spare)
+    np.right_shift(x, _LAST_SHIFT, out=spare)
     np.bitwise_xor(x, spare, out=x)
 
 
 def _to_unit_interval(x: npt.NDArray[np.uint32], out: npt.NDArray[np.float32]) -> None:
     """Write the upper 24 bits as float32 in [0, 1), without rounding."""
-    np.right_shift(x, np.uint32(8), out=x)
+    np.right_shift(x, 8, out=x)
     # Signed integers are converted faster (measured); 24 bits are the same number in both.
     np.copyto(out, x.view(np.int32), casting="unsafe")
-    np.multiply(out, np.float32(2**-24), out=out)
+    np.multiply(out, 2**-24, out=out)
 
 
 def _key(start: int, place: _Place) -> int:
