@@ -272,7 +272,12 @@ class Emitter(Operators):
         self.losses.append(value)
 
     def random_uniform(self, shape: Sequence[Dim]) -> ir.Value:
-        """Return noise in [0, 1): an input that the training loop fills anew at every step."""
+        """Return noise in [0, 1): an input that the training loop fills anew at every step.
+
+        Args:
+            shape: its shape; the first axis counts samples, so that each has numbers of its own,
+                whatever batch it is in.
+        """
         name = self.unique_name("noise")
         value = self._input(name, "float32", shape)
         self.noise[name] = value
