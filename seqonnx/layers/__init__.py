@@ -48,6 +48,7 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from seqonnx.layers.preprocessing.normalization import Normalization
 from seqonnx.layers.preprocessing.rescaling import Rescaling
 from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
 from seqonnx.layers.regularization.alpha_dropout import AlphaDropout
@@ -158,6 +159,7 @@ __all__ = [
     "Merge",
     "Minimum",
     "Multiply",
+    "Normalization",
     "ONNXModel",
     "PReLU",
     "Permute",

@@ -68,6 +68,7 @@ CASES = [
     (layers.PReLU, (4, 3), {"shared_axes": 1}),
     (layers.Softmax, (4, 3), {"axis": -1}),
     (layers.Softmax, (4, 3), {"axis": (1, 2)}),
+    (layers.Normalization, (4, 2), {"axis": (1, 2), "mean": [0.5, 2.0], "variance": [1.0, 2.0]}),
     (layers.Rescaling, (2,), {"scale": [0.5, 2.0], "offset": 2}),
     (layers.Reshape, (12,), {"target_shape": (3, -1)}),
     (layers.Reshape, (12,), {"target_shape": 12}),
