@@ -48,6 +48,8 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from seqonnx.layers.preprocessing.category_encoding import CategoryEncoding
+from seqonnx.layers.preprocessing.discretization import Discretization
 from seqonnx.layers.preprocessing.normalization import Normalization
 from seqonnx.layers.preprocessing.rescaling import Rescaling
 from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
@@ -103,6 +105,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CategoryEncoding",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -122,6 +125,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "EinsumDense",

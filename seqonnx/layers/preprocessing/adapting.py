@@ -68,7 +68,7 @@ def _rows_of(array: Any, rows: int | None) -> tuple[Iterable[Any], int]:
 
 
 def _items(data: Any, layer: str, *, endless: bool) -> tuple[Iterable[Any], int | None]:
-    """What data yields, and how many items that is, if it tells."""
+    """The items of data, and how many there are, if it tells."""
     by_number = all(
         callable(getattr(data, method, None))
         for method in ("__len__", "__getitem__", "on_epoch_end")

@@ -148,6 +148,12 @@ CASES = [
     case(layers.Reshape, (4, 6), i=(3, 4, 2), o=(4, 6)),
     case(layers.Reshape, (-1, 8), i=(3, 4, 2), o=(3, 8), label="rest"),
     case(layers.Reshape, 24, i=(3, 4, 2), o=(24,), label="int"),
+    case(layers.CategoryEncoding, 5, i=(4,), o=(5,)),
+    case(layers.CategoryEncoding, 5, "count", i=(4, 3), o=(3, 5), label="count"),
+    case(layers.CategoryEncoding, 5, "one_hot", i=(4,), o=(4, 5), label="one_hot"),
+    case(layers.CategoryEncoding, 5, "one_hot", i=(4, 1), o=(4, 5), label="squeezed"),
+    case(layers.Discretization, [-0.5, 0.5], output_mode="count", i=(4,), o=(3,)),
+    case(layers.Discretization, [0.0], output_mode="one_hot", i=(4,), o=(4, 2), label="one_hot"),
     case(layers.Normalization, i=(3, 4), o=(3, 4), w=[(4,), (4,), ()]),
     case(
         layers.Normalization,
