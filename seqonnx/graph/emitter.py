@@ -21,7 +21,7 @@ from seqonnx import dtypes
 from seqonnx.graph.operators import Operators
 from seqonnx.graph.reading import Dim
 from seqonnx.graph.variable import Variable
-from seqonnx.graph.versions import OPSET
+from seqonnx.graph.versions import LOOKUP_DOMAIN, LOOKUP_OPSET, OPSET
 
 WeightsAs = Literal["initializer", "input"]
 
@@ -86,6 +86,8 @@ class Emitter(Operators):
             `"input"` makes them inputs.
         except_for: variables that enter the other way.
         values: what to bake in where a variable's value of this moment is not what is wanted.
+        shapes_only: whether the graph is made for its shapes and never run: a layer may then
+            emit what it does not know yet.
 
     Example:
         >>> op = Emitter()
@@ -103,7 +105,9 @@ class Emitter(Operators):
         weights_as: WeightsAs = "initializer",
         except_for: Collection[Variable] = (),
         values: Mapping[Variable, npt.NDArray[Any]] | None = None,
+        shapes_only: bool = False,
     ) -> None:
+        self.shapes_only = shapes_only
         if graph is None:
             graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name="seqonnx")
         self.graph = graph
@@ -138,9 +142,46 @@ class Emitter(Operators):
         attributes = dict(attributes)
         count = attributes.pop("_outputs", 1)
         values = [self._to_value(arg) for arg in args]
+        return self._append(op_type, values, attributes, count, "", OPSET)
+
+    def look_up(
+        self,
+        x: ir.Value,
+        keys: Sequence[int | str],
+        values: Sequence[int | str],
+        default: int | str,
+    ) -> ir.Value:
+        """Add a LabelEncoder of the domain ai.onnx.ml: each key becomes the value at its place.
+
+        Args:
+            x: integers (int64) or text, as the keys are.
+            keys: at least one, each once.
+            values: as many.
+            default: the value for what is not among the keys.
+        """
+        self.graph.opset_imports.setdefault(LOOKUP_DOMAIN, LOOKUP_OPSET)
+        into = "string" if isinstance(default, str) else "int64"
+        table = {
+            f"keys_{'string' if isinstance(keys[0], str) else 'int64'}s": list(keys),
+            f"values_{into}s": list(values),
+            f"default_{into}": default,
+        }
+        found: ir.Value = self._append("LabelEncoder", [x], table, 1, LOOKUP_DOMAIN, LOOKUP_OPSET)
+        return found
+
+    def _append(
+        self,
+        op_type: str,
+        values: Sequence[Any],
+        attributes: dict[str, Any],
+        count: int,
+        domain: str,
+        version: int,
+    ) -> Any:
+        """Append a node of any domain; see `emit`."""
         name = self.unique_name(op_type)
         made = self._builder.call_op(
-            op_type, values, attributes, domain="", version=OPSET, outputs=count, name=name
+            op_type, values, attributes, domain=domain, version=version, outputs=count, name=name
         )
         outputs: tuple[ir.Value, ...] = (made,) if isinstance(made, ir.Value) else tuple(made)
         for i, value in enumerate(outputs):
@@ -282,7 +323,11 @@ class Emitter(Operators):
         return arg
 
     def _initializer(self, name: str, array: npt.NDArray[Any]) -> ir.Value:
-        tensor = ir.Tensor(array, name=name)
+        if array.dtype.kind == "O":
+            texts = [str(text).encode() for text in array.flat]
+            tensor: Any = ir.StringTensor(texts, shape=ir.Shape(array.shape), name=name)
+        else:
+            tensor = ir.Tensor(array, name=name)
         value = ir.Value(
             name=name,
             type=ir.TensorType(tensor.dtype),

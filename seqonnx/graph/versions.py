@@ -12,3 +12,9 @@ OPSET = 23
 
 IR_VERSION = 11
 """Version of the ONNX file format (`ModelProto.ir_version`) that carries `OPSET`."""
+
+LOOKUP_DOMAIN = "ai.onnx.ml"
+"""ONNX's own second domain: its LabelEncoder looks up text, which no standard operator does."""
+
+LOOKUP_OPSET = 3
+"""Version of that domain: an old one, which has this operator and which the most readers load."""

@@ -50,8 +50,13 @@ from seqonnx.layers.pooling.pooling import (
 )
 from seqonnx.layers.preprocessing.category_encoding import CategoryEncoding
 from seqonnx.layers.preprocessing.discretization import Discretization
+from seqonnx.layers.preprocessing.hashed_crossing import HashedCrossing
+from seqonnx.layers.preprocessing.hashing import Hashing
+from seqonnx.layers.preprocessing.integer_lookup import IntegerLookup
 from seqonnx.layers.preprocessing.normalization import Normalization
 from seqonnx.layers.preprocessing.rescaling import Rescaling
+from seqonnx.layers.preprocessing.string_lookup import StringLookup
+from seqonnx.layers.preprocessing.text_vectorization import TextVectorization
 from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
 from seqonnx.layers.regularization.alpha_dropout import AlphaDropout
 from seqonnx.layers.regularization.dropout import Dropout
@@ -146,10 +151,13 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -180,7 +188,9 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx import dtypes
 from seqonnx.graph import Emitter, last_setting
 from seqonnx.lowering.pipeline import EAGER, lower
 from seqonnx.runtime.compiled import Compiled
@@ -51,7 +52,7 @@ def _emit_alone(name: str, arrays: Sequence[npt.NDArray[Any]], emit: Emit) -> Em
     op = Emitter(weights_as="input")
     names = ["input"] if len(arrays) == 1 else [f"input_{i}" for i in range(len(arrays))]
     values = [
-        op.input(each, array.dtype.name, symbolic_shape(array.shape, each))
+        op.input(each, dtypes.name_of(array), symbolic_shape(array.shape, each))
         for each, array in zip(names, arrays, strict=True)
     ]
     with op.scope(name):

@@ -102,7 +102,7 @@ def infer_call(layer: Emits, inputs: Sequence[SymbolicTensor]) -> list[tuple[Sha
     The layer is emitted into a scratch graph and ONNX's shape inference is read: there is no
     second statement of what a layer's output looks like.
     """
-    op = Emitter(weights_as="input")
+    op = Emitter(weights_as="input", shapes_only=True)
     names = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(len(inputs))]
     values = [
         op.input(name, tensor.dtype, symbolic_shape(tensor.shape, name))

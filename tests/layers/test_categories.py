@@ -133,13 +133,22 @@ def test_learned_bins_take_effect_and_are_saved(tmp_path):
         (lambda: Discretization([0.0], sparse=True), "`sparse=True` cannot be had"),
         (lambda: Discretization([0.0]).adapt(NUMBERS), "initialized with `bin_boundaries`"),
         (lambda: Discretization(num_bins=3)(NUMBERS), "or call `adapt"),
-        (lambda: Discretization(num_bins=3)(keras.Input((3,))), "or call `adapt"),
         (lambda: Discretization(num_bins=3).adapt(iter([])), "cannot adapt to no data"),
     ],
 )
 def test_discretization_refuses(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+def test_model_may_be_built_before_the_layer_adapts():
+    layer = Discretization(num_bins=4, output_mode="one_hot")
+    model = keras.Sequential([keras.Input((4,)), layer])
+    assert model.output_shape == (None, 4, 4)
+    with pytest.raises(ValueError, match="or call `adapt"):
+        model.predict(NUMBERS, verbose=0)
+    layer.adapt(NUMBERS)
+    assert model.predict(NUMBERS, verbose=0).argmax(-1).tolist() == [[0, 2, 3, 2], [1, 3, 3, 1]]
 
 
 def test_steps_of_an_array_warn():

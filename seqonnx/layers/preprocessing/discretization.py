@@ -127,13 +127,14 @@ class Discretization(Layer):
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a comparison with each boundary, and the sum of those that are not above."""
-        if self.bin_boundaries is None:
+        if self.bin_boundaries is None and not op.shapes_only:
             raise ValueError(
                 "You need to either pass the `bin_boundaries` argument at construction time or "
                 "call `adapt(dataset)` before you can start using the `Discretization` layer."
             )
         x = op.cast(x, "float64" if x.dtype in _WIDE else dtypes.widened(self.compute_dtype))
-        given = np.asarray(self.bin_boundaries, np.float32)
+        known = self.bin_boundaries or [0.0] * ((self.num_bins or 1) - 1)
+        given = np.asarray(known, np.float32)
         limits = op.CastLike(op.constant(given, "boundaries"), x)
         below = op.Not(op.Less(op.Unsqueeze(x, [-1]), limits))
         numbers = op.ReduceSum(op.cast(below, "int32"), [-1], keepdims=0)

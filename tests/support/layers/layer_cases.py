@@ -48,6 +48,12 @@ def case(
     return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label)
 
 
+APART = {
+    *("IntegerLookup", "StringLookup", "TextVectorization"),  # tests/layers/test_lookups.py
+    *("Hashing", "HashedCrossing"),  # tests/layers/test_hashing.py
+}
+"""Layers that take no floating-point numbers, and have tests of their own."""
+
 NETWORK = onnx.parser.parse_model("""
     <ir_version: 8, opset_import: ["": 13]>
     network (float[N, 2] x) => (float[N, 3] y)
