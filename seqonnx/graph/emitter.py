@@ -21,7 +21,7 @@ from seqonnx import dtypes
 from seqonnx.graph.operators import Operators
 from seqonnx.graph.reading import Dim
 from seqonnx.graph.variable import Variable
-from seqonnx.graph.versions import LOOKUP_DOMAIN, LOOKUP_OPSET, OPSET
+from seqonnx.graph.versions import OPSET, VERSIONS
 
 WeightsAs = Literal["initializer", "input"]
 
@@ -118,6 +118,7 @@ class Emitter(Operators):
         self.updates: dict[Variable, ir.Value] = {}
         self.losses: list[ir.Value] = []
         self.noise: dict[str, ir.Value] = {}
+        self._masks: dict[ir.Value, ir.Value] = {}
         self._compute_dtype: str | None = None
         self._narrowed: dict[tuple[Variable, str], ir.Value] = {}
         self._builder = _Builder(graph)
@@ -131,7 +132,8 @@ class Emitter(Operators):
         Args:
             op_type: name of a standard operator.
             args: its inputs (values, variables, numbers, lists, arrays; None leaves one out).
-            attributes: its attributes; `_outputs` is the number of outputs (default 1).
+            attributes: its attributes; `_outputs` is the number of outputs (default 1), `_domain`
+                the domain of an operator that is not of the standard's first one.
 
         Returns:
             The output value, or a tuple of them where `_outputs` is above 1.
@@ -141,45 +143,10 @@ class Emitter(Operators):
         """
         attributes = dict(attributes)
         count = attributes.pop("_outputs", 1)
+        domain = attributes.pop("_domain", "")
         values = [self._to_value(arg) for arg in args]
-        return self._append(op_type, values, attributes, count, "", OPSET)
-
-    def look_up(
-        self,
-        x: ir.Value,
-        keys: Sequence[int | str],
-        values: Sequence[int | str],
-        default: int | str,
-    ) -> ir.Value:
-        """Add a LabelEncoder of the domain ai.onnx.ml: each key becomes the value at its place.
-
-        Args:
-            x: integers (int64) or text, as the keys are.
-            keys: at least one, each once.
-            values: as many.
-            default: the value for what is not among the keys.
-        """
-        self.graph.opset_imports.setdefault(LOOKUP_DOMAIN, LOOKUP_OPSET)
-        into = "string" if isinstance(default, str) else "int64"
-        table = {
-            f"keys_{'string' if isinstance(keys[0], str) else 'int64'}s": list(keys),
-            f"values_{into}s": list(values),
-            f"default_{into}": default,
-        }
-        found: ir.Value = self._append("LabelEncoder", [x], table, 1, LOOKUP_DOMAIN, LOOKUP_OPSET)
-        return found
-
-    def _append(
-        self,
-        op_type: str,
-        values: Sequence[Any],
-        attributes: dict[str, Any],
-        count: int,
-        domain: str,
-        version: int,
-    ) -> Any:
-        """Append a node of any domain; see `emit`."""
         name = self.unique_name(op_type)
+        version = self.graph.opset_imports.setdefault(domain, VERSIONS[domain])
         made = self._builder.call_op(
             op_type, values, attributes, domain=domain, version=version, outputs=count, name=name
         )
@@ -255,6 +222,20 @@ class Emitter(Operators):
         finally:
             self._compute_dtype = outside
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether any value has a mask."""
+        return len(self._masks) > 0
+
+    def forget_masks(self) -> None:
+        """Say that all of every value counts."""
+        self._masks.clear()
+
+    @property
+    def computing_dtype(self) -> str | None:
+        """The dtype that variables are cast to here; None: as they are (see `computing_in`)."""
+        return self._compute_dtype
+
     def update(self, variable: Variable, value: ir.Value) -> None:
         """Say that a training step replaces `variable` by `value` (moving averages and such)."""
         self.read(variable)
@@ -263,7 +244,35 @@ class Emitter(Operators):
     def cast(self, value: ir.Value, dtype: str) -> ir.Value:
         """Return `value` in another dtype; itself where it has it."""
         wanted = ir_dtype(dtype)
-        return value if value.dtype in {None, wanted} else self.Cast(value, to=wanted)
+        if value.dtype in {None, wanted}:
+            return value
+        result: ir.Value = self.Cast(value, to=wanted)
+        self.set_mask(result, self.mask_of(value))
+        return result
+
+    def mask_of(self, value: ir.Value) -> ir.Value | None:
+        """Return the mask that goes with a value; None where all of it counts.
+
+        Args:
+            value: a value of the graph, such as `(batch, time, channels)`.
+
+        Returns:
+            A bool value, True where an entry counts; its shape is the beginning of the value's,
+            such as `(batch, time)`.
+        """
+        return self._masks.get(value)
+
+    def set_mask(self, value: ir.Value, mask: ir.Value | None) -> None:
+        """Say which entries of a value count; None: all.
+
+        Args:
+            value: a value of the graph.
+            mask: see `mask_of`.
+        """
+        if mask is None:
+            self._masks.pop(value, None)
+        else:
+            self._masks[value] = mask
 
     def add_loss(self, value: ir.Value) -> None:
         """Add a scalar to the loss that training minimises (regularizers)."""

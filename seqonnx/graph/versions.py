@@ -16,5 +16,5 @@ IR_VERSION = 11
 LOOKUP_DOMAIN = "ai.onnx.ml"
 """ONNX's own second domain: its LabelEncoder looks up text, which no standard operator does."""
 
-LOOKUP_OPSET = 3
-"""Version of that domain: an old one, which has this operator and which the most readers load."""
+VERSIONS = {"": OPSET, LOOKUP_DOMAIN: 3}
+"""Version of each domain; of the second an old one with this operator, which most readers load."""

@@ -43,6 +43,30 @@ def test_sequences_of_any_length_are_encoded_in_a_model():
         assert model.predict(np.zeros((2, length), np.int64), verbose=0).tolist() == wanted
 
 
+WEIGHTS = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
+
+
+@pytest.mark.parametrize("weights", [WEIGHTS, WEIGHTS.tolist(), WEIGHTS.astype(np.float64)])
+def test_counts_are_weighted(weights):
+    """As Keras 3.15.1 computes them."""
+    layer = CategoryEncoding(4, "count")
+    result = layer(np.array([[0, 1], [0, 0]]), count_weights=weights)
+    np.testing.assert_allclose(result, [[0.1, 0.2, 0, 0], [0.7, 0, 0, 0]], rtol=1e-6)
+    with pytest.raises(ValueError, match="`count_weights` is not used when"):
+        CategoryEncoding(4)(np.zeros((2, 2)), count_weights=weights)
+
+
+def test_counts_are_weighted_in_a_model(tmp_path):
+    x, w = keras.Input((2,), dtype="int64"), keras.Input((2,))
+    model = keras.Model([x, w], CategoryEncoding(4, "count")(x, count_weights=w))
+    data = [np.array([[0, 1], [0, 0]]), WEIGHTS]
+    wanted = [[0.1, 0.2, 0, 0], [0.7, 0, 0, 0]]
+    np.testing.assert_allclose(model.predict(data, verbose=0), wanted, rtol=1e-6)
+    model.save(tmp_path / "m.onnx")
+    again = keras.load_model(tmp_path / "m.onnx")
+    np.testing.assert_allclose(again.predict(data, verbose=0), wanted, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -65,7 +65,8 @@ def feeds(case: Case, batch: int = 3) -> dict[str, np.ndarray]:
 
 
 def test_every_known_layer_has_a_case():
-    assert {type(case.make()).__name__ for case in CASES} | APART == set(KNOWN)
+    covered = {type(case.make()).__name__ for case in CASES} | APART
+    assert covered == set(KNOWN) - {"Operation"}
 
 
 @every_layer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+import numpy as np
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
@@ -65,9 +66,24 @@ class CategoryEncoding(Layer):
         self.output_mode = mode
         self.sparse = check_dense(sparse)
 
-    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
-        """Emit a comparison with each category, or a scatter into a vector of zeros."""
-        return encode(op, x, self.output_mode, self.num_tokens, self.compute_dtype)
+    def call(self, op: Emitter, x: ir.Value, training: bool, count_weights: Any = None) -> ir.Value:
+        """Emit a comparison with each category, or a scatter into a vector of zeros.
+
+        Args:
+            op: emitter.
+            x: integers, or numbers whose fractions are cut off.
+            training: of no meaning here.
+            count_weights: for `"count"`: what each integer counts for, of the shape of `x`.
+        """
+        if count_weights is not None and self.output_mode != "count":
+            raise ValueError(
+                "`count_weights` is not used when `output_mode` is not `'count'`. Received "
+                f"`count_weights={count_weights}`."
+            )
+        if count_weights is not None and not isinstance(count_weights, ir.Value):
+            count_weights = op.constant(np.asarray(count_weights, np.float32), "count_weights")
+        mode, depth = self.output_mode, self.num_tokens
+        return encode(op, x, mode, depth, self.compute_dtype, count_weights)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; as in Keras, without `sparse`."""

@@ -15,6 +15,7 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
+from seqonnx.layers.alone import run_alone
 from seqonnx.layers.base import Layer
 from seqonnx.layers.preprocessing.categories import check_dense, check_mode, encode
 from seqonnx.layers.preprocessing.farmhash import Words, fingerprints, joined_fingerprints
@@ -63,9 +64,13 @@ class HashedCrossing(Layer):
         self.output_mode = check_mode(output_mode, ("int", "one_hot"), type(self).__name__)
         self.sparse = check_dense(sparse)
 
-    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+    def call(self, op: Emitter, x: Any, training: bool) -> Never:
+        """Refuse to be part of a graph."""
+        refuse_hash(self.name)
+
+    def _encode(self, op: Emitter, bins: list[ir.Value]) -> ir.Value:
         """Emit the encoding of bins."""
-        return encode(op, x, self.output_mode, self.num_bins, self.compute_dtype)
+        return encode(op, bins[0], self.output_mode, self.num_bins, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -85,9 +90,6 @@ class HashedCrossing(Layer):
         _check_several(x)
         return list(x)
 
-    def _call_symbolic(self, inputs: Any, training: bool | None) -> Never:
-        refuse_hash(self.name)
-
     @property
     def _on_host(self) -> bool:
         return True
@@ -100,10 +102,7 @@ class HashedCrossing(Layer):
         for array in arrays:
             words = joined_fingerprints(words, _words(array))
         bins = (words % np.uint64(self.num_bins)).astype(np.int64).reshape(arrays[0].shape)
-        (result,) = self._calls_on_data.run(
-            [bins], "host", lambda op, x: self._emit(op, x[0], training=False), seed=0
-        )
-        return result
+        return run_alone(self._calls_on_data, [bins], "host", self._encode)
 
 
 def _words(array: npt.NDArray[Any]) -> Words:

@@ -15,6 +15,7 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
+from seqonnx.layers.alone import run_alone
 from seqonnx.layers.base import Layer
 from seqonnx.layers.preprocessing.categories import check_dense, encode
 from seqonnx.layers.preprocessing.hashes import checked_salt, data_to_hash, hash_bins, refuse_hash
@@ -88,12 +89,13 @@ class Hashing(Layer):
         self.output_mode = output_mode
         self.sparse = check_dense(sparse)
 
-    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
-        """Emit the encoding of bins."""
-        return encode(op, x, self.output_mode, self.num_bins, self.compute_dtype)
-
-    def _call_symbolic(self, inputs: Any, training: bool | None) -> Never:
+    def call(self, op: Emitter, x: Any, training: bool) -> Never:
+        """Refuse to be part of a graph."""
         refuse_hash(self.name)
+
+    def _encode(self, op: Emitter, bins: list[ir.Value]) -> ir.Value:
+        """Emit the encoding of bins."""
+        return encode(op, bins[0], self.output_mode, self.num_bins, self.compute_dtype)
 
     @property
     def _on_host(self) -> bool:
@@ -107,7 +109,4 @@ class Hashing(Layer):
         else:
             bins = 1 + hash_bins(array, self.num_bins - 1, self.salt)
             bins = np.where(array == self.mask_value, 0, bins)
-        (result,) = self._calls_on_data.run(
-            [bins], "host", lambda op, x: self._emit(op, x[0], training=False), seed=0
-        )
-        return result
+        return run_alone(self._calls_on_data, [bins], "host", self._encode)

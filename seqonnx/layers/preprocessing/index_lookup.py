@@ -17,6 +17,7 @@ import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.graph import Emitter, note_setting
+from seqonnx.layers.alone import run_alone
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import NamedOptions
 from seqonnx.layers.preprocessing.adapting import batches_in, is_one_array
@@ -282,7 +283,7 @@ class IndexLookup(Layer):
 
     def call(self, op: Emitter, x: Any, training: bool) -> ir.Value:
         """Emit a LabelEncoder, and the encoding of its numbers."""
-        if self._hashes and not op.shapes_only and not isinstance(x, list):
+        if self._hashes and not isinstance(x, list):
             self._refuse_hash()
         tokens = self._known_tokens(op)
         if self.invert:
@@ -314,11 +315,6 @@ class IndexLookup(Layer):
             "`num_oov_indices=1`."
         )
 
-    def _call_symbolic(self, inputs: Any, training: bool | None) -> Any:
-        if self._hashes:
-            self._refuse_hash()
-        return super()._call_symbolic(inputs, training)
-
     def _known_tokens(self, op: Emitter) -> list[Token]:
         """The tokens; in a graph made for its shapes there may be none yet."""
         sized = self.output_mode == "int" or self.pad_to_max_tokens
@@ -344,13 +340,12 @@ class IndexLookup(Layer):
             arrays.append(hash_bins(array, self.num_oov_indices, self.salt))
         elif self._tokens is not None:
             self._check_known(array)
-        (result,) = self._calls_on_data.run(
+        return run_alone(
+            self._calls_on_data,
             arrays,
             ("host", len(arrays)),
             lambda op, x: self._emit(op, x if self._hashes else x[0], training=False),
-            seed=0,
         )
-        return result
 
     def _check_known(self, array: npt.NDArray[Any]) -> None:
         """Raise a ValueError for tokens that are not in the vocabulary."""

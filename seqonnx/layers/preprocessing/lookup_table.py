@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.versions import LOOKUP_DOMAIN
 from seqonnx.layers.preprocessing.vocabulary import Specials, Token
 
 DROPPED = -1
@@ -29,7 +31,7 @@ def emit_tokens(
     if specials.mask is not None:
         table[0] = specials.mask
     default = "" if specials.oov is None else specials.oov
-    return op.look_up(numbers, list(table) or [-1], list(table.values()) or [default], default)
+    return _look_up(op, numbers, table or {-1: default}, default)
 
 
 def emit_numbers(
@@ -54,9 +56,8 @@ def emit_numbers(
     if specials.mask is not None:
         table[specials.mask] = 0 if specials.masked else DROPPED
     unknown = start if specials.oov_count == 1 else first + len(tokens)
-    # An operator without keys is not legal.
-    keys = list(table) or ["" if x.dtype == ir.DataType.STRING else 0]
-    numbers = op.look_up(x, keys, list(table.values()) or [unknown], unknown)
+    any_key: Token = "" if x.dtype == ir.DataType.STRING else 0  # none is not legal
+    numbers = _look_up(op, x, table or {any_key: unknown}, unknown)
     if specials.oov_count == 1:
         return numbers
     missing = op.Equal(numbers, unknown)
@@ -68,3 +69,16 @@ def emit_numbers(
     if bins is None:
         bins = op.Mod(x, specials.oov_count)
     return op.Where(missing, op.Add(bins, start), numbers)
+
+
+def _look_up(op: Emitter, x: ir.Value, table: Mapping[Any, Token], default: Token) -> ir.Value:
+    """Each key in place of which its value stands; the default for what is no key."""
+    into = "string" if isinstance(default, str) else "int64"
+    keys = "keys_strings" if isinstance(next(iter(table)), str) else "keys_int64s"
+    attributes = {
+        keys: list(table),
+        f"values_{into}s": list(table.values()),
+        f"default_{into}": default,
+    }
+    found: ir.Value = op.emit("LabelEncoder", [x], attributes | {"_domain": LOOKUP_DOMAIN})
+    return found

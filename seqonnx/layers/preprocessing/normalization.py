@@ -58,6 +58,8 @@ class Normalization(Layer):
     axis: Setting[tuple[int, ...]] = Setting(_axes, until_built=True)
     invert: Setting[bool] = Setting(bool)
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,
