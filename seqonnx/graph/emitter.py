@@ -21,7 +21,7 @@ from seqonnx import dtypes
 from seqonnx.graph.operators import Operators
 from seqonnx.graph.reading import Dim
 from seqonnx.graph.variable import Variable
-from seqonnx.graph.versions import OPSET
+from seqonnx.graph.versions import OPSET, VERSIONS
 
 WeightsAs = Literal["initializer", "input"]
 
@@ -86,6 +86,8 @@ class Emitter(Operators):
             `"input"` makes them inputs.
         except_for: variables that enter the other way.
         values: what to bake in where a variable's value of this moment is not what is wanted.
+        shapes_only: whether the graph is made for its shapes and never run: a layer may then
+            emit what it does not know yet.
 
     Example:
         >>> op = Emitter()
@@ -103,7 +105,9 @@ class Emitter(Operators):
         weights_as: WeightsAs = "initializer",
         except_for: Collection[Variable] = (),
         values: Mapping[Variable, npt.NDArray[Any]] | None = None,
+        shapes_only: bool = False,
     ) -> None:
+        self.shapes_only = shapes_only
         if graph is None:
             graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name="seqonnx")
         self.graph = graph
@@ -128,7 +132,8 @@ class Emitter(Operators):
         Args:
             op_type: name of a standard operator.
             args: its inputs (values, variables, numbers, lists, arrays; None leaves one out).
-            attributes: its attributes; `_outputs` is the number of outputs (default 1).
+            attributes: its attributes; `_outputs` is the number of outputs (default 1), `_domain`
+                the domain of an operator that is not of the standard's first one.
 
         Returns:
             The output value, or a tuple of them where `_outputs` is above 1.
@@ -138,10 +143,12 @@ class Emitter(Operators):
         """
         attributes = dict(attributes)
         count = attributes.pop("_outputs", 1)
+        domain = attributes.pop("_domain", "")
         values = [self._to_value(arg) for arg in args]
         name = self.unique_name(op_type)
+        version = self.graph.opset_imports.setdefault(domain, VERSIONS[domain])
         made = self._builder.call_op(
-            op_type, values, attributes, domain="", version=OPSET, outputs=count, name=name
+            op_type, values, attributes, domain=domain, version=version, outputs=count, name=name
         )
         outputs: tuple[ir.Value, ...] = (made,) if isinstance(made, ir.Value) else tuple(made)
         for i, value in enumerate(outputs):
@@ -330,7 +337,11 @@ class Emitter(Operators):
         return arg
 
     def _initializer(self, name: str, array: npt.NDArray[Any]) -> ir.Value:
-        tensor = ir.Tensor(array, name=name)
+        if array.dtype.kind == "O":
+            texts = [str(text).encode() for text in array.flat]
+            tensor: Any = ir.StringTensor(texts, shape=ir.Shape(array.shape), name=name)
+        else:
+            tensor = ir.Tensor(array, name=name)
         value = ir.Value(
             name=name,
             type=ir.TensorType(tensor.dtype),
