@@ -49,6 +49,13 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling3D,
 )
 from seqonnx.layers.preprocessing.rescaling import Rescaling
+from seqonnx.layers.recurrent.gru import GRU
+from seqonnx.layers.recurrent.gru_cell import GRUCell
+from seqonnx.layers.recurrent.lstm import LSTM
+from seqonnx.layers.recurrent.lstm_cell import LSTMCell
+from seqonnx.layers.recurrent.rnn import RNN
+from seqonnx.layers.recurrent.simple_rnn import SimpleRNN
+from seqonnx.layers.recurrent.simple_rnn_cell import SimpleRNNCell
 from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
 from seqonnx.layers.regularization.alpha_dropout import AlphaDropout
 from seqonnx.layers.regularization.dropout import Dropout
@@ -90,6 +97,9 @@ SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -126,6 +136,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -145,6 +156,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -170,6 +182,8 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
