@@ -72,7 +72,9 @@ def emitted(layer, x, initial, mask, *, training=True, dtype="float32"):
         value.shape = type(value.shape)(("batch", *x.shape[1:]))
     states = None
     if initial is not None:
-        states = [op.input(f"state{i}", dtype, ("batch", s.shape[1])) for i, s in enumerate(initial)]
+        states = [
+            op.input(f"state{i}", dtype, ("batch", s.shape[1])) for i, s in enumerate(initial)
+        ]
         feeds |= {f"state{i}": state for i, state in enumerate(initial)}
     valid = None if mask is None else op.input("mask", "bool", ("batch", "time"))
     if mask is not None:
@@ -172,7 +174,5 @@ def test_dropout_draws_once_for_all_steps(kind, more, rates, mask):
 
     x, states = data(kind, True)
     arguments = dict(more, return_sequences=True)
-    layer = getattr(layers, kind)(
-        UNITS, **arguments, dropout=rates[0], recurrent_dropout=rates[1]
-    )
+    layer = getattr(layers, kind)(UNITS, **arguments, dropout=rates[0], recurrent_dropout=rates[1])
     compare(layer, kind, arguments, x, states, mask, drop)
