@@ -27,14 +27,14 @@ def table():
     for kind in KINDS:
         yield kind, {}, False, None
         for sequences, state, back, initial in itertools.product([False, True], repeat=4):
-            arguments = dict(return_sequences=sequences, return_state=state, go_backwards=back)
+            arguments = {"return_sequences": sequences, "return_state": state, "go_backwards": back}
             masks = (None, HOLES) if sequences == state or back else (HOLES,)
             for mask in masks:
                 yield kind, arguments, initial, mask
-        more = dict(return_sequences=True, return_state=True)
+        more = {"return_sequences": True, "return_state": True}
         yield kind, dict(more, zero_output_for_mask=True), True, HOLES
         yield kind, dict(more, go_backwards=True, zero_output_for_mask=True), False, HOLES
-        yield kind, dict(zero_output_for_mask=True), False, HOLES
+        yield kind, {"zero_output_for_mask": True}, False, HOLES
         yield kind, dict(more, use_bias=False), True, None
         for activation in ("relu", "linear", "softsign", "softplus", "elu", "hard_sigmoid"):
             yield kind, dict(more, activation=activation), True, None
@@ -44,9 +44,9 @@ def table():
             yield kind, other, False, HOLES
         if kind != "SimpleRNN":
             yield kind, dict(more, recurrent_activation="hard_sigmoid"), True, HOLES
-            yield kind, dict(recurrent_activation="silu"), False, None
+            yield kind, {"recurrent_activation": "silu"}, False, None
     for mask, activation in itertools.product([None, HOLES], ["tanh", "silu"]):
-        more = dict(reset_after=False, return_sequences=True, activation=activation)
+        more = {"reset_after": False, "return_sequences": True, "activation": activation}
         yield "GRU", more, True, mask
         yield "GRU", dict(more, use_bias=False, unroll=True), False, mask
 
@@ -110,7 +110,11 @@ def compare(layer, kind, arguments, x, initial, mask, drop=None, dtype="float32"
     assert len(expected) == outputs
     seeds = [rng.normal(size=y.shape) for y in expected]
     feeds |= {f"seed{i}": seed for i, seed in enumerate(seeds)}
-    exact = gradients(lambda vs: sum((s * y).sum() for s, y in zip(seeds, function(vs))), values)
+
+    def total(moved):
+        return sum((s * y).sum() for s, y in zip(seeds, function(moved), strict=True))
+
+    exact = gradients(total, values)
     fed = {k: v if v.dtype == bool else v.astype(dtype) for k, v in feeds.items()}
     found = runtime(op, {k: v.astype("float32") if k in op.noise else v for k, v in fed.items()})
     tolerance = 1e-5 if dtype == "float32" else 1e-11
