@@ -65,7 +65,8 @@ def feeds(case: Case, batch: int = 3) -> dict[str, np.ndarray]:
 
 
 def test_every_known_layer_has_a_case():
-    assert {type(case.make()).__name__ for case in CASES} | CELLS == set(KNOWN)
+    known = set(KNOWN) - {"Operation"} - CELLS
+    assert {type(case.make()).__name__ for case in CASES} == known
 
 
 @every_layer

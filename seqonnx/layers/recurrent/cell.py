@@ -136,6 +136,10 @@ class KernelCell(KernelLayer):
         output, new = step(op, part, flatten(states))
         return [output, *new]
 
+    def _arrange(self, values: Sequence[Any]) -> Any:
+        """Return the output and the list of the new states."""
+        return values[0], list(values[1:])
+
     def _prepare(self, op: Emitter, x: ir.Value, training: bool) -> tuple[ir.Value, Step]:
         """Emit what a step does to its input, and return how it goes on from there.
 

@@ -123,7 +123,7 @@ def call_cell(
 ) -> tuple[ir.Value, list[ir.Value]]:
     """Emit one step of a cell by its `call`; returns its output and the new states, flat."""
     nested = packed(cell.state_size, states)
-    made = cell.call(op, x, training, states=nested if isinstance(nested, list) else [nested])
+    made = cell._emit(op, x, training, states=nested if isinstance(nested, list) else [nested])
     output, *new = flatten(made)
     return output, new
 

@@ -11,7 +11,6 @@ from seqonnx import catalogue
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.layers.base import Layer
-from seqonnx.layers.holding import HoldsLayers
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.recurrent.masked import flipped
 from seqonnx.layers.recurrent.recurrence import Sequences, repeat_cell
@@ -21,7 +20,7 @@ from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 
-class RecurrentLayer(HoldsLayers):
+class RecurrentLayer(Layer):
     """Base of the layers that repeat a cell over the steps of sequences.
 
     Args:
@@ -62,9 +61,13 @@ class RecurrentLayer(HoldsLayers):
         self.unroll = unroll
         self.zero_output_for_mask = zero_output_for_mask
 
-    @property
-    def _held(self) -> Mapping[str, Layer | Sequence[Layer]]:
-        return {"cell": self.cell}
+    supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the sequences for the outputs of all steps; others have none."""
+        mask = previous_mask[0] if isinstance(previous_mask, list) else previous_mask
+        output = mask if self.return_sequences else None
+        return [output, *(None for _ in flatten(self.state_size))] if self.return_state else output
 
     @property
     def state_size(self) -> list[Any]:
@@ -74,7 +77,7 @@ class RecurrentLayer(HoldsLayers):
 
     def build(self, input_shape: Shape) -> None:
         """Build the cell."""
-        self._build_held(self.cell, (input_shape[0], *input_shape[2:]))
+        self.cell._build_for((input_shape[0], *input_shape[2:]))
 
     def call(
         self,
