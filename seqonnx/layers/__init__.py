@@ -58,6 +58,7 @@ from seqonnx.layers.recurrent.lstm_cell import LSTMCell
 from seqonnx.layers.recurrent.rnn import RNN
 from seqonnx.layers.recurrent.simple_rnn import SimpleRNN
 from seqonnx.layers.recurrent.simple_rnn_cell import SimpleRNNCell
+from seqonnx.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
 from seqonnx.layers.regularization.alpha_dropout import AlphaDropout
 from seqonnx.layers.regularization.dropout import Dropout
@@ -190,6 +191,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "StackedRNNCells",
     "Subtract",
     "UnitNormalization",
     "UpSampling1D",

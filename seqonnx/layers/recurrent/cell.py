@@ -131,10 +131,12 @@ class KernelCell(KernelLayer):
             The output, then the new states.
         """
         if states is None:
-            states = zero_states(op, x, self.state_size, self._working_dtype)
-        part, step = self._prepare(op, x, training)
-        output, new = step(op, part, flatten(states))
-        return [output, *new]
+            old = zero_states(op, x, self._state_shapes, self._working_dtype)
+        else:
+            old = [self._to_inner(op, state) for state in flatten(states)]
+        part, step = self._prepare(op, self._to_inner(op, x), training)
+        output, new = step(op, part, old)
+        return [self._to_outer(op, value) for value in (output, *new)]
 
     def _arrange(self, values: Sequence[Any]) -> Any:
         """Return the output and the list of the new states."""
@@ -149,6 +151,19 @@ class KernelCell(KernelLayer):
             training: whether dropout drops.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define its step.")
+
+    @property
+    def _state_shapes(self) -> Any:
+        """Sizes of the states in the layout that `_prepare` works in; a tuple is a shape."""
+        return self.state_size
+
+    def _to_inner(self, op: Emitter, x: ir.Value) -> ir.Value:
+        """Return an input or a state in the layout that `_prepare` works in."""
+        return x
+
+    def _to_outer(self, op: Emitter, x: ir.Value) -> ir.Value:
+        """Return an output or a state in the layout that the layer shows."""
+        return x
 
     def _is_native(self, training: bool) -> bool:
         """Whether ONNX has an operator that does what the cell does."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, dtype_name, static_shape
+from seqonnx.graph import Emitter, Trace, dtype_name, static_shape, tracing
+from seqonnx.graph.signatures import spelling_of
+from seqonnx.graph.tracing import TracedTensor
 from seqonnx.layers.recurrent.cell import KernelCell
 from seqonnx.layers.recurrent.masked import (
     as_lengths,
@@ -18,6 +20,7 @@ from seqonnx.layers.recurrent.masked import (
     valid_steps,
 )
 from seqonnx.layers.recurrent.native import Native, emit_native
+from seqonnx.layers.recurrent.stacked_rnn_cells import StackedRNNCells, as_list, output_size
 from seqonnx.layers.recurrent.states import flatten, packed, zero_states, zeros
 from seqonnx.layers.recurrent.stepwise import Step, Walk, Walked, walk_steps
 from seqonnx.layers.regularization.dropout import emit_dropout
@@ -44,7 +47,8 @@ def repeat_cell(op: Emitter, cell: Any, given: Sequences, how: Walk) -> Walked:
     """Emit the recurrence of one cell.
 
     Where ONNX has an operator for the cell, with these activations, and ONNX Runtime runs it,
-    that is emitted; otherwise a Scan, or every step if `how` asks for that.
+    that is emitted; otherwise a Scan, or every step if `how` asks for that. Stacked cells are
+    repeated one after the other.
 
     Args:
         op: emitter.
@@ -53,11 +57,38 @@ def repeat_cell(op: Emitter, cell: Any, given: Sequences, how: Walk) -> Walked:
         how: order and results.
     """
     with op.scope(cell.name):
+        if isinstance(cell, StackedRNNCells):
+            return _one_by_one(op, cell.cells, given, how)
         # ONNX Runtime has the operators in float32 only.
         single = dtype_name(given.x) == "float32"
         if single and isinstance(cell, KernelCell) and cell._is_native(given.training):
             return _natively(op, cell, given, how)
         return _step_by_step(op, cell, given, how)
+
+
+def _one_by_one(op: Emitter, cells: Sequence[Any], given: Sequences, how: Walk) -> Walked:
+    """Each cell walks over all outputs of the one before."""
+    initial = None if given.initial is None else list(given.initial)
+    states: list[ir.Value] = []
+    for cell in cells[:-1]:
+        walked = repeat_cell(
+            op, cell, _with_states(given, initial, cell), replace(how, keep=True, zero=False)
+        )
+        assert walked.outputs is not None
+        states += walked.states
+        given = replace(given, x=walked.outputs)
+    last = repeat_cell(op, cells[-1], _with_states(given, initial, cells[-1]), how)
+    return replace(last, states=[*states, *last.states])
+
+
+def _with_states(given: Sequences, initial: list[ir.Value] | None, cell: Any) -> Sequences:
+    """The sequences with the first states of one cell, which are taken from the list."""
+    if initial is None:
+        return given
+    count = len(flatten(cell.state_size))
+    own = initial[:count]
+    del initial[:count]
+    return replace(given, initial=own)
 
 
 def _natively(op: Emitter, cell: KernelCell, given: Sequences, how: Walk) -> Walked:
@@ -94,43 +125,56 @@ def _masked_natively(
 
 
 def _step_by_step(op: Emitter, cell: Any, given: Sequences, how: Walk) -> Walked:
-    x = op.Transpose(given.x, perm=[1, 0, *range(2, len(static_shape(given.x)))])
+    inner = isinstance(cell, KernelCell)
+    x = cell._to_inner(op, given.x) if inner else given.x
+    x = op.Transpose(x, perm=[1, 0, *range(2, len(static_shape(x)))])
     mask = None if given.mask is None else op.Transpose(given.mask, perm=[1, 0])
-    part, step = prepare(op, cell, x, given.training)
-    if given.initial is not None:
-        initial = list(given.initial)
-    else:
-        initial = zero_states(op, given.x, cell.state_size, dtype_name(given.x))
+    part, step = _prepared(op, cell, x, given.training)
+    initial = _initial_states(op, cell, given)
     before = None
-    if mask is not None or not isinstance(cell, KernelCell):
-        before = zeros(op, given.x, output_shape(cell), dtype_name(given.x))
-    return walk_steps(op, step, part, initial, before, mask, how)
+    if mask is not None or not inner:
+        shape = static_shape(initial[0])[1:] if inner else [output_size(cell)]
+        before = zeros(op, given.x, shape, dtype_name(given.x))
+    walked = walk_steps(op, step, part, initial, before, mask, how)
+    return _to_outer(op, cell, walked) if inner else walked
 
 
-def prepare(op: Emitter, cell: Any, x: ir.Value, training: bool) -> tuple[ir.Value, Step]:
-    """Emit what a cell does to the inputs of all steps, and return its step."""
+def _to_outer(op: Emitter, cell: KernelCell, walked: Walked) -> Walked:
+    """What a recurrence gives, in the layout that the cell shows."""
+    return Walked(
+        None if walked.outputs is None else cell._to_outer(op, walked.outputs),
+        cell._to_outer(op, walked.last),
+        [cell._to_outer(op, state) for state in walked.states],
+    )
+
+
+def _prepared(op: Emitter, cell: Any, x: ir.Value, training: bool) -> tuple[ir.Value, Step]:
+    """What a cell does to the inputs of all steps, and its step."""
     if isinstance(cell, KernelCell):
         return cell._prepare(op, x, training)
 
     def step(body: Emitter, x: ir.Value, states: list[ir.Value]) -> tuple[ir.Value, list[ir.Value]]:
-        return call_cell(body, cell, x, states, training)
+        nested = as_list(packed(cell.state_size, states))
+        output, *new = flatten(cell._emit(body, x, training, states=nested))
+        return output, new
 
     return x, step
 
 
-def call_cell(
-    op: Emitter, cell: Any, x: ir.Value, states: Sequence[ir.Value], training: bool
-) -> tuple[ir.Value, list[ir.Value]]:
-    """Emit one step of a cell by its `call`; returns its output and the new states, flat."""
-    nested = packed(cell.state_size, states)
-    made = cell._emit(op, x, training, states=nested if isinstance(nested, list) else [nested])
-    output, *new = flatten(made)
-    return output, new
-
-
-def output_shape(cell: Any) -> list[int]:
-    """Return the shape of a cell's output without the batch."""
-    size = getattr(cell, "output_size", None)
-    if size is None:
-        size = flatten(cell.state_size)[0]
-    return list(size) if isinstance(size, tuple) else [size]
+def _initial_states(op: Emitter, cell: Any, given: Sequences) -> list[ir.Value]:
+    """The states before the first step: those given, the cell's own, or zeros."""
+    dtype = dtype_name(given.x)
+    if isinstance(cell, KernelCell):
+        if given.initial is not None:
+            return [cell._to_inner(op, state) for state in given.initial]
+        return zero_states(op, given.x, cell._state_shapes, dtype)
+    if given.initial is not None:
+        return list(given.initial)
+    own = getattr(cell, "get_initial_state", None)
+    if own is None:
+        return zero_states(op, given.x, cell.state_size, dtype)
+    batch = op.Squeeze(op.Shape(given.x, start=0, end=1), [0])
+    trace = Trace(op, given.training)
+    with tracing(trace):
+        made = own(op, batch) if spelling_of(own).emits else own(batch_size=TracedTensor(batch))
+        return [op.cast(state, dtype) for state in flatten(trace.values(made))]

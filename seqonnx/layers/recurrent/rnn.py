@@ -14,6 +14,7 @@ from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.recurrent.masked import flipped
 from seqonnx.layers.recurrent.recurrence import Sequences, repeat_cell
+from seqonnx.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from seqonnx.layers.recurrent.states import flatten, packed
 from seqonnx.layers.recurrent.stepwise import Walk, Walked
 from seqonnx.layers.setting import Setting
@@ -204,6 +205,8 @@ def _cell(cell: Any) -> Any:
     Raises:
         ValueError: if it is none.
     """
+    if isinstance(cell, list | tuple):
+        cell = StackedRNNCells(cell)
     if isinstance(cell, Mapping):
         cell = catalogue.get("layer", cell, Layer)
     if "call" not in dir(cell):

@@ -51,7 +51,7 @@ def zero_states(op: Emitter, x: ir.Value, sizes: Any, dtype: str) -> list[ir.Val
     return [zeros(op, x, [sizes], dtype)]
 
 
-def zeros(op: Emitter, x: ir.Value, shape: Sequence[int], dtype: str, *, axis: int = 0) -> ir.Value:
+def zeros(op: Emitter, x: ir.Value, shape: Sequence[Any], dtype: str, *, axis: int = 0) -> ir.Value:
     """Return zeros of shape (batch, *shape), with the batch of a value.
 
     Args:
