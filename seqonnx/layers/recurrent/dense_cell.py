@@ -151,11 +151,14 @@ def as_rows(op: Emitter, kernel: ir.Value, order: Sequence[int] | None = None) -
 
 
 def in_order(op: Emitter, x: ir.Value, order: Sequence[int] | None) -> ir.Value:
-    """Return a value whose parts along the first axis, one for each gate, stand in this order."""
+    """Return a value whose parts along the first axis, one for each gate, stand in this order.
+
+    By one Gather, which constant folding knows; it leaves operators of several outputs alone.
+    """
     if order is None:
         return x
-    parts = split_gates(op, x, len(order), axis=0)
-    return op.Concat(*(parts[i] for i in order), axis=0)
+    rows = np.arange(int(static_shape(x)[0] or 0)).reshape(len(order), -1)
+    return op.Gather(x, rows[list(order)].reshape(-1), axis=0)
 
 
 def without_recurrent_bias(op: Emitter, bias: ir.Value) -> ir.Value:
