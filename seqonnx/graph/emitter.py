@@ -114,6 +114,7 @@ class Emitter(Operators):
         self.updates: dict[Variable, ir.Value] = {}
         self.losses: list[ir.Value] = []
         self.noise: dict[str, ir.Value] = {}
+        self._products: dict[Dim, tuple[Dim, Dim]] = {}
         self._masks: dict[ir.Value, ir.Value] = {}
         self._compute_dtype: str | None = None
         self._narrowed: dict[tuple[Variable, str], ir.Value] = {}
@@ -273,10 +274,31 @@ class Emitter(Operators):
 
     def random_uniform(self, shape: Sequence[Dim]) -> ir.Value:
         """Return noise in [0, 1): an input that the training loop fills anew at every step."""
+        factors = self._products.get(shape[0]) if len(shape) > 0 else None
+        if factors is not None:
+            drawn = self.random_uniform([*factors, *shape[1:]])
+            made: ir.Value = self.Reshape(drawn, [-1, *shape[1:]])
+            made.shape = ir.Shape(shape)
+            return made
         name = self.unique_name("noise")
         value = self._input(name, "float32", shape)
         self.noise[name] = value
         return value
+
+    def product_of(self, first: Dim, second: Dim) -> Dim:
+        """Return the size of an axis that two axes have become; noise can be drawn for it.
+
+        Args:
+            first: size of the one, such as `"batch"`.
+            second: size of the other.
+        """
+        if first is None or second is None:
+            return None
+        if isinstance(first, int) and isinstance(second, int):
+            return first * second
+        product = f"{first}*{second}"
+        self._products[product] = (first, second)
+        return product
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:

@@ -75,6 +75,8 @@ from seqonnx.layers.reshaping.repeat_vector import RepeatVector
 from seqonnx.layers.reshaping.reshaping import Flatten, Reshape
 from seqonnx.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from seqonnx.layers.serialization import deserialize, serialize
+from seqonnx.layers.wrappers.bidirectional import Bidirectional
+from seqonnx.layers.wrappers.time_distributed import TimeDistributed
 
 # Second names that Keras has for these classes.
 AvgPool1D = AveragePooling1D
@@ -115,6 +117,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -193,6 +196,7 @@ __all__ = [
     "SpatialDropout3D",
     "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

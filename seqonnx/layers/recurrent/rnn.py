@@ -7,17 +7,19 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
-from seqonnx import catalogue
+from seqonnx import catalogue, dtypes
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.precision import cast_floats
 from seqonnx.layers.recurrent.masked import flipped
 from seqonnx.layers.recurrent.recurrence import Sequences, repeat_cell
 from seqonnx.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from seqonnx.layers.recurrent.states import flatten, packed
 from seqonnx.layers.recurrent.stepwise import Walk, Walked
 from seqonnx.layers.setting import Setting
+from seqonnx.regularizers import activity_penalty
 from seqonnx.symbolic import Shape
 
 
@@ -110,6 +112,28 @@ class RecurrentLayer(Layer):
             if self.go_backwards:
                 output = flipped(op, output, 1)
         return [output, *walked.states] if self.return_state else output
+
+    def _emit_in_time_order(
+        self,
+        op: Emitter,
+        x: ir.Value,
+        training: bool,
+        mask: ir.Value | None,
+        initial_state: Any,
+    ) -> list[ir.Value]:
+        """Emit the layer (see `call`) with the outputs of all steps in the order of time."""
+        inside = self._working_dtype
+        with op.computing_in(inside):
+            x, initial_state = cast_floats(op, x, inside), cast_floats(op, initial_state, inside)
+            walked = self._walk(op, x, training, mask, initial_state)
+        output = walked.last if walked.outputs is None else walked.outputs
+        states = walked.states if self.return_state else []
+        made: list[ir.Value] = cast_floats(op, [output, *states], self.compute_dtype)
+        if self.activity_regularizer is not None:
+            for part in made:
+                value = op.cast(part, dtypes.widened(dtype_name(part)))
+                op.add_loss(activity_penalty(op, self.activity_regularizer, value))
+        return made
 
     def _walk(
         self,
