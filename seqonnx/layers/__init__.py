@@ -51,6 +51,7 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling3D,
 )
 from seqonnx.layers.preprocessing.rescaling import Rescaling
+from seqonnx.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from seqonnx.layers.recurrent.gru import GRU
 from seqonnx.layers.recurrent.gru_cell import GRUCell
 from seqonnx.layers.recurrent.lstm import LSTM
@@ -125,6 +126,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",

@@ -19,6 +19,12 @@ class RecurrentOptions(BasicLayerOptions, total=False):
     zero_output_for_mask: bool
 
 
+class UnrolledOptions(RecurrentOptions, total=False):
+    """Options of a layer that makes its own cell, and does not name `unroll` itself."""
+
+    unroll: bool
+
+
 class CellOptions(TypedDict, total=False):
     """Options that a cell has from its layer."""
 
