@@ -40,6 +40,13 @@ class _Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has
         value: ir.Value = super().initializer(tensor, name, qualify=qualify)
         return value
 
+    def forget_lost_constants(self) -> None:
+        """Make constants anew that a pass has removed: the builder would hand them out again."""
+        kept = self.graph.initializers
+        for key, value in list(self._constant_cache.items()):
+            if kept.get(value.name) is not value:
+                del self._constant_cache[key]
+
     def _partition_inputs_attributes(
         self, schema: onnx.defs.OpSchema | None, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> tuple[Sequence[Any], dict[str, Any]]:
@@ -322,6 +329,7 @@ class Emitter(Operators):
         """Learn the names that a pass over the graph has given or freed."""
         self._taken = _names_in(self.graph)
         self._numbers.clear()
+        self._builder.forget_lost_constants()
 
     def _number(self, name: str) -> str:
         candidate, number = name, self._numbers.get(name, 0)
