@@ -16,6 +16,7 @@ from seqonnx.layers.core.einsum_dense import EinsumDense
 from seqonnx.layers.core.embedding import Embedding
 from seqonnx.layers.core.identity import Identity
 from seqonnx.layers.core.input import Input, InputLayer
+from seqonnx.layers.core.lambda_layer import Lambda
 from seqonnx.layers.core.operation import Operation  # noqa: F401 - enters the catalogue
 from seqonnx.layers.merging.dot import Dot
 from seqonnx.layers.merging.merging import (
@@ -167,6 +168,7 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "LSTMCell",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
