@@ -157,6 +157,11 @@ class KernelCell(KernelLayer):
         """Sizes of the states in the layout that `_prepare` works in; a tuple is a shape."""
         return self.state_size
 
+    @property
+    def _shown_state_shapes(self) -> Any:
+        """Sizes of the states in the layout that the layer shows; a tuple is a shape."""
+        return self._state_shapes
+
     def _to_inner(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Return an input or a state in the layout that `_prepare` works in."""
         return x

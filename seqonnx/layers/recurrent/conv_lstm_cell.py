@@ -146,6 +146,12 @@ class ConvLSTMCell(KernelCell):
     def _state_shapes(self) -> list[tuple[int, ...]]:
         return [(self.filters, *self._outputs)] * 2
 
+    @property
+    def _shown_state_shapes(self) -> list[tuple[int, ...]]:
+        if self.data_format != LAST:
+            return self._state_shapes
+        return [(*self._outputs, self.filters)] * 2
+
     def _to_inner(self, op: Emitter, x: ir.Value) -> ir.Value:
         if self.data_format != LAST:
             return x

@@ -13,6 +13,7 @@ from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.precision import cast_floats
+from seqonnx.layers.recurrent.kept_states import KeptStates
 from seqonnx.layers.recurrent.masked import flipped
 from seqonnx.layers.recurrent.recurrence import Sequences, repeat_cell
 from seqonnx.layers.recurrent.stacked_rnn_cells import StackedRNNCells
@@ -63,6 +64,7 @@ class RecurrentLayer(Layer):
         self.stateful = stateful
         self.unroll = unroll
         self.zero_output_for_mask = zero_output_for_mask
+        self._kept: KeptStates | None = None
 
     supports_masking = True
 
@@ -79,8 +81,32 @@ class RecurrentLayer(Layer):
         return list(size) if isinstance(size, list | tuple) else [size]
 
     def build(self, input_shape: Shape) -> None:
-        """Build the cell."""
+        """Build the cell; make the states of a layer that keeps them."""
         self.cell._build_for((input_shape[0], *input_shape[2:]))
+        if self.stateful:
+            self._kept = KeptStates(self.cell, input_shape, self.path, self.dtype)
+
+    def _build_for(self, shape: Any, **others: Any) -> None:
+        """Build for an input shape; check the batch against that of the states."""
+        super()._build_for(shape, **others)
+        if self._kept is not None:
+            self._kept.check(shape)
+
+    @property
+    def states(self) -> list[Any] | None:
+        """The states that the next batch starts with; None for a layer that keeps none."""
+        if self._kept is None:
+            return None
+        return list(packed(self.state_size, self._kept.variables))
+
+    def reset_state(self) -> None:
+        """Set the states that the layer keeps to zeros."""
+        if self._kept is not None:
+            self._kept.reset()
+
+    def reset_states(self) -> None:
+        """The same as `reset_state`."""
+        self.reset_state()
 
     def call(
         self,
@@ -148,6 +174,8 @@ class RecurrentLayer(Layer):
         initial = None
         if initial_state is not None:
             initial = [op.cast(state, dtype_name(x)) for state in flatten(initial_state)]
+        elif self._kept is not None:
+            initial = self._kept.read(op, dtype_name(x))
         given = Sequences(x, mask, initial, training)
         how = Walk(
             backwards=self.go_backwards,
@@ -155,7 +183,10 @@ class RecurrentLayer(Layer):
             keep=self.return_sequences,
             zero=self.zero_output_for_mask,
         )
-        return repeat_cell(op, self.cell, given, how)
+        walked = repeat_cell(op, self.cell, given, how)
+        if self._kept is not None:
+            self._kept.update(op, walked.states)
+        return walked
 
     def _check_steps(self, x: ir.Value) -> None:
         if self.unroll and not isinstance(static_shape(x)[1], int):

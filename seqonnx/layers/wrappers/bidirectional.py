@@ -123,6 +123,27 @@ class Bidirectional(Layer):
         """Whether the last states of both layers are returned behind the output."""
         return bool(self.forward_layer.return_state)
 
+    @property
+    def states(self) -> tuple[Any, ...] | None:
+        """The states that the next batch starts with, those of the forward layer first."""
+        ahead, back = self.forward_layer.states, self.backward_layer.states
+        return (*ahead, *back) if ahead and back else None
+
+    def reset_state(self) -> None:
+        """Set the states that both layers keep to zeros.
+
+        Raises:
+            AttributeError: if they keep none.
+        """
+        if not self.stateful:
+            raise AttributeError("Layer must be stateful.")
+        self.forward_layer.reset_state()
+        self.backward_layer.reset_state()
+
+    def reset_states(self) -> None:
+        """The same as `reset_state`."""
+        self.reset_state()
+
     def build(self, input_shape: Shape) -> None:
         """Build both layers."""
         self.forward_layer._build_for(input_shape)
