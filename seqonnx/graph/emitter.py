@@ -40,6 +40,13 @@ class _Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has
         value: ir.Value = super().initializer(tensor, name, qualify=qualify)
         return value
 
+    def forget_lost_constants(self) -> None:
+        """Make constants anew that a pass has removed: the builder would hand them out again."""
+        kept = self.graph.initializers
+        for key, value in list(self._constant_cache.items()):
+            if kept.get(value.name) is not value:
+                del self._constant_cache[key]
+
     def _partition_inputs_attributes(
         self, schema: onnx.defs.OpSchema | None, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> tuple[Sequence[Any], dict[str, Any]]:
@@ -118,6 +125,7 @@ class Emitter(Operators):
         self.updates: dict[Variable, ir.Value] = {}
         self.losses: list[ir.Value] = []
         self.noise: dict[str, ir.Value] = {}
+        self._products: dict[Dim, tuple[Dim, Dim]] = {}
         self._masks: dict[ir.Value, ir.Value] = {}
         self._compute_dtype: str | None = None
         self._narrowed: dict[tuple[Variable, str], ir.Value] = {}
@@ -285,10 +293,31 @@ class Emitter(Operators):
             shape: its shape; the first axis counts samples, so that each has numbers of its own,
                 whatever batch it is in.
         """
+        factors = self._products.get(shape[0]) if len(shape) > 0 else None
+        if factors is not None:
+            drawn = self.random_uniform([*factors, *shape[1:]])
+            made: ir.Value = self.Reshape(drawn, [-1, *shape[1:]])
+            made.shape = ir.Shape(shape)
+            return made
         name = self.unique_name("noise")
         value = self._input(name, "float32", shape)
         self.noise[name] = value
         return value
+
+    def product_of(self, first: Dim, second: Dim) -> Dim:
+        """Return the size of an axis that two axes have become; noise can be drawn for it.
+
+        Args:
+            first: size of the one, such as `"batch"`.
+            second: size of the other.
+        """
+        if first is None or second is None:
+            return None
+        if isinstance(first, int) and isinstance(second, int):
+            return first * second
+        product = f"{first}*{second}"
+        self._products[product] = (first, second)
+        return product
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -312,6 +341,7 @@ class Emitter(Operators):
         """Learn the names that a pass over the graph has given or freed."""
         self._taken = _names_in(self.graph)
         self._numbers.clear()
+        self._builder.forget_lost_constants()
 
     def _number(self, name: str) -> str:
         candidate, number = name, self._numbers.get(name, 0)

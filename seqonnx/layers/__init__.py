@@ -60,6 +60,15 @@ from seqonnx.layers.preprocessing.normalization import Normalization
 from seqonnx.layers.preprocessing.rescaling import Rescaling
 from seqonnx.layers.preprocessing.string_lookup import StringLookup
 from seqonnx.layers.preprocessing.text_vectorization import TextVectorization
+from seqonnx.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
+from seqonnx.layers.recurrent.gru import GRU
+from seqonnx.layers.recurrent.gru_cell import GRUCell
+from seqonnx.layers.recurrent.lstm import LSTM
+from seqonnx.layers.recurrent.lstm_cell import LSTMCell
+from seqonnx.layers.recurrent.rnn import RNN
+from seqonnx.layers.recurrent.simple_rnn import SimpleRNN
+from seqonnx.layers.recurrent.simple_rnn_cell import SimpleRNNCell
+from seqonnx.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
 from seqonnx.layers.regularization.alpha_dropout import AlphaDropout
 from seqonnx.layers.regularization.dropout import Dropout
@@ -76,6 +85,8 @@ from seqonnx.layers.reshaping.repeat_vector import RepeatVector
 from seqonnx.layers.reshaping.reshaping import Flatten, Reshape
 from seqonnx.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from seqonnx.layers.serialization import deserialize, serialize
+from seqonnx.layers.wrappers.bidirectional import Bidirectional
+from seqonnx.layers.wrappers.time_distributed import TimeDistributed
 
 # Second names that Keras has for these classes.
 AvgPool1D = AveragePooling1D
@@ -101,6 +112,9 @@ SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -113,6 +127,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Bidirectional",
     "CategoryEncoding",
     "Concatenate",
     "Conv1D",
@@ -121,6 +136,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",
@@ -139,6 +157,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -161,6 +180,7 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "IntegerLookup",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -188,13 +208,17 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "StackedRNNCells",
     "StringLookup",
     "Subtract",
     "TextVectorization",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

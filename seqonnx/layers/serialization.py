@@ -69,6 +69,8 @@ def _revive(key: str, value: Any, custom: Mapping[str, Any]) -> Any:
     """Turn an argument into the object it stands for, where its constructor could not."""
     if isinstance(value, str) and key.endswith(_FUNCTIONS):
         return custom.get(value, value)
+    if isinstance(value, list):
+        return [_revive(key, item, custom) for item in value]
     if not isinstance(value, Mapping) or "class_name" not in value:
         return value
     if not key.endswith(_PARTS):

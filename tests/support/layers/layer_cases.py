@@ -37,7 +37,7 @@ class Case:
 
 
 def case(
-    cls: type[Layer],
+    cls: Callable[..., Layer],
     *args: Any,
     i: tuple[int, ...] | list[tuple[int, ...]],
     o: tuple[int, ...],
@@ -65,6 +65,11 @@ NETWORK = onnx.parser.parse_model("""
 IMAGE = (7, 6, 4)
 BN = [(4,)] * 4
 ELEMENTWISE = (layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply)
+
+
+def gru_of_cell(**more: Any) -> Layer:
+    return layers.RNN(layers.GRUCell(4), **more)
+
 
 CASES = [
     case(layers.ONNXModel, NETWORK, i=(2,), o=(3,), w=[(2, 3), (3,)]),
@@ -359,4 +364,57 @@ CASES = [
     case(layers.Dot, (2, 1), i=[(3, 4), (4,)], o=(3,), label="vector-last"),
     case(layers.Dot, (1, 3), i=[(4, 3, 2), (2, 3, 4)], o=(3, 2, 2, 3), label="4d"),
     case(layers.Dot, 1, True, i=[(4, 2), (4, 3)], o=(2, 3), label="cosine"),
+    case(layers.LSTM, 4, i=(3, 2), o=(4,), w=[(2, 16), (4, 16), (16,)]),
+    case(
+        *(layers.LSTM, 4),
+        use_bias=False,
+        return_sequences=True,
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 16), (4, 16)],
+        label="sequences",
+    ),
+    case(
+        *(layers.LSTM, 4, "silu", "sigmoid", True, "he_normal", "identity", "ones", False),
+        *("l1", "l2", "l1", "l2", "max_norm", "unit_norm", "non_neg", 0.2, 0.3, 7),
+        return_sequences=True,
+        unroll=True,
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 16), (4, 16), (16,)],
+        label="all",
+    ),
+    case(layers.GRU, 4, i=(3, 2), o=(4,), w=[(2, 12), (4, 12), (2, 12)]),
+    case(
+        *(layers.GRU, 4),
+        reset_after=False,
+        dropout=0.2,
+        return_sequences=True,
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 12), (4, 12), (12,)],
+        label="reset-before",
+    ),
+    case(
+        *(layers.GRU, 4, "silu", "tanh", False, "he_normal", "identity", "ones", "l1", "l2"),
+        *("l1", "l2", "max_norm", "unit_norm", "non_neg", 0.2, 0.3, 7, True),
+        zero_output_for_mask=True,
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 12), (4, 12)],
+        label="all",
+    ),
+    case(layers.SimpleRNN, 4, i=(3, 2), o=(4,), w=[(2, 4), (4, 4), (4,)]),
+    case(
+        *(layers.SimpleRNN, 4, "silu", True, "he_normal", "identity", "ones", "l1", "l2"),
+        *("l1", "l2", "max_norm", "unit_norm", "non_neg", 0.2, 0.3, True),
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 4), (4, 4), (4,)],
+        label="all",
+    ),
+    case(gru_of_cell, i=(3, 2), o=(4,), w=[(2, 12), (4, 12), (2, 12)]),
 ]
+
+CELLS = {"LSTMCell", "GRUCell", "SimpleRNNCell"}
+"""Layers whose call takes states, too: `RNN` repeats them."""
