@@ -161,10 +161,10 @@ class Loss(Configured):
 
     def __call__(
         self,
-        y_true: Any,
-        y_pred: Any,
-        sample_weight: Any = None,
-    ) -> Any:
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float | npt.NDArray[Any]:
         """Compute the loss of arrays; in a `call` on tensors, of tensors.
 
         Args:
@@ -184,7 +184,8 @@ class Loss(Configured):
             targets = trace.op.cast(trace.value(y_true), self._target_dtype)
             outputs = trace.op.cast(trace.value(y_pred), "float32")
             weight = trace.value(sample_weight, "float32")
-            return traced(self._emit(trace.op, targets, outputs, weight))
+            tensor: Any = traced(self._emit(trace.op, targets, outputs, weight))
+            return tensor
         predicted = np.atleast_1d(dtypes.to_array(y_pred, "float32", "y_pred"))
         given = np.atleast_1d(dtypes.to_array(y_true, None, "y_true"))
         self._check_targets(given, predicted.shape)
