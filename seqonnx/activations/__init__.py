@@ -8,10 +8,11 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx import catalogue
+from seqonnx.activations.distributions import log_softmax, softmax, sparsemax
 from seqonnx.activations.rectifiers import (
     hard_shrink,
     hard_sigmoid,
-    hard_swish,
+    hard_silu,
     hard_tanh,
     leaky_relu,
     linear,
@@ -20,6 +21,7 @@ from seqonnx.activations.rectifiers import (
     soft_shrink,
     sparse_plus,
     sparse_sigmoid,
+    threshold,
 )
 from seqonnx.activations.smooth import (
     celu,
@@ -28,12 +30,10 @@ from seqonnx.activations.smooth import (
     gelu,
     glu,
     log_sigmoid,
-    log_softmax,
     mish,
     selu,
     sigmoid,
     silu,
-    softmax,
     softplus,
     softsign,
     squareplus,
@@ -41,6 +41,9 @@ from seqonnx.activations.smooth import (
     tanh_shrink,
 )
 from seqonnx.graph.signatures import check_signature
+
+hard_swish = hard_silu
+swish = silu
 
 __all__ = [
     "celu",
@@ -52,6 +55,7 @@ __all__ = [
     "glu",
     "hard_shrink",
     "hard_sigmoid",
+    "hard_silu",
     "hard_swish",
     "hard_tanh",
     "leaky_relu",
@@ -71,9 +75,12 @@ __all__ = [
     "softsign",
     "sparse_plus",
     "sparse_sigmoid",
+    "sparsemax",
     "squareplus",
+    "swish",
     "tanh",
     "tanh_shrink",
+    "threshold",
 ]
 
 

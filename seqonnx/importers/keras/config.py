@@ -214,11 +214,7 @@ def _wrapped(key: str, name: str, value: Mapping[str, Any], catalogue: Catalogue
     config = value.get("config") or {}
     if not isinstance(config, Mapping):
         raise ModelFileError(f"Argument `{key}` is damaged: {value!r}.")
-    arguments = {
-        inner: _plain(inner, item, catalogue)
-        for inner, item in config.items()
-        if item is not None and inner not in {"input_axes", "output_axes"}
-    }
+    arguments = {inner: _plain(inner, item, catalogue) for inner, item in config.items()}
     return {"class_name": name, "config": arguments}
 
 

@@ -302,6 +302,4 @@ class Softmax(Layer):
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the softmax."""
-        if isinstance(self.axis, int):
-            return activations.softmax(op, x, self.axis)
-        return op.Exp(op.Sub(x, op.ReduceLogSumExp(x, self.axis, keepdims=1)))
+        return activations.softmax(op, x, self.axis)
