@@ -16,6 +16,16 @@ from seqonnx.layers.core.embedding import Embedding
 from seqonnx.layers.core.identity import Identity
 from seqonnx.layers.core.input import Input, InputLayer
 from seqonnx.layers.merging.dot import Dot
+from seqonnx.layers.merging.functions import (
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from seqonnx.layers.merging.merging import (
     Add,
     Average,
@@ -32,6 +42,14 @@ from seqonnx.layers.normalization.layer_normalization import LayerNormalization
 from seqonnx.layers.normalization.rms_normalization import RMSNormalization
 from seqonnx.layers.normalization.unit_normalization import UnitNormalization
 from seqonnx.layers.onnx.onnx_model import ONNXModel
+from seqonnx.layers.pooling.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
 from seqonnx.layers.pooling.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -92,6 +110,12 @@ __all__ = [
     "ELU",
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "Add",
     "AlphaDropout",
     "Average",
@@ -182,8 +206,16 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "serialize",
+    "subtract",
 ]
 
 

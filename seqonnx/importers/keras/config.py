@@ -158,11 +158,12 @@ def translate_input(config: Mapping[str, Any]) -> dict[str, Any]:
     shape = config.get("batch_shape", config.get("batch_input_shape"))
     if not isinstance(shape, Sequence):
         raise ModelFileError(f"Input '{config.get('name')}' has no shape.")
-    return {
+    arguments = {
         "batch_shape": list(shape),
         "dtype": dtypes.Policy.of(_dtype(config.get("dtype"))).variable_dtype,
         "name": config.get("name"),
     }
+    return arguments | ({"optional": True} if config.get("optional") else {})
 
 
 def _accepted(cls: type) -> set[str]:
