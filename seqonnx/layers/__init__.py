@@ -1,6 +1,8 @@
 """Layers: what a model is made of."""
 
 from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from seqonnx.layers.audio.mel_spectrogram import MelSpectrogram
+from seqonnx.layers.audio.stft_spectrogram import STFTSpectrogram
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.convolution.conv import Conv1D, Conv2D, Conv3D
 from seqonnx.layers.convolution.conv_transpose import (
@@ -179,6 +181,7 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Merge",
     "Minimum",
     "Multiply",
@@ -190,6 +193,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
