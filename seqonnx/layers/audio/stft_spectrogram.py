@@ -168,7 +168,7 @@ class STFTSpectrogram(Layer):
         return op.Conv(signals, kernel, strides=[step], **pads)
 
     def _combined(self, op: Emitter, parts: list[ir.Value]) -> ir.Value:
-        """What the mode makes of the parts."""
+        """The parts as the mode wants them."""
         if len(parts) == 1:
             return parts[0]
         real, imaginary = parts
