@@ -1,5 +1,6 @@
 """Layers: what a model is made of."""
 
+import seqonnx.ops  # noqa: F401 - the operators of tensors are functions of it
 from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from seqonnx.layers.audio.mel_spectrogram import MelSpectrogram
 from seqonnx.layers.audio.stft_spectrogram import STFTSpectrogram
@@ -17,6 +18,7 @@ from seqonnx.layers.core.einsum_dense import EinsumDense
 from seqonnx.layers.core.embedding import Embedding
 from seqonnx.layers.core.identity import Identity
 from seqonnx.layers.core.input import Input, InputLayer
+from seqonnx.layers.core.operation import Operation  # noqa: F401 - enters the catalogue
 from seqonnx.layers.merging.dot import Dot
 from seqonnx.layers.merging.functions import (
     add,

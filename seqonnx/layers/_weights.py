@@ -22,6 +22,10 @@ class _Declares(Protocol):
     _variables: list[Variable]
 
     @property
+    def path(self) -> str:
+        """Prefix of the names of the layer's nodes and weights."""
+
+    @property
     def dtype(self) -> str:
         """Dtype of the weights."""
 
@@ -39,7 +43,7 @@ def declare(
 ) -> Variable:
     """Make a weight (see `Layer.add_weight`)."""
     name = _free_name(layer) if name is None else name
-    path = f"{layer.name}/{name}"
+    path = f"{layer.path}/{name}"
     shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
     if any(d is None for d in shape):
         raise ValueError(

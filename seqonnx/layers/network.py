@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import onnx_ir as ir
 
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable
+from seqonnx.graph.operable import Valueless
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
+from seqonnx.layers.weighted import Weighted
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import (
     LayerCall,
@@ -20,7 +22,7 @@ from seqonnx.symbolic import (
     emit_network,
     layer_order,
 )
-from seqonnx.symbolic.structure import Structure, flatten, unwrap
+from seqonnx.symbolic.structure import Structure, flatten, in_order, unwrap
 
 
 class Network(Layer):
@@ -110,9 +112,9 @@ class Network(Layer):
         if self._inputs is None:
             return [x]
         if isinstance(x, Mapping):
-            return self._named(x)
-        if not isinstance(x, list | tuple) or not any(isinstance(t, SymbolicTensor) for t in x):
-            x = [x] if len(self._inputs) == 1 or isinstance(x, SymbolicTensor) else list(x)
+            return in_order(x, self._input_names, self.name)
+        if not isinstance(x, list | tuple) or not any(isinstance(t, Valueless) for t in x):
+            x = [x] if len(self._inputs) == 1 or isinstance(x, Valueless) else list(x)
         if len(x) != len(self._inputs):
             raise ValueError(
                 f"Model '{self.name}' expects {len(self._inputs)} input(s), but it received "
@@ -120,20 +122,6 @@ class Network(Layer):
                 f"{self._input_names}. Inputs received: {x}"
             )
         return list(x)
-
-    def _named(self, x: Mapping[str, Any]) -> list[Any]:
-        """Return the values of a dict in the order of the inputs.
-
-        Raises:
-            ValueError: if its keys are not the names of the inputs.
-        """
-        names = self._input_names
-        if sorted(names) != sorted(x):
-            raise ValueError(
-                f"Data given as a dict must name the inputs of model '{self.name}', which are "
-                f"{names}. Received keys: {sorted(x)}"
-            )
-        return [x[name] for name in names]
 
     def _arrange(self, values: Sequence[Any]) -> Any:
         """Arrange one value per output as the model's outputs were given."""
@@ -153,6 +141,11 @@ class Network(Layer):
     def layers(self) -> list[Layer]:
         """Layers in the order of Keras, from the inputs to the outputs, input layers included."""
         return list(self._layers)
+
+    @property
+    def _inner_layers(self) -> list[Weighted]:
+        """The layers of the network."""
+        return list(self.layers)
 
     def _outputs_of(self, layer: Layer) -> list[SymbolicTensor]:
         """Tensors that a layer gives inside this network."""
@@ -234,7 +227,7 @@ class Network(Layer):
             ValueError: if the model has not seen an input shape yet.
         """
         self._require_weights()
-        return _unique([v for layer in self.layers for v in layer.weights])
+        return list(dict.fromkeys(v for layer in self.layers for v in layer.weights))
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -242,7 +235,7 @@ class Network(Layer):
         self._require_weights()
         if not self.trainable:
             return []
-        return _unique([v for layer in self.layers for v in layer.trainable_weights])
+        return list(dict.fromkeys(v for layer in self.layers for v in layer.trainable_weights))
 
     @property
     def _frozen_weights(self) -> list[Variable]:
@@ -315,11 +308,12 @@ class Network(Layer):
             f"No such layer: {name}. Existing layers are: {[layer.name for layer in layers]}."
         )
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **others: Any) -> None:
         """Check that inputs of these shapes fit the network.
 
         Args:
             shape: list of the shapes of all inputs, or the shape of the only one.
+            **others: none.
         """
         for index, one in enumerate(shape if isinstance(shape, list) else [shape]):
             self._check_input(one, index)
@@ -348,8 +342,15 @@ class Network(Layer):
         )
 
     def __repr__(self) -> str:
-        """The tree of the layers, one line each."""
-        return "\n".join(_tree(self))
+        """The tree of the layers, one line each, nested ones further in."""
+        lines: list[str] = []
+        stack: list[tuple[Layer, str]] = [(self, "")]
+        while stack:
+            layer, margin = stack.pop()
+            lines.append(margin + layer._label)
+            if isinstance(layer, Network):
+                stack.extend((inner, f"{margin}    ") for inner in reversed(layer.layers))
+        return "\n".join(lines)
 
     def _known_inputs(self, what: str) -> list[SymbolicTensor]:
         if self._inputs is None:
@@ -365,20 +366,6 @@ class Network(Layer):
                 "when the model is first called on inputs or `build()` is called with an "
                 "`input_shape`."
             )
-
-
-def _tree(network: Network) -> Iterator[str]:
-    """A line for a network and one for each layer in it, nested ones further in."""
-    stack: list[tuple[Layer, str]] = [(network, "")]
-    while stack:
-        layer, margin = stack.pop()
-        yield margin + layer._label
-        if isinstance(layer, Network):
-            stack.extend((inner, f"{margin}    ") for inner in reversed(layer.layers))
-
-
-def _unique(variables: list[Variable]) -> list[Variable]:
-    return list(dict.fromkeys(variables))
 
 
 def _as_layer(owner: Any) -> Layer:

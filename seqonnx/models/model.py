@@ -12,7 +12,7 @@ import onnx
 from seqonnx import config
 from seqonnx.callbacks import Callback, History
 from seqonnx.catalogue import register
-from seqonnx.graph import auto_name
+from seqonnx.graph import auto_name, current_trace
 from seqonnx.layers.architecture import connect_config, graph_config
 from seqonnx.layers.network import Network
 from seqonnx.metrics import Metric
@@ -60,19 +60,20 @@ class Model(Network):
         self._sessions = Sessions(self, self)
         super().__init__(inputs, outputs, name=name, trainable=trainable)
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Apply the model to symbolic tensors, or compute it on data.
 
         Args:
             x: symbolic tensor, or array with the batch first; for several inputs a list of them,
                 or a dict by the names of the inputs.
+            *args: further arguments of one's own `call`; `**kwargs` are the same by name.
             training: see `Layer`.
 
         Returns:
             Symbolic tensors or arrays: one, a list or a dict, as the outputs were given.
         """
-        if holds_symbolic(x):
-            return super().__call__(x, training)
+        if holds_symbolic(x) or current_trace() is not None:
+            return super().__call__(x, *args, training=training, **kwargs)
         return self._arrange(self._sessions.run(feeding.input_arrays(self, x), training))
 
     def predict(

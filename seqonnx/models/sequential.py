@@ -16,7 +16,7 @@ from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.network import Network
 from seqonnx.models.model import Model
-from seqonnx.symbolic import Shape, Symbolic, SymbolicTensor, infer_call
+from seqonnx.symbolic import LayerCall, Shape, Symbolic, SymbolicTensor, infer_call
 
 
 @register("model")
@@ -53,10 +53,14 @@ class Sequential(Model):
     if TYPE_CHECKING:  # a stack has one output, which is known before it is run
 
         @overload
-        def __call__(self, x: Symbolic, training: bool | None = None) -> SymbolicTensor: ...
+        def __call__(
+            self, x: Symbolic, *args: Any, training: bool | None = None, **kwargs: Any
+        ) -> SymbolicTensor: ...
         @overload
-        def __call__(self, x: npt.ArrayLike, training: bool | None = None) -> npt.NDArray[Any]: ...
-        def __call__(self, x: Any, training: bool | None = None) -> Any:
+        def __call__(
+            self, x: npt.ArrayLike, *args: Any, training: bool | None = None, **kwargs: Any
+        ) -> npt.NDArray[Any]: ...
+        def __call__(self, x: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
             """See `Model`."""
 
         def predict(
@@ -143,7 +147,7 @@ class Sequential(Model):
         self._entry = entry
         self._connect(entry, tensor)
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **others: Any) -> None:
         """Build on first data; a built model checks that the data fits."""
         if not self.built:
             self.build(shape[0] if isinstance(shape, list) else shape)
@@ -177,7 +181,7 @@ class Sequential(Model):
         for call, _ in self._calls_inside:
             assert isinstance(call.layer, Layer)
             call.layer._build_for([tensor.shape] if call.layer._takes_list else tensor.shape)
-            ((given, dtype),) = infer_call(call.layer, [tensor])
+            ((given, dtype),), _ = infer_call(LayerCall(call.layer, (tensor,), 0))
             tensor = SymbolicTensor(given, dtype, call.layer.name)
             shapes.append(given)
         return shapes
