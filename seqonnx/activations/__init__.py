@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import onnx_ir as ir
-
 from seqonnx import catalogue
 from seqonnx.activations.distributions import log_softmax, softmax, sparsemax
 from seqonnx.activations.rectifiers import (
@@ -40,7 +38,8 @@ from seqonnx.activations.smooth import (
     tanh,
     tanh_shrink,
 )
-from seqonnx.graph.signatures import check_signature
+from seqonnx.graph.tracing import emission_of
+from seqonnx.tensor_function import TensorFunction
 
 hard_swish = hard_silu
 swish = silu
@@ -88,7 +87,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-ActivationFunction = Callable[..., ir.Value]
+ActivationFunction = Callable[..., Any]
 """`(op, x)` to a value of the same shape (half as wide for `glu`)."""
 
 
@@ -96,7 +95,8 @@ def get(identifier: Any) -> ActivationFunction:
     """Return the activation that `identifier` stands for.
 
     Args:
-        identifier: None (linear), a name (`"relu"`), or a function `(op, x)` that emits it.
+        identifier: None (linear), a name (`"relu"`), or a function: `(op, x)` emits it, `(x)`
+            works on tensors.
 
     Returns:
         The function.
@@ -145,6 +145,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         found = config
     if found is None:
         raise catalogue.unknown("activation", config)
-    check_signature(found, "activation", "op", "x")
-    function: ActivationFunction = found
+    if isinstance(found, TensorFunction):
+        return found
+    function: ActivationFunction = emission_of(found, "activation", "op", "x")
     return function

@@ -9,14 +9,14 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx import dtypes
-from seqonnx.catalogue import register
 from seqonnx.graph import Dim, Emitter, dtype_name, static_shape
+from seqonnx.tensor_function import tensor_function
 
 Axes = int | Sequence[int] | None
 """An axis, or several that count as one; None stands for all of them."""
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def softmax(op: Emitter, x: ir.Value, axis: Axes = -1) -> ir.Value:
     """Emit exp(x) divided by its sum along `axis`, or over several; the sum in at least float32."""
     given = dtype_name(x)
@@ -28,7 +28,7 @@ def softmax(op: Emitter, x: ir.Value, axis: Axes = -1) -> ir.Value:
     return op.cast(y, given)
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def log_softmax(op: Emitter, x: ir.Value, axis: Axes = -1) -> ir.Value:
     """Emit the logarithm of the softmax along `axis`, or over several axes.
 
@@ -43,7 +43,7 @@ def log_softmax(op: Emitter, x: ir.Value, axis: Axes = -1) -> ir.Value:
     return op.cast(y, given)
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def sparsemax(op: Emitter, x: ir.Value, axis: int = -1) -> ir.Value:
     """Emit max(x - t, 0), where t makes the outputs sum to 1 (Martins and Astudillo, 2016).
 

@@ -2,6 +2,8 @@
 
 import seqonnx.ops  # noqa: F401 - the operators of tensors are functions of it
 from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from seqonnx.layers.attention.group_query_attention import GroupedQueryAttention
+from seqonnx.layers.attention.multi_head_attention import MultiHeadAttention
 from seqonnx.layers.audio.mel_spectrogram import MelSpectrogram
 from seqonnx.layers.audio.stft_spectrogram import STFTSpectrogram
 from seqonnx.layers.base import InputSpec, Layer
@@ -18,6 +20,7 @@ from seqonnx.layers.core.einsum_dense import EinsumDense
 from seqonnx.layers.core.embedding import Embedding
 from seqonnx.layers.core.identity import Identity
 from seqonnx.layers.core.input import Input, InputLayer
+from seqonnx.layers.core.lambda_layer import Lambda
 from seqonnx.layers.core.operation import Operation  # noqa: F401 - enters the catalogue
 from seqonnx.layers.merging.dot import Dot
 from seqonnx.layers.merging.functions import (
@@ -104,6 +107,7 @@ GlobalAvgPool3D = GlobalAveragePooling3D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
 GlobalMaxPool3D = GlobalMaxPooling3D
+GroupQueryAttention = GroupedQueryAttention
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
@@ -169,10 +173,12 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -186,6 +192,7 @@ __all__ = [
     "MelSpectrogram",
     "Merge",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "ONNXModel",
     "PReLU",

@@ -241,8 +241,3 @@ def test_threshold_replaces_what_is_not_above_it():
 def test_gradient_is_that_of_finite_differences(emission):
     x = RNG.normal(size=(3, 4))
     check_gradients(Activation(emission, dtype="float64"), x)
-
-
-def test_activation_with_arguments_is_refused_where_it_gets_none():
-    with pytest.raises(TypeError, match=r"fn\(op, x\).*Received: threshold\(op"):
-        Activation("threshold")
