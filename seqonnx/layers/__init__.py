@@ -2,6 +2,10 @@
 
 import seqonnx.ops  # noqa: F401 - the operators of tensors are functions of it
 from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from seqonnx.layers.attention.group_query_attention import GroupedQueryAttention
+from seqonnx.layers.attention.multi_head_attention import MultiHeadAttention
+from seqonnx.layers.audio.mel_spectrogram import MelSpectrogram
+from seqonnx.layers.audio.stft_spectrogram import STFTSpectrogram
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.convolution.conv import Conv1D, Conv2D, Conv3D
 from seqonnx.layers.convolution.conv_transpose import (
@@ -19,6 +23,16 @@ from seqonnx.layers.core.input import Input, InputLayer
 from seqonnx.layers.core.lambda_layer import Lambda
 from seqonnx.layers.core.operation import Operation  # noqa: F401 - enters the catalogue
 from seqonnx.layers.merging.dot import Dot
+from seqonnx.layers.merging.functions import (
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from seqonnx.layers.merging.merging import (
     Add,
     Average,
@@ -35,6 +49,14 @@ from seqonnx.layers.normalization.layer_normalization import LayerNormalization
 from seqonnx.layers.normalization.rms_normalization import RMSNormalization
 from seqonnx.layers.normalization.unit_normalization import UnitNormalization
 from seqonnx.layers.onnx.onnx_model import ONNXModel
+from seqonnx.layers.pooling.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
 from seqonnx.layers.pooling.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -104,6 +126,7 @@ GlobalAvgPool3D = GlobalAveragePooling3D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
 GlobalMaxPool3D = GlobalMaxPooling3D
+GroupQueryAttention = GroupedQueryAttention
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
@@ -117,6 +140,12 @@ __all__ = [
     "RNN",
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "Add",
     "AlphaDropout",
     "Average",
@@ -173,6 +202,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "HashedCrossing",
     "Hashing",
     "Identity",
@@ -192,8 +222,10 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Merge",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "ONNXModel",
@@ -204,6 +236,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -226,8 +259,16 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "serialize",
+    "subtract",
 ]
 
 
