@@ -48,7 +48,15 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from seqonnx.layers.preprocessing.center_crop import CenterCrop
+from seqonnx.layers.preprocessing.random_crop import RandomCrop
+from seqonnx.layers.preprocessing.random_flip import RandomFlip
+from seqonnx.layers.preprocessing.random_rotation import RandomRotation
+from seqonnx.layers.preprocessing.random_shear import RandomShear
+from seqonnx.layers.preprocessing.random_translation import RandomTranslation
+from seqonnx.layers.preprocessing.random_zoom import RandomZoom
 from seqonnx.layers.preprocessing.rescaling import Rescaling
+from seqonnx.layers.preprocessing.resizing import Resizing
 from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
 from seqonnx.layers.regularization.alpha_dropout import AlphaDropout
 from seqonnx.layers.regularization.dropout import Dropout
@@ -102,6 +110,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -162,10 +171,17 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
