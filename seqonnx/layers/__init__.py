@@ -48,15 +48,37 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from seqonnx.layers.preprocessing.aug_mix import AugMix
+from seqonnx.layers.preprocessing.auto_contrast import AutoContrast
 from seqonnx.layers.preprocessing.center_crop import CenterCrop
+from seqonnx.layers.preprocessing.clahe import ContrastLimitedAdaptiveHistogramEqualization
+from seqonnx.layers.preprocessing.cut_mix import CutMix
+from seqonnx.layers.preprocessing.equalization import Equalization
+from seqonnx.layers.preprocessing.mix_up import MixUp
+from seqonnx.layers.preprocessing.rand_augment import RandAugment
+from seqonnx.layers.preprocessing.random_brightness import RandomBrightness
+from seqonnx.layers.preprocessing.random_color_degeneration import RandomColorDegeneration
+from seqonnx.layers.preprocessing.random_color_jitter import RandomColorJitter
+from seqonnx.layers.preprocessing.random_contrast import RandomContrast
 from seqonnx.layers.preprocessing.random_crop import RandomCrop
+from seqonnx.layers.preprocessing.random_elastic_transform import RandomElasticTransform
+from seqonnx.layers.preprocessing.random_erasing import RandomErasing
 from seqonnx.layers.preprocessing.random_flip import RandomFlip
+from seqonnx.layers.preprocessing.random_gaussian_blur import RandomGaussianBlur
+from seqonnx.layers.preprocessing.random_grayscale import RandomGrayscale
+from seqonnx.layers.preprocessing.random_hue import RandomHue
+from seqonnx.layers.preprocessing.random_invert import RandomInvert
+from seqonnx.layers.preprocessing.random_perspective import RandomPerspective
+from seqonnx.layers.preprocessing.random_posterization import RandomPosterization
 from seqonnx.layers.preprocessing.random_rotation import RandomRotation
+from seqonnx.layers.preprocessing.random_saturation import RandomSaturation
+from seqonnx.layers.preprocessing.random_sharpness import RandomSharpness
 from seqonnx.layers.preprocessing.random_shear import RandomShear
 from seqonnx.layers.preprocessing.random_translation import RandomTranslation
 from seqonnx.layers.preprocessing.random_zoom import RandomZoom
 from seqonnx.layers.preprocessing.rescaling import Rescaling
 from seqonnx.layers.preprocessing.resizing import Resizing
+from seqonnx.layers.preprocessing.solarization import Solarization
 from seqonnx.layers.regularization.activity_regularization import ActivityRegularization
 from seqonnx.layers.regularization.alpha_dropout import AlphaDropout
 from seqonnx.layers.regularization.dropout import Dropout
@@ -102,6 +124,8 @@ __all__ = [
     "ActivityRegularization",
     "Add",
     "AlphaDropout",
+    "AugMix",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -112,6 +136,7 @@ __all__ = [
     "BatchNormalization",
     "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -127,6 +152,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -134,6 +160,7 @@ __all__ = [
     "Dropout",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -166,14 +193,30 @@ __all__ = [
     "Maximum",
     "Merge",
     "Minimum",
+    "MixUp",
     "Multiply",
     "ONNXModel",
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
     "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
     "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
     "RandomShear",
     "RandomTranslation",
     "RandomZoom",
@@ -187,6 +230,7 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",

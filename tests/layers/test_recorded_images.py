@@ -23,9 +23,12 @@ def named(number: int) -> str:
 
 
 every_case = pytest.mark.parametrize("number", range(len(ENTRIES)), ids=named)
+with_values = pytest.mark.parametrize(
+    "number", [n for n, entry in enumerate(ENTRIES) if "draws" in entry], ids=named
+)
 
 
-@every_case
+@with_values
 def test_result_is_that_of_keras_for_the_same_numbers(number):
     entry = ENTRIES[number]
     layer = getattr(layers, entry["class_name"])(**entry["arguments"])

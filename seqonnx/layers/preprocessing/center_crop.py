@@ -10,7 +10,7 @@ from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.aspect import crop, crop_to_aspect
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import size_argument
+from seqonnx.layers.preprocessing.factors import count_argument
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.preprocessing.interpolation import resize
@@ -38,8 +38,8 @@ class CenterCrop(ImageLayer):
         [[[[2.0], [3.0]]]]
     """
 
-    height: Setting[int] = Setting(size_argument("height"), until_built=True)
-    width: Setting[int] = Setting(size_argument("width"), until_built=True)
+    height: Setting[int] = Setting(count_argument("height"), until_built=True)
+    width: Setting[int] = Setting(count_argument("width"), until_built=True)
 
     _only_in_training = False
 

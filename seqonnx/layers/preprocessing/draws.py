@@ -13,6 +13,9 @@ ONE = (1, 1, 1)
 """Sizes of one number for each image, which spreads over its channels and pixels."""
 
 
+_PROPOSALS = 8
+
+
 class Draws:
     """Makes random numbers for images: the first axis is that of the batch.
 
@@ -85,10 +88,40 @@ class Draws:
             sizes: shape for each image.
         """
         op = self._op
-        power = op.Pow(self.uniform(sizes=sizes), op.Div(1.0, shape))
+        inverse = 1.0 / shape if isinstance(shape, float) else op.Div(1.0, shape)
+        power = op.Pow(self.uniform(sizes=sizes), inverse)
         turned = op.Cos(self.uniform((0, 2 * math.pi), sizes))
         spread = op.Add(op.Div(power, op.Sub(1.0, power)), op.Mul(turned, turned))
         return op.Mul(op.Add(op.Div(turned, op.Sqrt(spread)), 1.0), 0.5)
+
+    def gamma(self, shape: float, sizes: tuple[Dim, ...]) -> ir.Value:
+        """Return numbers of the distribution Gamma(shape, 1).
+
+        By Marsaglia and Tsang ("A simple method for generating gamma variables", 2000): of several
+        proposals the first that is accepted counts. Each is accepted with a probability of at
+        least 0.95, so all fail in less than one of 10^10 cases; then the last one counts.
+
+        Args:
+            shape: the distribution's parameter, above 0.
+            sizes: shape for each image.
+        """
+        op = self._op
+        third = (shape if shape >= 1.0 else shape + 1.0) - 1.0 / 3.0
+        made: ir.Value | None = None
+        for _ in range(_PROPOSALS):
+            normal, limit = self.normal(sizes), self.uniform(sizes=sizes)
+            root = op.Add(op.Mul(normal, 1.0 / math.sqrt(9.0 * third)), 1.0)
+            cube = op.Max(op.Mul(op.Mul(root, root), root), 1e-30)
+            rest = op.Add(op.Sub(op.Log(cube), cube), 1.0)
+            bound = op.Add(op.Mul(op.Mul(normal, normal), 0.5), op.Mul(rest, third))
+            accepted = op.And(op.Greater(root, 0.0), op.Less(op.Log(op.Sub(1.0, limit)), bound))
+            # Backwards: the proposal that is seen last is the first one.
+            made = cube if made is None else op.Where(accepted, cube, made)
+        assert made is not None
+        scaled = op.Mul(made, third)
+        if shape >= 1.0:
+            return scaled
+        return op.Mul(scaled, op.Pow(op.Sub(1.0, self.uniform(sizes=sizes)), 1.0 / shape))
 
     def order(self) -> ir.Value:
         """Return the numbers of the images of the batch in random order."""

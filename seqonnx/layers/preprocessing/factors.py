@@ -180,8 +180,8 @@ def checked_seed(seed: Any) -> int | None:
     return None if seed is None else int(seed)
 
 
-def size_argument(name: str) -> Callable[[Any], int]:
-    """Return a check that an argument is a positive number of pixels.
+def count_argument(name: str) -> Callable[[Any], int]:
+    """Return a check that an argument is a positive integer.
 
     Args:
         name: name of the argument.
@@ -193,6 +193,23 @@ def size_argument(name: str) -> Callable[[Any], int]:
                 f"Argument `{name}` must be a positive integer. Received: {name}={given}"
             )
         return given
+
+    return check
+
+
+def positive_argument(name: str) -> Callable[[Any], float]:
+    """Return a check that an argument is a number above 0.
+
+    Args:
+        name: name of the argument.
+    """
+
+    def check(given: Any) -> float:
+        if not is_number(given) or given <= 0:
+            raise ValueError(
+                f"Argument `{name}` must be a number above 0. Received: {name}={given}"
+            )
+        return float(given)
 
     return check
 

@@ -106,6 +106,11 @@ class ImageLayer(Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} does not define `_transform`.")
 
+    def _transform_within(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
+        """Emit `_transform` as a part of another layer, in a scope of its own."""
+        with op.scope(self.name):
+            return self._transform(op, images, draws)
+
     def _transform_in_inference(self, op: Emitter, images: ir.Value) -> ir.Value:
         """Emit what inference does, in a layer that does something there; see `_transform`."""
         return self._transform(op, images, Draws(op, images))

@@ -11,7 +11,7 @@ from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.aspect import Size, crop, crop_to_aspect, matching
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import checked_seed, size_argument
+from seqonnx.layers.preprocessing.factors import checked_seed, count_argument
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.preprocessing.interpolation import resize
@@ -42,8 +42,8 @@ class RandomCrop(ImageLayer):
         (1, 2, 2, 3)
     """
 
-    height: Setting[int] = Setting(size_argument("height"), until_built=True)
-    width: Setting[int] = Setting(size_argument("width"), until_built=True)
+    height: Setting[int] = Setting(count_argument("height"), until_built=True)
+    width: Setting[int] = Setting(count_argument("width"), until_built=True)
 
     _only_in_training = False
 

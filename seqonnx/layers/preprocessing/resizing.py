@@ -11,7 +11,7 @@ from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.layers.preprocessing.aspect import crop_to_aspect, pad_to_aspect
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import size_argument
+from seqonnx.layers.preprocessing.factors import count_argument
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.preprocessing.interpolation import checked_interpolation, resize
@@ -55,8 +55,8 @@ class Resizing(ImageLayer):
         [[[[1.0], [2.0], [4.0], [5.0]]]]
     """
 
-    height: Setting[int] = Setting(size_argument("height"), until_built=True)
-    width: Setting[int] = Setting(size_argument("width"), until_built=True)
+    height: Setting[int] = Setting(count_argument("height"), until_built=True)
+    width: Setting[int] = Setting(count_argument("width"), until_built=True)
     interpolation: Setting[str] = Setting(checked_interpolation)
     crop_to_aspect_ratio: Setting[bool] = Setting(bool)
     pad_to_aspect_ratio: Setting[bool] = Setting(bool)

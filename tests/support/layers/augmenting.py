@@ -17,7 +17,8 @@ def augment(layer: Layer, images: np.ndarray, uniforms: Sequence[np.ndarray]) ->
     Args:
         layer: layer on images.
         images: the batch.
-        uniforms: what it draws, in order, each with the batch first; axes of size 1 are free.
+        uniforms: what it draws, in order, each with the batch first; axes of size 1 are free, and
+            a single number is that of every image.
     """
     op = Emitter()
     x = op.input("x", images.dtype.name, ("batch", *images.shape[1:]))
@@ -28,5 +29,6 @@ def augment(layer: Layer, images: np.ndarray, uniforms: Sequence[np.ndarray]) ->
     feeds = {"x": images}
     for (name, value), numbers in zip(op.noise.items(), uniforms, strict=True):
         shape = [len(images) if isinstance(d, str) else d for d in static_shape(value)]
-        feeds[name] = np.asarray(numbers, np.float32).reshape(shape)
+        given = np.asarray(numbers, np.float32)
+        feeds[name] = np.full(shape, given) if given.size == 1 else given.reshape(shape)
     return runtime(op, feeds)[0]

@@ -57,6 +57,7 @@ NETWORK = onnx.parser.parse_model("""
     }
 """)
 IMAGE = (7, 6, 4)
+RGB = (7, 6, 3)
 BN = [(4,)] * 4
 ELEMENTWISE = (layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply)
 
@@ -174,6 +175,38 @@ CASES = [
     case(layers.RandomShear, 0.3, data_format="channels_first", i=IMAGE, o=IMAGE),
     case(layers.RandomCrop, 4, 3, i=IMAGE, o=(4, 3, 4)),
     case(layers.RandomCrop, 9, 3, i=IMAGE, o=(9, 3, 4), label="small"),
+    case(layers.RandomContrast, 0.5, i=IMAGE, o=IMAGE),
+    case(layers.RandomBrightness, (-0.1, 0.3), (0, 1), i=IMAGE, o=IMAGE),
+    case(layers.RandomHue, 0.5, i=RGB, o=RGB),
+    case(layers.RandomSaturation, (0.3, 0.7), i=RGB, o=RGB),
+    case(layers.RandomGrayscale, i=RGB, o=RGB),
+    case(layers.RandomSharpness, 0.5, i=IMAGE, o=IMAGE),
+    case(layers.RandomErasing, i=IMAGE, o=IMAGE),
+    case(layers.RandomErasing, fill_value=[1.0, 2.0, 3.0], i=RGB, o=RGB, label="filled"),
+    case(layers.RandomInvert, i=IMAGE, o=IMAGE),
+    case(layers.RandomPerspective, i=IMAGE, o=IMAGE),
+    case(layers.RandomGaussianBlur, 0.5, (3, 5), i=IMAGE, o=IMAGE),
+    case(layers.RandomElasticTransform, i=IMAGE, o=IMAGE),
+    case(layers.RandomPosterization, 4, i=IMAGE, o=IMAGE),
+    case(layers.RandomColorDegeneration, 0.5, i=RGB, o=RGB),
+    case(layers.AutoContrast, i=IMAGE, o=IMAGE),
+    case(layers.Equalization, i=IMAGE, o=IMAGE),
+    case(
+        *(layers.ContrastLimitedAdaptiveHistogramEqualization,),
+        tile_grid_size=(2, 4),
+        i=IMAGE,
+        o=IMAGE,
+    ),
+    case(layers.Solarization, 0.2, 0.5, i=IMAGE, o=IMAGE),
+    case(
+        *(layers.RandomColorJitter, (0, 1), 0.2, 0.3, 0.4, 0.5, 7, "channels_first"),
+        i=(3, 7, 6),
+        o=(3, 7, 6),
+    ),
+    case(layers.MixUp, i=IMAGE, o=IMAGE),
+    case(layers.CutMix, i=IMAGE, o=IMAGE),
+    case(layers.RandAugment, num_ops=1, i=RGB, o=RGB),
+    case(layers.AugMix, num_chains=2, chain_depth=1, all_ops=False, i=RGB, o=RGB),
     case(layers.UpSampling1D, 3, i=(5, 4), o=(15, 4)),
     case(layers.UpSampling2D, i=IMAGE, o=(14, 12, 4)),
     case(layers.UpSampling2D, (1, 3), "channels_first", i=IMAGE, o=(7, 6, 12), label="first"),
