@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         models,
+        ops,
         optimizers,
         regularizers,
     )
@@ -57,6 +58,7 @@ _ROOMS = (
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "regularizers",
 )
@@ -108,6 +110,7 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "regularizers",
     "set_device",

@@ -10,6 +10,7 @@ from seqonnx.graph.changes import (
 from seqonnx.graph.emitter import Emitter, WeightsAs, ir_dtype
 from seqonnx.graph.names import BATCH, auto_name, check_name, clear_session, to_snake_case
 from seqonnx.graph.reading import Dim, dtype_name, static_shape
+from seqonnx.graph.tracing import Trace, TracedTensor, current_trace, tracing
 from seqonnx.graph.variable import (
     Aggregation,
     Copy,
@@ -29,6 +30,8 @@ __all__ = [
     "Dim",
     "Emitter",
     "Home",
+    "Trace",
+    "TracedTensor",
     "Variable",
     "WeightsAs",
     "assign_together",
@@ -36,6 +39,7 @@ __all__ = [
     "check_name",
     "clear_session",
     "commit",
+    "current_trace",
     "dtype_name",
     "ir_dtype",
     "last_change",
@@ -45,4 +49,5 @@ __all__ = [
     "settled_change",
     "static_shape",
     "to_snake_case",
+    "tracing",
 ]

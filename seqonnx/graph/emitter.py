@@ -114,6 +114,7 @@ class Emitter(Operators):
         self.updates: dict[Variable, ir.Value] = {}
         self.losses: list[ir.Value] = []
         self.noise: dict[str, ir.Value] = {}
+        self._masks: dict[ir.Value, ir.Value] = {}
         self._compute_dtype: str | None = None
         self._narrowed: dict[tuple[Variable, str], ir.Value] = {}
         self._builder = _Builder(graph)
@@ -214,6 +215,20 @@ class Emitter(Operators):
         finally:
             self._compute_dtype = outside
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether any value has a mask."""
+        return len(self._masks) > 0
+
+    def forget_masks(self) -> None:
+        """Say that all of every value counts."""
+        self._masks.clear()
+
+    @property
+    def computing_dtype(self) -> str | None:
+        """The dtype that variables are cast to here; None: as they are (see `computing_in`)."""
+        return self._compute_dtype
+
     def update(self, variable: Variable, value: ir.Value) -> None:
         """Say that a training step replaces `variable` by `value` (moving averages and such)."""
         self.read(variable)
@@ -222,7 +237,35 @@ class Emitter(Operators):
     def cast(self, value: ir.Value, dtype: str) -> ir.Value:
         """Return `value` in another dtype; itself where it has it."""
         wanted = ir_dtype(dtype)
-        return value if value.dtype in {None, wanted} else self.Cast(value, to=wanted)
+        if value.dtype in {None, wanted}:
+            return value
+        result: ir.Value = self.Cast(value, to=wanted)
+        self.set_mask(result, self.mask_of(value))
+        return result
+
+    def mask_of(self, value: ir.Value) -> ir.Value | None:
+        """Return the mask that goes with a value; None where all of it counts.
+
+        Args:
+            value: a value of the graph, such as `(batch, time, channels)`.
+
+        Returns:
+            A bool value, True where an entry counts; its shape is the beginning of the value's,
+            such as `(batch, time)`.
+        """
+        return self._masks.get(value)
+
+    def set_mask(self, value: ir.Value, mask: ir.Value | None) -> None:
+        """Say which entries of a value count; None: all.
+
+        Args:
+            value: a value of the graph.
+            mask: see `mask_of`.
+        """
+        if mask is None:
+            self._masks.pop(value, None)
+        else:
+            self._masks[value] = mask
 
     def add_loss(self, value: ir.Value) -> None:
         """Add a scalar to the loss that training minimises (regularizers)."""

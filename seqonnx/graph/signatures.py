@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 _VALUES = frozenset({"input", "inputs", "x", "w", "y_pred", "y_true"})
 """Names that say that a first parameter is a value, not the emitter."""
@@ -38,6 +39,72 @@ def takes(function: Callable[..., Any], *parameters: str, **arguments: Any) -> b
     return parameters[0] != "op" or first not in _VALUES
 
 
+class Spelling(NamedTuple):
+    """How a function is written: on values of the graph (`op` first), or on tensors.
+
+    Args:
+        emits: whether its first parameter is the emitter `op`.
+        names: its other parameters, in the order of arguments without a name.
+        open: whether it takes any further argument by name.
+    """
+
+    emits: bool
+    names: tuple[str, ...]
+    open: bool
+
+    def named(self, positional: Sequence[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments after the first, all by name.
+
+        Args:
+            positional: those given without one.
+            given: those given by name.
+
+        Raises:
+            TypeError: if one is not known, or given twice.
+        """
+        names = self.names[1:]
+        if len(positional) > len(names):
+            raise TypeError(
+                f"takes at most the {len(self.names)} arguments {list(self.names)}. Received: "
+                f"{len(positional) + 1}"
+            )
+        result = dict(zip(names, positional, strict=False))
+        twice = [name for name in given if name in result]
+        unknown = [name for name in given if name not in names and not self.open]
+        if twice or unknown:
+            raise TypeError(
+                f"takes the arguments {list(self.names)}. Received "
+                + (f"twice: {twice}" if twice else f"unknown arguments: {unknown}")
+            )
+        return result | dict(given)
+
+
+def spelling_of(function: Callable[..., Any]) -> Spelling:
+    """Return how a function, or a bound method, is written.
+
+    Example:
+        >>> spelling_of(lambda op, x, training: x).emits, spelling_of(lambda x: x).emits
+        (True, False)
+    """
+    return _spelling(getattr(function, "__func__", function), inspect.ismethod(function))
+
+
+@cache
+def _spelling(function: Callable[..., Any], bound: bool) -> Spelling:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[bound:]
+    except (TypeError, ValueError):  # a built-in without a signature
+        return Spelling(False, ("x",), False)
+    kinds = {parameter.kind for parameter in parameters}
+    named = [p for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
+    emits = len(named) > 0 and named[0].name == "op"
+    names = [parameter.name for parameter in named[emits:]]
+    if emits and "training" in names:  # which stands before the arguments that Keras has first
+        names.remove("training")
+        names.append("training")
+    return Spelling(emits, tuple(names), inspect.Parameter.VAR_KEYWORD in kinds)
+
+
 def check_signature(
     function: Callable[..., Any], what: str, *parameters: str, **arguments: Any
 ) -> None:
@@ -58,6 +125,43 @@ def check_signature(
             f"A function given as {what} is called as `fn({given})`{_about_op(parameters)}. "
             f"Received: {described(function)}"
         )
+
+
+def works_on_tensors(
+    function: Callable[..., Any], what: str, *parameters: str, **arguments: Any
+) -> bool:
+    """Whether a function is written on tensors, in Keras's spelling, without the emitter.
+
+    Args:
+        function: a function, or an object with `__call__`.
+        what: what it is, such as `"loss"`.
+        *parameters: names of what it would be given with the emitter: `"op"`, `"x"`.
+        **arguments: keyword arguments.
+
+    Raises:
+        TypeError: if it can be called in neither way.
+
+    Example:
+        >>> works_on_tensors(lambda x: x, "activation", "op", "x")
+        True
+    """
+    try:
+        known = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # a built-in without a signature
+        return True
+    fixed = [p for p in known if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    needed = [p for p in fixed if p.default is p.empty and p.name not in arguments]
+    emits = (fixed[0].name == "op") if fixed else False
+    if (emits or len(needed) == len(parameters)) and takes(function, *parameters, **arguments):
+        return False
+    if emits or not takes(function, *parameters[1:], **arguments):
+        given = ", ".join([*parameters[1:], *(f"{name}=…" for name in arguments)])
+        raise TypeError(
+            f"A function given as {what} is called as `fn(op, {given})`"
+            f"{_about_op(parameters)}; or as `fn({given})`, on tensors, with the functions of "
+            f"`seqonnx.ops`. Received: {described(function)}"
+        )
+    return True
 
 
 def check_method(owner: object, kind: str, name: str, *parameters: str) -> None:

@@ -12,7 +12,7 @@ reference.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx.graph.changes import commit, committing
+from seqonnx.graph.operable import TRACE, Operable
 
 Array = npt.NDArray[Any]
 Aggregation = Literal["none", "mean", "sum", "only_first_replica"]
@@ -75,7 +76,7 @@ class Value:
         self.before = before
 
 
-class Variable:
+class Variable(Operable):
     """A named array, shown in the Keras layout and stored in the ONNX layout.
 
     Args:
@@ -227,7 +228,13 @@ class Variable:
 
         Raises:
             ValueError: if the shape differs.
+
+        In a trace, such as a user's `call`, a run of the graph replaces the value.
         """
+        trace = TRACE.get()
+        if trace is not None:
+            trace.assign(self, value)
+            return
         array = np.asarray(value)
         if array.shape != self._shape:
             raise ValueError(
@@ -238,11 +245,11 @@ class Variable:
 
     def assign_add(self, value: npt.ArrayLike) -> None:
         """Add to the value; shapes and errors as `assign`."""
-        self.assign(self.numpy() + np.asarray(value))
+        self.assign(self.numpy() + np.asarray(value) if TRACE.get() is None else self + value)
 
     def assign_sub(self, value: npt.ArrayLike) -> None:
         """Subtract from the value; shapes and errors as `assign`."""
-        self.assign(self.numpy() - np.asarray(value))
+        self.assign(self.numpy() - np.asarray(value) if TRACE.get() is None else self - value)
 
     def _fitted(self, value: Array) -> Array:
         """Return an array in the Keras layout as it is stored here: ONNX layout, own dtype."""
@@ -288,6 +295,12 @@ class Variable:
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         value = self.numpy()
         return value if dtype is None else value.astype(dtype)
+
+    def __len__(self) -> int:
+        return self._shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.numpy())
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"

@@ -1,5 +1,6 @@
 """Layers: what a model is made of."""
 
+import seqonnx.ops  # noqa: F401 - the operators of tensors are functions of it
 from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.convolution.conv import Conv1D, Conv2D, Conv3D
@@ -15,6 +16,8 @@ from seqonnx.layers.core.einsum_dense import EinsumDense
 from seqonnx.layers.core.embedding import Embedding
 from seqonnx.layers.core.identity import Identity
 from seqonnx.layers.core.input import Input, InputLayer
+from seqonnx.layers.core.lambda_layer import Lambda
+from seqonnx.layers.core.operation import Operation  # noqa: F401 - enters the catalogue
 from seqonnx.layers.merging.dot import Dot
 from seqonnx.layers.merging.merging import (
     Add,
@@ -181,6 +184,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

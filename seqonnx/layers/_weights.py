@@ -11,7 +11,7 @@ import numpy.typing as npt
 from seqonnx import dtypes, initializers
 from seqonnx.graph import Aggregation, Variable, assign_together, read_together
 from seqonnx.graph.budget import claim
-from seqonnx.regularizers import Regularizer
+from seqonnx.regularizers import Regularizer, penalty_of, sees_tensors
 from seqonnx.runtime.program import run_emission, value_key
 
 
@@ -20,6 +20,10 @@ class _Declares(Protocol):
 
     name: str
     _variables: list[Variable]
+
+    @property
+    def path(self) -> str:
+        """Prefix of the names of the layer's nodes and weights."""
 
     @property
     def dtype(self) -> str:
@@ -39,7 +43,7 @@ def declare(
 ) -> Variable:
     """Make a weight (see `Layer.add_weight`)."""
     name = _free_name(layer) if name is None else name
-    path = f"{layer.name}/{name}"
+    path = f"{layer.path}/{name}"
     shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
     if any(d is None for d in shape):
         raise ValueError(
@@ -96,10 +100,10 @@ def replace(layer: str, variables: Sequence[Variable], weights: Sequence[npt.Arr
 def penalty(regularizer: Regularizer, variable: Variable) -> float:
     """Return what a regularizer adds to the loss, for the value of a weight as it is now."""
     (value,) = run_emission(
-        lambda op, values: [regularizer(op, values[0])],
+        lambda op, values: [penalty_of(op, regularizer, values[0])],
         [],
         key=value_key(regularizer),
-        fixed=[variable._stored()],
+        fixed=[variable.numpy() if sees_tensors(regularizer) else variable._stored()],
     )
     return float(value)
 

@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seqonnx.catalogue import find, saved_name
+from seqonnx.layers.arguments import own_arguments
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import UNNAMED, InputLayer
+from seqonnx.layers.core.operation import Operation
 from seqonnx.layers.network import Network
 from seqonnx.layers.serialization import deserialize, serialize
-from seqonnx.symbolic import LayerCall, SymbolicTensor
+from seqonnx.structures import put_back, take_out
+from seqonnx.symbolic import Arguments, LayerCall, SymbolicTensor
+from seqonnx.symbolic.arguments import arguments_config, arguments_from
 from seqonnx.symbolic.structure import Structure
 
 Reference = tuple[str, int, int]
@@ -74,6 +78,7 @@ def graph_config(model: Network) -> dict[str, Any]:
         nodes = [
             {"inputs": [refer(t) for t in call.inputs]}
             | ({} if call.training is None else {"training": call.training})
+            | ({} if call.arguments is None else {"arguments": _arguments(call.arguments)})
             for call in calls
             if call.layer is layer
         ]
@@ -83,6 +88,16 @@ def graph_config(model: Network) -> dict[str, Any]:
         "input_layers": _mapped(model._structures()[0], refer),
         "output_layers": _mapped(model._structures()[1], refer),
     }
+
+
+def subclass_config(model: Network, root: type) -> dict[str, Any]:
+    """Return the arguments of a model's constructor: the configuration of a user's `call`.
+
+    Args:
+        model: a model whose user has written `call`.
+        root: the class that it is a subclass of.
+    """
+    return {"name": model.name} | own_arguments(model, root)
 
 
 def connect_config(
@@ -136,15 +151,28 @@ def _call(
     if not earlier or not all(key in tensors for key in keys):
         return False
     inputs: Any = [tensors[key] for key in keys]
-    if isinstance(given, Mapping):
+    named: dict[str, Any] = {}
+    if "arguments" in node:
+        first, given_named = (arguments_from(part) for part in node["arguments"])
+        inputs, named = put_back(first, inputs), put_back(given_named, inputs)
+    elif isinstance(given, Mapping):
         inputs = dict(zip(given, inputs, strict=True))
     elif len(inputs) == 1 and not layer._takes_list:
         (inputs,) = inputs
-    result = layer(inputs, training=node.get("training"))
-    outputs = list(result.values()) if isinstance(result, Mapping) else result
-    for index, tensor in enumerate(outputs if isinstance(outputs, list) else [outputs]):
+    if isinstance(layer, Operation):
+        result = layer.record(inputs)
+    else:
+        result = layer(inputs, training=node.get("training"), **named)
+    outputs: list[SymbolicTensor] = []
+    take_out(result, lambda part: isinstance(part, SymbolicTensor), outputs)
+    for index, tensor in enumerate(outputs):
         tensors[layer.name, number, index] = tensor
     return True
+
+
+def _arguments(arguments: Arguments) -> list[Any]:
+    """The first argument of a call and the named ones, as plain values."""
+    return [arguments_config(arguments.first), arguments_config(arguments.named)]
 
 
 def _numbered_calls(model: Network) -> dict[LayerCall, int]:

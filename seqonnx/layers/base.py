@@ -8,28 +8,46 @@ from typing import Any, Never, Self, overload
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import catalogue, constraints, dtypes, regularizers
+from seqonnx import catalogue, dtypes, regularizers
 from seqonnx.constraints import Constraint
-from seqonnx.graph import Aggregation, Emitter, Variable, auto_name, check_name, dtype_name
+from seqonnx.graph import (
+    Emitter,
+    Trace,
+    Variable,
+    auto_name,
+    check_name,
+    current_trace,
+    dtype_name,
+    tracing,
+)
+from seqonnx.graph.operable import Valueless
+from seqonnx.graph.signatures import Spelling, spelling_of
+from seqonnx.graph.tracing import traced
 from seqonnx.importers.keras.config import keras_arguments
-from seqonnx.layers import _calling, _weights
+from seqonnx.layers import _calling
+from seqonnx.layers._inside import building, owner_path, owning
+from seqonnx.layers._masks import carry_masks, with_masks
 from seqonnx.layers.alone import CallsOnData
 from seqonnx.layers.arguments import own_arguments
-from seqonnx.layers.precision import Typed, policy_for
+from seqonnx.layers.precision import policy_for
 from seqonnx.layers.setting import Setting
 from seqonnx.layers.spec import InputSpec, declared_shape
+from seqonnx.layers.weighted import Weighted
 from seqonnx.regularizers import activity_penalty
-from seqonnx.symbolic import LayerCall, Symbolic, SymbolicTensor
+from seqonnx.structures import put_back
+from seqonnx.symbolic import LayerCall, Symbolic, SymbolicTensor, infer_call
 
 __all__ = ["InputSpec", "Layer"]
 
 
-class Layer(Typed):
+class Layer(Weighted):
     """Base of all layers; also the way to write one's own.
 
     A subclass defines `build(input_shape)`, which declares weights with `add_weight`, and
-    `call(op, x, training)`, which emits ONNX operators and returns one value. Its gradient,
-    export and summary follow from the graph. A layer of several inputs is a `Merge`.
+    `call`, in one of two spellings: `call(op, x, training)` emits ONNX operators and returns one
+    value; Keras's `call(x, training=None, mask=None)` works on tensors, with `seqonnx.ops`,
+    Python's operators and other layers. Its gradient, export and summary follow from the graph.
+    Layers kept in attributes are part of it, with their weights.
 
     Args:
         name: name, unique in a model; default: the class name in snake case, numbered.
@@ -76,6 +94,7 @@ class Layer(Typed):
         self._declared_input_shape = declared_shape(input_shape, input_dim)
         self._trainable = bool(trainable)
         self._built = False
+        self._owner = ""
         self._variables: list[Variable] = []
         self._regularized: list[tuple[Variable, regularizers.Regularizer]] = []
         self._constrained: list[tuple[Variable, Constraint]] = []
@@ -84,6 +103,9 @@ class Layer(Typed):
 
     activity_regularizer = Setting(regularizers.get)
     """Regularizer of the output, or None."""
+
+    supports_masking = False
+    """Whether the mask of the input, or what `compute_mask` makes of it, is that of the output."""
 
     # What a layer defines.
 
@@ -94,7 +116,8 @@ class Layer(Typed):
             input_shape: shape of the input; a list of shapes for a layer that takes a list.
         """
 
-    def call(self, op: Emitter, x: Any, training: bool) -> Any:
+    # A user's own may be written on tensors: then its parameters are others.
+    def call(self, op: Any, x: Any, training: Any) -> Any:
         """Emit the layer's nodes.
 
         Args:
@@ -107,8 +130,35 @@ class Layer(Typed):
         """
         raise NotImplementedError(
             f"Layer {type(self).__name__} does not define `call`. Write "
-            "`call(self, op, x, training)`, which emits its nodes."
+            "`call(self, op, x, training)`, which emits its nodes, or `call(self, x)`, which works "
+            "on tensors with the functions of `seqonnx.ops`."
         )
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the output; asked where the layer supports masking.
+
+        Args:
+            inputs: the first argument of the call, tensors.
+            previous_mask: the mask of each of them, True where an entry counts, or None.
+        """
+        return previous_mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output, batch first, for inputs of a shape; builds the layer.
+
+        Args:
+            input_shape: shape of the input; a list of shapes for a layer that takes a list.
+
+        Example:
+            >>> Flatten().compute_output_shape((None, 2, 3))
+            (None, 6)
+        """
+        shapes = input_shape if self._takes_list else [input_shape]
+        dtype = self.compute_dtype
+        tensors = [SymbolicTensor(shape, dtype, f"x{i}") for i, shape in enumerate(shapes)]
+        self._build_for(input_shape)
+        given, pattern = infer_call(LayerCall(self, tuple(tensors), 0))
+        return put_back(pattern, [shape for shape, _ in given])
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as plain values that JSON can hold."""
@@ -129,137 +179,10 @@ class Layer(Typed):
             config = keras_arguments(cls, config, catalogue.entries("layer"))
         return cls(**config)
 
-    def add_weight(
-        self,
-        shape: Sequence[int | None] | int | None = None,
-        initializer: Any = None,
-        dtype: str | None = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: Aggregation = "none",
-        name: str | None = None,
-        *,
-        layout: Sequence[int] | None = None,
-    ) -> Variable:
-        """Declare a weight; call it in `build`.
-
-        Args:
-            shape: shape in the Keras layout; default `()`, one number.
-            initializer: name or initializer of the first value; default `"glorot_uniform"`, or
-                zeros where the dtype is not floating-point.
-            dtype: its dtype; default the layer's.
-            trainable: False for statistics that training keeps but does not learn.
-            autocast: whether `call` gets it in the dtype that the layer computes in.
-            regularizer: name or regularizer; adds to the loss.
-            constraint: name or constraint; applied after each optimizer step.
-            aggregation: how replicas agree on it: `"none"`, `"mean"`, `"sum"` or
-                `"only_first_replica"`.
-            name: last part of its path, such as `"kernel"`; default `"variable"`, numbered.
-            layout: axes that turn the Keras layout into the layout of the ONNX operator.
-
-        Returns:
-            The weight; pass it to operators as it is.
-
-        Raises:
-            ValueError: if a size is not known, or an argument is not one of those named.
-        """
-        variable = _weights.declare(
-            self, shape, initializer, dtype, trainable, autocast, aggregation, name, layout
-        )
-        self._variables.append(variable)
-        chosen, limit = regularizers.get(regularizer), constraints.get(constraint)
-        if chosen is not None:
-            self._regularized.append((variable, chosen))
-        if limit is not None:
-            self._constrained.append((variable, limit))
-        return variable
-
     @property
     def built(self) -> bool:
         """Whether the weights exist."""
         return self._built or len(self._variables) > 0
-
-    @property
-    def path(self) -> str:
-        """Prefix of the names of the layer's nodes and weights: its name."""
-        return self.name
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights; setting it takes effect at `compile`."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights in the order of their declaration; empty before the layer is built."""
-        return list(self._variables)
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """Weights that training changes."""
-        return [v for v in self.weights if v.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """Weights that the optimizer does not change: statistics, and frozen weights."""
-        trained = {id(v) for v in self.trainable_weights}
-        return [v for v in self.weights if id(v) not in trained]
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The same as `weights`."""
-        return self.weights
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The same as `trainable_weights`."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The same as `non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    @property
-    def losses(self) -> list[float]:
-        """Penalties of the regularized trainable weights, for their current values."""
-        trained = set(self.trainable_weights)
-        return [
-            _weights.penalty(regularizer, variable)
-            for variable, regularizer in self._regularized_weights
-            if variable in trained
-        ]
-
-    @property
-    def _regularized_weights(self) -> list[tuple[Variable, regularizers.Regularizer]]:
-        """Weights with their regularizers."""
-        return list(self._regularized)
-
-    @property
-    def _constrained_weights(self) -> list[tuple[Variable, Constraint]]:
-        """Weights with their constraints."""
-        return list(self._constrained)
-
-    def get_weights(self) -> list[npt.NDArray[Any]]:
-        """Return copies of the weights in the Keras layout."""
-        return _weights.copies(self.weights)
-
-    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Replace all weights; nothing changes if one of them does not fit.
-
-        Args:
-            weights: arrays in the Keras layout, in the order of `weights`.
-
-        Raises:
-            ValueError: if their number or a shape is wrong.
-        """
-        _weights.replace(self.name, self.weights, weights)
 
     def count_params(self) -> int:
         """Return the number of elements of all weights.
@@ -274,26 +197,57 @@ class Layer(Typed):
             )
         return sum(variable._size for variable in self.weights)
 
+    @property
+    def _spelling(self) -> Spelling:
+        """How `call` is written."""
+        return spelling_of(self.call)
+
     @overload
-    def __call__(self, x: Symbolic, training: bool | None = None) -> SymbolicTensor: ...
+    def __call__(
+        self, x: Symbolic, *args: Any, training: bool | None = None, **kwargs: Any
+    ) -> SymbolicTensor: ...
     @overload
-    def __call__(self, x: npt.ArrayLike, training: bool | None = None) -> npt.NDArray[Any]: ...
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(
+        self, x: npt.ArrayLike, *args: Any, training: bool | None = None, **kwargs: Any
+    ) -> npt.NDArray[Any]: ...
+    def __call__(self, x: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Apply the layer to a symbolic tensor (extends the model) or to data (computes).
 
         Args:
             x: symbolic tensor, or an array with the batch first; a list of either for a layer
-                that takes a list.
+                that takes a list, or the structure of them that `call` takes.
+            *args: further arguments of `call`.
             training: for data: whether dropout drops and batch statistics are used, default not.
                 For a symbolic tensor: False keeps this call in inference mode in training, too.
+            **kwargs: further arguments of `call` by name, such as `mask`.
 
         Returns:
-            A symbolic tensor, or an array.
+            A symbolic tensor, or an array; a structure of them where `call` returns one.
 
         Raises:
             ValueError: if the inputs do not fit the layer.
+            TypeError: if `call` has no such argument.
         """
-        return _calling.call(self, x, training)
+        return _calling.call(self, x, training, args, kwargs)
+
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss that training minimises; for a `call` that works on tensors.
+
+        Args:
+            loss: a tensor; its elements are summed. A list of several.
+
+        Raises:
+            RuntimeError: outside of `call`.
+        """
+        trace = current_trace()
+        if trace is None:
+            raise RuntimeError(
+                f"`add_loss` of layer '{self.name}' works inside of its `call`, where the graph "
+                f"is made. Received: loss={loss!r}"
+            )
+        for part in loss if isinstance(loss, list | tuple) else [loss]:
+            value = trace.op.cast(trace.value(part, "float32"), "float32")
+            trace.op.add_loss(trace.op.ReduceSum(value, keepdims=0))
 
     @property
     def _takes_list(self) -> bool:
@@ -306,7 +260,7 @@ class Layer(Typed):
         Raises:
             ValueError: if there are not as many as the layer takes.
         """
-        listed = isinstance(x, list | tuple) and any(isinstance(t, SymbolicTensor) for t in x)
+        listed = isinstance(x, list | tuple) and any(isinstance(t, Valueless) for t in x)
         if not listed:
             return [x]
         if len(x) != 1:
@@ -331,28 +285,52 @@ class Layer(Typed):
         """The symbolic tensor returned by the layer's first call; a list of several."""
         return self._arrange(self._first_call("output")[1])
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **others: Any) -> None:
         """Check an input shape and build the layer if it is not built.
 
         Args:
             shape: shape of the input; a list of shapes for a layer that takes a list.
+            **others: shapes of the further arguments that are tensors, as `mask_shape`.
         """
         if self.input_spec is not None:
             self.input_spec._check(shape, self.name)
         if not self.built:
-            self.build(shape)
+            self._owner = owner_path(self.name).rpartition("/")[0]
+            with building(self.name):
+                wanted = spelling_of(self.build).names[1:]
+                self.build(shape, **{name: others[name] for name in wanted if name in others})
             self._built = True
             if self.input_spec is not None:
                 self.input_spec._check(shape, self.name)
 
-    def _emit(self, op: Emitter, x: Any, training: bool) -> Any:
-        """Emit the layer in its dtype, with its activity regularizer; see `call`."""
-        y = self._emit_typed(op, x, training)
+    def _emit(self, op: Emitter, x: Any, training: bool, **named: Any) -> Any:
+        """Emit the layer in its dtype, with its activity regularizer and mask; see `call`."""
+        named = with_masks(op, self._spelling, x, named)
+        with owning(self.name):
+            y = self._emit_typed(op, x, training, named)
         if self.activity_regularizer is not None:
             for part in [y] if isinstance(y, ir.Value) else y:
                 value = op.cast(part, dtypes.widened(dtype_name(part)))
                 op.add_loss(activity_penalty(op, self.activity_regularizer, value))
+        carry_masks(op, self, x, named.get("mask"), y)
         return y
+
+    def _emit_mask(self, op: Emitter, x: Any, mask: Any) -> Any:
+        """Emit the mask of the output of a layer that supports masking.
+
+        Args:
+            op: emitter of the graph.
+            x: the first argument of the call, values.
+            mask: the mask of each of them, or None.
+
+        Returns:
+            A mask for each output, or None.
+        """
+        if mask is None and type(self).compute_mask is Layer.compute_mask:
+            return None
+        trace = Trace(op, training=False)
+        with tracing(trace):
+            return trace.values(self.compute_mask(traced(x), traced(mask)))
 
     def _call_symbolic(
         self, inputs: list[SymbolicTensor], training: bool | None

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
-
-import onnx_ir as ir
 
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable
+from seqonnx.graph.operable import Valueless
+from seqonnx.graph.signatures import Spelling
+from seqonnx.layers._inside import building, parts_of
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
+from seqonnx.layers.core.operation import Operation
+from seqonnx.layers.finding import check_unique_names, find_layer
+from seqonnx.layers.subclassing import connect_call
+from seqonnx.layers.weighted import Weighted
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import (
     LayerCall,
@@ -20,7 +25,7 @@ from seqonnx.symbolic import (
     emit_network,
     layer_order,
 )
-from seqonnx.symbolic.structure import Structure, flatten, unwrap
+from seqonnx.symbolic.structure import Structure, flatten, in_order, unwrap
 
 
 class Network(Layer):
@@ -51,6 +56,7 @@ class Network(Layer):
         self._output_structure: Structure | None = None
         self._calls_inside: list[tuple[LayerCall, SymbolicTensor]] = []
         self._layers: list[Layer] = []
+        self._frame = frozenset(vars(self))
         if inputs is not None and outputs is not None:
             self._connect(inputs, outputs)
 
@@ -64,9 +70,13 @@ class Network(Layer):
             )
         calls = calls_between(entries, exits)
         layers = [_as_layer(owner) for owner in layer_order(entries, exits)]
-        _check_unique_names(layers)
-        for layer in layers:
-            self._check_apart(layer)
+        check_unique_names(layers)
+        check_apart(self, layers)
+        if self._is_subclassed():
+            own = {name: part for name, part in vars(self).items() if name not in self._frame}
+            kept = parts_of(own, Layer)
+            made = [x for x in layers if not isinstance(x, InputLayer | Operation)]
+            layers = [*kept, *(layer for layer in made if layer not in kept)]
         self._inputs, self._outputs = entries, exits
         self._input_structure, self._output_structure = inputs, outputs
         self._calls_inside, self._layers = calls, layers
@@ -76,21 +86,25 @@ class Network(Layer):
         self._inputs, self._outputs, self._calls_inside, self._layers = None, [], [], []
         self._input_structure = self._output_structure = None
 
-    def _check_apart(self, layer: Layer) -> None:
-        """Raise a ValueError if a layer is this network, or a model that holds it."""
-        stack = [layer]
-        while stack:
-            inner = stack.pop()
-            if inner is self:
-                raise ValueError(
-                    f"Model '{self.name}' cannot contain itself: the layers would be a cycle. "
-                    f"Received: layer={layer._label}"
-                )
-            stack.extend(inner.layers if isinstance(inner, Network) else ())
-
-    def call(self, op: Emitter, x: list[ir.Value], training: bool) -> list[ir.Value]:
-        """Emit every layer of the network."""
+    def call(self, op: Any, x: Any, training: Any) -> Any:
+        """Emit every layer of the network; a user's own works on tensors, with its layers."""
         return emit_network(op, self.inputs, self._outputs, x, training)
+
+    def _emit_typed(
+        self, op: Emitter, x: Any, training: bool, named: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Emit every layer of the network, each in its dtype."""
+        return emit_network(op, self.inputs, self._outputs, x, training)
+
+    @property
+    def _spelling(self) -> Spelling:
+        """As `call` is written here: a user's own is traced before."""
+        return Spelling(True, ("x", "training"), False)
+
+    @classmethod
+    def _is_subclassed(cls) -> bool:
+        """Whether the user has written `call`."""
+        return cls.call is not Network.call
 
     @property
     def _takes_list(self) -> bool:
@@ -108,11 +122,12 @@ class Network(Layer):
             ValueError: if there is not one entry for each input.
         """
         if self._inputs is None:
-            return [x]
+            several = self._is_subclassed() and isinstance(x, list | tuple | Mapping)
+            return list(x.values() if isinstance(x, Mapping) else x) if several else [x]
         if isinstance(x, Mapping):
-            return self._named(x)
-        if not isinstance(x, list | tuple) or not any(isinstance(t, SymbolicTensor) for t in x):
-            x = [x] if len(self._inputs) == 1 or isinstance(x, SymbolicTensor) else list(x)
+            return in_order(x, self._input_names, self.name)
+        if not isinstance(x, list | tuple) or not any(isinstance(t, Valueless) for t in x):
+            x = [x] if len(self._inputs) == 1 or isinstance(x, Valueless) else list(x)
         if len(x) != len(self._inputs):
             raise ValueError(
                 f"Model '{self.name}' expects {len(self._inputs)} input(s), but it received "
@@ -120,20 +135,6 @@ class Network(Layer):
                 f"{self._input_names}. Inputs received: {x}"
             )
         return list(x)
-
-    def _named(self, x: Mapping[str, Any]) -> list[Any]:
-        """Return the values of a dict in the order of the inputs.
-
-        Raises:
-            ValueError: if its keys are not the names of the inputs.
-        """
-        names = self._input_names
-        if sorted(names) != sorted(x):
-            raise ValueError(
-                f"Data given as a dict must name the inputs of model '{self.name}', which are "
-                f"{names}. Received keys: {sorted(x)}"
-            )
-        return [x[name] for name in names]
 
     def _arrange(self, values: Sequence[Any]) -> Any:
         """Arrange one value per output as the model's outputs were given."""
@@ -153,6 +154,11 @@ class Network(Layer):
     def layers(self) -> list[Layer]:
         """Layers in the order of Keras, from the inputs to the outputs, input layers included."""
         return list(self._layers)
+
+    @property
+    def _inner_layers(self) -> list[Weighted]:
+        """The layers of the network."""
+        return list(self.layers)
 
     def _outputs_of(self, layer: Layer) -> list[SymbolicTensor]:
         """Tensors that a layer gives inside this network."""
@@ -234,7 +240,8 @@ class Network(Layer):
             ValueError: if the model has not seen an input shape yet.
         """
         self._require_weights()
-        return _unique([v for layer in self.layers for v in layer.weights])
+        inner = (v for layer in self.layers for v in layer.weights)
+        return list(dict.fromkeys([*self._variables, *inner]))
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -242,7 +249,8 @@ class Network(Layer):
         self._require_weights()
         if not self.trainable:
             return []
-        return _unique([v for layer in self.layers for v in layer.trainable_weights])
+        inner = (v for layer in self.layers for v in layer.trainable_weights)
+        return list(dict.fromkeys([*(v for v in self._variables if v.trainable), *inner]))
 
     @property
     def _frozen_weights(self) -> list[Variable]:
@@ -294,35 +302,32 @@ class Network(Layer):
         Raises:
             ValueError: if there is no such layer, or not exactly one argument is given.
         """
-        if name is not None and index is not None:
-            raise ValueError(
-                f"Provide only a layer name or a layer index. Received: index={index}, name={name}."
-            )
-        layers = self.layers
-        if index is not None:
-            if not -len(layers) <= index < len(layers):
-                raise ValueError(
-                    f"Was asked to retrieve layer at index {index} but model only has "
-                    f"{len(layers)} layers."
-                )
-            return layers[index]
-        if name is None:
-            raise ValueError("Provide either a layer name or layer index at `get_layer`.")
-        for layer in layers:
-            if layer.name == name:
-                return layer
-        raise ValueError(
-            f"No such layer: {name}. Existing layers are: {[layer.name for layer in layers]}."
-        )
+        return find_layer(self.layers, name, index)
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **others: Any) -> None:
         """Check that inputs of these shapes fit the network.
 
         Args:
             shape: list of the shapes of all inputs, or the shape of the only one.
+            **others: `dtypes` of the inputs, in the same structure, for a `call` of the user's.
         """
-        for index, one in enumerate(shape if isinstance(shape, list) else [shape]):
+        if self._inputs is None and self._is_subclassed():
+            if type(self).build is not Network.build:
+                with building(self.name):
+                    self.build(shape)
+            connect_call(self, shape, others.get("dtypes"))
+        shapes = shape.values() if isinstance(shape, Mapping) else shape
+        for index, one in enumerate(shapes if isinstance(shape, list | Mapping) else [shape]):
             self._check_input(one, index)
+
+    def build(self, input_shape: Any) -> None:
+        """Trace a `call` of the user's for inputs of a shape; others are built from the start.
+
+        Args:
+            input_shape: shape of the input, batch first; a list or dict of them for several.
+        """
+        if self._inputs is None and self._is_subclassed():
+            connect_call(self, input_shape)
 
     def _check_input(self, shape: Shape, index: int) -> None:
         """Raise a ValueError if data of this shape does not fit input number `index`."""
@@ -348,8 +353,15 @@ class Network(Layer):
         )
 
     def __repr__(self) -> str:
-        """The tree of the layers, one line each."""
-        return "\n".join(_tree(self))
+        """The tree of the layers, one line each, nested ones further in."""
+        lines: list[str] = []
+        stack: list[tuple[Layer, str]] = [(self, "")]
+        while stack:
+            layer, margin = stack.pop()
+            lines.append(margin + layer._label)
+            if isinstance(layer, Network):
+                stack.extend((inner, f"{margin}    ") for inner in reversed(layer.layers))
+        return "\n".join(lines)
 
     def _known_inputs(self, what: str) -> list[SymbolicTensor]:
         if self._inputs is None:
@@ -367,20 +379,6 @@ class Network(Layer):
             )
 
 
-def _tree(network: Network) -> Iterator[str]:
-    """A line for a network and one for each layer in it, nested ones further in."""
-    stack: list[tuple[Layer, str]] = [(network, "")]
-    while stack:
-        layer, margin = stack.pop()
-        yield margin + layer._label
-        if isinstance(layer, Network):
-            stack.extend((inner, f"{margin}    ") for inner in reversed(layer.layers))
-
-
-def _unique(variables: list[Variable]) -> list[Variable]:
-    return list(dict.fromkeys(variables))
-
-
 def _as_layer(owner: Any) -> Layer:
     """The layer that a place in a model belongs to."""
     if isinstance(owner, SymbolicTensor):
@@ -389,12 +387,14 @@ def _as_layer(owner: Any) -> Layer:
     return owner
 
 
-def _check_unique_names(layers: Sequence[Layer]) -> None:
-    seen: set[str] = set()
-    for layer in layers:
-        if layer.name in seen:
+def check_apart(network: Network, layers: Sequence[Layer]) -> None:
+    """Raise a ValueError if a layer is the network itself, or a model that holds it."""
+    stack = list(layers)
+    while stack:
+        layer = stack.pop()
+        if layer is network:
             raise ValueError(
-                f'The name "{layer.name}" is used 2 times in the model. '
-                "All layer names should be unique."
+                f"Model '{network.name}' cannot contain itself: the layers would be a cycle. "
+                f"Received: {[layer._label for layer in layers]}"
             )
-        seen.add(layer.name)
+        stack.extend(layer.layers if isinstance(layer, Network) else ())

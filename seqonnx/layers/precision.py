@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import onnx_ir as ir
+
 from seqonnx import config, dtypes
-from seqonnx.graph import Emitter
-from seqonnx.graph.signatures import check_method
+from seqonnx.graph import Emitter, Trace, tracing
+from seqonnx.graph.signatures import check_method, spelling_of
+from seqonnx.graph.tracing import traced
+from seqonnx.structures import put_back, take_out
 
 
 class Typed:
@@ -45,15 +50,46 @@ class Typed:
         # For type checkers: `Layer`, which has this class as a base, says what `call` is.
         raise NotImplementedError(f"Layer {type(self).__name__} does not define `call`.")
 
-    def _emit_typed(self, op: Emitter, x: Any, training: bool) -> Any:
+    def _emit_typed(
+        self, op: Emitter, x: Any, training: bool, named: Mapping[str, Any] | None = None
+    ) -> Any:
         """Emit `call` on inputs of the working type; its outputs get the type computed in."""
-        check_method(self, "Layer", "call", "op", "x", "training")
+        spelling = spelling_of(self.call)
+        named = {} if named is None else named
+        if not spelling.emits:
+            return self._emit_traced(op, x, training, named)
+        if not named:
+            check_method(self, "Layer", "call", "op", "x", "training")
         if not self.autocast:
-            return self.call(op, x, training)
+            return self._call_on_values(op, x, training, named)
         inside, outside = self._working_dtype, self.compute_dtype
         with op.computing_in(inside):
-            y = self.call(op, cast_floats(op, x, inside), training)
+            given = cast_floats(op, dict(named), inside)
+            y = self._call_on_values(op, cast_floats(op, x, inside), training, given)
         return y if inside == outside else cast_floats(op, y, outside)
+
+    def _call_on_values(self, op: Emitter, x: Any, training: bool, named: Mapping[str, Any]) -> Any:
+        """Call `call` as it is written with the emitter first."""
+        return self.call(op, x, training=training, **named) if named else self.call(op, x, training)
+
+    def _emit_traced(self, op: Emitter, x: Any, training: bool, named: Mapping[str, Any]) -> Any:
+        """Emit `call` as it is written on tensors."""
+        spelling = spelling_of(self.call)
+        given = dict(named)
+        if "training" in spelling.names or spelling.open:
+            given["training"] = training
+        inside = self.compute_dtype if self.autocast else None
+        trace = Trace.inside(op, training)
+        with tracing(trace), op.computing_in(inside):
+            if inside is not None:
+                x, given = cast_floats(op, x, inside), cast_floats(op, given, inside)
+            result = self.call(traced(x), **traced(given))
+            if result is None:
+                raise ValueError(
+                    f"`call` of layer {type(self).__name__} has returned None. It must return a "
+                    "tensor, or a list, tuple or dict of them."
+                )
+            return trace.values(result)
 
 
 def policy_for(dtype: object) -> dtypes.Policy:
@@ -62,15 +98,19 @@ def policy_for(dtype: object) -> dtypes.Policy:
 
 
 def cast_floats(op: Emitter, x: Any, dtype: str) -> Any:
-    """Cast a value, or each of a list, where it has a floating-point type.
+    """Cast a value, or each in a structure, where it has a floating-point type.
 
     Args:
         op: emitter of the graph.
-        x: value or list of values.
+        x: value, or lists, tuples and dicts of them.
         dtype: standard name; an integer one cuts off fractions.
     """
-    if isinstance(x, list | tuple):
-        return [cast_floats(op, part, dtype) for part in x]
-    if x.dtype is None or not x.dtype.is_floating_point():
-        return x
-    return op.cast(x, dtype)
+    values: list[ir.Value] = []
+    pattern = take_out(x, lambda part: isinstance(part, ir.Value), values)
+    return put_back(
+        pattern,
+        [
+            op.cast(v, dtype) if v.dtype is not None and v.dtype.is_floating_point() else v
+            for v in values
+        ],
+    )

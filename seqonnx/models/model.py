@@ -12,8 +12,8 @@ import onnx
 from seqonnx import config
 from seqonnx.callbacks import Callback, History
 from seqonnx.catalogue import register
-from seqonnx.graph import auto_name
-from seqonnx.layers.architecture import connect_config, graph_config
+from seqonnx.graph import auto_name, current_trace
+from seqonnx.layers.architecture import connect_config, graph_config, subclass_config
 from seqonnx.layers.network import Network
 from seqonnx.metrics import Metric
 from seqonnx.models import saving
@@ -60,19 +60,20 @@ class Model(Network):
         self._sessions = Sessions(self, self)
         super().__init__(inputs, outputs, name=name, trainable=trainable)
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Apply the model to symbolic tensors, or compute it on data.
 
         Args:
             x: symbolic tensor, or array with the batch first; for several inputs a list of them,
                 or a dict by the names of the inputs.
+            *args: further arguments of one's own `call`; `**kwargs` are the same by name.
             training: see `Layer`.
 
         Returns:
             Symbolic tensors or arrays: one, a list or a dict, as the outputs were given.
         """
-        if holds_symbolic(x):
-            return super().__call__(x, training)
+        if holds_symbolic(x) or current_trace() is not None:
+            return super().__call__(x, *args, training=training, **kwargs)
         return self._arrange(self._sessions.run(feeding.input_arrays(self, x), training))
 
     def predict(
@@ -286,9 +287,10 @@ class Model(Network):
     def get_config(self) -> dict[str, Any]:
         """Return name and layers, with what they are called on, as plain values.
 
-        Raises:
-            AttributeError: if inputs and outputs are not known.
+        Raises an AttributeError if inputs and outputs are not known.
         """
+        if self._is_subclassed():
+            return subclass_config(self, Model)
         return {"name": self.name, "trainable": self._trainable, **graph_config(self)}
 
     @classmethod
@@ -300,10 +302,9 @@ class Model(Network):
         Args:
             config: name and layers.
             custom_objects: the user's own classes and functions, by name.
-
-        Raises:
-            ValueError: if a class is not known.
         """
+        if cls._is_subclassed():
+            return cls(**config)
         inputs, outputs = connect_config(config, custom_objects or {})
         return cls(inputs, outputs, name=config["name"], trainable=config.get("trainable", True))
 

@@ -14,9 +14,9 @@ from seqonnx.catalogue import register
 from seqonnx.layers.architecture import deserialize_part, serialize_part
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
-from seqonnx.layers.network import Network
+from seqonnx.layers.network import Network, check_apart
 from seqonnx.models.model import Model
-from seqonnx.symbolic import Shape, Symbolic, SymbolicTensor, infer_call
+from seqonnx.symbolic import LayerCall, Shape, Symbolic, SymbolicTensor, infer_call
 
 
 @register("model")
@@ -53,10 +53,14 @@ class Sequential(Model):
     if TYPE_CHECKING:  # a stack has one output, which is known before it is run
 
         @overload
-        def __call__(self, x: Symbolic, training: bool | None = None) -> SymbolicTensor: ...
+        def __call__(
+            self, x: Symbolic, *args: Any, training: bool | None = None, **kwargs: Any
+        ) -> SymbolicTensor: ...
         @overload
-        def __call__(self, x: npt.ArrayLike, training: bool | None = None) -> npt.NDArray[Any]: ...
-        def __call__(self, x: Any, training: bool | None = None) -> Any:
+        def __call__(
+            self, x: npt.ArrayLike, *args: Any, training: bool | None = None, **kwargs: Any
+        ) -> npt.NDArray[Any]: ...
+        def __call__(self, x: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
             """See `Model`."""
 
         def predict(
@@ -143,7 +147,7 @@ class Sequential(Model):
         self._entry = entry
         self._connect(entry, tensor)
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **others: Any) -> None:
         """Build on first data; a built model checks that the data fits."""
         if not self.built:
             self.build(shape[0] if isinstance(shape, list) else shape)
@@ -177,7 +181,7 @@ class Sequential(Model):
         for call, _ in self._calls_inside:
             assert isinstance(call.layer, Layer)
             call.layer._build_for([tensor.shape] if call.layer._takes_list else tensor.shape)
-            ((given, dtype),) = infer_call(call.layer, [tensor])
+            ((given, dtype),), _ = infer_call(LayerCall(call.layer, (tensor,), 0))
             tensor = SymbolicTensor(given, dtype, call.layer.name)
             shapes.append(given)
         return shapes
@@ -213,7 +217,7 @@ class Sequential(Model):
                 "Only instances of `keras.Layer` can be added to a Sequential model. "
                 f"Received: {layer} (of type {type(layer)})"
             )
-        self._check_apart(layer)
+        check_apart(self, [layer])
         if any(other is not layer and other.name == layer.name for other in self._stack):
             raise ValueError(
                 "All layers added to a Sequential model should have unique names. Name "

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy.typing as npt
 
 from seqonnx.runtime.device import select_device
+from seqonnx.structures import put_back, take_out
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -20,11 +21,24 @@ if TYPE_CHECKING:
     from seqonnx.graph import Dim, Emitter
     from seqonnx.runtime.compiled import Compiled
 
-Emission = Callable[["Emitter", "list[ir.Value]"], "Sequence[ir.Value]"]
-"""A function that emits: `(op, inputs)` to the values that become outputs."""
+Emission = Callable[["Emitter", "list[ir.Value]"], Any]
+"""A function that emits: `(op, inputs)` to the values that become outputs, in any structure."""
+
+
+class _Program(NamedTuple):
+    """An emission, compiled.
+
+    Args:
+        compiled: runs it; None where it gives no value of a graph.
+        pattern: what it gives, with slots in the place of values.
+    """
+
+    compiled: Compiled | None
+    pattern: Any
+
 
 _CAPACITY = 128
-_sessions: OrderedDict[Hashable, Compiled] = OrderedDict()
+_programs: OrderedDict[Hashable, _Program] = OrderedDict()
 
 
 def run_emission(
@@ -33,7 +47,8 @@ def run_emission(
     *,
     key: Hashable,
     fixed: Sequence[npt.NDArray[Any]] = (),
-) -> list[npt.NDArray[Any]]:
+    seed: int = 0,
+) -> Any:
     """Emit a graph, run it on arrays on the device of the process, and keep its session.
 
     Args:
@@ -43,9 +58,10 @@ def run_emission(
         key: what `emit` depends on besides ranks, sizes and dtypes; equal keys must mean
             equal graphs. See `value_key`.
         fixed: arrays whose shape is fixed in the graph, such as state and scalars.
+        seed: seed of the noise, where the graph has any.
 
     Returns:
-        The values of what `emit` returned.
+        What `emit` returned, with arrays in the place of values.
 
     Example:
         >>> import numpy as np
@@ -61,13 +77,15 @@ def run_emission(
     shapes += tuple(array.shape for array in fixed)
     types = tuple(array.dtype.name for array in (*arrays, *fixed))
     known = (key, device, len(arrays), shapes, types)
-    compiled = _sessions.pop(known, None)
-    if compiled is None:
-        compiled = _compile(emit, shapes, types)
-    _sessions[known] = compiled
-    if len(_sessions) > _CAPACITY:
-        _sessions.popitem(last=False)
-    return compiled.run([*arrays, *fixed])
+    program = _programs.pop(known, None)
+    if program is None:
+        program = _compile(emit, shapes, types)
+    _programs[known] = program
+    if len(_programs) > _CAPACITY:
+        _programs.popitem(last=False)
+    if program.compiled is None:
+        return program.pattern
+    return put_back(program.pattern, program.compiled.run([*arrays, *fixed], seed=seed))
 
 
 def value_key(obj: object, *, ignore: Collection[str] = ()) -> Hashable:
@@ -96,8 +114,10 @@ def _free_batch(arrays: Sequence[npt.NDArray[Any]]) -> tuple[tuple[Dim, ...], ..
     return tuple(("batch", *array.shape[1:]) if array.ndim > 0 else () for array in arrays)
 
 
-def _compile(emit: Emission, shapes: Sequence[tuple[Dim, ...]], types: Sequence[str]) -> Compiled:
+def _compile(emit: Emission, shapes: Sequence[tuple[Dim, ...]], types: Sequence[str]) -> _Program:
     """Build the graph and its session."""
+    import onnx_ir as ir
+
     from seqonnx.graph import Emitter
     from seqonnx.runtime.compiled import Compiled
 
@@ -106,6 +126,8 @@ def _compile(emit: Emission, shapes: Sequence[tuple[Dim, ...]], types: Sequence[
         op.input(f"x{i}", dtype, shape)
         for i, (dtype, shape) in enumerate(zip(types, shapes, strict=True))
     ]
-    for i, value in enumerate(emit(op, inputs)):
+    outputs: list[ir.Value] = []
+    pattern = take_out(emit(op, inputs), lambda part: isinstance(part, ir.Value), outputs)
+    for i, value in enumerate(outputs):
         op.output(value, f"y{i}")
-    return Compiled(op)
+    return _Program(Compiled(op) if len(outputs) > 0 else None, pattern)

@@ -1,6 +1,7 @@
 """The layer graph: who was called on what, and how it becomes an ONNX graph."""
 
 from seqonnx.graph import BATCH
+from seqonnx.symbolic.arguments import Arguments
 from seqonnx.symbolic.forward import emit_forward
 from seqonnx.symbolic.network import (
     calls_between,
@@ -14,6 +15,7 @@ from seqonnx.symbolic.tensor import Emits, LayerCall, Shape, Symbolic, SymbolicT
 
 __all__ = [
     "BATCH",
+    "Arguments",
     "Emits",
     "LayerCall",
     "Shape",

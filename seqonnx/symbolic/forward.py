@@ -30,7 +30,8 @@ def emit_forward(
         inputs: model inputs; each becomes a graph input, called `input` unless it has a name.
         outputs: tensors wanted.
         training: whether dropout drops and batch statistics are used.
-        with_losses: whether what layers add to the loss stays in the graph (`op.losses`).
+        with_losses: whether what layers add to the loss stays in the graph (`op.losses`), and
+            the masks of the outputs.
         batch: size of the batch; a number for a graph that takes no other.
 
     Returns:
@@ -41,21 +42,27 @@ def emit_forward(
         for tensor in inputs
     ]
     results = emit_network(op, inputs, outputs, values, training)
-    unwanted = len(op.losses) > 0 and not with_losses
-    if unwanted:
+    unwanted = (len(op.losses) > 0 and not with_losses) or op.has_masks
+    if not with_losses:
         op.losses.clear()
+        op.forget_masks()
     return values, _lower(op, results, Options(training=training, prune=unwanted))
 
 
 def _lower(op: Emitter, results: list[ir.Value], options: Options) -> list[ir.Value]:
     """Lower the graph; what the emitter remembers follows. Returns the outputs as they are then."""
     updated: list[Variable] = list(op.updates)
-    kept = [*results, *op.updates.values(), *op.losses]
+    masks = {i: op.mask_of(value) for i, value in enumerate(results)}
+    masked = {i: mask for i, mask in masks.items() if mask is not None}
+    kept = [*results, *op.updates.values(), *op.losses, *masked.values()]
     op.graph.outputs.extend(kept)
     lower(op, FORWARD, options)
     moved = list(op.graph.outputs)
     op.graph.outputs.clear()
     first, second = len(results), len(results) + len(updated)
     op.updates = dict(zip(updated, moved[first:second], strict=True))
-    op.losses = moved[second:]
+    third = second + len(op.losses)
+    op.losses = moved[second:third]
+    for i, mask in zip(masked, moved[third:], strict=True):
+        op.set_mask(moved[i], mask)
     return moved[:first]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import onnx_ir as ir
 
 from seqonnx.graph import BATCH, Dim, Emitter, dtype_name, static_shape
-from seqonnx.symbolic.tensor import Emits, LayerCall, Shape, SymbolicTensor
+from seqonnx.symbolic.tensor import LayerCall, Shape, SymbolicTensor
 
 
 def calls_between(
@@ -75,12 +76,14 @@ def emit_network(
     Returns:
         The graph values of `outputs`.
     """
+    if training:
+        outputs = [t if t._in_training is None else t._in_training for t in outputs]
     known = {id(tensor): value for tensor, value in zip(inputs, values, strict=True)}
     emitted: dict[LayerCall, list[ir.Value]] = {}
     for call, tensor in calls_between(inputs, outputs):
         if call not in emitted:
             arguments = [known[id(t)] for t in call.inputs]
-            emitted[call] = _emit_call(op, call, arguments, training)
+            emitted[call], _ = call.emit(op, arguments, training)
         known[id(tensor)] = emitted[call][tensor._index]
     return [known[id(tensor)] for tensor in outputs]
 
@@ -96,31 +99,21 @@ def symbolic_shape(shape: Shape, name: str, batch: Dim = BATCH) -> tuple[Dim, ..
     return (batch, *named[1:]) if named else ()
 
 
-def infer_call(layer: Emits, inputs: Sequence[SymbolicTensor]) -> list[tuple[Shape, str]]:
-    """Return the shape and dtype of everything that `layer` gives for `inputs`.
+def infer_call(call: LayerCall) -> tuple[list[tuple[Shape, str]], Any]:
+    """Return the shape and dtype of every tensor that a call gives, and their structure.
 
     The layer is emitted into a scratch graph and ONNX's shape inference is read: there is no
     second statement of what a layer's output looks like.
     """
     op = Emitter(weights_as="input")
-    names = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(len(inputs))]
+    names = ["x"] if len(call.inputs) == 1 else [f"x{i}" for i in range(len(call.inputs))]
     values = [
         op.input(name, tensor.dtype, symbolic_shape(tensor.shape, name))
-        for name, tensor in zip(names, inputs, strict=True)
+        for name, tensor in zip(names, call.inputs, strict=True)
     ]
-    outputs = _emit_call(op, LayerCall(layer, tuple(inputs), 0), values, training=False)
-    batch = next((t.shape[0] for t in inputs if t.shape and t.shape[0] is not None), None)
-    return [(_seen_shape(output, batch), dtype_name(output)) for output in outputs]
-
-
-def _emit_call(
-    op: Emitter, call: LayerCall, values: list[ir.Value], training: bool
-) -> list[ir.Value]:
-    """Emit one call in the scope of its layer; returns all outputs."""
-    x = values if call.layer._takes_list else values[0]
-    with op.scope(call.layer.name):
-        result = call.layer._emit(op, x, training and call.training is not False)
-    return [result] if isinstance(result, ir.Value) else list(result)
+    outputs, pattern = call.emit(op, values, training=False)
+    batch = next((t.shape[0] for t in call.inputs if t.shape and t.shape[0] is not None), None)
+    return [(_seen_shape(output, batch), dtype_name(output)) for output in outputs], pattern
 
 
 def _seen_shape(value: ir.Value, batch: int | None) -> Shape:

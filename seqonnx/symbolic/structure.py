@@ -44,3 +44,22 @@ def flatten(structure: Structure, what: str) -> list[SymbolicTensor]:
 def unwrap(items: Sequence[_T]) -> _T | list[_T]:
     """Return the only item, or a list of them."""
     return items[0] if len(items) == 1 else list(items)
+
+
+def in_order(x: Mapping[str, Any], names: Sequence[str], model: str) -> list[Any]:
+    """Return the values of a dict in the order of a model's inputs.
+
+    Args:
+        x: given to the model.
+        names: names of its inputs.
+        model: its name, for the error.
+
+    Raises:
+        ValueError: if the keys are not the names of the inputs.
+    """
+    if sorted(names) != sorted(x):
+        raise ValueError(
+            f"Data given as a dict must name the inputs of model '{model}', which are "
+            f"{list(names)}. Received keys: {sorted(x)}"
+        )
+    return [x[name] for name in names]

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.operable import Valueless
+from seqonnx.structures import take_out
+from seqonnx.symbolic.arguments import Arguments
 
 Shape = tuple[int | None, ...]
 
@@ -22,17 +25,19 @@ class Emits(Protocol):
     def _takes_list(self) -> bool:
         """Whether the layer is called on a list of tensors."""
 
-    def _emit(self, op: Emitter, x: Any, training: bool) -> ir.Value | list[ir.Value]:
-        """Emit the layer's nodes and return its output, or a list of several.
+    def _emit(self, op: Emitter, x: Any, training: bool, **named: Any) -> Any:
+        """Emit the layer's nodes and return its output, or a structure of several.
 
         Args:
             op: the emitter.
-            x: input value; a list of them for a layer that takes a list.
+            x: input value; a list of them for a layer that takes a list, or the structure that a
+                user's layer was called on.
             training: whether dropout drops and batch statistics are used.
+            **named: further arguments of the call.
         """
 
 
-class SymbolicTensor:
+class SymbolicTensor(Valueless):
     """A tensor of the layer graph: a shape, a dtype and the call that made it.
 
     Args:
@@ -64,6 +69,8 @@ class SymbolicTensor:
         self._call = call
         self._index = index
         self._source = source
+        self._in_training: SymbolicTensor | None = None
+        """The tensor that stands for this output of a model in a training step; None: itself."""
 
     @property
     def ndim(self) -> int:
@@ -72,7 +79,7 @@ class SymbolicTensor:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state of a copy; the model that is copied knows the calls in their order."""
-        return vars(self) | {"_call": None}
+        return vars(self) | {"_call": None, "_in_training": None}
 
     def __repr__(self) -> str:
         return (
@@ -91,6 +98,33 @@ class LayerCall:
     """How many times the layer had been called before."""
     training: bool | None = None
     """False where the call asked for inference mode in training, too; None for no wish."""
+    arguments: Arguments | None = None
+    """All arguments, where there is more than one tensor or a flat list of them."""
+    result: Any = None
+    """The structure that the call gives, with slots for its tensors; None: one, or a flat list."""
+
+    def emit(
+        self, op: Emitter, values: Sequence[ir.Value], training: bool
+    ) -> tuple[list[ir.Value], Any]:
+        """Emit the call in the scope of its layer.
+
+        Args:
+            op: the emitter.
+            values: graph values of `inputs`.
+            training: whether the graph is for a training step.
+
+        Returns:
+            All outputs, and what the call gives with slots for them.
+        """
+        x: Any = list(values) if self.layer._takes_list else values[0]
+        named: dict[str, Any] = {}
+        if self.arguments is not None:
+            x, named = self.arguments.filled(values)
+        with op.scope(self.layer.name):
+            result = self.layer._emit(op, x, training and self.training is not False, **named)
+        outputs: list[ir.Value] = []
+        pattern = take_out(result, lambda part: isinstance(part, ir.Value), outputs)
+        return outputs, pattern
 
 
 Symbolic = SymbolicTensor | Sequence[SymbolicTensor]

@@ -22,6 +22,7 @@ ROOMS = (
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "optimizers.schedules",
     "regularizers",
@@ -81,6 +82,7 @@ KERAS = {
 """Public names of Keras 3.15.1's classes, as `dir` showed them; those that are here."""
 
 LAYER = {
+    *("add_loss", "compute_mask", "compute_output_shape", "supports_masking"),
     *("activity_regularizer", "add_weight", "autocast", "build", "built", "call", "compute_dtype"),
     *("count_params", "dtype", "dtype_policy", "from_config", "get_config", "get_weights", "input"),
     *("losses", "non_trainable_variables", "non_trainable_weights", "output", "path"),

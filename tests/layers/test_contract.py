@@ -70,7 +70,7 @@ def feeds(case: Case, batch: int = 3) -> dict[str, np.ndarray]:
 
 
 def test_every_known_layer_has_a_case():
-    assert {type(case.make()).__name__ for case in CASES} == set(KNOWN)
+    assert {type(case.make()).__name__ for case in CASES} == set(KNOWN) - {"Operation"}
 
 
 @every_layer

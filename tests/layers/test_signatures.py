@@ -62,17 +62,17 @@ def test_functions_of_weights_and_outputs_are_refused_at_once(get, function, exp
         get(*arguments)
 
 
-class KerasLayer(layers.Layer):
-    def call(self, x):
+class WithoutTraining(layers.Layer):
+    def call(self, op, x):
         return x
 
 
-class KerasLayerWithMask(layers.Layer):
-    def call(self, inputs, training=None, mask=None):
-        return inputs
+class WithoutInput(layers.Layer):
+    def call(self, op):
+        return op.Constant(value_float=1.0)
 
 
-@pytest.mark.parametrize("cls", [KerasLayer, KerasLayerWithMask])
+@pytest.mark.parametrize("cls", [WithoutTraining, WithoutInput])
 @pytest.mark.parametrize("use", [lambda layer: layer(X), lambda layer: layer(keras.Input((3,)))])
 def test_a_layer_is_refused_at_its_first_call(cls, use):
     expected = rf"Layer {cls.__name__} must define `call\(self, op, x, training\)`.*Received: call"

@@ -75,7 +75,7 @@ class Dot(Merge):
         """At least float32 where vectors are scaled to length 1."""
         return dtypes.widened(self.compute_dtype) if self.normalize else self.compute_dtype
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **others: Any) -> None:
         """Check the shapes at every call."""
         shapes: list[Shape] = list(shape)
         if len(shapes) != 2:

@@ -57,7 +57,7 @@ class Merge(Layer):
             )
         return list(x)
 
-    def _emit(self, op: Emitter, x: Any, training: bool) -> Any:
+    def _emit(self, op: Emitter, x: Any, training: bool, **named: Any) -> Any:
         """Emit the layer on inputs of one dtype, as floating-point ones become."""
         types = [dtype_name(value) for value in x]
         if self.autocast:
@@ -66,7 +66,7 @@ class Merge(Layer):
             raise ValueError(
                 f"All inputs of layer '{self.name}' must have the same dtype. Received: {types}"
             )
-        return super()._emit(op, x, training)
+        return super()._emit(op, x, training, **named)
 
 
 class _Elementwise(Merge):
@@ -82,7 +82,7 @@ class _Elementwise(Merge):
             )
         reduce(_broadcast, [shape[1:] for shape in input_shape])
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **others: Any) -> None:
         """Check the shapes at every call."""
         self.build(shape)
         self._built = True
@@ -230,7 +230,7 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = int(axis)
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **others: Any) -> None:
         """Check the shapes at every call."""
         shapes: list[Shape] = list(shape)
         ranks = {len(one) for one in shapes}

@@ -124,7 +124,7 @@ class ONNXModel(Layer):
 
     if TYPE_CHECKING:  # how many outputs the file has is not known
 
-        def __call__(self, x: Any, training: bool | None = None) -> Any:
+        def __call__(self, x: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
             """See `Layer`."""
 
     @property

@@ -1,0 +1,104 @@
+"""The dtype that operands of different dtypes are brought to: Keras's lattice.
+
+bool < integers < floating-point numbers; of two integers the wider, of two floats the wider
+(float16 with bfloat16 is float32). A Python number takes the dtype of the tensors around it,
+except that a float makes integers float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from seqonnx import dtypes
+from seqonnx.graph import Emitter, dtype_name
+
+
+def tensor(op: Emitter, x: Any, dtype: str | None = None) -> ir.Value:
+    """Return the graph value of a tensor, a number or a list.
+
+    Args:
+        op: emitter of the graph.
+        x: a value, a number, or a list of numbers and values.
+        dtype: dtype of what has none of its own; default int32, float32 or bool.
+    """
+    if isinstance(x, ir.Value):
+        return x
+    if isinstance(x, list | tuple) and any(isinstance(part, ir.Value) for part in x):
+        parts = promoted(op, *x)
+        return op.Concat(*(op.Unsqueeze(part, [0]) for part in parts), axis=0)
+    array = dtypes.to_array(x, None, "x")
+    if not isinstance(x, np.ndarray | np.generic):  # NumPy makes int64 and float64 of Python's
+        array = array.astype({"i": "int32", "f": "float32"}.get(array.dtype.kind, array.dtype))
+    return op.constant(array if dtype is None else array.astype(dtype))
+
+
+def promoted(op: Emitter, *operands: Any, at_least: str | None = None) -> list[ir.Value]:
+    """Return operands as values of one dtype.
+
+    Args:
+        op: emitter of the graph.
+        *operands: values, numbers and lists.
+        at_least: a dtype that counts as one more operand, such as `"float32"` for a division.
+    """
+    dtype = result_type(*operands, *([] if at_least is None else [at_least]))
+    return [op.cast(tensor(op, x, None if _strong(x) else dtype), dtype) for x in operands]
+
+
+def floats(op: Emitter, *operands: Any) -> list[ir.Value]:
+    """Return operands as values of one floating-point dtype: integers become float32."""
+    found = result_type(*operands)
+    return promoted(op, *operands, at_least=None if dtypes.is_float(found) else "float32")
+
+
+def result_type(*operands: Any) -> str:
+    """Return the dtype that operands are brought to.
+
+    Args:
+        *operands: values, names of dtypes, Python numbers and lists of them.
+
+    Example:
+        >>> result_type("int32", 1.5), result_type("float16", 2), result_type("bool", "uint8")
+        ('float32', 'float16', 'uint8')
+    """
+    strong = [_dtype_of(x) for x in operands if _strong(x)]
+    weak = [np.asarray(x).dtype.kind for x in operands if not _strong(x)]
+    dtype = _joined(strong) if len(strong) > 0 else None
+    if "f" in weak and (dtype is None or not dtypes.is_float(dtype)):
+        return "float32"
+    if "i" in weak or "u" in weak:
+        return "int32" if dtype in (None, "bool") else str(dtype)
+    return "bool" if dtype is None else dtype
+
+
+def _strong(x: Any) -> bool:
+    """Whether an operand has a dtype of its own."""
+    if isinstance(x, list | tuple):
+        return any(_strong(part) for part in x)
+    return isinstance(x, ir.Value | str | np.ndarray | np.generic)
+
+
+def _dtype_of(x: Any) -> str:
+    if isinstance(x, list | tuple):
+        return result_type(*x)
+    if isinstance(x, ir.Value):
+        return dtype_name(x)
+    return x if isinstance(x, str) else np.asarray(x).dtype.name
+
+
+def _joined(found: Sequence[str]) -> str:
+    """The smallest dtype that holds all of these; int64 with uint64 is float32, as in Keras."""
+    kinds = set(found)
+    if len(kinds) == 1:
+        return found[0]
+    floating = {dtype for dtype in kinds if dtypes.is_float(dtype)}
+    if "float64" in floating:
+        return "float64"
+    if len(floating) > 0:
+        return floating.pop() if len(floating) == 1 else "float32"
+    kinds.discard("bool")
+    joined = np.result_type(*(np.dtype(dtype) for dtype in kinds)).name
+    return "float32" if joined == "float64" else joined

@@ -1,0 +1,167 @@
+"""Functions of tensors: one emission, used on arrays, on symbolic tensors and in traces.
+
+A function is written once, as an emission `fn(op, x, ...)` on values of a graph. Called with an
+emitter it emits. Called on arrays it is compiled, kept and run. Called on symbolic tensors it
+becomes a node of the layer graph, saved by its name and arguments. In a trace (a user's `call`
+that works on tensors) it emits into the graph that is being made.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import update_wrapper
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqonnx import catalogue
+from seqonnx.graph import Emitter, Trace, TracedTensor, Variable, current_trace
+from seqonnx.graph.operable import Valueless
+from seqonnx.graph.tracing import as_array, traced
+from seqonnx.runtime.program import run_emission
+from seqonnx.structures import holds, put_back, take_out
+
+
+class TensorFunction:
+    """A function of tensors; see the module.
+
+    Args:
+        emission: `fn(op, x, ...)` on values of a graph; returns a value, or a structure of them.
+            A parameter declared as `ir.Value` gets one, also of a number or a list; others get
+            numbers, lists and strings as they were given.
+
+    Example:
+        >>> @TensorFunction
+        ... def double(op, x):
+        ...     return op.Add(x, x)
+        >>> double(np.ones(2, np.float32)).tolist()
+        [2.0, 2.0]
+    """
+
+    __name__: str
+
+    def __init__(self, emission: Callable[..., Any]) -> None:
+        update_wrapper(self, emission)
+        self.emission = emission
+        signature = inspect.signature(emission)
+        parameters = list(signature.parameters.values())[1:]
+        self.__signature__ = signature.replace(parameters=parameters)
+        self._tensors = frozenset(
+            parameter.name for parameter in parameters if str(parameter.annotation) == "ir.Value"
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Emit, compute, or extend a model; see the module."""
+        if len(args) > 0 and isinstance(args[0], Emitter):
+            return self.emission(*args, **kwargs)
+        arguments = self._by_name(args, kwargs)
+        trace = current_trace()
+        if trace is not None:
+            return traced(self.emission(trace.op, **values_in(trace, self._arrays(arguments))))
+        if holds(arguments, TracedTensor):
+            raise RuntimeError(
+                f"`{self.__name__}` was called on a tensor of a graph that is finished: {arguments}"
+                ". Such tensors live only inside of the `call` that they were given to."
+            )
+        if holds(arguments, Valueless):
+            return catalogue.find("layer", "Operation")(self.__name__).record(arguments)
+        return self._compute(self._arrays(arguments))
+
+    def _by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that were given, by name."""
+        try:
+            return dict(self.__signature__.bind(*args, **kwargs).arguments)
+        except TypeError as error:
+            raise TypeError(
+                f"`{self.__name__}` {error}. It is called as {self.__name__}{self.__signature__}."
+            ) from None
+
+    def _arrays(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with numbers and lists made arrays where a tensor is wanted."""
+        return {
+            name: as_tensor(value) if name in self._tensors else value
+            for name, value in arguments.items()
+        }
+
+    def _compute(self, arguments: dict[str, Any]) -> Any:
+        """Compute on arrays."""
+        found: list[Any] = []
+        kinds = np.ndarray | np.generic | Variable
+        pattern = take_out(arguments, lambda part: isinstance(part, kinds), found)
+
+        def emit(op: Emitter, values: list[Any]) -> Any:
+            return self.emission(op, **put_back(pattern, values))
+
+        key = ("function", self.__name__, repr(pattern))
+        return run_emission(emit, [], key=key, fixed=[_computed_with(part) for part in found])
+
+    def __repr__(self) -> str:
+        return f"<function {self.__name__}{self.__signature__}>"
+
+
+def tensor_function(
+    *names: str, kind: str = "op"
+) -> Callable[[Callable[..., Any]], TensorFunction]:
+    """Decorate the emission of a function of tensors; it enters the catalogue by its name.
+
+    Args:
+        *names: further names.
+        kind: the kind in the catalogue.
+    """
+
+    def enter(emission: Callable[..., Any]) -> TensorFunction:
+        return catalogue.register(kind, *names)(TensorFunction(emission))
+
+    return enter
+
+
+def evaluate(emission: Callable[..., Any], *tensors: Any, key: Hashable) -> Any:
+    """Emit in a trace, or compute on arrays: for objects that are called on tensors.
+
+    Args:
+        emission: `fn(op, *values)`.
+        *tensors: tensors of the trace, or arrays.
+        key: what the emission depends on besides shapes and dtypes (see `run_emission`).
+
+    Raises:
+        TypeError: for symbolic tensors.
+    """
+    trace = current_trace()
+    if trace is not None:
+        return traced(emission(trace.op, *(trace.value(tensor) for tensor in tensors)))
+    if holds(tensors, Valueless):
+        raise TypeError(
+            f"Only layers and the functions of `seqonnx.ops` can be called on symbolic tensors. "
+            f"Put the call into the `call` of a layer of your own, or into a `Lambda` layer. "
+            f"Received: {tensors}"
+        )
+    arrays = [_computed_with(tensor) for tensor in tensors]
+    return run_emission(lambda op, values: emission(op, *values), [], key=key, fixed=arrays)
+
+
+def as_tensor(x: Any) -> Any:
+    """Return a number or a list as an array; tensors, variables and None as they are."""
+    if x is None or isinstance(x, Valueless | Variable | np.ndarray):
+        return x
+    return as_array(x)
+
+
+def values_in(trace: Trace, arguments: Any) -> Any:
+    """Return arguments with a value of the graph in the place of each tensor, variable and array.
+
+    Args:
+        trace: the trace of the graph.
+        arguments: a structure.
+    """
+    found: list[Any] = []
+    kinds = TracedTensor | Variable | np.ndarray | np.generic
+    pattern = take_out(arguments, lambda part: isinstance(part, kinds), found)
+    return put_back(pattern, [trace.value(part) for part in found])
+
+
+def _computed_with(part: Any) -> npt.NDArray[Any]:
+    """An array as functions compute with it: float64 becomes float32, as in layers."""
+    array = as_array(part)
+    return array.astype("float32") if array.dtype == np.float64 else array
