@@ -58,6 +58,7 @@ from seqonnx.layers.preprocessing.clahe import ContrastLimitedAdaptiveHistogramE
 from seqonnx.layers.preprocessing.cut_mix import CutMix
 from seqonnx.layers.preprocessing.equalization import Equalization
 from seqonnx.layers.preprocessing.mix_up import MixUp
+from seqonnx.layers.preprocessing.pipeline import Pipeline
 from seqonnx.layers.preprocessing.rand_augment import RandAugment
 from seqonnx.layers.preprocessing.random_brightness import RandomBrightness
 from seqonnx.layers.preprocessing.random_color_degeneration import RandomColorDegeneration
@@ -202,6 +203,7 @@ __all__ = [
     "ONNXModel",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
     "RandAugment",
     "RandomBrightness",

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import config, dtypes
-from seqonnx.graph import Emitter
+from seqonnx.graph import Emitter, current_trace
+from seqonnx.graph.operable import Valueless
 from seqonnx.layers.base import Layer
 from seqonnx.layers.channels import (
     LAST,
@@ -21,7 +22,7 @@ from seqonnx.layers.channels import (
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.setting import Setting
-from seqonnx.symbolic import SymbolicTensor
+from seqonnx.structures import holds
 
 Array = npt.NDArray[Any]
 _REFUSED = {
@@ -131,28 +132,31 @@ class ImageLayer(Layer):
 
     # Calls on data.
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Apply the layer to a symbolic tensor, to images, or to a dict with images.
 
         Args:
             x: symbolic tensor, array (batch, height, width, channels) or of a single image, or a
                 dict with `"images"` and perhaps `"labels"`, which comes back as a dict.
+            *args: none but `training`.
             training: for data: whether to augment, default True.
+            **kwargs: none.
 
         Returns:
-            What it was given, transformed.
+            The images, or the dict, transformed.
 
         Raises:
             ValueError: if the input does not fit the layer, or holds boxes or masks.
+            TypeError: if there are other arguments.
         """
-        if isinstance(x, Mapping):
-            return self._call_on_dict(dict(x), training)
-        several = isinstance(x, list | tuple)
-        if isinstance(x, SymbolicTensor) or (
-            several and any(isinstance(part, SymbolicTensor) for part in x)
-        ):
-            return super().__call__(x, training)
-        return self._call_on_images(self._to_images(x), training is not False)
+        if len(args) == 1 and training is None and not kwargs:
+            return self(x, training=args[0])
+        if not args and not kwargs:
+            if isinstance(x, Mapping):
+                return self._call_on_dict(dict(x), training)
+            if is_data(x):
+                return self._call_on_images(self._to_images(x), training is not False)
+        return super().__call__(x, *args, training=training, **kwargs)
 
     def _call_on_dict(self, data: dict[str, Any], training: bool | None) -> dict[str, Any]:
         for key, what in _REFUSED.items():
@@ -170,7 +174,7 @@ class ImageLayer(Layer):
 
     def _transform_dict(self, data: dict[str, Any], training: bool | None) -> dict[str, Any]:
         """Return a dict with its images transformed; labels stay as they are."""
-        return data | {"images": self(data["images"], training)}
+        return data | {"images": self(data["images"], training=training)}
 
     def _call_on_images(self, images: Array, training: bool) -> Array:
         """Compute the transformation of a batch, or of a single image."""
@@ -188,9 +192,8 @@ class ImageLayer(Layer):
         emit: Callable[[Emitter, list[ir.Value]], Any],
     ) -> list[Array]:
         """Compute what is emitted, with the next seed."""
-        mode = (training, self.trainable)
         seed = self._next_seed() if training else 0
-        return self._calls_on_data.run(arrays, mode, emit, seed=seed)
+        return self._calls_on_data.run(arrays, training, emit, seed=seed)[1]
 
     def _to_images(self, data: Any) -> Array:
         """Data as an array: numbers with fractions in the layer's dtype, integers as they are."""
@@ -206,6 +209,11 @@ class ImageLayer(Layer):
         key = np.random.SeedSequence([self.seed % 2**64, self._count])
         self._count += 1
         return int(key.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def is_data(x: Any) -> bool:
+    """Whether a layer is called on data: outside of a graph that is made, on no tensor of one."""
+    return current_trace() is None and not holds(x, Valueless)
 
 
 def channels_of(images: ir.Value) -> int | None:

@@ -10,8 +10,7 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.image_layer import Array, ImageLayer
-from seqonnx.symbolic import SymbolicTensor
+from seqonnx.layers.preprocessing.image_layer import Array, ImageLayer, is_data
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ class LabelMixing(ImageLayer):
 
     def _transform_dict(self, data: dict[str, Any], training: bool | None) -> dict[str, Any]:
         if "labels" not in data:
-            return data | {"images": self(data["images"], training)}
-        if isinstance(data["images"], SymbolicTensor) or isinstance(data["labels"], SymbolicTensor):
+            return data | {"images": self(data["images"], training=training)}
+        if not is_data([data["images"], data["labels"]]):
             raise ValueError(
                 f"Layer '{self.name}' ({type(self).__name__}) mixes labels of arrays only: the "
                 "labels do not go through a model. Call it on batches before `fit`, for example "

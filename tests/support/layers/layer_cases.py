@@ -207,6 +207,13 @@ CASES = [
     case(layers.CutMix, i=IMAGE, o=IMAGE),
     case(layers.RandAugment, num_ops=1, i=RGB, o=RGB),
     case(layers.AugMix, num_chains=2, chain_depth=1, all_ops=False, i=RGB, o=RGB),
+    Case(
+        lambda **more: layers.Pipeline(
+            [layers.Rescaling(0.5, name="r", **more), layers.RandomFlip(name="f", **more)]
+        ),
+        IMAGE,
+        IMAGE,
+    ),
     case(layers.UpSampling1D, 3, i=(5, 4), o=(15, 4)),
     case(layers.UpSampling2D, i=IMAGE, o=(14, 12, 4)),
     case(layers.UpSampling2D, (1, 3), "channels_first", i=IMAGE, o=(7, 6, 12), label="first"),
