@@ -73,13 +73,44 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from seqonnx.layers.preprocessing.aug_mix import AugMix
+from seqonnx.layers.preprocessing.auto_contrast import AutoContrast
 from seqonnx.layers.preprocessing.category_encoding import CategoryEncoding
+from seqonnx.layers.preprocessing.center_crop import CenterCrop
+from seqonnx.layers.preprocessing.clahe import ContrastLimitedAdaptiveHistogramEqualization
+from seqonnx.layers.preprocessing.cut_mix import CutMix
 from seqonnx.layers.preprocessing.discretization import Discretization
+from seqonnx.layers.preprocessing.equalization import Equalization
 from seqonnx.layers.preprocessing.hashed_crossing import HashedCrossing
 from seqonnx.layers.preprocessing.hashing import Hashing
 from seqonnx.layers.preprocessing.integer_lookup import IntegerLookup
+from seqonnx.layers.preprocessing.mix_up import MixUp
 from seqonnx.layers.preprocessing.normalization import Normalization
+from seqonnx.layers.preprocessing.pipeline import Pipeline
+from seqonnx.layers.preprocessing.rand_augment import RandAugment
+from seqonnx.layers.preprocessing.random_brightness import RandomBrightness
+from seqonnx.layers.preprocessing.random_color_degeneration import RandomColorDegeneration
+from seqonnx.layers.preprocessing.random_color_jitter import RandomColorJitter
+from seqonnx.layers.preprocessing.random_contrast import RandomContrast
+from seqonnx.layers.preprocessing.random_crop import RandomCrop
+from seqonnx.layers.preprocessing.random_elastic_transform import RandomElasticTransform
+from seqonnx.layers.preprocessing.random_erasing import RandomErasing
+from seqonnx.layers.preprocessing.random_flip import RandomFlip
+from seqonnx.layers.preprocessing.random_gaussian_blur import RandomGaussianBlur
+from seqonnx.layers.preprocessing.random_grayscale import RandomGrayscale
+from seqonnx.layers.preprocessing.random_hue import RandomHue
+from seqonnx.layers.preprocessing.random_invert import RandomInvert
+from seqonnx.layers.preprocessing.random_perspective import RandomPerspective
+from seqonnx.layers.preprocessing.random_posterization import RandomPosterization
+from seqonnx.layers.preprocessing.random_rotation import RandomRotation
+from seqonnx.layers.preprocessing.random_saturation import RandomSaturation
+from seqonnx.layers.preprocessing.random_sharpness import RandomSharpness
+from seqonnx.layers.preprocessing.random_shear import RandomShear
+from seqonnx.layers.preprocessing.random_translation import RandomTranslation
+from seqonnx.layers.preprocessing.random_zoom import RandomZoom
 from seqonnx.layers.preprocessing.rescaling import Rescaling
+from seqonnx.layers.preprocessing.resizing import Resizing
+from seqonnx.layers.preprocessing.solarization import Solarization
 from seqonnx.layers.preprocessing.string_lookup import StringLookup
 from seqonnx.layers.preprocessing.text_vectorization import TextVectorization
 from seqonnx.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
@@ -148,6 +179,8 @@ __all__ = [
     "AdaptiveMaxPooling3D",
     "Add",
     "AlphaDropout",
+    "AugMix",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -158,7 +191,9 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -177,6 +212,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -185,6 +221,7 @@ __all__ = [
     "Dropout",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
     "GRUCell",
     "GaussianDropout",
@@ -225,17 +262,41 @@ __all__ = [
     "MelSpectrogram",
     "Merge",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "ONNXModel",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -244,6 +305,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",

@@ -184,7 +184,7 @@ class Loss(Configured):
             targets = trace.op.cast(trace.value(y_true), self._target_dtype)
             outputs = trace.op.cast(trace.value(y_pred), "float32")
             weight = trace.value(sample_weight, "float32")
-            return cast("Any", traced(self._emit(trace.op, targets, outputs, weight)))
+            return cast("npt.NDArray[Any]", traced(self._emit(trace.op, targets, outputs, weight)))
         predicted = np.atleast_1d(dtypes.to_array(y_pred, "float32", "y_pred"))
         given = np.atleast_1d(dtypes.to_array(y_true, None, "y_true"))
         self._check_targets(given, predicted.shape)
