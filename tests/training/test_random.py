@@ -76,7 +76,8 @@ def test_a_file_takes_the_noise_as_inputs(tmp_path):
     names = [value.name for value in session.get_inputs()]
     assert [name for name in names if "noise" in name] == ["draw/noise", "draw/noise_1"]
     u, v = np.full((2, 4), 0.25, np.float32), np.full((2, 4), 0.5, np.float32)
-    data = dict(zip(names, [np.zeros((2, 4), np.float32), np.full((2, 4), 2.0, np.float32), u, v]))
+    arrays = [np.zeros((2, 4), np.float32), np.full((2, 4), 2.0, np.float32), u, v]
+    data = dict(zip(names, arrays, strict=True))
     expected = math.sqrt(-2 * math.log(1 - 0.25)) * math.cos(2 * math.pi * 0.5)
     np.testing.assert_allclose(session.run(None, data)[0], expected, rtol=1e-5)
 

@@ -113,8 +113,8 @@ class RecurrentLayer(Layer):
         op: Emitter,
         x: ir.Value,
         training: bool,
-        mask: ir.Value | None = None,
         initial_state: Any = None,
+        mask: ir.Value | None = None,
     ) -> Any:
         """Emit the recurrence.
 
