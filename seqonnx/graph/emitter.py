@@ -8,63 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnx.defs
 import onnx_ir as ir
-import onnxscript
 
 from seqonnx import dtypes
+from seqonnx.graph.builder import Builder
 from seqonnx.graph.operators import Operators
 from seqonnx.graph.reading import Dim
 from seqonnx.graph.variable import Variable
 from seqonnx.graph.versions import OPSET, VERSIONS
 
 WeightsAs = Literal["initializer", "input"]
-
-
-class _Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has no types for it
-    """The builder below, told that a graph may hold constants before it starts."""
-
-    def initializer(
-        self, tensor: ir.TensorProtocol, name: str | None = None, *, qualify: bool = True
-    ) -> ir.Value:
-        base = name = name or tensor.name or "constant"
-        number = 0
-        while name in self.graph.initializers:
-            number += 1
-            name = f"{base}_{number}"
-        value: ir.Value = super().initializer(tensor, name, qualify=qualify)
-        return value
-
-    def _partition_inputs_attributes(
-        self, schema: onnx.defs.OpSchema | None, args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> tuple[Sequence[Any], dict[str, Any]]:
-        """Without a signature made anew of the schema for each node: a quarter of the time."""
-        if schema is None or schema.domain != "":
-            partition: tuple[Sequence[Any], dict[str, Any]]
-            partition = super()._partition_inputs_attributes(schema, args, kwargs)
-            return partition
-        attributes = _attributes_of(schema.name, schema.since_version)
-        unknown = kwargs.keys() - attributes.keys()
-        missing = [name for name, needed in attributes.items() if needed and name not in kwargs]
-        if unknown or missing or not schema.min_input <= len(args) <= schema.max_input:
-            raise TypeError(
-                f"{schema.name} takes {schema.min_input} to {schema.max_input} inputs and the "
-                f"attributes {list(attributes)}. Received: {len(args)} inputs, attributes "
-                f"{list(kwargs)}" + (f"; {missing} must be given" if missing else "")
-            )
-        return args, {name: kwargs[name] for name in attributes if name in kwargs}
-
-
-@cache
-def _attributes_of(op_type: str, version: int) -> dict[str, bool]:
-    """Attributes of a standard operator, and whether they must be given."""
-    schema = onnx.defs.get_schema(op_type, version, "")
-    return {name: attribute.required for name, attribute in schema.attributes.items()}
 
 
 _INFERENCE_ERROR = "pkg.onnxscript.shape_inference_error"
@@ -118,10 +75,11 @@ class Emitter(Operators):
         self.updates: dict[Variable, ir.Value] = {}
         self.losses: list[ir.Value] = []
         self.noise: dict[str, ir.Value] = {}
+        self._products: dict[Dim, tuple[Dim, Dim]] = {}
         self._masks: dict[ir.Value, ir.Value] = {}
         self._compute_dtype: str | None = None
         self._narrowed: dict[tuple[Variable, str], ir.Value] = {}
-        self._builder = _Builder(graph)
+        self._builder = Builder(graph)
         self._scopes: list[str] = []
         self._taken = _names_in(graph)
         self._numbers: dict[str, int] = {}
@@ -279,11 +237,37 @@ class Emitter(Operators):
         self.losses.append(value)
 
     def random_uniform(self, shape: Sequence[Dim]) -> ir.Value:
-        """Return noise in [0, 1): an input that the training loop fills anew at every step."""
+        """Return noise in [0, 1): an input that the training loop fills anew at every step.
+
+        Args:
+            shape: its shape; the first axis counts samples, so that each has numbers of its own,
+                whatever batch it is in.
+        """
+        factors = self._products.get(shape[0]) if len(shape) > 0 else None
+        if factors is not None:
+            drawn = self.random_uniform([*factors, *shape[1:]])
+            made: ir.Value = self.Reshape(drawn, [-1, *shape[1:]])
+            made.shape = ir.Shape(shape)
+            return made
         name = self.unique_name("noise")
         value = self._input(name, "float32", shape)
         self.noise[name] = value
         return value
+
+    def product_of(self, first: Dim, second: Dim) -> Dim:
+        """Return the size of an axis that two axes have become; noise can be drawn for it.
+
+        Args:
+            first: size of the one, such as `"batch"`.
+            second: size of the other.
+        """
+        if first is None or second is None:
+            return None
+        if isinstance(first, int) and isinstance(second, int):
+            return first * second
+        product = f"{first}*{second}"
+        self._products[product] = (first, second)
+        return product
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -307,6 +291,7 @@ class Emitter(Operators):
         """Learn the names that a pass over the graph has given or freed."""
         self._taken = _names_in(self.graph)
         self._numbers.clear()
+        self._builder.forget_lost_constants()
 
     def _number(self, name: str) -> str:
         candidate, number = name, self._numbers.get(name, 0)

@@ -22,6 +22,7 @@ from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.step_count import count_steps_of, stop_counting
 from seqonnx.runtime import Device
 from seqonnx.runtime.forking import renewed_in_children
+from seqonnx.runtime.noise import GENERATOR
 from seqonnx.runtime.session_cache import SessionCache
 from seqonnx.symbolic import BATCH
 from seqonnx.training.autotune import Autotuner
@@ -94,8 +95,9 @@ class Trainer:
         if progress is None:
             compilation.optimizer.iterations = 0
             slots = _make_slots(subject.trainable, compilation.optimizer)
-            progress = Progress(config.next_seed(), 0, slots)
-        self.seed, self.epochs, self.slots = progress.seed, progress.epochs, progress.slots
+            progress = Progress(config.next_seed(), 0, slots, GENERATOR)
+        self.seed, self.generator = progress.seed, progress.generator
+        self.epochs, self.slots = progress.epochs, progress.slots
         self._train_state = DeviceState(device)
         count_steps_of(compilation.optimizer, self._train_state)
         # An optimizer may outlive the model, whose weights and slots the state holds.
@@ -119,7 +121,7 @@ class Trainer:
     @property
     def progress(self) -> Progress:
         """How far the training has come."""
-        return Progress(self.seed, self.epochs, self.slots)
+        return Progress(self.seed, self.epochs, self.slots, self.generator)
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
@@ -170,7 +172,7 @@ class Trainer:
                 self._train_measures = self._measures(batch)
             goal = self._goal(self._train_measures, batch, size)
             built = self._build_train(kind, goal, len(batches))
-        return built.runner.stage(kind, arrays, seed=self.seed, step=step)
+        return built.runner.stage(kind, arrays, seed=self.seed, step=step, generator=self.generator)
 
     def train(self, staged: Staged) -> None:
         """Run the training steps that something was staged for."""
