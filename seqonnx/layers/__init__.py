@@ -51,7 +51,15 @@ from seqonnx.layers.pooling.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from seqonnx.layers.preprocessing.category_encoding import CategoryEncoding
+from seqonnx.layers.preprocessing.discretization import Discretization
+from seqonnx.layers.preprocessing.hashed_crossing import HashedCrossing
+from seqonnx.layers.preprocessing.hashing import Hashing
+from seqonnx.layers.preprocessing.integer_lookup import IntegerLookup
+from seqonnx.layers.preprocessing.normalization import Normalization
 from seqonnx.layers.preprocessing.rescaling import Rescaling
+from seqonnx.layers.preprocessing.string_lookup import StringLookup
+from seqonnx.layers.preprocessing.text_vectorization import TextVectorization
 from seqonnx.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from seqonnx.layers.recurrent.gru import GRU
 from seqonnx.layers.recurrent.gru_cell import GRUCell
@@ -120,6 +128,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -142,6 +151,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -163,10 +173,13 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -182,6 +195,7 @@ __all__ = [
     "Merge",
     "Minimum",
     "Multiply",
+    "Normalization",
     "ONNXModel",
     "PReLU",
     "Permute",
@@ -201,7 +215,9 @@ __all__ = [
     "SpatialDropout2D",
     "SpatialDropout3D",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

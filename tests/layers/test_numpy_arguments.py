@@ -68,6 +68,12 @@ CASES = [
     (layers.PReLU, (4, 3), {"shared_axes": 1}),
     (layers.Softmax, (4, 3), {"axis": -1}),
     (layers.Softmax, (4, 3), {"axis": (1, 2)}),
+    (layers.CategoryEncoding, (4,), {"num_tokens": 3}),
+    (layers.Discretization, (4,), {"bin_boundaries": [0.5, 2.0]}),
+    (layers.Discretization, (4,), {"bin_boundaries": [0.5, 2], "epsilon": 0.5}),
+    (layers.IntegerLookup, (4,), {"vocabulary": [3, 5], "max_tokens": 9, "num_oov_indices": 2}),
+    (layers.IntegerLookup, (4,), {"vocabulary": [3, 5], "mask_token": 0, "oov_token": -2}),
+    (layers.Normalization, (4, 2), {"axis": (1, 2), "mean": [0.5, 2.0], "variance": [1.0, 2.0]}),
     (layers.Rescaling, (2,), {"scale": [0.5, 2.0], "offset": 2}),
     (layers.Reshape, (12,), {"target_shape": (3, -1)}),
     (layers.Reshape, (12,), {"target_shape": 12}),
@@ -117,6 +123,8 @@ def test_every_layer_with_numbers_among_its_arguments_has_its_case():
     free = {
         *(layers.Activation, layers.Flatten, layers.Identity, layers.Layer, layers.Merge),
         *(layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply),
+        # These take text, or cannot be part of a model.
+        *(layers.StringLookup, layers.TextVectorization, layers.Hashing, layers.HashedCrossing),
         *(layers.Subtract, layers.ONNXModel, layers.InputLayer, layers.InputSpec),
     }
     assert numbered - free - siblings <= covered

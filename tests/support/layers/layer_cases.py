@@ -48,6 +48,12 @@ def case(
     return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label)
 
 
+APART = {
+    *("IntegerLookup", "StringLookup", "TextVectorization"),  # tests/layers/test_lookups.py
+    *("Hashing", "HashedCrossing"),  # tests/layers/test_hashing.py
+}
+"""Layers that take no floating-point numbers, and have tests of their own."""
+
 NETWORK = onnx.parser.parse_model("""
     <ir_version: 8, opset_import: ["": 13]>
     network (float[N, 2] x) => (float[N, 3] y)
@@ -153,6 +159,23 @@ CASES = [
     case(layers.Reshape, (4, 6), i=(3, 4, 2), o=(4, 6)),
     case(layers.Reshape, (-1, 8), i=(3, 4, 2), o=(3, 8), label="rest"),
     case(layers.Reshape, 24, i=(3, 4, 2), o=(24,), label="int"),
+    case(layers.CategoryEncoding, 5, i=(4,), o=(5,)),
+    case(layers.CategoryEncoding, 5, "count", i=(4, 3), o=(3, 5), label="count"),
+    case(layers.CategoryEncoding, 5, "one_hot", i=(4,), o=(4, 5), label="one_hot"),
+    case(layers.CategoryEncoding, 5, "one_hot", i=(4, 1), o=(4, 5), label="squeezed"),
+    case(layers.Discretization, [-0.5, 0.5], output_mode="count", i=(4,), o=(3,)),
+    case(layers.Discretization, [0.0], output_mode="one_hot", i=(4,), o=(4, 2), label="one_hot"),
+    case(layers.Normalization, i=(3, 4), o=(3, 4), w=[(4,), (4,), ()]),
+    case(
+        layers.Normalization,
+        (1, 2),
+        invert=True,
+        i=(3, 4),
+        o=(3, 4),
+        w=[(3, 4)] * 2 + [()],
+        label="invert",
+    ),
+    case(layers.Normalization, None, 2.0, 4.0, i=(3, 4), o=(3, 4), label="given"),
     case(layers.Rescaling, 1 / 255, i=(3, 4), o=(3, 4)),
     case(layers.Rescaling, [1.0, 2.0], [0.5, -1.0], i=(3, 2), o=(3, 2), label="channels"),
     case(layers.UpSampling1D, 3, i=(5, 4), o=(15, 4)),
