@@ -6,8 +6,9 @@ configurations of seqonnx's builds this one.
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from seqonnx.importers.keras.config import (
 _AUTOMATIC = re.compile(r"input_layer(_\d+)?|input_\d+")
 DAMAGED = (KeyError, IndexError, TypeError, AttributeError, RecursionError)
 """Errors from reading a configuration that is damaged."""
+
+_OWN = ("self", "op", "x")
+"""Parameters of `call` that are no further arguments."""
 
 Reference = list[Any]
 """A tensor: name of the layer, number of its call, number of the output."""
@@ -90,7 +94,8 @@ def _graph(
         name = str(each["config"].get("name", each.get("name")))
         layer = _layer(each, catalogue)
         calls = each["inbound_nodes"] if layer["class_name"] != "InputLayer" else []
-        nodes = [_call(name, call) for call in calls]
+        takes = _arguments_of(catalogue.find(each))
+        nodes = [_call(name, call, takes) for call in calls]
         layers.append({**layer, "name": name, "inbound_nodes": nodes})
     return {
         "layers": layers,
@@ -108,19 +113,26 @@ def _layer(entry: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     return translate(entry, catalogue)
 
 
-def _call(name: str, node: Any) -> dict[str, Any]:
-    """One call: what it was on, as Keras 3 or Keras 2 writes it, and its `training` argument."""
+def _arguments_of(cls: Any) -> Collection[str]:
+    """Names of the arguments that the calls of a layer take."""
+    call = getattr(cls, "call", None)
+    return () if call is None else inspect.signature(call).parameters.keys()
+
+
+def _call(name: str, node: Any, takes: Collection[str]) -> dict[str, Any]:
+    """One call: what it was on, as Keras 3 or Keras 2 writes it, and its further arguments."""
     if isinstance(node, Mapping):
         inputs, keywords = node["args"], dict(node.get("kwargs") or {})
     else:
         keywords = {key: value for item in node for key, value in (item[3:] or [{}])[0].items()}
         inputs = [item[:3] for item in node]
     training = keywords.pop("training", None)
-    extra = sorted(key for key, value in keywords.items() if not _is_none(value))
-    if len(extra) > 0:
+    extra = {key: value for key, value in keywords.items() if not _is_none(value)}
+    unknown = sorted(extra.keys() - set(takes))
+    if len(unknown) > 0:
         raise ModelFileError(
-            f"Layer '{name}' is called with {', '.join(extra)}; seqonnx's layers take inputs and "
-            "`training` alone."
+            f"Layer '{name}' is called with {', '.join(unknown)}, which seqonnx's layer does not "
+            f"take. Its calls take: {', '.join(key for key in takes if key not in _OWN)}."
         )
     inputs = _mapped(inputs[0] if len(inputs) == 1 else inputs, list)
     single = isinstance(inputs, list) and isinstance(inputs[0], str)
@@ -130,8 +142,36 @@ def _call(name: str, node: Any) -> dict[str, Any]:
             f"Layer '{name}' is called on nested structures; seqonnx's layers take a tensor, a "
             "list or a dict of them."
         )
-    call = {"inputs": [inputs] if single else inputs}
+    call: dict[str, Any] = {"inputs": [inputs] if single else inputs}
+    if len(extra) > 0:
+        call = _call_with(name, call["inputs"], single, extra)
     return call if training is None else {**call, "training": bool(training)}
+
+
+def _call_with(name: str, inputs: Any, single: bool, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A call with further arguments: the tensors of all in one list, with slots in their place."""
+    if not isinstance(inputs, list):
+        raise ModelFileError(
+            f"Layer '{name}' is called on a dict and with {', '.join(sorted(extra))}; seqonnx "
+            "reads further arguments of calls on a tensor, or on a list of them."
+        )
+    tensors = list(inputs)
+    slots = [{"slot": index} for index in range(len(tensors))]
+    named = {key: _slotted(value, tensors) for key, value in extra.items()}
+    first: Any = slots[0] if single else slots
+    return {"inputs": tensors, "arguments": [first, {"dict": named}]}
+
+
+def _slotted(value: Any, tensors: list[Reference]) -> Any:
+    """A further argument, with each tensor in it put into the list and a slot in its place."""
+    if isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":
+        tensors.append(_mapped(value, list))
+        return {"slot": len(tensors) - 1}
+    if isinstance(value, list):
+        return [_slotted(item, tensors) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ModelFileError(f"An argument of a call is {value!r}, which seqonnx does not read.")
 
 
 def _is_none(value: Any) -> bool:
