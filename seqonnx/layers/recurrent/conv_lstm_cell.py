@@ -208,7 +208,8 @@ class ConvLSTMCell(KernelCell):
         if lead == 1:
             return made
         shape = [_GATES * self.filters, *self._outputs]
-        made = op.Reshape(made, op.Concat(op.Shape(x, start=0, end=2), shape, axis=0))
+        whole = op.Concat(op.Shape(x, start=0, end=2), shape, axis=0)
+        made = op.Reshape(made, whole, allowzero=1)
         made.shape = ir.Shape([*sizes[:2], *shape])
         return made
 
