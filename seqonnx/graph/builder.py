@@ -17,6 +17,7 @@ class Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has 
     def initializer(
         self, tensor: ir.TensorProtocol, name: str | None = None, *, qualify: bool = True
     ) -> ir.Value:
+        """Add an initializer, numbered where its name is taken."""
         base = name = name or tensor.name or "constant"
         number = 0
         while name in self.graph.initializers:

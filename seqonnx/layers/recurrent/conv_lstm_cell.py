@@ -191,7 +191,7 @@ class ConvLSTMCell(KernelCell):
         return part, step
 
     def _input_part(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
-        """What the inputs give to all gates, for one step or for all of them at once."""
+        """The share of the inputs in all gates, for one step or for all of them at once."""
         sizes = static_shape(x)
         lead = len(sizes) - self.rank - 1
         kernel = op.read(self.kernel)

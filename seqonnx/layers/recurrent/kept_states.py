@@ -72,7 +72,7 @@ class KeptStates:
 
 
 def _first_values(cell: Any, batch: int, dtype: str) -> list[npt.NDArray[Any]]:
-    """What the first batch starts with: what the cell says, or zeros."""
+    """Values before the first batch: those that the cell tells, or zeros."""
     if isinstance(cell, KernelCell):
         return [np.zeros((batch, *shape), dtype) for shape in _shapes(cell._shown_state_shapes)]
     own = getattr(cell, "get_initial_state", None)

@@ -22,7 +22,7 @@ from seqonnx.layers.recurrent.masked import (
 from seqonnx.layers.recurrent.native import Native, emit_native
 from seqonnx.layers.recurrent.stacked_rnn_cells import StackedRNNCells, as_list, output_size
 from seqonnx.layers.recurrent.states import flatten, packed, zero_states, zeros
-from seqonnx.layers.recurrent.stepwise import Step, Walk, Walked, walk_steps
+from seqonnx.layers.recurrent.stepwise import Step, StepsTaken, StepWalk, walk_steps
 from seqonnx.layers.regularization.dropout import emit_dropout
 
 
@@ -43,7 +43,7 @@ class Sequences:
     training: bool
 
 
-def repeat_cell(op: Emitter, cell: Any, given: Sequences, how: Walk) -> Walked:
+def repeat_cell(op: Emitter, cell: Any, given: Sequences, how: StepWalk) -> StepsTaken:
     """Emit the recurrence of one cell.
 
     Where ONNX has an operator for the cell, with these activations, and ONNX Runtime runs it,
@@ -66,7 +66,7 @@ def repeat_cell(op: Emitter, cell: Any, given: Sequences, how: Walk) -> Walked:
         return _step_by_step(op, cell, given, how)
 
 
-def _one_by_one(op: Emitter, cells: Sequence[Any], given: Sequences, how: Walk) -> Walked:
+def _one_by_one(op: Emitter, cells: Sequence[Any], given: Sequences, how: StepWalk) -> StepsTaken:
     """Each cell walks over all outputs of the one before."""
     initial = None if given.initial is None else list(given.initial)
     states: list[ir.Value] = []
@@ -91,7 +91,7 @@ def _with_states(given: Sequences, initial: list[ir.Value] | None, cell: Any) ->
     return replace(given, initial=own)
 
 
-def _natively(op: Emitter, cell: KernelCell, given: Sequences, how: Walk) -> Walked:
+def _natively(op: Emitter, cell: KernelCell, given: Sequences, how: StepWalk) -> StepsTaken:
     native = cell._native(op)
     rate = cell.dropout if given.training else 0.0
     x = emit_dropout(op, given.x, rate, [None, 1, None])
@@ -100,12 +100,12 @@ def _natively(op: Emitter, cell: KernelCell, given: Sequences, how: Walk) -> Wal
     steps = op.Transpose(x, perm=[1, 0, 2])
     outputs, last = emit_native(op, native, steps, given.initial, None, backwards=how.backwards)
     kept = op.Transpose(op.Squeeze(outputs, [1]), perm=[1, 0, 2]) if how.keep else None
-    return Walked(kept, last[0], last)
+    return StepsTaken(kept, last[0], last)
 
 
 def _masked_natively(
-    op: Emitter, native: Native, x: ir.Value, given: Sequences, how: Walk
-) -> Walked:
+    op: Emitter, native: Native, x: ir.Value, given: Sequences, how: StepWalk
+) -> StepsTaken:
     """Valid steps first: the operator knows lengths only."""
     assert given.mask is not None
     valid = valid_steps(op, given.mask, backwards=how.backwards)
@@ -121,10 +121,10 @@ def _masked_natively(
     if how.zero:
         output = op.Where(last_is_valid(op, valid), output, 0.0)
     kept = put_back(op, outputs, valid, zero=how.zero) if how.keep else None
-    return Walked(kept, output, states)
+    return StepsTaken(kept, output, states)
 
 
-def _step_by_step(op: Emitter, cell: Any, given: Sequences, how: Walk) -> Walked:
+def _step_by_step(op: Emitter, cell: Any, given: Sequences, how: StepWalk) -> StepsTaken:
     inner = isinstance(cell, KernelCell)
     x = cell._to_inner(op, given.x) if inner else given.x
     x = op.Transpose(x, perm=[1, 0, *range(2, len(static_shape(x)))])
@@ -139,9 +139,9 @@ def _step_by_step(op: Emitter, cell: Any, given: Sequences, how: Walk) -> Walked
     return _to_outer(op, cell, walked) if inner else walked
 
 
-def _to_outer(op: Emitter, cell: KernelCell, walked: Walked) -> Walked:
-    """What a recurrence gives, in the layout that the cell shows."""
-    return Walked(
+def _to_outer(op: Emitter, cell: KernelCell, walked: StepsTaken) -> StepsTaken:
+    """Outputs and states of a recurrence, in the layout that the cell shows."""
+    return StepsTaken(
         None if walked.outputs is None else cell._to_outer(op, walked.outputs),
         cell._to_outer(op, walked.last),
         [cell._to_outer(op, state) for state in walked.states],
@@ -149,7 +149,7 @@ def _to_outer(op: Emitter, cell: KernelCell, walked: Walked) -> Walked:
 
 
 def _prepared(op: Emitter, cell: Any, x: ir.Value, training: bool) -> tuple[ir.Value, Step]:
-    """What a cell does to the inputs of all steps, and its step."""
+    """The part of a cell that is done for all steps at once, and its step."""
     if isinstance(cell, KernelCell):
         return cell._prepare(op, x, training)
 

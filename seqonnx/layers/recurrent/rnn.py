@@ -18,7 +18,7 @@ from seqonnx.layers.recurrent.masked import flipped
 from seqonnx.layers.recurrent.recurrence import Sequences, repeat_cell
 from seqonnx.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from seqonnx.layers.recurrent.states import flatten, packed
-from seqonnx.layers.recurrent.stepwise import Walk, Walked
+from seqonnx.layers.recurrent.stepwise import StepsTaken, StepWalk
 from seqonnx.layers.setting import Setting
 from seqonnx.regularizers import activity_penalty
 from seqonnx.symbolic import Shape
@@ -168,7 +168,7 @@ class RecurrentLayer(Layer):
         training: bool,
         mask: ir.Value | None = None,
         initial_state: Any = None,
-    ) -> Walked:
+    ) -> StepsTaken:
         """Emit the recurrence; its outputs are in the order of time."""
         self._check_steps(x)
         initial = None
@@ -177,7 +177,7 @@ class RecurrentLayer(Layer):
         elif self._kept is not None:
             initial = self._kept.read(op, dtype_name(x))
         given = Sequences(x, mask, initial, training)
-        how = Walk(
+        how = StepWalk(
             backwards=self.go_backwards,
             unroll=self.unroll,
             keep=self.return_sequences,

@@ -15,7 +15,7 @@ Step = Callable[[Emitter, ir.Value, list[ir.Value]], tuple[ir.Value, list[ir.Val
 
 
 @dataclass(frozen=True)
-class Walk:
+class StepWalk:
     """How the steps follow each other.
 
     Args:
@@ -32,8 +32,8 @@ class Walk:
 
 
 @dataclass(frozen=True)
-class Walked:
-    """What a recurrence gives.
+class StepsTaken:
+    """Outputs and states of a recurrence.
 
     Args:
         outputs: of all steps in the order of time, (batch, time, …); None where not wanted.
@@ -53,8 +53,8 @@ def walk_steps(
     states: Sequence[ir.Value],
     before: ir.Value | None,
     mask: ir.Value | None,
-    how: Walk,
-) -> Walked:
+    how: StepWalk,
+) -> StepsTaken:
     """Emit the recurrence.
 
     Args:
@@ -73,7 +73,7 @@ def walk_steps(
     outputs, last = walk(op, masked, x, carried, mask, how)
     if outputs is not None:
         outputs = op.Transpose(outputs, perm=[1, 0, *range(2, len(static_shape(outputs)))])
-    return Walked(outputs, last[0], last if before is None else last[1:])
+    return StepsTaken(outputs, last[0], last if before is None else last[1:])
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _scanned(
     x: ir.Value,
     carried: Sequence[ir.Value],
     mask: ir.Value | None,
-    how: Walk,
+    how: StepWalk,
 ) -> tuple[ir.Value | None, list[ir.Value]]:
     """Outputs, (time, batch, …), and what is carried in the end, by a Scan."""
     scan = ScanBody(op, "steps", backwards=how.backwards)
@@ -128,7 +128,7 @@ def _written_out(
     x: ir.Value,
     carried: Sequence[ir.Value],
     mask: ir.Value | None,
-    how: Walk,
+    how: StepWalk,
 ) -> tuple[ir.Value | None, list[ir.Value]]:
     """The same, with every step as nodes of its own."""
     count = static_shape(x)[0]

@@ -36,7 +36,7 @@ def check_gradients(layer: Layer, x: np.ndarray, tolerance: float = 1e-7) -> Non
         op.output(gradient, f"gradient{i}")
     feeds = {"x": x.astype(np.float64)}
     for variable in layer.weights:
-        feeds[op.read(variable).name] = rng.uniform(0.5, 1.5, variable.shape)
+        feeds[op.read(variable).name] = rng.uniform(0.5, 1.5, variable._stored_shape)
     for name, noise in op.noise.items():
         sizes = [size if isinstance(size, int) else len(x) for size in noise.shape]
         feeds[name] = rng.random(sizes, dtype=np.float32)

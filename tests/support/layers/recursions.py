@@ -75,7 +75,7 @@ STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1}
 
 
 def _masked(x: Array, masks: Sequence[Array] | None, count: int) -> list[Array]:
-    """What each gate sees: the value times its mask; one mask is for all gates."""
+    """The value that each gate sees: the value times its mask; one mask is for all gates."""
     if masks is None:
         return [x] * count
     return [x * mask for mask in (masks if len(masks) == count else [masks[0]] * count)]
@@ -126,7 +126,7 @@ def walk(
 def layer_outputs(
     kind: str, x: Array, weights: list[Array], initial: list[Array] | None, p: Mapping[str, Any]
 ) -> list[Array]:
-    """What a layer returns: the output, then the states if asked for."""
+    """The result of a layer: the output, then the states if asked for."""
     p = {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True, **p}
     units = weights[1].shape[0]
     if initial is None:
