@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seqonnx import dtypes
 from seqonnx.errors import DeviceError, ExecutionError, ModelFileError
 from seqonnx.runtime.arrays import DeviceArray, TensorSpec
 from seqonnx.runtime.binding import Binding
@@ -215,7 +216,7 @@ def describe_feeds(
     described = {}
     for name, value in feeds.items():
         array = value if isinstance(value, DeviceArray) else np.asarray(value)
-        dtype = "string" if array.dtype.kind in "OUST" else array.dtype.name
+        dtype = array.dtype.name if isinstance(array, DeviceArray) else dtypes.name_of(array)
         described[name] = (dtype, tuple(array.shape))
     return described
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from seqonnx.graph import (
     Emitter,
     Variable,
+    assign_together,
     last_change,
     last_setting,
     read_together,
@@ -23,7 +24,7 @@ from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.forking import renewed_in_children
 from seqonnx.runtime.session_cache import SessionCache
-from seqonnx.symbolic import SymbolicTensor, emit_forward
+from seqonnx.symbolic import SymbolicTensor, declare_updates, emit_baked, emit_forward
 from seqonnx.training.inputs import with_ranks
 
 _NEWEST = "newest"
@@ -37,6 +38,8 @@ class ForwardPass:
     session: Session
     inputs: Sequence[SymbolicTensor]
     names: Sequence[str]
+    carried: Mapping[Variable, tuple[str, str]]
+    """Variables that every run replaces, with the names of their input and output."""
 
     @property
     def inherited(self) -> bool:
@@ -45,7 +48,15 @@ class ForwardPass:
 
     def run(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Return the outputs for one array per input."""
-        return self.session.run(dict(zip(self.names, with_ranks(arrays, self.inputs), strict=True)))
+        feeds = dict(zip(self.names, with_ranks(arrays, self.inputs), strict=True))
+        if len(self.carried) == 0:
+            return self.session.run(feeds)
+        _, values = read_together(list(self.carried))
+        feeds |= {name: v for (name, _), v in zip(self.carried.values(), values, strict=True)}
+        results = self.session.run(feeds)
+        count = len(results) - len(self.carried)
+        assign_together(zip(self.carried, results[count:], strict=True))
+        return results[:count]
 
 
 class Forward:
@@ -125,11 +136,15 @@ class Forward:
         change = settled_change()
         setting = last_setting()
         newest, arrays = read_together(self._variables)
-        op = Emitter(values=dict(zip(self._variables, arrays, strict=True)))
-        names = _emit(op, self._inputs, self._outputs, training=False)
+        values = dict(zip(self._variables, arrays, strict=True))
+        op, names = emit_baked(
+            lambda op: _emit(op, self._inputs, self._outputs, training=False), values
+        )
+        self._variables = [v for v in self._variables if v not in op.updates]
+        carried = declare_updates(op)
         lower(op, INFERENCE, Options(device=self.device.memory))
         session = Session(to_bytes(op.graph), self.device, name="forward pass")
-        built = ForwardPass(session, self._inputs, names)
+        built = ForwardPass(session, self._inputs, names, carried)
         self._passes.keep(_NEWEST, max(newest, setting), built)
         self._checked = (change, built)
         return built
