@@ -22,6 +22,7 @@ class Case:
         output: shape of the output without the batch.
         weights: Keras shapes of the weights, in order.
         label: tells cases of one layer apart.
+        named: names of the inputs after the first, for a layer that takes them by name.
     """
 
     make: Callable[..., Layer]
@@ -29,6 +30,7 @@ class Case:
     output: tuple[int, ...]
     weights: list[tuple[int, ...]] = field(default_factory=list)
     label: str = ""
+    named: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -43,9 +45,10 @@ def case(
     o: tuple[int, ...],
     w: list[tuple[int, ...]] | None = None,
     label: str = "",
+    named: tuple[str, ...] = (),
     **kwargs: Any,
 ) -> Case:
-    return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label)
+    return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label, named)
 
 
 APART = {
@@ -500,6 +503,53 @@ CASES = [
     case(layers.Dot, (2, 1), i=[(3, 4), (4,)], o=(3,), label="vector-last"),
     case(layers.Dot, (1, 3), i=[(4, 3, 2), (2, 3, 4)], o=(3, 2, 2, 3), label="4d"),
     case(layers.Dot, 1, True, i=[(4, 2), (4, 3)], o=(2, 3), label="cosine"),
+    case(layers.Attention, i=[(3, 4), (5, 4)], o=(3, 4)),
+    case(
+        *(layers.Attention, True, "concat", 0.5, 7),
+        i=[(3, 4), (5, 2), (5, 4)],
+        o=(3, 2),
+        w=[(), ()],
+        label="concat",
+    ),
+    case(layers.AdditiveAttention, i=[(3, 4), (5, 4)], o=(3, 4), w=[(4,)]),
+    case(
+        *(layers.AdditiveAttention, False, 0.5, 7),
+        i=[(3, 4), (5, 2), (5, 4)],
+        o=(3, 2),
+        label="plain",
+    ),
+    case(
+        *(layers.MultiHeadAttention, 2, 3),
+        i=[(3, 4), (5, 6)],
+        o=(3, 4),
+        w=[(4, 2, 3), (2, 3), (6, 2, 3), (2, 3), (6, 2, 3), (2, 3), (2, 3, 4), (4,)],
+        named=("value",),
+    ),
+    case(
+        *(layers.MultiHeadAttention, 2, 3, 5, 0.5, False, (2, 3), 1, 4, None, "he_normal", "ones"),
+        *("l1", "l2", "l1", "max_norm", "non_neg", True, 7),
+        i=[(3, 2, 4), (5, 2, 6), (5, 2, 7)],
+        o=(3, 2, 2, 3),
+        w=[(4, 2, 3), (7, 2, 3), (4, 2, 5), (6, 2, 5), (2, 5, 2, 3)],
+        label="all",
+        named=("value", "key"),
+    ),
+    case(
+        *(layers.GroupQueryAttention, 3, 4, 2),
+        i=[(3, 4), (5, 6)],
+        o=(3, 4),
+        w=[(4, 4, 3), (4, 3), (6, 2, 3), (2, 3), (6, 2, 3), (2, 3), (4, 3, 4), (4,)],
+        named=("value",),
+    ),
+    case(
+        *(layers.GroupQueryAttention, 3, 4, 1, 0.5, False, 4, None, "he_normal", "ones"),
+        *("l1", "l2", "l1", "max_norm", "non_neg", True, 7),
+        i=[(3, 4), (5, 6)],
+        o=(3, 4),
+        w=[(4, 4, 3), (6, 1, 3), (4, 4, 3), (6, 1, 3), (4, 3, 4)],
+        label="all",
+        named=("value",),
+    ),
     case(layers.LSTM, 4, i=(3, 2), o=(4,), w=[(2, 16), (4, 16), (16,)]),
     case(
         *(layers.LSTM, 4),
