@@ -9,12 +9,14 @@ that works on tensors) it emits into the graph that is being made.
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx_ir as ir
 
 from seqonnx import catalogue, dtypes
 from seqonnx.graph import Emitter, Trace, TracedTensor, Variable, current_trace
@@ -55,7 +57,7 @@ class TensorFunction:
         arguments = self._by_name(args, kwargs)
         trace = current_trace()
         if trace is not None:
-            return traced(self.emission(trace.op, **values_in(trace, arguments)))
+            return traced(self.emitted(trace.op, values_in(trace, arguments)))
         if holds(arguments, TracedTensor):
             raise RuntimeError(
                 f"`{self.__name__}` was called on a tensor of a graph that is finished: {arguments}"
@@ -64,6 +66,16 @@ class TensorFunction:
         if holds(arguments, Valueless):
             return catalogue.find("layer", "Operation")(self.__name__).record(arguments)
         return self._compute(arguments)
+
+    def emitted(self, op: Emitter, arguments: Mapping[str, Any]) -> Any:
+        """Emit, with the arguments by name; those behind a `*` are a tuple.
+
+        Args:
+            op: emitter of the graph.
+            arguments: values of the graph and constants.
+        """
+        bound = inspect.BoundArguments(self.__signature__, OrderedDict(arguments))
+        return self.emission(op, *bound.args, **bound.kwargs)
 
     def _by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that were given, by name."""
@@ -77,13 +89,15 @@ class TensorFunction:
     def _compute(self, arguments: dict[str, Any]) -> Any:
         """Compute on arrays."""
         found: list[Any] = []
-        kinds = np.ndarray | np.generic | Variable
-        pattern = take_out(arguments, lambda part: isinstance(part, kinds), found)
+        pattern = take_out(arguments, _is_data, found)
+        # A function is known by its identity, which lasts as long as the key that holds it.
+        functions: list[Any] = []
+        take_out(arguments, callable, functions)
 
         def emit(op: Emitter, values: list[Any]) -> Any:
-            return self.emission(op, **put_back(pattern, values))
+            return self.emitted(op, put_back(pattern, values))
 
-        key = ("function", self.__name__, repr(pattern))
+        key = ("function", self.__name__, repr(pattern), *functions)
         return run_emission(emit, [], key=key, fixed=[_computed_with(part) for part in found])
 
     def __repr__(self) -> str:
@@ -112,9 +126,21 @@ def values_in(trace: Trace, arguments: Any) -> Any:
         arguments: a structure.
     """
     found: list[Any] = []
-    kinds = TracedTensor | Variable | np.ndarray | np.generic
-    pattern = take_out(arguments, lambda part: isinstance(part, kinds), found)
+    pattern = take_out(
+        arguments, lambda part: isinstance(part, TracedTensor) or _is_data(part), found
+    )
     return put_back(pattern, [trace.value(part) for part in found])
+
+
+def _is_data(part: Any) -> bool:
+    """Whether a part of the arguments is an array, a variable, or what NumPy makes an array of.
+
+    A number of NumPy is a constant, as one of Python's is: it may be an axis or a size.
+    """
+    if isinstance(part, Variable | np.ndarray):
+        return True
+    kinds = np.generic | Valueless | ir.Value | type
+    return not isinstance(part, kinds) and getattr(part, "__array__", None) is not None
 
 
 def _computed_with(part: Any) -> npt.NDArray[Any]:

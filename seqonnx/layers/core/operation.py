@@ -52,4 +52,4 @@ class Operation(Layer):
 
     def _emit(self, op: Emitter, x: Any, training: bool, **named: Any) -> Any:
         """Emit the function; `x` are its arguments by name."""
-        return self._function(op, **values_in(Trace(op, training), x))
+        return self._function.emitted(op, values_in(Trace(op, training), x))
