@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.autodiff.idioms.scan_body import ScanBody
 from seqonnx.autodiff.idioms.sizes import shaped
 from seqonnx.autodiff.idioms.window import Window
 from seqonnx.autodiff.lowering.masks import equal
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph.reading import numpy_dtype
+from seqonnx.graph.scan_body import ScanBody
 
 _WIDEST = 64
 """Width of a map up to which columns are picked by products with matrices, of all images at once.
@@ -144,7 +144,7 @@ def separate_gradient(
     )
     if columns.size <= _WIDEST:
         return shaped(_by_axes(op, x, y, dy, rows, columns), x.shape)
-    scan = ScanBody(op, "images")
+    scan = ScanBody(op.emitter, "images")
     inner = RuleEmitter(scan.body, [], op.device)
     image, maxima, grad = (inner.Unsqueeze(scan.element(value), [0]) for value in (x, y, dy))
     found = _by_axes(inner, image, maxima, grad, rows, columns)

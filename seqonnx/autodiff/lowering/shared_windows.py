@@ -15,7 +15,6 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.autodiff.idioms.scan_body import ScanBody
 from seqonnx.autodiff.idioms.sizes import zero_pad
 from seqonnx.autodiff.idioms.window import Window
 from seqonnx.autodiff.lowering.chunks import chunk_size
@@ -23,6 +22,7 @@ from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedCo
 from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 from seqonnx.graph import static_shape
 from seqonnx.graph.reading import numpy_dtype
+from seqonnx.graph.scan_body import ScanBody
 
 
 def _shares_windows(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
@@ -48,7 +48,7 @@ def _by_shared_windows(op: RuleEmitter, it: DifferentiatedConvolution) -> tuple[
         columns, rows = _windows(op, dy, window), _by_channel(op, x)
         dx, total = _picture(op, op.MatMul(columns, matrix), x), op.MatMul(rows, columns)
     else:
-        scan = ScanBody(op, "chunks")
+        scan = ScanBody(op.emitter, "chunks")
         start = scan.state(op.constant(np.zeros((channels, width), numpy_dtype(x))))
         part, grad = (
             scan.element(op.Reshape(value, [batch // images, images, *static_shape(value)[1:]]))

@@ -15,7 +15,6 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.broadcast import sum_over
-from seqonnx.autodiff.idioms.scan_body import ScanBody
 from seqonnx.autodiff.idioms.window import Window, pad_for
 from seqonnx.autodiff.lowering.chunks import chunk_size
 from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedConvolution
@@ -24,6 +23,7 @@ from seqonnx.autodiff.lowering.offers import offered
 from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
 from seqonnx.graph import static_shape
 from seqonnx.graph.reading import numpy_dtype
+from seqonnx.graph.scan_body import ScanBody
 
 
 def _has_large_images(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
@@ -112,7 +112,7 @@ def _by_pixels(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
 def _by_pixels_in_chunks(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
     """The same for a few images at a time."""
     images = _images(op, it) or 1
-    scan = ScanBody(op, "chunks")
+    scan = ScanBody(op.emitter, "chunks")
     columns = math.prod(it.window.kernel) * it.channels
     start = scan.state(op.constant(np.zeros((it.filters, columns), numpy_dtype(it.dy))))
     turns = (it.batch or 0) // images

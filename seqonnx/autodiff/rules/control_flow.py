@@ -15,7 +15,6 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.idioms.loop_states import refuse_changing_states
-from seqonnx.autodiff.idioms.scan_body import qualify
 from seqonnx.autodiff.idioms.sizes import fill_like
 from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
@@ -23,6 +22,7 @@ from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.sources import FLOATS, sources_of
 from seqonnx.errors import GradientError
 from seqonnx.graph import OPSET, Emitter, dtype_name, static_shape
+from seqonnx.graph.scan_body import qualify
 
 _Wanted = list[tuple[int, ir.Value]]
 

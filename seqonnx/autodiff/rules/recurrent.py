@@ -17,7 +17,6 @@ import onnx_ir as ir
 from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.idioms.definition import copies_of, gradients_of
 from seqonnx.autodiff.idioms.recurrent_cells import Cell, Weights, activations_of
-from seqonnx.autodiff.idioms.scan_body import ScanBody
 from seqonnx.autodiff.idioms.sizes import scalar, shaped, size_at
 from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
@@ -25,6 +24,7 @@ from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.reading import constant_ints, input_at
+from seqonnx.graph.scan_body import ScanBody
 
 _ACTIVATIONS = {
     "RNN": ["Tanh"],
@@ -228,7 +228,7 @@ def _states_again(
     mask: ir.Value | None,
 ) -> list[ir.Value]:
     """The state's part of the gates and the states at the start of each step."""
-    scan = ScanBody(op, "states", backwards=it.backwards)
+    scan = ScanBody(op.emitter, "states", backwards=it.backwards)
     states = tuple(scan.state(value) for value in it.initial)
     x_part = scan.element(xw)
     going = None if mask is None else scan.element(mask)
@@ -262,7 +262,7 @@ def _back_in_time(
     mask: ir.Value | None,
 ) -> tuple[list[ir.Value], list[ir.Value]]:
     """Gradients of the gates' two parts and of the new states at all times; those of the start."""
-    scan = ScanBody(op, "gradients", backwards=not it.backwards)
+    scan = ScanBody(op.emitter, "gradients", backwards=not it.backwards)
     body = scan.body
     later = [scan.state(value) for value in it.dlast]
     xw, hr, *before = [scan.element(value) for value in steps]

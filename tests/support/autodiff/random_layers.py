@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.autodiff.idioms.scan_body import qualify
 from seqonnx.graph import Emitter
+from seqonnx.graph.scan_body import qualify
 from support.autodiff.random_templates import inside, positive
 from support.autodiff.random_values import BATCH, Growing, Made, draws
 

@@ -2,12 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import onnx_ir as ir
 
-from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.graph import Dim, Emitter, dtype_name, static_shape
+from seqonnx.graph.emitter import Emitter
+from seqonnx.graph.reading import Dim, dtype_name, static_shape
+from seqonnx.graph.variable import Variable
+
+
+class BodyEmitter(Emitter):
+    """The emitter of a body: variables, their casts and noise come from the graph around it.
+
+    Noise that a body asks for is drawn once, outside: every step gets the same numbers.
+
+    Args:
+        outer: emitter of the graph around.
+    """
+
+    def __init__(self, outer: Emitter) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def read(self, variable: Variable) -> ir.Value:
+        """Return the value of the graph around that stands for `variable`."""
+        return self._outer.read(variable)
+
+    def random_uniform(self, shape: Sequence[Dim]) -> ir.Value:
+        """Return noise of the graph around."""
+        return self._outer.random_uniform(shape)
+
+    @contextmanager
+    def computing_in(self, dtype: str | None) -> Iterator[None]:
+        """Read floating-point variables cast to `dtype` inside."""
+        with self._outer.computing_in(dtype):
+            yield
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Prefix names made inside, here and in the graph around."""
+        with super().scope(name), self._outer.scope(name):
+            yield
+
+    def update(self, variable: Variable, value: ir.Value) -> None:
+        """Refuse: a value of one step is not known outside.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            f"Variable {variable.path} cannot be updated inside a step of a loop (layer "
+            f"'{self._outer.scope_name}'). Carry what changes as a state of the cell."
+        )
+
+    def add_loss(self, value: ir.Value) -> None:
+        """Refuse: a value of one step is not known outside.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "A loss cannot be added inside a step of a loop (layer "
+            f"'{self._outer.scope_name}'). Add it to the layer that holds the cell."
+        )
 
 
 class ScanBody:
@@ -17,7 +75,7 @@ class ScanBody:
     may use values of the graph around it.
 
     Args:
-        op: the rule's emitter.
+        op: emitter of the graph around.
         name: what the Scan does.
         backwards: whether it starts at the end; its results keep the order of the sequences.
 
@@ -28,10 +86,10 @@ class ScanBody:
         >>> [last], [sums] = scan.run([new := scan.body.Add(total, x)], [new])  # doctest: +SKIP
     """
 
-    def __init__(self, op: RuleEmitter, name: str, *, backwards: bool = False) -> None:
-        self.body = Emitter()
-        self._outer = op.emitter
-        self._prefix = op.emitter.unique_name(name)
+    def __init__(self, op: Emitter, name: str, *, backwards: bool = False) -> None:
+        self.body = BodyEmitter(op)
+        self._outer = op
+        self._prefix = op.unique_name(name)
         self._backwards = backwards
         self._initial: list[ir.Value] = []
         self._sequences: list[ir.Value] = []
