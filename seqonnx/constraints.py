@@ -13,7 +13,10 @@ from seqonnx.catalogue import FromUserFunction, register
 from seqonnx.configuration import Configured
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
-from seqonnx.graph.signatures import adopt_renamed, check_signature
+from seqonnx.graph.signatures import adopt_renamed
+from seqonnx.graph.tracing import emission_of, emit_method
+from seqonnx.runtime.program import value_key
+from seqonnx.tensor_function import evaluate
 
 __all__ = [
     "Constraint",
@@ -38,8 +41,8 @@ _TINY: Final = 1e-7
 class Constraint(Configured):
     """Maps a weight to the nearest legal one. Also the base of a user's own constraint.
 
-    A subclass defines `__call__(op, w)`. Arguments of its constructor are saved from attributes of
-    the same name.
+    A subclass defines `__call__(op, w)`, or Keras's `__call__(w)`, on tensors. Arguments of its
+    constructor are saved from attributes of the same name.
 
     Example:
         >>> class AtMostOne(Constraint):
@@ -47,20 +50,19 @@ class Constraint(Configured):
         ...         return op.Clip(w, -1.0, 1.0)
     """
 
-    def __call__(self, op: Emitter, w: ir.Value) -> ir.Value:
-        """Emit the constraint.
+    def __call__(self, *given: Any) -> Any:
+        """Emit the constraint, or compute it.
 
         Args:
-            op: emitter; every ONNX operator is a method.
-            w: the weight in the Keras layout.
+            *given: the emitter `op` and the weight `w`, in the Keras layout; or just the weight,
+                an array or a tensor.
 
         Returns:
             The weight to go on with.
         """
-        raise NotImplementedError(
-            f"Constraint {type(self).__name__} does not define `__call__`. Write "
-            "`__call__(self, op, w)`, which emits the new weight."
-        )
+        if isinstance(given[0], Emitter):
+            return self._emit(*given)
+        return evaluate(self._emit, *given, key=value_key(self))
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Let a class of the user's define `emit(op, w, layout)`, as until version 0.1."""
@@ -83,30 +85,37 @@ class Constraint(Configured):
         defined = (c for c in type(self).__mro__ if {"__call__", "_emit"} & vars(c).keys())
         if "_emit" in vars(next(defined)):
             return self._emit(op, w, layout)
-        if layout is None:
-            return self(op, w)
-        shown = op.Transpose(w, perm=[int(i) for i in np.argsort(layout)])
-        return op.Transpose(self(op, shown), perm=list(layout))
+
+        def emit(op: Emitter, w: ir.Value) -> ir.Value:
+            value: ir.Value = emit_method(self, "Constraint", "__call__", ("w",), op, w)
+            return value
+
+        return _in_keras_layout(op, w, layout, emit)
 
     def _emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Emit the constraint in any layout, for the classes of this package."""
-        return self(op, w)
+        raise NotImplementedError(
+            f"Constraint {type(self).__name__} does not define `__call__`. Write "
+            "`__call__(self, op, w)`, which emits the new weight."
+        )
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
 
 
-class _OfAnyLayout(Constraint):
-    """A constraint that can be told the layout, and turns no weight."""
-
-    def __call__(self, op: Emitter, w: ir.Value) -> ir.Value:
-        """Emit the constraint."""
-        return self._emit(op, w)
+def _in_keras_layout(
+    op: Emitter, w: ir.Value, layout: Sequence[int] | None, emit: Callable[..., ir.Value]
+) -> ir.Value:
+    """Emit a constraint that sees the weight in the Keras layout."""
+    if layout is None:
+        return emit(op, w)
+    shown = op.Transpose(w, perm=[int(i) for i in np.argsort(layout)])
+    return op.Transpose(emit(op, shown), perm=list(layout))
 
 
 @register("constraint", "non_neg")
-class NonNeg(_OfAnyLayout):
+class NonNeg(Constraint):
     """No weight below zero.
 
     Example:
@@ -120,7 +129,7 @@ class NonNeg(_OfAnyLayout):
 
 
 @register("constraint", "max_norm")
-class MaxNorm(_OfAnyLayout):
+class MaxNorm(Constraint):
     """No norm above a limit (Srivastava et al., 2014, section 5.1).
 
     Args:
@@ -144,7 +153,7 @@ class MaxNorm(_OfAnyLayout):
 
 
 @register("constraint", "unit_norm")
-class UnitNorm(_OfAnyLayout):
+class UnitNorm(Constraint):
     """Every norm 1.
 
     Args:
@@ -164,7 +173,7 @@ class UnitNorm(_OfAnyLayout):
 
 
 @register("constraint", "min_max_norm")
-class MinMaxNorm(_OfAnyLayout):
+class MinMaxNorm(Constraint):
     """Norms drawn into an interval.
 
     Args:
@@ -199,19 +208,19 @@ class MinMaxNorm(_OfAnyLayout):
 
 
 class FunctionConstraint(FromUserFunction, Constraint):
-    """A user's function `(op, w)` to a weight; it sees the weight in the Keras layout.
+    """A user's function `(op, w)`, or `(w)` on tensors, of a weight in the Keras layout.
 
     Args:
         function: emits the constraint.
     """
 
     def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
-        check_signature(function, "constraint", "op", "w")
+        self._emission = emission_of(function, "constraint", "op", "w")
         super().__init__(function)
 
-    def __call__(self, op: Emitter, w: ir.Value) -> ir.Value:
+    def _emit(self, op: Emitter, w: ir.Value, layout: Sequence[int] | None = None) -> ir.Value:
         """Call the function."""
-        changed: ir.Value = self.function(op, w)
+        changed: ir.Value = _in_keras_layout(op, w, layout, self._emission)
         return changed
 
 

@@ -11,8 +11,11 @@ import onnx_ir as ir
 from seqonnx import catalogue
 from seqonnx.catalogue import FromUserFunction, register
 from seqonnx.configuration import Configured
-from seqonnx.graph import Emitter, dtype_name, static_shape
-from seqonnx.graph.signatures import adopt_renamed, check_signature
+from seqonnx.graph import Emitter, Trace, Variable, dtype_name, static_shape
+from seqonnx.graph.signatures import adopt_renamed, works_on_tensors
+from seqonnx.graph.tracing import OnTensors, emission_of, emit_method
+from seqonnx.runtime.program import value_key
+from seqonnx.tensor_function import evaluate
 
 __all__ = [
     "L1",
@@ -36,8 +39,8 @@ def __dir__() -> list[str]:
 class Regularizer(Configured):
     """A penalty on a value. Also the base of a user's own regularizer.
 
-    A subclass defines `__call__(op, x)`. Arguments of its constructor are saved from
-    attributes of the same name.
+    A subclass defines `__call__(op, x)`, or Keras's `__call__(x)`, on tensors. Arguments of its
+    constructor are saved from attributes of the same name.
 
     Example:
         >>> class Spread(Regularizer):
@@ -50,16 +53,22 @@ class Regularizer(Configured):
         super().__init_subclass__(**arguments)
         adopt_renamed(cls, "Regularizer", {"emit": ("__call__", "op")})
 
-    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
-        """Emit the penalty.
+    def __call__(self, *given: Any) -> Any:
+        """Emit the penalty, or compute it.
 
         Args:
-            op: emitter; every ONNX operator is a method.
-            x: the weight (in the ONNX layout), or a layer's output.
+            *given: the emitter `op` and the value `x`, a weight or a layer's output; or just the
+                value, an array or a tensor.
 
         Returns:
             A scalar.
         """
+        if isinstance(given[0], Emitter):
+            return self._penalty(*given)
+        return evaluate(self._penalty, *given, key=value_key(self))
+
+    def _penalty(self, op: Emitter, x: ir.Value) -> ir.Value:
+        """Emit the penalty, for the classes of this package."""
         raise NotImplementedError(
             f"Regularizer {type(self).__name__} does not define `__call__`. Write "
             "`__call__(self, op, x)`, which emits the penalty."
@@ -85,7 +94,7 @@ class L1(Regularizer):
     def __init__(self, l1: float = 0.01) -> None:
         self.l1 = _finite("l1", l1)
 
-    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def _penalty(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty."""
         return op.Mul(op.ReduceL1(x, keepdims=0), self.l1)
 
@@ -105,7 +114,7 @@ class L2(Regularizer):
     def __init__(self, l2: float = 0.01) -> None:
         self.l2 = _finite("l2", l2)
 
-    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def _penalty(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty."""
         return op.Mul(op.ReduceSumSquare(x, keepdims=0), self.l2)
 
@@ -127,13 +136,13 @@ class L1L2(Regularizer):
         self.l1 = _finite("l1", 0.0 if l1 is None else l1)
         self.l2 = _finite("l2", 0.0 if l2 is None else l2)
 
-    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def _penalty(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty; what has no weight is left out."""
         if self.l1 == 0.0:
-            return L2(self.l2)(op, x)
+            return L2(self.l2)._penalty(op, x)
         if self.l2 == 0.0:
-            return L1(self.l1)(op, x)
-        return op.Add(L1(self.l1)(op, x), L2(self.l2)(op, x))
+            return L1(self.l1)._penalty(op, x)
+        return op.Add(L1(self.l1)._penalty(op, x), L2(self.l2)._penalty(op, x))
 
 
 @register("regularizer", "orthogonal_regularizer")
@@ -161,7 +170,7 @@ class OrthogonalRegularizer(Regularizer):
             )
         self.mode = mode
 
-    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def _penalty(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Emit the penalty.
 
         Raises:
@@ -186,20 +195,52 @@ class OrthogonalRegularizer(Regularizer):
 
 
 class FunctionRegularizer(FromUserFunction, Regularizer):
-    """A user's function `(op, x)` to a scalar.
+    """A user's function `(op, x)`, or `(x)` on tensors, to a scalar.
 
     Args:
         function: emits the penalty.
     """
 
     def __init__(self, function: Callable[[Emitter, ir.Value], ir.Value]) -> None:
-        check_signature(function, "regularizer", "op", "x")
+        self._emission = emission_of(function, "regularizer", "op", "x")
         super().__init__(function)
 
-    def __call__(self, op: Emitter, x: ir.Value) -> ir.Value:
+    def _penalty(self, op: Emitter, x: ir.Value) -> ir.Value:
         """Call the function."""
-        penalty: ir.Value = self.function(op, x)
+        penalty: ir.Value = self._emission(op, x)
         return penalty
+
+
+def penalty_of(op: Emitter, regularizer: Regularizer, x: ir.Value | Variable) -> ir.Value:
+    """Emit the penalty on a weight or a value.
+
+    Args:
+        op: emitter of the graph.
+        regularizer: gives the penalty; one that is written on tensors sees a weight in the Keras
+            layout, others see it in that of ONNX.
+        x: a value, or a weight.
+
+    Returns:
+        A scalar.
+    """
+    if isinstance(x, Variable):
+        x = Trace.inside(op).read(x) if sees_tensors(regularizer) else op.read(x)
+    if not _is_own(regularizer):
+        return regularizer._penalty(op, x)
+    value: ir.Value = emit_method(regularizer, "Regularizer", "__call__", ("x",), op, x)
+    return value
+
+
+def _is_own(regularizer: Regularizer) -> bool:
+    """Whether a class of the user's defines the penalty."""
+    return type(regularizer).__call__ is not Regularizer.__call__
+
+
+def sees_tensors(regularizer: Regularizer) -> bool:
+    """Whether a regularizer is written on tensors, so that it sees weights in the Keras layout."""
+    if isinstance(regularizer, FunctionRegularizer):
+        return isinstance(regularizer._emission, OnTensors)
+    return _is_own(regularizer) and works_on_tensors(regularizer.__call__, "regularizer", "op", "x")
 
 
 def activity_penalty(op: Emitter, regularizer: Regularizer, y: ir.Value) -> ir.Value:
@@ -215,7 +256,7 @@ def activity_penalty(op: Emitter, regularizer: Regularizer, y: ir.Value) -> ir.V
     Returns:
         A scalar.
     """
-    penalty = regularizer(op, y)
+    penalty = penalty_of(op, regularizer, y)
     if y.shape is not None and len(y.shape) == 0:
         return penalty
     size = None if y.shape is None else y.shape[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import update_wrapper
 from typing import Any
 
@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import catalogue, dtypes
+from seqonnx import catalogue
 from seqonnx.graph import Emitter, Trace, TracedTensor, Variable, current_trace
 from seqonnx.graph.operable import Valueless
-from seqonnx.graph.tracing import traced
+from seqonnx.graph.tracing import as_array, traced
 from seqonnx.runtime.program import run_emission
 from seqonnx.structures import holds, put_back, take_out
 
@@ -31,7 +31,8 @@ class TensorFunction:
 
     Args:
         emission: `fn(op, x, ...)` on values of a graph; returns a value, or a structure of them.
-            Numbers, lists and strings come as they were given.
+            A parameter declared as `ir.Value` gets one, also of a number or a list; others get
+            numbers, lists and strings as they were given.
 
     Example:
         >>> @TensorFunction
@@ -49,6 +50,9 @@ class TensorFunction:
         signature = inspect.signature(emission)
         parameters = list(signature.parameters.values())[1:]
         self.__signature__ = signature.replace(parameters=parameters)
+        self._tensors = frozenset(
+            parameter.name for parameter in parameters if str(parameter.annotation) == "ir.Value"
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Emit, compute, or extend a model; see the module."""
@@ -57,7 +61,7 @@ class TensorFunction:
         arguments = self._by_name(args, kwargs)
         trace = current_trace()
         if trace is not None:
-            return traced(self.emitted(trace.op, values_in(trace, arguments)))
+            return traced(self.emitted(trace.op, values_in(trace, self._arrays(arguments))))
         if holds(arguments, TracedTensor):
             raise RuntimeError(
                 f"`{self.__name__}` was called on a tensor of a graph that is finished: {arguments}"
@@ -65,7 +69,7 @@ class TensorFunction:
             )
         if holds(arguments, Valueless):
             return catalogue.find("layer", "Operation")(self.__name__).record(arguments)
-        return self._compute(arguments)
+        return self._compute(self._arrays(arguments))
 
     def emitted(self, op: Emitter, arguments: Mapping[str, Any]) -> Any:
         """Emit, with the arguments by name; those behind a `*` are a tuple.
@@ -86,6 +90,13 @@ class TensorFunction:
                 f"`{self.__name__}` {error}. It is called as {self.__name__}{self.__signature__}."
             ) from None
 
+    def _arrays(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with numbers and lists made arrays where a tensor is wanted."""
+        return {
+            name: as_tensor(value) if name in self._tensors else value
+            for name, value in arguments.items()
+        }
+
     def _compute(self, arguments: dict[str, Any]) -> Any:
         """Compute on arrays."""
         found: list[Any] = []
@@ -104,7 +115,9 @@ class TensorFunction:
         return f"<function {self.__name__}{self.__signature__}>"
 
 
-def tensor_function(*names: str, kind: str = "op") -> Callable[[Callable[..., Any]], Any]:
+def tensor_function(
+    *names: str, kind: str = "op"
+) -> Callable[[Callable[..., Any]], TensorFunction]:
     """Decorate the emission of a function of tensors; it enters the catalogue by its name.
 
     Args:
@@ -116,6 +129,37 @@ def tensor_function(*names: str, kind: str = "op") -> Callable[[Callable[..., An
         return catalogue.register(kind, *names)(TensorFunction(emission))
 
     return enter
+
+
+def evaluate(emission: Callable[..., Any], *tensors: Any, key: Hashable) -> Any:
+    """Emit in a trace, or compute on arrays: for objects that are called on tensors.
+
+    Args:
+        emission: `fn(op, *values)`.
+        *tensors: tensors of the trace, or arrays.
+        key: what the emission depends on besides shapes and dtypes (see `run_emission`).
+
+    Raises:
+        TypeError: for symbolic tensors.
+    """
+    trace = current_trace()
+    if trace is not None:
+        return traced(emission(trace.op, *(trace.value(tensor) for tensor in tensors)))
+    if holds(tensors, Valueless):
+        raise TypeError(
+            f"Only layers and the functions of `seqonnx.ops` can be called on symbolic tensors. "
+            f"Put the call into the `call` of a layer of your own, or into a `Lambda` layer. "
+            f"Received: {tensors}"
+        )
+    arrays = [_computed_with(tensor) for tensor in tensors]
+    return run_emission(lambda op, values: emission(op, *values), [], key=key, fixed=arrays)
+
+
+def as_tensor(x: Any) -> Any:
+    """Return a number or a list as an array; tensors, variables and None as they are."""
+    if x is None or isinstance(x, Valueless | Variable | np.ndarray):
+        return x
+    return as_array(x)
 
 
 def values_in(trace: Trace, arguments: Any) -> Any:
@@ -145,5 +189,5 @@ def _is_data(part: Any) -> bool:
 
 def _computed_with(part: Any) -> npt.NDArray[Any]:
     """An array as functions compute with it: float64 becomes float32, as in layers."""
-    array = dtypes.to_array(part, None, "x")
+    array = as_array(part)
     return array.astype("float32") if array.dtype == np.float64 else array

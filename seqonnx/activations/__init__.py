@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import onnx_ir as ir
-
 from seqonnx import catalogue
 from seqonnx.activations.rectifiers import (
     hard_shrink,
@@ -40,7 +38,8 @@ from seqonnx.activations.smooth import (
     tanh,
     tanh_shrink,
 )
-from seqonnx.graph.signatures import check_signature
+from seqonnx.graph.tracing import emission_of
+from seqonnx.tensor_function import TensorFunction
 
 __all__ = [
     "celu",
@@ -81,7 +80,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-ActivationFunction = Callable[..., ir.Value]
+ActivationFunction = Callable[..., Any]
 """`(op, x)` to a value of the same shape (half as wide for `glu`)."""
 
 
@@ -89,7 +88,8 @@ def get(identifier: Any) -> ActivationFunction:
     """Return the activation that `identifier` stands for.
 
     Args:
-        identifier: None (linear), a name (`"relu"`), or a function `(op, x)` that emits it.
+        identifier: None (linear), a name (`"relu"`), or a function: `(op, x)` emits it, `(x)`
+            works on tensors.
 
     Returns:
         The function.
@@ -138,6 +138,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         found = config
     if found is None:
         raise catalogue.unknown("activation", config)
-    check_signature(found, "activation", "op", "x")
-    function: ActivationFunction = found
+    if isinstance(found, TensorFunction):
+        return found
+    function: ActivationFunction = emission_of(found, "activation", "op", "x")
     return function

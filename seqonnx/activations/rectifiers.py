@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
+from seqonnx.tensor_function import tensor_function
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def linear(op: Emitter, x: ir.Value) -> ir.Value:
     """Emit nothing: f(x) = x."""
     return x
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def relu(
     op: Emitter,
     x: ir.Value,
@@ -45,55 +45,55 @@ def relu(
     return op.Sub(y, op.Mul(op.Relu(op.Sub(threshold, x)), negative_slope))
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def relu6(op: Emitter, x: ir.Value) -> ir.Value:
     """Emit min(max(x, 0), 6)."""
     return op.Clip(x, 0.0, 6.0)
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def leaky_relu(op: Emitter, x: ir.Value, negative_slope: float = 0.2) -> ir.Value:
     """Emit x where positive, else `negative_slope` x."""
     return op.LeakyRelu(x, alpha=negative_slope)
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def hard_sigmoid(op: Emitter, x: ir.Value) -> ir.Value:
     """Emit min(max(x / 6 + 1/2, 0), 1)."""
     return op.HardSigmoid(x, alpha=1.0 / 6.0, beta=0.5)
 
 
-@register("activation", "hard_silu")
+@tensor_function("hard_silu", kind="activation")
 def hard_swish(op: Emitter, x: ir.Value) -> ir.Value:
     """Emit x hard_sigmoid(x) (Howard et al., 2019)."""
     return op.HardSwish(x)
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def hard_tanh(op: Emitter, x: ir.Value) -> ir.Value:
     """Emit min(max(x, -1), 1)."""
     return op.Clip(x, -1.0, 1.0)
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def hard_shrink(op: Emitter, x: ir.Value, threshold: float = 0.5) -> ir.Value:
     """Emit x where |x| > `threshold`, else 0."""
     return op.Shrink(x, lambd=threshold, bias=0.0)
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def soft_shrink(op: Emitter, x: ir.Value, threshold: float = 0.5) -> ir.Value:
     """Emit x moved towards 0 by `threshold`, and 0 where |x| is below it."""
     return op.Shrink(x, lambd=threshold, bias=threshold)
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def sparse_sigmoid(op: Emitter, x: ir.Value) -> ir.Value:
     """Emit min(max((x + 1) / 2, 0), 1)."""
     return op.HardSigmoid(x, alpha=0.5, beta=0.5)
 
 
-@register("activation")
+@tensor_function(kind="activation")
 def sparse_plus(op: Emitter, x: ir.Value) -> ir.Value:
     """Emit 0 below -1, x above 1, and (x + 1)^2 / 4 between."""
     middle = op.Add(op.Clip(x, -1.0, 1.0), 1.0)

@@ -127,6 +127,43 @@ def check_signature(
         )
 
 
+def works_on_tensors(
+    function: Callable[..., Any], what: str, *parameters: str, **arguments: Any
+) -> bool:
+    """Whether a function is written on tensors, in Keras's spelling, without the emitter.
+
+    Args:
+        function: a function, or an object with `__call__`.
+        what: what it is, such as `"loss"`.
+        *parameters: names of what it would be given with the emitter: `"op"`, `"x"`.
+        **arguments: keyword arguments.
+
+    Raises:
+        TypeError: if it can be called in neither way.
+
+    Example:
+        >>> works_on_tensors(lambda x: x, "activation", "op", "x")
+        True
+    """
+    try:
+        known = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # a built-in without a signature
+        return True
+    fixed = [p for p in known if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    needed = [p for p in fixed if p.default is p.empty and p.name not in arguments]
+    emits = (fixed[0].name == "op") if fixed else False
+    if (emits or len(needed) == len(parameters)) and takes(function, *parameters, **arguments):
+        return False
+    if emits or not takes(function, *parameters[1:], **arguments):
+        given = ", ".join([*parameters[1:], *(f"{name}=…" for name in arguments)])
+        raise TypeError(
+            f"A function given as {what} is called as `fn(op, {given})`"
+            f"{_about_op(parameters)}; or as `fn({given})`, on tensors, with the functions of "
+            f"`seqonnx.ops`. Received: {described(function)}"
+        )
+    return True
+
+
 def check_method(owner: object, kind: str, name: str, *parameters: str) -> None:
     """Raise unless a method that a user's class defines can be called as it will be.
 

@@ -6,17 +6,19 @@ their values in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.graph.emitter import Emitter
 from seqonnx.graph.operable import TRACE, Valueless, apply_op
 from seqonnx.graph.reading import dtype_name, static_shape
+from seqonnx.graph.signatures import described, works_on_tensors
 from seqonnx.graph.variable import Variable
 from seqonnx.structures import put_back, take_out
 
@@ -85,6 +87,18 @@ class Trace:
         self.training = training
         self.assigned: dict[Variable, ir.Value] = {} if read_as is None else read_as
 
+    @classmethod
+    def inside(cls, op: Emitter, training: bool = False) -> Trace:
+        """Return a trace of a graph that sees what an outer trace of it has assigned.
+
+        Args:
+            op: emitter of the graph.
+            training: whether the graph is for a training step.
+        """
+        outer = current_trace()
+        shared = outer.assigned if outer is not None and outer.op is op else None
+        return cls(op, training, shared)
+
     def value(self, x: Any, dtype: str | None = None) -> Any:
         """Return the graph value that stands for a tensor, a variable, an array or a number.
 
@@ -98,7 +112,7 @@ class Trace:
             return x._value
         if isinstance(x, Variable):
             return self.read(x)
-        return self.op.constant(dtypes.to_array(x, dtype, "x"))
+        return self.op.constant(as_array(x, dtype))
 
     def values(self, structure: Any) -> Any:
         """Return a structure with a graph value in the place of each tensor, array and number."""
@@ -149,6 +163,103 @@ def traced(structure: Any) -> Any:
     values: list[ir.Value] = []
     pattern = take_out(structure, lambda part: isinstance(part, ir.Value), values)
     return put_back(pattern, [TracedTensor(value) for value in values])
+
+
+class OnTensors:
+    """A user's function on tensors, called with the emitter and values of a graph.
+
+    Args:
+        function: `fn(x, ...)` on tensors.
+
+    Example:
+        >>> op = Emitter()
+        >>> emit = OnTensors(lambda x: x)
+        >>> emit(op, op.input("x", "float32", (2,))).name
+        'x'
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__name__ = str(getattr(function, "__name__", type(function).__name__))
+
+    def __call__(self, op: Emitter, *values: Any, **arguments: Any) -> ir.Value:
+        """Emit what the function does; returns its one value."""
+        trace = Trace.inside(op)
+        with tracing(trace):
+            result: ir.Value = trace.value(self.function(*traced(list(values)), **arguments))
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OnTensors) and other.function == self.function
+
+    def __hash__(self) -> int:
+        return hash(self.function)
+
+
+def emission_of(
+    function: Callable[..., Any], what: str, *parameters: str, **arguments: Any
+) -> Callable[..., Any]:
+    """Return a user's function as one that is called with the emitter first.
+
+    Args:
+        function: written with the emitter first, or on tensors.
+        what: what it is, such as `"loss"`.
+        *parameters: names of what it will be given: `"op"`, `"x"`.
+        **arguments: keyword arguments.
+
+    Raises:
+        TypeError: if it can be called in neither way.
+    """
+    if works_on_tensors(function, what, *parameters, **arguments):
+        return OnTensors(function)
+    return function
+
+
+def emit_method(
+    owner: object, kind: str, name: str, parameters: Sequence[str], op: Emitter, *values: Any
+) -> Any:
+    """Call a method that a user's class defines, in the spelling that it has.
+
+    Args:
+        owner: an object of the class.
+        kind: what the class is, such as `"Loss"`.
+        name: name of the method.
+        parameters: its parameters after `op`.
+        op: emitter of the graph.
+        *values: a value for each of them.
+
+    Raises:
+        TypeError: if the method can be called in neither way.
+    """
+    method = getattr(owner, name)
+    try:
+        emit = emission_of(method, kind, "op", *parameters)
+    except TypeError:
+        given = ", ".join(parameters)
+        raise TypeError(
+            f"{kind} {type(owner).__name__} must define `{name}(self, op, {given})`: `op` has "
+            f"every ONNX operator as a method; or `{name}(self, {given})`, on tensors, with the "
+            f"functions of `seqonnx.ops`. Received: {described(method)}"
+        ) from None
+    return emit(op, *values)
+
+
+def as_array(x: Any, dtype: str | None = None) -> npt.NDArray[Any]:
+    """Return a number, a list or an array as an array.
+
+    Args:
+        x: what is given.
+        dtype: dtype of what has none of its own: default int32 for integers, float32 for others.
+
+    Example:
+        >>> as_array([1.5]).dtype.name, as_array(2).dtype.name
+        ('float32', 'int32')
+    """
+    array = dtypes.to_array(x, None, "x")
+    if getattr(x, "dtype", None) is not None:
+        return array
+    usual = {"i": "int32", "f": "float32"}.get(array.dtype.kind, array.dtype.name)
+    return array.astype(dtype or usual)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from seqonnx import dtypes, initializers
 from seqonnx.graph import Aggregation, Variable, assign_together, read_together
 from seqonnx.graph.budget import claim
-from seqonnx.regularizers import Regularizer
+from seqonnx.regularizers import Regularizer, penalty_of, sees_tensors
 from seqonnx.runtime.program import run_emission, value_key
 
 
@@ -100,10 +100,10 @@ def replace(layer: str, variables: Sequence[Variable], weights: Sequence[npt.Arr
 def penalty(regularizer: Regularizer, variable: Variable) -> float:
     """Return what a regularizer adds to the loss, for the value of a weight as it is now."""
     (value,) = run_emission(
-        lambda op, values: [regularizer(op, values[0])],
+        lambda op, values: [penalty_of(op, regularizer, values[0])],
         [],
         key=value_key(regularizer),
-        fixed=[variable._stored()],
+        fixed=[variable.numpy() if sees_tensors(regularizer) else variable._stored()],
     )
     return float(value)
 

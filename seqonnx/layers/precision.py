@@ -8,7 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx import config, dtypes
-from seqonnx.graph import Emitter, Trace, current_trace, tracing
+from seqonnx.graph import Emitter, Trace, tracing
 from seqonnx.graph.signatures import check_method, spelling_of
 from seqonnx.graph.tracing import traced
 from seqonnx.structures import put_back, take_out
@@ -79,9 +79,7 @@ class Typed:
         if "training" in spelling.names or spelling.open:
             given["training"] = training
         inside = self.compute_dtype if self.autocast else None
-        outer = current_trace()
-        assigned = outer.assigned if outer is not None and outer.op is op else None
-        trace = Trace(op, training, assigned)
+        trace = Trace.inside(op, training)
         with tracing(trace), op.computing_in(inside):
             if inside is not None:
                 x, given = cast_floats(op, x, inside), cast_floats(op, given, inside)

@@ -12,7 +12,8 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.configuration import Configured, arguments_for
 from seqonnx.graph import Emitter, to_snake_case
-from seqonnx.graph.signatures import adopt_renamed, check_method
+from seqonnx.graph.signatures import adopt_renamed
+from seqonnx.graph.tracing import current_trace, emit_method, traced
 from seqonnx.losses.reduction import reduce_weighted, standardize_reduction
 from seqonnx.losses.targets import TargetShape
 from seqonnx.runtime.program import run_emission, value_key
@@ -37,8 +38,9 @@ _RENAMED: Final = {
 class Loss(Configured):
     """Base of all losses; also the way to write one's own.
 
-    A subclass defines `call(op, y_true, y_pred)`, which emits ONNX operators. The gradient
-    follows from the graph.
+    A subclass defines `call(op, y_true, y_pred)`, which emits ONNX operators, or Keras's
+    `call(y_true, y_pred)`, which works on tensors with `seqonnx.ops`. The gradient follows from
+    the graph.
 
     Args:
         name: name shown; default: the class name in snake case.
@@ -86,7 +88,8 @@ class Loss(Configured):
 
     # What a loss defines.
 
-    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+    # A user's own may be written on tensors: then it has no `op`.
+    def call(self, op: Any, y_true: Any, y_pred: Any) -> Any:
         """Emit the loss of each sample.
 
         Args:
@@ -144,13 +147,13 @@ class Loss(Configured):
             y_true: targets, of the dtype `_target_dtype`.
             y_pred: predictions, shape `(batch, ...)`.
             sample_weight: weights, shape `(batch,)` or that of the per-sample values.
-            mask: True where a value counts, shape as `sample_weight`.
+            mask: True where a value counts, shape as `sample_weight`; default: that of `y_pred`.
 
         Returns:
             A scalar; the weighted per-sample values if the reduction is `"none"`.
         """
-        check_method(self, "Loss", "call", "op", "y_true", "y_pred")
-        values = self.call(op, y_true, y_pred)
+        values = emit_method(self, "Loss", "call", ("y_true", "y_pred"), op, y_true, y_pred)
+        mask = op.mask_of(y_pred) if mask is None else mask
         own = self._mask(op, y_true, y_pred)
         if own is not None:
             mask = own if mask is None else op.And(own, mask)
@@ -158,11 +161,11 @@ class Loss(Configured):
 
     def __call__(
         self,
-        y_true: npt.ArrayLike,
-        y_pred: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None = None,
-    ) -> float | npt.NDArray[Any]:
-        """Compute the loss of arrays.
+        y_true: Any,
+        y_pred: Any,
+        sample_weight: Any = None,
+    ) -> Any:
+        """Compute the loss of arrays; in a `call` on tensors, of tensors.
 
         Args:
             y_true: targets.
@@ -176,6 +179,12 @@ class Loss(Configured):
         Raises:
             ValueError: if the targets or weights do not fit the predictions.
         """
+        trace = current_trace()
+        if trace is not None:
+            targets = trace.op.cast(trace.value(y_true), self._target_dtype)
+            outputs = trace.op.cast(trace.value(y_pred), "float32")
+            weight = trace.value(sample_weight, "float32")
+            return traced(self._emit(trace.op, targets, outputs, weight))
         predicted = np.atleast_1d(dtypes.to_array(y_pred, "float32", "y_pred"))
         given = np.atleast_1d(dtypes.to_array(y_true, None, "y_true"))
         self._check_targets(given, predicted.shape)

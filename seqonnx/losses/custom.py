@@ -7,7 +7,7 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
-from seqonnx.graph.signatures import check_signature
+from seqonnx.graph.tracing import emission_of
 from seqonnx.losses.base import Formula, Loss
 
 
@@ -16,7 +16,7 @@ class LossFunctionWrapper(Loss):
 
     Args:
         fn: `fn(op, y_true, y_pred)` to values of shape `y_pred.shape[:-1]`; `op` is the emitter,
-            whose methods are the ONNX operators.
+            whose methods are the ONNX operators. Or `fn(y_true, y_pred)`, on tensors.
         reduction: see `Loss`.
         name: name shown; default: the function's name.
         **arguments: further keyword arguments of `fn`.
@@ -39,13 +39,14 @@ class LossFunctionWrapper(Loss):
         **arguments: Any,
     ) -> None:
         super().__init__(getattr(fn, "__name__", None) if name is None else name, reduction)
-        check_signature(fn, "loss", "op", "y_true", "y_pred", **arguments)
+        self._emission = emission_of(fn, "loss", "op", "y_true", "y_pred", **arguments)
         self.fn = fn
         self._arguments = arguments
 
     def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit what the function emits."""
-        return self.fn(op, y_true, y_pred, **self._arguments)
+        value: ir.Value = self._emission(op, y_true, y_pred, **self._arguments)
+        return value
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

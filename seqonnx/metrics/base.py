@@ -13,8 +13,16 @@ import onnx_ir as ir
 
 from seqonnx import dtypes, initializers
 from seqonnx.configuration import Configured
-from seqonnx.graph import Emitter, Variable, assign_together, to_snake_case
+from seqonnx.graph import (
+    Emitter,
+    Trace,
+    Variable,
+    assign_together,
+    to_snake_case,
+    tracing,
+)
 from seqonnx.graph.signatures import adopt_renamed, warn_of_renamed
+from seqonnx.graph.tracing import traced
 from seqonnx.runtime.program import run_emission, value_key
 
 State = Mapping[str, npt.NDArray[Any]]
@@ -82,7 +90,7 @@ class Accumulator(Configured):
 
     def add_variable(
         self,
-        shape: Sequence[int],
+        shape: Sequence[int] = (),
         initializer: Any = "zeros",
         dtype: str | None = None,
         name: str | None = None,
@@ -132,7 +140,7 @@ class Accumulator(Configured):
 
     def reset_state(self) -> None:
         """Forget what `update_state` has accumulated."""
-        for name, start in self._start().items():
+        for name, start in self._first_values().items():
             if name in self._held and self._held[name].shape == start.shape:
                 self._held[name].assign(start)
             else:
@@ -145,6 +153,13 @@ class Accumulator(Configured):
 
     def _start(self) -> dict[str, npt.NDArray[Any]]:
         """Return the accumulators by name, as they are before the first batch."""
+        if type(self).reset_state is not Accumulator.reset_state:  # a user's own
+            self.reset_state()
+            return {name: held.numpy() for name, held in self._held.items()}
+        return self._first_values()
+
+    def _first_values(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the accumulators by name, as they were declared."""
         before: Any = type(self).variables
         if callable(before):  # a user's method, as it was until version 0.1
             return {name: np.asarray(start) for name, start in before(self).items()}
@@ -160,6 +175,11 @@ class Accumulator(Configured):
 
     def _compute(self, state: State) -> Result:
         """Return what the accumulators come to, for the classes of this package."""
+        if type(self).result is not Accumulator.result:  # a user's own, on the accumulators
+            for name, value in state.items():
+                self._held[name].assign(value)
+            own: Any = self.result
+            return own()  # type: ignore[no-any-return]  # whatever the user returns
         raise NotImplementedError(
             f"Metric {type(self).__name__} does not define `compute`. Write `compute(self, "
             "state)`, which returns the value of the accumulators `state`, arrays by name."
@@ -202,7 +222,9 @@ class Metric(Accumulator):
 
     A subclass declares its accumulators in the constructor with `add_variable`, and defines
     `update(op, state, y_true, y_pred, sample_weight)`, which emits ONNX operators, and
-    `compute(state)`. For a mean of per-sample values see `MeanMetric`.
+    `compute(state)`. Or it defines Keras's `update_state(y_true, y_pred, sample_weight)` and
+    `result()`, which work on tensors with `seqonnx.ops` and assign to the accumulators. For a
+    mean of per-sample values see `MeanMetric`.
 
     Args:
         name: name shown and logged; default: the class name in snake case.
@@ -257,19 +279,31 @@ class Metric(Accumulator):
         sample_weight: ir.Value | None = None,
     ) -> Mapping[str, ir.Value]:
         """Emit the accumulators after a batch, for the classes of this package."""
+        if type(self).update_state is not Metric.update_state:
+            return self._trace_update(op, state, y_true, y_pred, sample_weight)
         raise NotImplementedError(
             f"Metric {type(self).__name__} does not define `update`. Write `update(self, op, "
             "state, y_true, y_pred, sample_weight=None)`, which emits the accumulators after a "
             "batch, by name."
         )
 
-    def update_state(
+    def _trace_update(
         self,
-        y_true: npt.ArrayLike,
-        y_pred: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None = None,
-    ) -> None:
-        """Accumulate a batch of arrays.
+        op: Emitter,
+        state: Values,
+        y_true: ir.Value,
+        y_pred: ir.Value,
+        sample_weight: ir.Value | None,
+    ) -> dict[str, ir.Value]:
+        """Emit a user's `update_state`, which works on tensors and assigns to accumulators."""
+        trace = Trace(op, training=False, read_as={self._held[n]: v for n, v in state.items()})
+        given = {} if sample_weight is None else {"sample_weight": sample_weight}
+        with tracing(trace):
+            self.update_state(*traced([y_true, y_pred]), **traced(given))
+        return {name: trace.assigned[self._held[name]] for name in state}
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Accumulate a batch of arrays. A user's own works on tensors and assigns.
 
         Args:
             y_true: targets.

@@ -12,7 +12,8 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.configuration import arguments_for
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.graph.signatures import adopt_renamed, check_method, check_signature
+from seqonnx.graph.signatures import adopt_renamed
+from seqonnx.graph.tracing import emission_of, emit_method
 from seqonnx.metrics.base import Accumulator, Metric, Result, State, Values
 from seqonnx.objectives import (
     match_ranks,
@@ -68,7 +69,8 @@ class MeanMetric(Metric):
         """Return the sum and the number (or summed weights) of the samples, both 0."""
         return self._zeros("total", "count")
 
-    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
+    # A user's own may be written on tensors: then it has no `op`.
+    def call(self, op: Any, y_true: Any, y_pred: Any) -> Any:
         """Emit the values of the samples, shape `(batch, ...)`.
 
         Args:
@@ -93,10 +95,13 @@ class MeanMetric(Metric):
         sample_weight: ir.Value | None = None,
     ) -> dict[str, ir.Value]:
         """Emit sum and count after a batch."""
-        check_method(self, "Metric", "call", "op", "y_true", "y_pred")
+        mask = op.mask_of(y_pred)
+        if mask is not None:
+            sample_weight = _under(op, mask, sample_weight)
         if sample_weight is not None and self._averages_elements:
             y_true, y_pred = _as_samples(op, y_true, y_pred, sample_weight)
-        return accumulate_mean(op, state, self.call(op, y_true, y_pred), sample_weight)
+        values = emit_method(self, "Metric", "call", ("y_true", "y_pred"), op, y_true, y_pred)
+        return accumulate_mean(op, state, values, sample_weight)
 
     def _compute(self, state: State) -> Result:
         """Return the mean; 0 before the first sample."""
@@ -108,7 +113,7 @@ class MeanMetricWrapper(MeanMetric):
 
     Args:
         fn: `fn(op, y_true, y_pred)` to values of shape `(batch, ...)`; `op` is the emitter, whose
-            methods are the ONNX operators.
+            methods are the ONNX operators. Or `fn(y_true, y_pred)`, on tensors.
         name: name shown and logged; default: the function's name.
         dtype: dtype of the accumulators; default float32.
         **arguments: further keyword arguments of `fn`.
@@ -130,13 +135,15 @@ class MeanMetricWrapper(MeanMetric):
         **arguments: Any,
     ) -> None:
         super().__init__(getattr(fn, "__name__", None) if name is None else name, dtype)
-        check_signature(fn, "metric", "op", "y_true", "y_pred", **arguments)
+        self._emission = emission_of(fn, "metric", "op", "y_true", "y_pred", **arguments)
         self.fn = fn
         self._arguments = arguments
 
     def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit what the function emits, from targets of the predictions' dtype."""
-        return self.fn(op, to_type_of(op, y_true, y_pred), y_pred, **self._arguments)
+        y_true = to_type_of(op, y_true, y_pred)
+        value: ir.Value = self._emission(op, y_true, y_pred, **self._arguments)
+        return value
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -235,6 +242,14 @@ def accumulate_mean(
         count = op.ReduceSum(_mean_after(op, weight, 1), keepdims=0)
     total = op.Add(state["total"], op.ReduceSum(values, keepdims=0))
     return {"total": total, "count": op.Add(state["count"], count)}
+
+
+def _under(op: Emitter, mask: ir.Value, weight: ir.Value | None) -> ir.Value:
+    """Weights that are 0 where a mask is False."""
+    if weight is None:
+        return op.cast(mask, "float32")
+    kept, weight = match_ranks(op, to_type_of(op, mask, weight), weight)
+    return op.Mul(weight, kept)
 
 
 def mean_so_far(state: State) -> float:

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.lowering.logits import logits_behind
 from seqonnx.objectives.align import EPSILON, aligned, mean_of_last, to_type_of
+from seqonnx.tensor_function import TensorFunction
 
 _FEW = 8
 """Outputs per sample up to which a batch is small enough for the Softplus operator."""
@@ -21,6 +22,7 @@ _FEW = 8
 _INDEX_TYPES = frozenset({ir.DataType.INT32, ir.DataType.INT64})
 
 
+@TensorFunction
 def binary_crossentropy(
     op: Emitter,
     y_true: ir.Value,
@@ -56,6 +58,7 @@ def binary_crossentropy(
     return mean_of_last(op, op.Neg(op.Add(hit, miss)))
 
 
+@TensorFunction
 def categorical_crossentropy(
     op: Emitter,
     y_true: ir.Value,
@@ -89,6 +92,7 @@ def categorical_crossentropy(
     return op.Neg(op.ReduceSum(op.Mul(y_true, log_p), [-1], keepdims=0))
 
 
+@TensorFunction
 def sparse_categorical_crossentropy(
     op: Emitter,
     y_true: ir.Value,

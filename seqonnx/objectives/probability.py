@@ -6,8 +6,10 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.objectives.align import EPSILON, aligned, mean_of_last, to_type_of
+from seqonnx.tensor_function import TensorFunction
 
 
+@TensorFunction
 def kl_divergence(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit sum(y_true log(y_true / y_pred)) over the last axis, both clipped to [1e-7, 1].
 
@@ -25,6 +27,7 @@ def kl_divergence(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     return op.ReduceSum(terms, [-1], keepdims=0)
 
 
+@TensorFunction
 def poisson(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean(y_pred - y_true log(y_pred + 1e-7)) over the last axis.
 

@@ -8,8 +8,10 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.objectives.align import EPSILON, aligned, mean_of_last
+from seqonnx.tensor_function import TensorFunction
 
 
+@TensorFunction
 def mean_squared_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean((y_pred - y_true)^2) over the last axis.
 
@@ -26,12 +28,14 @@ def mean_squared_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Va
     return mean_of_last(op, op.Mul(error, error))
 
 
+@TensorFunction
 def mean_absolute_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean(|y_pred - y_true|) over the last axis; arguments as `mean_squared_error`."""
     y_true, y_pred = aligned(op, y_true, y_pred)
     return mean_of_last(op, op.Abs(op.Sub(y_pred, y_true)))
 
 
+@TensorFunction
 def mean_absolute_percentage_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit 100 mean(|y_pred - y_true| / max(|y_true|, 1e-7)) over the last axis.
 
@@ -42,6 +46,7 @@ def mean_absolute_percentage_error(op: Emitter, y_true: ir.Value, y_pred: ir.Val
     return mean_of_last(op, op.Mul(op.Abs(op.Div(op.Sub(y_pred, y_true), size)), 100.0))
 
 
+@TensorFunction
 def mean_squared_logarithmic_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean((log(1 + y_pred) - log(1 + y_true))^2) over the last axis, both at least 1e-7.
 
@@ -53,6 +58,7 @@ def mean_squared_logarithmic_error(op: Emitter, y_true: ir.Value, y_pred: ir.Val
     return mean_of_last(op, op.Mul(error, error))
 
 
+@TensorFunction
 def huber(op: Emitter, y_true: ir.Value, y_pred: ir.Value, *, delta: float = 1.0) -> ir.Value:
     """Emit the mean over the last axis of e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2).
 
@@ -74,6 +80,7 @@ def huber(op: Emitter, y_true: ir.Value, y_pred: ir.Value, *, delta: float = 1.0
     return mean_of_last(op, op.Mul(clipped, op.Sub(error, op.Mul(clipped, 0.5))))
 
 
+@TensorFunction
 def log_cosh(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean(log(cosh(e))) of the error e over the last axis, as e + softplus(-2 e) - log 2.
 
@@ -85,6 +92,7 @@ def log_cosh(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     return mean_of_last(op, op.Sub(upper, math.log(2.0)))
 
 
+@TensorFunction
 def cosine_similarity(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit the cosine of the angle between the vectors along the last axis: 1 is parallel.
 

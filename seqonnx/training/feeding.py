@@ -12,6 +12,7 @@ import numpy.typing as npt
 from seqonnx import dtypes
 from seqonnx.layers.network import Network
 from seqonnx.losses import Loss
+from seqonnx.symbolic.structure import in_order
 from seqonnx.training.batches import Batch, Batches
 from seqonnx.training.columns import InputDtype, separate_inputs
 from seqonnx.training.data import make_batches, yields_batches
@@ -120,7 +121,7 @@ def ordered(model: Network, x: Any) -> Any:
     """Return data given by the names of the inputs in their order; other data as it is."""
     if not isinstance(x, Mapping) or not model.built:
         return x
-    return model._named(x)
+    return in_order(x, model._input_names, model.name)
 
 
 def _input_types(model: Network) -> InputDtype:

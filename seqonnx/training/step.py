@@ -35,7 +35,7 @@ from seqonnx.lowering.pipeline import DeviceName, Options
 from seqonnx.metrics import Metric
 from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.loss_scale import LossScale
-from seqonnx.regularizers import Regularizer
+from seqonnx.regularizers import Regularizer, penalty_of
 from seqonnx.symbolic import SymbolicTensor, emit_forward
 
 LEARNING_RATE = "learning_rate"
@@ -226,7 +226,7 @@ def _emit_goal(op: Emitter, goal: Goal, *, training: bool) -> tuple[list[ir.Valu
         if goal.loss_weight != 1.0:
             loss = op.Mul(loss, goal.loss_weight)
         for variable, regularizer in goal.regularized:
-            op.add_loss(regularizer(op, op.read(variable)))
+            op.add_loss(penalty_of(op, regularizer, variable))
         for extra in op.losses:
             loss = op.Add(loss, extra)
         count = op.Cast(op.Squeeze(op.Shape(inputs[0], start=0, end=1), [0]), to=_FLOAT)

@@ -151,7 +151,8 @@ class ReLU(Layer):
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the activation."""
-        return activations.relu(op, x, self.negative_slope, self.max_value, self.threshold)
+        y: ir.Value = activations.relu(op, x, self.negative_slope, self.max_value, self.threshold)
+        return y
 
 
 @register("layer")
@@ -193,7 +194,8 @@ class LeakyReLU(Layer):
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the activation."""
-        return activations.leaky_relu(op, x, self.negative_slope)
+        y: ir.Value = activations.leaky_relu(op, x, self.negative_slope)
+        return y
 
 
 @register("layer")
@@ -217,7 +219,8 @@ class ELU(Layer):
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the activation."""
-        return activations.elu(op, x, self.alpha)
+        y: ir.Value = activations.elu(op, x, self.alpha)
+        return y
 
 
 @register("layer")
@@ -303,5 +306,6 @@ class Softmax(Layer):
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the softmax."""
         if isinstance(self.axis, int):
-            return activations.softmax(op, x, self.axis)
+            y: ir.Value = activations.softmax(op, x, self.axis)
+            return y
         return op.Exp(op.Sub(x, op.ReduceLogSumExp(x, self.axis, keepdims=1)))
