@@ -8,9 +8,10 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx import dtypes
-from seqonnx.graph import Emitter, dtype_name
-from seqonnx.ops.promotion import floats, tensor
-from seqonnx.ops.sizes import axis_of, rank_of
+from seqonnx.graph import Emitter, dtype_name, static_shape
+from seqonnx.graph.scan_body import ScanBody
+from seqonnx.ops.promotion import floats, number, tensor
+from seqonnx.ops.sizes import axis_of, noted, rank_of
 from seqonnx.tensor_function import tensor_function
 
 _END = np.iinfo(np.int64).max
@@ -40,7 +41,7 @@ def cumprod(op: Emitter, x: Any, axis: int | None = None, dtype: str | None = No
     ONNX has no operator for it: a Scan multiplies.
     """
     x, at, given = _line(op, x, axis, dtype)
-    return op.cast(running_product(op, x, at), given)
+    return op.cast(_running_product(op, x, at), given)
 
 
 @tensor_function()
@@ -92,3 +93,16 @@ def _line(op: Emitter, x: Any, axis: int | None, dtype: Any) -> tuple[ir.Value, 
     if axis is None:
         return op.Reshape(x, np.array([-1], np.int64)), 0, given
     return x, axis_of(axis, rank_of(x)), given
+
+
+def _running_product(op: Emitter, x: ir.Value, axis: int) -> ir.Value:
+    """Products so far, by a Scan."""
+    rank = rank_of(x)
+    order = [axis, *(a for a in range(rank) if a != axis)]
+    first = op.Transpose(x, perm=order)
+    ones = op.Expand(number(op, 1, x), op.Shape(first, start=1))
+    scan = ScanBody(op, "products")
+    so_far, factor = scan.state(noted(ones, static_shape(first)[1:])), scan.element(first)
+    made = scan.body.Mul(so_far, factor)
+    _, (products,) = scan.run([made], [scan.body.Identity(made)])
+    return op.Transpose(products, perm=[int(i) for i in np.argsort(order)])

@@ -104,6 +104,14 @@ def shifted(op: Emitter, size: Size, by: int) -> Size:
     return size if by == 0 else op.Add(scalar(op, size), by)
 
 
+def counted(op: Emitter, size: Size, dtype: str = "int64") -> ir.Value:
+    """Return the numbers from 0 to below a size."""
+    if isinstance(size, int):
+        return op.constant(np.arange(size, dtype=dtype))
+    made = op.Range(np.array(0, np.int64), scalar(op, size), np.array(1, np.int64))
+    return op.cast(made, dtype)
+
+
 def reshaped(op: Emitter, x: ir.Value, sizes: Sequence[Size]) -> ir.Value:
     """Return a value in another shape; one size may be -1, the rest.
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from seqonnx import dtypes
-from seqonnx.graph import Emitter, dtype_name
-from seqonnx.ops.promotion import floating, floats, tensor
+from seqonnx.graph import Emitter, dtype_name, static_shape
+from seqonnx.ops.promotion import floating, floats, number, tensor
 from seqonnx.ops.reduction import Axes, mean, sum
-from seqonnx.ops.sizes import axes_of, axis_of, product, rank_of, reshaped, sizes_of, vector
+from seqonnx.ops.sizes import (
+    Size,
+    axes_of,
+    axis_of,
+    noted,
+    product,
+    rank_of,
+    reshaped,
+    sizes_of,
+    vector,
+)
 from seqonnx.tensor_function import tensor_function
 
 
@@ -112,14 +123,84 @@ def quantile(
         3.0
     """
     x = floating(op, x)
-    given = dtype_name(x)
-    ordered = _sorted_lines(op, op.cast(x, dtypes.widened(given)), axis)
-    last = sizes_of(ordered)[-1]
-    top = op.Sub(vector(op, [last]), 1)
-    found = at_share(op, ordered, q, top, method)
+    ordered, size = _sorted_lines(op, x, axis)
+    top = op.Sub(vector(op, [size]), 1)
+    return _quantile(op, x, ordered, top, q, axis, method, keepdims)
+
+
+def quantile_of_numbers(
+    op: Emitter, x: ir.Value, q: Any, axis: Axes, method: str, keepdims: bool
+) -> ir.Value:
+    """Return the quantile of what is not NaN; NaN where nothing is left.
+
+    Args:
+        op: emitter of the graph.
+        x: floating-point numbers.
+        q: see `quantile`.
+        axis: see `quantile`.
+        method: see `quantile`.
+        keepdims: see `quantile`.
+    """
+    missing = op.IsNaN(x)
+    ordered, _ = _sorted_lines(op, op.Where(missing, math.inf, x), axis)
+    lines = _lines(op, op.cast(op.Not(missing), "int64"), axis)[0]
+    last = op.Sub(op.ReduceSum(lines, [-1], keepdims=1), 1)
+    found = _quantile(op, x, ordered, op.Max(last, number(op, 0, last)), q, axis, method, keepdims)
+    none = op.ReduceMin(op.cast(missing, "int32"), axes_of(axis, rank_of(x)), keepdims=keepdims)
+    return op.Where(op.cast(none, "bool"), math.nan, found)
+
+
+def _quantile(
+    op: Emitter,
+    x: ir.Value,
+    ordered: ir.Value,
+    top: ir.Value,
+    q: Any,
+    axis: Axes,
+    method: str,
+    keepdims: bool,
+) -> ir.Value:
+    """What lies at a share of the way to the last place `top` of each line."""
+    dtype = dtype_name(ordered)
+    share = op.cast(tensor(op, q), dtype)
+    place = op.Mul(op.cast(top, dtype), op.Reshape(share, np.array([-1], np.int64)))
+    found = _at(op, ordered, place, method)
+    rank = rank_of(found)
+    if rank_of(share) == 0:
+        found = op.Squeeze(found, [-1])
+    elif rank > 1:
+        found = op.Transpose(found, perm=[rank - 1, *range(rank - 1)])
     if keepdims:
-        found = _with_axes(op, found, axis, rank_of(x), rank_of(tensor(op, q)))
-    return op.cast(found, given)
+        gone = [a + rank_of(share) for a in axes_of(axis, rank_of(x))]
+        found = op.Unsqueeze(found, gone)
+    return op.cast(found, dtype_name(x))
+
+
+def _at(op: Emitter, ordered: ir.Value, place: ir.Value, method: str) -> ir.Value:
+    """What lies at a place that may be between two numbers."""
+    low = op.Floor(place)
+
+    def read(where: ir.Value) -> ir.Value:
+        at = op.cast(where, "int64")
+        if rank_of(at) == 1:
+            return op.Gather(ordered, at, axis=-1)
+        return op.GatherElements(ordered, at, axis=-1)
+
+    if method == "lower":
+        return read(low)
+    if method == "higher":
+        return read(op.Ceil(place))
+    if method == "nearest":
+        return read(op.Round(place))
+    below, above = read(low), read(op.Ceil(place))
+    if method == "midpoint":
+        return op.Mul(op.Add(below, above), 0.5)
+    if method == "linear":
+        return op.Add(below, op.Mul(op.Sub(above, below), op.Sub(place, low)))
+    raise ValueError(
+        "`method` must be 'linear', 'lower', 'higher', 'midpoint' or 'nearest'. "
+        f"Received: method={method!r}"
+    )
 
 
 @tensor_function()
@@ -151,56 +232,19 @@ def corrcoef(op: Emitter, x: Any) -> ir.Value:
     return op.Clip(op.Div(op.Div(products, lengths), op.Transpose(lengths, perm=[1, 0])), -1.0, 1.0)
 
 
-def _sorted_lines(op: Emitter, x: ir.Value, axis: Axes) -> ir.Value:
-    """The numbers of each line in order, along a new last axis in the place of `axis`."""
+def _sorted_lines(op: Emitter, x: ir.Value, axis: Axes) -> tuple[ir.Value, Size]:
+    """The numbers of each line in order, at least float32, and how many there are."""
+    lines, count = _lines(op, op.cast(x, dtypes.widened(dtype_name(x))), axis)
+    ordered, _ = op.TopK(lines, vector(op, [count]), axis=-1, largest=0, sorted=1, _outputs=2)
+    return noted(ordered, static_shape(lines)), count
+
+
+def _lines(op: Emitter, x: ir.Value, axis: Axes) -> tuple[ir.Value, Size]:
+    """The numbers along some axes as a new last axis, and its size."""
     rank = rank_of(x)
     axes = axes_of(axis, rank)
     others = [a for a in range(rank) if a not in axes]
     sizes = sizes_of(x)
-    moved = op.Transpose(x, perm=[*others, *axes]) if [*others, *axes] != [*range(rank)] else x
+    moved = x if [*others, *axes] == [*range(rank)] else op.Transpose(x, perm=[*others, *axes])
     count = product(op, [sizes[a] for a in axes])
-    lines = reshaped(op, moved, [*(sizes[a] for a in others), count])
-    ordered, _ = op.TopK(lines, vector(op, [count]), axis=-1, largest=0, sorted=1, _outputs=2)
-    ordered.shape = lines.shape
-    return ordered
-
-
-def at_share(op: Emitter, ordered: ir.Value, q: Any, top: ir.Value, method: str) -> ir.Value:
-    """Return what lies at a share of the way along the last axis, the axis of `q` first.
-
-    Args:
-        op: emitter of the graph.
-        ordered: numbers in order along the last axis.
-        q: share, or a vector of them.
-        top: the last place, an int64 vector of one number.
-        method: see `quantile`.
-    """
-    dtype = dtype_name(ordered)
-    share = op.cast(tensor(op, q), dtype)
-    place = op.Mul(share, op.Squeeze(op.cast(top, dtype), [0]))
-    low, high = op.Floor(place), op.Ceil(place)
-    below, above = (op.Gather(ordered, op.cast(at, "int64"), axis=-1) for at in (low, high))
-    if method == "lower":
-        found = below
-    elif method == "higher":
-        found = above
-    elif method == "nearest":
-        found = op.Gather(ordered, op.cast(op.Round(place), "int64"), axis=-1)
-    elif method == "midpoint":
-        found = op.Mul(op.Add(below, above), 0.5)
-    elif method == "linear":
-        found = op.Add(below, op.Mul(op.Sub(above, below), op.Sub(place, low)))
-    else:
-        raise ValueError(
-            "`method` must be 'linear', 'lower', 'higher', 'midpoint' or 'nearest'. "
-            f"Received: method={method!r}"
-        )
-    rank = rank_of(found)
-    if rank_of(share) == 0 or rank == 1:
-        return found
-    return op.Transpose(found, perm=[rank - 1, *range(rank - 1)])
-
-
-def _with_axes(op: Emitter, found: ir.Value, axis: Axes, rank: int, before: int) -> ir.Value:
-    """A result with axes of size 1 where axes have vanished; `before` come first."""
-    return op.Unsqueeze(found, np.array([a + before for a in axes_of(axis, rank)], np.int64))
+    return reshaped(op, moved, [*(sizes[a] for a in others), count]), count
