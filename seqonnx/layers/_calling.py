@@ -5,7 +5,9 @@ Functions over a layer, so that a layer's own methods are what its user has give
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -19,6 +21,19 @@ from seqonnx.graph.signatures import Spelling
 from seqonnx.layers.alone import CallsOnData
 from seqonnx.structures import Slot, put_back, take_out
 from seqonnx.symbolic import Arguments, Emits, LayerCall, SymbolicTensor, infer_call
+
+_FOLLOWING: ContextVar[bool] = ContextVar("_FOLLOWING", default=False)
+"""Whether the graph of a training step is being made, in which `training=True` says nothing new."""
+
+
+@contextmanager
+def following_training() -> Iterator[None]:
+    """Take `training=True` for symbolic tensors inside."""
+    token = _FOLLOWING.set(True)
+    try:
+        yield
+    finally:
+        _FOLLOWING.reset(token)
 
 
 class Callable(Emits, Protocol):
@@ -148,8 +163,9 @@ def _note_call(
     arguments: Arguments | None,
 ) -> tuple[LayerCall, list[SymbolicTensor]]:
     """Note a call in the layer graph; returns it and what it gives."""
-    if training:
+    if training and not _FOLLOWING.get():
         raise ValueError(_refused_training(layer))
+    training = None if training else training
     build_for(layer, arguments, [tensor.shape for tensor in inputs])
     number = layer._calls[-1][0].index + 1 if len(layer._calls) > 0 else 0
     made = LayerCall(layer, tuple(inputs), number, training, arguments)

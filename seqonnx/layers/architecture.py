@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seqonnx.catalogue import find, saved_name
+from seqonnx.layers.arguments import own_arguments
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import UNNAMED, InputLayer
 from seqonnx.layers.core.operation import Operation
@@ -87,6 +88,16 @@ def graph_config(model: Network) -> dict[str, Any]:
         "input_layers": _mapped(model._structures()[0], refer),
         "output_layers": _mapped(model._structures()[1], refer),
     }
+
+
+def subclass_config(model: Network, root: type) -> dict[str, Any]:
+    """Return the arguments of a model's constructor: the configuration of a user's `call`.
+
+    Args:
+        model: a model whose user has written `call`.
+        root: the class that it is a subclass of.
+    """
+    return {"name": model.name} | own_arguments(model, root)
 
 
 def connect_config(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-import onnx_ir as ir
-
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable
 from seqonnx.graph.operable import Valueless
+from seqonnx.graph.signatures import Spelling
+from seqonnx.layers._inside import building, parts_of
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
+from seqonnx.layers.core.operation import Operation
+from seqonnx.layers.finding import check_unique_names, find_layer
+from seqonnx.layers.subclassing import connect_call
 from seqonnx.layers.weighted import Weighted
 from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import (
@@ -53,6 +56,7 @@ class Network(Layer):
         self._output_structure: Structure | None = None
         self._calls_inside: list[tuple[LayerCall, SymbolicTensor]] = []
         self._layers: list[Layer] = []
+        self._frame = frozenset(vars(self))
         if inputs is not None and outputs is not None:
             self._connect(inputs, outputs)
 
@@ -66,9 +70,13 @@ class Network(Layer):
             )
         calls = calls_between(entries, exits)
         layers = [_as_layer(owner) for owner in layer_order(entries, exits)]
-        _check_unique_names(layers)
-        for layer in layers:
-            self._check_apart(layer)
+        check_unique_names(layers)
+        check_apart(self, layers)
+        if self._is_subclassed():
+            own = {name: part for name, part in vars(self).items() if name not in self._frame}
+            kept = parts_of(own, Layer)
+            made = [x for x in layers if not isinstance(x, InputLayer | Operation)]
+            layers = [*kept, *(layer for layer in made if layer not in kept)]
         self._inputs, self._outputs = entries, exits
         self._input_structure, self._output_structure = inputs, outputs
         self._calls_inside, self._layers = calls, layers
@@ -78,21 +86,25 @@ class Network(Layer):
         self._inputs, self._outputs, self._calls_inside, self._layers = None, [], [], []
         self._input_structure = self._output_structure = None
 
-    def _check_apart(self, layer: Layer) -> None:
-        """Raise a ValueError if a layer is this network, or a model that holds it."""
-        stack = [layer]
-        while stack:
-            inner = stack.pop()
-            if inner is self:
-                raise ValueError(
-                    f"Model '{self.name}' cannot contain itself: the layers would be a cycle. "
-                    f"Received: layer={layer._label}"
-                )
-            stack.extend(inner.layers if isinstance(inner, Network) else ())
-
-    def call(self, op: Emitter, x: list[ir.Value], training: bool) -> list[ir.Value]:
-        """Emit every layer of the network."""
+    def call(self, op: Any, x: Any, training: Any) -> Any:
+        """Emit every layer of the network; a user's own works on tensors, with its layers."""
         return emit_network(op, self.inputs, self._outputs, x, training)
+
+    def _emit_typed(
+        self, op: Emitter, x: Any, training: bool, named: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Emit every layer of the network, each in its dtype."""
+        return emit_network(op, self.inputs, self._outputs, x, training)
+
+    @property
+    def _spelling(self) -> Spelling:
+        """As `call` is written here: a user's own is traced before."""
+        return Spelling(True, ("x", "training"), False)
+
+    @classmethod
+    def _is_subclassed(cls) -> bool:
+        """Whether the user has written `call`."""
+        return cls.call is not Network.call
 
     @property
     def _takes_list(self) -> bool:
@@ -110,7 +122,8 @@ class Network(Layer):
             ValueError: if there is not one entry for each input.
         """
         if self._inputs is None:
-            return [x]
+            several = self._is_subclassed() and isinstance(x, list | tuple | Mapping)
+            return list(x.values() if isinstance(x, Mapping) else x) if several else [x]
         if isinstance(x, Mapping):
             return in_order(x, self._input_names, self.name)
         if not isinstance(x, list | tuple) or not any(isinstance(t, Valueless) for t in x):
@@ -227,7 +240,8 @@ class Network(Layer):
             ValueError: if the model has not seen an input shape yet.
         """
         self._require_weights()
-        return list(dict.fromkeys(v for layer in self.layers for v in layer.weights))
+        inner = (v for layer in self.layers for v in layer.weights)
+        return list(dict.fromkeys([*self._variables, *inner]))
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -235,7 +249,8 @@ class Network(Layer):
         self._require_weights()
         if not self.trainable:
             return []
-        return list(dict.fromkeys(v for layer in self.layers for v in layer.trainable_weights))
+        inner = (v for layer in self.layers for v in layer.trainable_weights)
+        return list(dict.fromkeys([*(v for v in self._variables if v.trainable), *inner]))
 
     @property
     def _frozen_weights(self) -> list[Variable]:
@@ -287,36 +302,32 @@ class Network(Layer):
         Raises:
             ValueError: if there is no such layer, or not exactly one argument is given.
         """
-        if name is not None and index is not None:
-            raise ValueError(
-                f"Provide only a layer name or a layer index. Received: index={index}, name={name}."
-            )
-        layers = self.layers
-        if index is not None:
-            if not -len(layers) <= index < len(layers):
-                raise ValueError(
-                    f"Was asked to retrieve layer at index {index} but model only has "
-                    f"{len(layers)} layers."
-                )
-            return layers[index]
-        if name is None:
-            raise ValueError("Provide either a layer name or layer index at `get_layer`.")
-        for layer in layers:
-            if layer.name == name:
-                return layer
-        raise ValueError(
-            f"No such layer: {name}. Existing layers are: {[layer.name for layer in layers]}."
-        )
+        return find_layer(self.layers, name, index)
 
     def _build_for(self, shape: Any, **others: Any) -> None:
         """Check that inputs of these shapes fit the network.
 
         Args:
             shape: list of the shapes of all inputs, or the shape of the only one.
-            **others: none.
+            **others: `dtypes` of the inputs, in the same structure, for a `call` of the user's.
         """
-        for index, one in enumerate(shape if isinstance(shape, list) else [shape]):
+        if self._inputs is None and self._is_subclassed():
+            if type(self).build is not Network.build:
+                with building(self.name):
+                    self.build(shape)
+            connect_call(self, shape, others.get("dtypes"))
+        shapes = shape.values() if isinstance(shape, Mapping) else shape
+        for index, one in enumerate(shapes if isinstance(shape, list | Mapping) else [shape]):
             self._check_input(one, index)
+
+    def build(self, input_shape: Any) -> None:
+        """Trace a `call` of the user's for inputs of a shape; others are built from the start.
+
+        Args:
+            input_shape: shape of the input, batch first; a list or dict of them for several.
+        """
+        if self._inputs is None and self._is_subclassed():
+            connect_call(self, input_shape)
 
     def _check_input(self, shape: Shape, index: int) -> None:
         """Raise a ValueError if data of this shape does not fit input number `index`."""
@@ -376,12 +387,14 @@ def _as_layer(owner: Any) -> Layer:
     return owner
 
 
-def _check_unique_names(layers: Sequence[Layer]) -> None:
-    seen: set[str] = set()
-    for layer in layers:
-        if layer.name in seen:
+def check_apart(network: Network, layers: Sequence[Layer]) -> None:
+    """Raise a ValueError if a layer is the network itself, or a model that holds it."""
+    stack = list(layers)
+    while stack:
+        layer = stack.pop()
+        if layer is network:
             raise ValueError(
-                f'The name "{layer.name}" is used 2 times in the model. '
-                "All layer names should be unique."
+                f"Model '{network.name}' cannot contain itself: the layers would be a cycle. "
+                f"Received: {[layer._label for layer in layers]}"
             )
-        seen.add(layer.name)
+        stack.extend(layer.layers if isinstance(layer, Network) else ())

@@ -25,6 +25,7 @@ from seqonnx.layers.architecture import deserialize_part, network_class
 from seqonnx.layers.core.input import Input
 from seqonnx.layers.onnx.onnx_model import ONNXModel
 from seqonnx.layers.serialization import KNOWN
+from seqonnx.layers.subclassing import build_again
 from seqonnx.models.model import Model
 from seqonnx.models.sequential import Sequential
 from seqonnx.symbolic import SymbolicTensor
@@ -94,6 +95,7 @@ def _revived(checkpoint: Checkpoint, path: Path, custom: Mapping[str, Any]) -> M
     held = sum(array.nbytes for array in checkpoint.weights)
     with weights_at_most(held):
         model = cls.from_config(dict(checkpoint.config["config"]), custom)
+        build_again(model, checkpoint.config)
     weights = model.weights
     have = [(array.shape, array.dtype.name) for array in checkpoint.weights]
     if [(weight._stored_shape, weight.dtype) for weight in weights] != have:

@@ -13,7 +13,7 @@ from seqonnx import config
 from seqonnx.callbacks import Callback, History
 from seqonnx.catalogue import register
 from seqonnx.graph import auto_name, current_trace
-from seqonnx.layers.architecture import connect_config, graph_config
+from seqonnx.layers.architecture import connect_config, graph_config, subclass_config
 from seqonnx.layers.network import Network
 from seqonnx.metrics import Metric
 from seqonnx.models import saving
@@ -287,9 +287,10 @@ class Model(Network):
     def get_config(self) -> dict[str, Any]:
         """Return name and layers, with what they are called on, as plain values.
 
-        Raises:
-            AttributeError: if inputs and outputs are not known.
+        Raises an AttributeError if inputs and outputs are not known.
         """
+        if self._is_subclassed():
+            return subclass_config(self, Model)
         return {"name": self.name, "trainable": self._trainable, **graph_config(self)}
 
     @classmethod
@@ -301,10 +302,9 @@ class Model(Network):
         Args:
             config: name and layers.
             custom_objects: the user's own classes and functions, by name.
-
-        Raises:
-            ValueError: if a class is not known.
         """
+        if cls._is_subclassed():
+            return cls(**config)
         inputs, outputs = connect_config(config, custom_objects or {})
         return cls(inputs, outputs, name=config["name"], trainable=config.get("trainable", True))
 

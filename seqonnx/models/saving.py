@@ -18,6 +18,7 @@ from seqonnx.graph.files import EXTERNAL_FROM, write_model
 from seqonnx.graph.writing import target_of
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.network import Network
+from seqonnx.layers.subclassing import built_from
 from seqonnx.report.model_rows import layer_facts
 from seqonnx.symbolic import SymbolicTensor
 from seqonnx.training.checkpoint_state import ArraysByVariable, capture
@@ -95,7 +96,8 @@ def _source(
         inputs=network.inputs,
         outputs=_chosen_outputs(network, outputs),
         layers=[LayerInfo(*facts) for facts in layer_facts(network)],
-        config={"class_name": saved_name(type(network)), "config": network.get_config()},
+        config={"class_name": saved_name(type(network)), "config": network.get_config()}
+        | built_from(network),
         weights=weights,
         values=values,
     )

@@ -14,7 +14,7 @@ from seqonnx.catalogue import register
 from seqonnx.layers.architecture import deserialize_part, serialize_part
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
-from seqonnx.layers.network import Network
+from seqonnx.layers.network import Network, check_apart
 from seqonnx.models.model import Model
 from seqonnx.symbolic import LayerCall, Shape, Symbolic, SymbolicTensor, infer_call
 
@@ -217,7 +217,7 @@ class Sequential(Model):
                 "Only instances of `keras.Layer` can be added to a Sequential model. "
                 f"Received: {layer} (of type {type(layer)})"
             )
-        self._check_apart(layer)
+        check_apart(self, [layer])
         if any(other is not layer and other.name == layer.name for other in self._stack):
             raise ValueError(
                 "All layers added to a Sequential model should have unique names. Name "

@@ -76,6 +76,8 @@ def emit_network(
     Returns:
         The graph values of `outputs`.
     """
+    if training:
+        outputs = [t if t._in_training is None else t._in_training for t in outputs]
     known = {id(tensor): value for tensor, value in zip(inputs, values, strict=True)}
     emitted: dict[LayerCall, list[ir.Value]] = {}
     for call, tensor in calls_between(inputs, outputs):

@@ -69,6 +69,8 @@ class SymbolicTensor(Valueless):
         self._call = call
         self._index = index
         self._source = source
+        self._in_training: SymbolicTensor | None = None
+        """The tensor that stands for this output of a model in a training step; None: itself."""
 
     @property
     def ndim(self) -> int:
@@ -77,7 +79,7 @@ class SymbolicTensor(Valueless):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state of a copy; the model that is copied knows the calls in their order."""
-        return vars(self) | {"_call": None}
+        return vars(self) | {"_call": None, "_in_training": None}
 
     def __repr__(self) -> str:
         return (

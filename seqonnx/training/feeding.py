@@ -22,7 +22,7 @@ from seqonnx.training.inputs import with_ranks
 def input_arrays(model: Network, x: Any) -> list[npt.NDArray[Any]]:
     """Return data for every input of a model, checked and cast; builds the model if needed."""
     if not model.built:
-        model._build_for(dtypes.to_array(x, "float32", "inputs").shape)
+        model._build_for(_shapes_of(x))
     if _is_as_wanted(model, x):
         model._check_input(x.shape, 0)
         return [x]
@@ -32,6 +32,15 @@ def input_arrays(model: Network, x: Any) -> list[npt.NDArray[Any]]:
     for index, array in enumerate(arrays):
         model._check_input(array.shape, index)
     return arrays
+
+
+def _shapes_of(x: Any) -> Any:
+    """The shape of data for a model that is not built; of several inputs a list or a dict."""
+    if isinstance(x, Mapping):
+        return {name: np.shape(part) for name, part in x.items()}
+    if isinstance(x, list | tuple) and any(isinstance(part, np.ndarray) for part in x):
+        return [np.shape(part) for part in x]
+    return dtypes.to_array(x, "float32", "inputs").shape
 
 
 def _is_as_wanted(model: Network, x: Any) -> bool:
@@ -64,6 +73,8 @@ def batches_for(
     Raises:
         ValueError: if the data does not fit the model or its loss.
     """
+    if not model.built and isinstance(x, Mapping):
+        model._build_for(_shapes_of(x))
     batches = make_batches(
         ordered(model, x),
         y,
@@ -136,7 +147,8 @@ def _input_types(model: Network) -> InputDtype:
 def _build_and_check(model: Network, shapes: list[tuple[int, ...]], first: Batch | None) -> None:
     """Build a model for data of these shapes, or check that it takes them."""
     if not model.built:
-        model._build_for((None, *shapes[0][1:]))
+        free = [(None, *shape[1:]) for shape in shapes]
+        model._build_for(free if len(free) > 1 else free[0])
     if first is not None:
         _check_inputs(model, first.x)
         return
