@@ -12,7 +12,7 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import update_wrapper
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from seqonnx.graph.operable import Valueless
 from seqonnx.graph.tracing import as_array, traced
 from seqonnx.runtime.program import run_emission
 from seqonnx.structures import holds, put_back, take_out
+
+Emission = TypeVar("Emission", bound=Callable[..., Any])
 
 
 class TensorFunction:
@@ -61,6 +63,12 @@ class TensorFunction:
         arguments = self._by_name(args, kwargs)
         trace = current_trace()
         if trace is not None:
+            if holds(arguments, Valueless) and not _holds_traced_alone(arguments):
+                raise RuntimeError(
+                    f"`{self.__name__}` was called in a trace on a symbolic tensor from outside: "
+                    f"{arguments}. A function that is given to `cond`, `while_loop` or `scan` gets "
+                    "its tensors as arguments, or it is called in the `call` of a layer."
+                )
             return traced(self.emitted(trace.op, values_in(trace, self._arrays(arguments))))
         if holds(arguments, TracedTensor):
             raise RuntimeError(
@@ -115,14 +123,24 @@ class TensorFunction:
         return f"<function {self.__name__}{self.__signature__}>"
 
 
-def tensor_function(
-    *names: str, kind: str = "op"
-) -> Callable[[Callable[..., Any]], TensorFunction]:
+@overload
+def tensor_function(*names: str) -> Callable[[Emission], Emission]: ...
+
+
+@overload
+def tensor_function(*names: str, kind: str) -> Callable[[Callable[..., Any]], TensorFunction]: ...
+
+
+def tensor_function(*names: str, kind: str = "op") -> Any:
     """Decorate the emission of a function of tensors; it enters the catalogue by its name.
 
     Args:
         *names: further names.
         kind: the kind in the catalogue.
+
+    Returns:
+        A decorator. The type of what it gives is that of the emission, for functions of
+        `seqonnx.ops`: in this house they call each other with the emitter.
     """
 
     def enter(emission: Callable[..., Any]) -> TensorFunction:
@@ -174,6 +192,13 @@ def values_in(trace: Trace, arguments: Any) -> Any:
         arguments, lambda part: isinstance(part, TracedTensor) or _is_data(part), found
     )
     return put_back(pattern, [trace.value(part) for part in found])
+
+
+def _holds_traced_alone(arguments: Any) -> bool:
+    """Whether all tensors without values in the arguments are those of a trace."""
+    found: list[Any] = []
+    take_out(arguments, lambda part: isinstance(part, Valueless), found)
+    return all(isinstance(part, TracedTensor) for part in found)
 
 
 def _is_data(part: Any) -> bool:

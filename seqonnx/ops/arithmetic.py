@@ -63,7 +63,7 @@ def floor_divide(op: Emitter, x1: Any, x2: Any) -> ir.Value:
     return op.Div(op.Sub(x1, rest), x2)
 
 
-@tensor_function("remainder")
+@tensor_function()
 def mod(op: Emitter, x1: Any, x2: Any) -> ir.Value:
     """Return the rest of the division x1 / x2; it has the sign of x2."""
     x1, x2 = arithmetic(op, x1, x2)

@@ -85,9 +85,7 @@ def rot90(op: Emitter, array: Any, k: int = 1, axes: Any = (0, 1)) -> ir.Value:
             f"Input array must have at least 2 dimensions. Received: array.ndim={rank}"
         )
     if len(axes) != 2 or axes[0] == axes[1]:
-        raise ValueError(
-            f"Invalid axes: {axes}. Axes must be a tuple of two different dimensions."
-        )
+        raise ValueError(f"Invalid axes: {axes}. Axes must be a tuple of two different dimensions.")
     first, second = (axis_of(axis, rank) for axis in axes)
     order = list(range(rank))
     order[first], order[second] = second, first
@@ -120,11 +118,11 @@ def roll(op: Emitter, x: Any, shift: Any, axis: Any = None) -> ir.Value:
         at = axis_of(a, rank_of(x))
         size = static_shape(x)[at]
         # Without the size a shift of more than it cannot be told from one of less.
-        by = by % size if isinstance(size, int) and size > 0 else by
-        if by != 0:
-            first, rest = op.Slice(x, [-by], [_END], [at]), op.Slice(x, [0], [-by], [at])
+        moved = by % size if isinstance(size, int) and size > 0 else by
+        if moved != 0:
+            first, rest = op.Slice(x, [-moved], [_END], [at]), op.Slice(x, [0], [-moved], [at])
             x = op.Concat(first, rest, axis=at)
-    return x
+    return tensor(op, x)
 
 
 @tensor_function()
@@ -176,9 +174,8 @@ def repeat(op: Emitter, x: Any, repeats: Any, axis: int | None = None) -> ir.Val
         (repeats,) = repeats
     if isinstance(repeats, list | tuple):
         return op.Gather(x, np.repeat(np.arange(len(repeats)), repeats), axis=at)
-    if isinstance(repeats, ir.Value):
-        if rank_of(repeats) > 0:
-            return op.Gather(x, _repeated_places(op, repeats), axis=at)
+    if isinstance(repeats, ir.Value) and rank_of(repeats) > 0:
+        return op.Gather(x, _repeated_places(op, repeats), axis=at)
     (times,) = given_sizes(repeats)
     sizes = sizes_of(x)
     wide = expanded(op, op.Unsqueeze(x, [at + 1]), [*sizes[: at + 1], times, *sizes[at + 1 :]])
@@ -228,7 +225,7 @@ def pad(
     if mode == "symmetric":
         for axis, (before, behind) in enumerate(widths):
             x = _mirrored(op, x, axis, before, behind)
-        return x
+        return tensor(op, x)
     pads = np.array([pair[0] for pair in widths] + [pair[1] for pair in widths], np.int64)
     given = dtype_name(x)
     value = op.cast(x, "uint8") if given == "bool" else x

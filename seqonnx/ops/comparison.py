@@ -149,6 +149,20 @@ def isclose(
     return op.Or(close, op.And(op.IsNaN(x1), op.IsNaN(x2))) if equal_nan else close
 
 
+@tensor_function()
+def allclose(
+    op: Emitter,
+    x1: Any,
+    x2: Any,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> ir.Value:
+    """Return whether all are close; arguments as those of `isclose`."""
+    close = isclose(op, x1, x2, rtol, atol, equal_nan)
+    return op.cast(op.ReduceMin(op.cast(close, "int32"), keepdims=0), "bool")
+
+
 def _infinite(op: Emitter, x: Any, **which: int) -> ir.Value:
     x = tensor(op, x)
     return op.IsInf(x, **which) if dtypes.is_float(dtype_name(x)) else _all(op, x, False)

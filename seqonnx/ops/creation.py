@@ -13,7 +13,7 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.ops.promotion import floats, promoted, result_type, tensor
 from seqonnx.ops.shaping import ordered
-from seqonnx.ops.sizes import Size, expanded, given_sizes, counted, rank_of, sizes_of
+from seqonnx.ops.sizes import counted, expanded, given_sizes, rank_of, sizes_of
 from seqonnx.tensor_function import tensor_function
 
 
@@ -185,8 +185,8 @@ def geomspace(
 ) -> ir.Value:
     """Return numbers each of which is the one before times the same factor; see `linspace`."""
     first, last = floats(op, start, stop)
-    logs = [op.Log(op.Abs(part)) for part in (first, last)]
-    line = op.Exp(linspace(op, *logs, num, endpoint, axis=axis))
+    low, high = op.Log(op.Abs(first)), op.Log(op.Abs(last))
+    line = op.Exp(linspace(op, low, high, num, endpoint, axis=axis))
     return _cast(op, op.Mul(line, op.Sign(first)), dtype)
 
 
@@ -214,7 +214,6 @@ def _distance(op: Emitter, rows: Any, columns: Any) -> ir.Value:
     (n,) = given_sizes(rows)
     (m,) = (n,) if columns is None else given_sizes(columns)
     return op.Sub(counted(op, m), op.Unsqueeze(counted(op, n), [1]))
-
 
 
 def _cast(op: Emitter, x: ir.Value, dtype: Any) -> ir.Value:

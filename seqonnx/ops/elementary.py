@@ -117,7 +117,8 @@ def signbit(op: Emitter, x: Any) -> ir.Value:
     if not dtypes.is_float(dtype_name(x)):
         return op.Less(x, 0)
     # 1 / -0 is minus infinity.
-    return op.Where(op.Equal(x, 0.0), op.Less(op.Reciprocal(x), 0.0), op.Less(x, 0.0))
+    zero = op.And(op.Equal(x, 0.0), op.Less(op.Reciprocal(x), 0.0))
+    return op.Or(op.Less(x, 0.0), zero)
 
 
 @tensor_function()
@@ -137,7 +138,7 @@ def trunc(op: Emitter, x: Any) -> ir.Value:
     """Return x without its fraction: rounded towards 0."""
     x = tensor(op, x)
     if not dtypes.is_float(dtype_name(x)):
-        return x
+        return tensor(op, x)
     return op.Mul(op.Floor(op.Abs(x)), op.Sign(x))
 
 
@@ -156,7 +157,7 @@ def round(op: Emitter, x: Any, decimals: int = 0) -> ir.Value:
     x = tensor(op, x)
     given = dtype_name(x)
     if given == "bool" or (decimals >= 0 and not dtypes.is_float(given)):
-        return x
+        return tensor(op, x)
     x = floating(op, x)
     if decimals == 0:
         return op.Round(x)
@@ -198,7 +199,7 @@ def nan_to_num(
     x = tensor(op, x)
     dtype = dtype_name(x)
     if not dtypes.is_float(dtype):
-        return x
+        return tensor(op, x)
     limit = largest(dtype)
     x = op.Where(op.IsNaN(x), nan, x)
     x = op.Where(op.IsInf(x, detect_negative=0), limit if posinf is None else posinf, x)

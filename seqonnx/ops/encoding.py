@@ -16,10 +16,10 @@ from seqonnx.ops.reduction import amax, amin, max, reduced
 from seqonnx.ops.sizes import (
     Size,
     axis_of,
+    counted,
     given_sizes,
     rank_of,
     reshaped,
-    counted,
     sizes_of,
     vector,
 )
@@ -121,9 +121,7 @@ def bincount(
 
 
 @tensor_function()
-def histogram(
-    op: Emitter, x: Any, bins: int = 10, range: Any = None
-) -> tuple[ir.Value, ir.Value]:
+def histogram(op: Emitter, x: Any, bins: int = 10, range: Any = None) -> tuple[ir.Value, ir.Value]:
     """Return how many numbers lie in each of some bins of equal width, and their bounds.
 
     Args:
@@ -135,13 +133,10 @@ def histogram(
         ValueError: if there is no bin, or the range is not two numbers in order.
     """
     if not isinstance(bins, int) or bins < 1:
-        raise ValueError(
-            f"Argument `bins` should be a non-negative integer. Received: bins={bins}"
-        )
+        raise ValueError(f"Argument `bins` should be a non-negative integer. Received: bins={bins}")
     if range is not None and (len(range) != 2 or range[0] > range[1]):
         raise ValueError(
-            "Argument `range` must be two numbers, the smaller one first. "
-            f"Received: range={range}"
+            f"Argument `range` must be two numbers, the smaller one first. Received: range={range}"
         )
     x = reshaped(op, floating(op, x), [-1])
     low, high = (amin(op, x), amax(op, x)) if range is None else range
@@ -235,7 +230,6 @@ def _neutral(dtype: str, reduction: str) -> Any:
         return np.array(sign * np.inf, ir_dtype(dtype).numpy())
     limits = np.iinfo(dtype)
     return np.array(limits.min if reduction == "max" else limits.max, dtype)
-
 
 
 def _check_dense(sparse: bool) -> None:

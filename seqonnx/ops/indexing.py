@@ -62,9 +62,7 @@ def get_item(op: Emitter, x: Any, key: Any) -> ir.Value:
     """
     x = tensor(op, x)
     given = key if isinstance(key, tuple) else (key,)
-    parts = [
-        each for part in given for each in ([part] if _is_basic(part) else _places(op, part))
-    ]
+    parts = [each for part in given for each in ([part] if _is_basic(part) else _places(op, part))]
     sorted_key, axis = _Key(), 0
     for part in _spread(parts, rank_of(x)):
         sorted_key.result.append(None if part is None else axis)

@@ -36,9 +36,9 @@ def concatenate(op: Emitter, xs: Any, axis: int | None = 0) -> ir.Value:
 
 
 @tensor_function()
-def stack(op: Emitter, xs: Any, axis: int = 0) -> ir.Value:
+def stack(op: Emitter, x: Any, axis: int = 0) -> ir.Value:
     """Return tensors of one shape joined along a new axis."""
-    parts = promoted(op, *_tensors(op, xs))
+    parts = promoted(op, *_tensors(op, x))
     at = axis_of(axis, rank_of(parts[0]) + 1)
     wide = [op.Unsqueeze(part, [at]) for part in parts]
     return wide[0] if len(wide) == 1 else op.Concat(*wide, axis=at)
@@ -173,7 +173,7 @@ def meshgrid(op: Emitter, *x: Any, indexing: str = "xy") -> list[ir.Value]:
 def _tensors(op: Emitter, xs: Any) -> list[ir.Value]:
     """Tensors of a list, or the parts of one tensor along its first axis."""
     if isinstance(xs, ir.Value):
-        return unstack(op, xs)  # type: ignore[no-any-return]  # emissions are untyped from outside
+        return unstack(op, xs)
     return [tensor(op, x) for x in xs]
 
 

@@ -20,7 +20,7 @@ from seqonnx.ops.diagonals import tril, triu
 from seqonnx.ops.promotion import floating, floats, number
 from seqonnx.ops.reduction import Axes, amax, amin, reduced
 from seqonnx.ops.shaping import ordered
-from seqonnx.ops.sizes import Size, axes_of, counted, noted, rank_of, size_of
+from seqonnx.ops.sizes import axes_of, counted, noted, rank_of, size_of
 from seqonnx.tensor_function import tensor_function
 
 
@@ -55,7 +55,7 @@ def norm(
         summed, read = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = reduced(op, "ReduceL1", x, summed, True)
         found = (amax if ord > 0 else amin)(op, sums, (summed, read), keepdims)
-        return found  # type: ignore[no-any-return]  # emissions are untyped from outside
+        return found
     raise ValueError(
         f"`norm` of {len(axes)} axes takes `ord` None, 'fro', 1, -1, inf or -inf; 2, -2 and 'nuc' "
         f"need singular values, which ONNX cannot compute. Received: ord={ord!r}, axis={axis}"
@@ -128,7 +128,7 @@ def solve_triangular(op: Emitter, a: Any, b: Any, lower: bool = False) -> ir.Val
         lower: whether the lower half counts; else the upper one.
     """
     a, b = floats(op, a, b)
-    return solve(op, (tril if lower else triu)(op, a), b)  # type: ignore[no-any-return]
+    return solve(op, (tril if lower else triu)(op, a), b)
 
 
 @tensor_function()

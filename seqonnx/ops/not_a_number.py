@@ -90,17 +90,13 @@ def nanstd(op: Emitter, x: Any, axis: Axes = None, keepdims: bool = False) -> ir
 
 
 @tensor_function()
-def nancumsum(
-    op: Emitter, x: Any, axis: int | None = None, dtype: str | None = None
-) -> ir.Value:
+def nancumsum(op: Emitter, x: Any, axis: int | None = None, dtype: str | None = None) -> ir.Value:
     """Return the sums so far, NaN as 0."""
     return cumsum(op, _filled(op, x, 0.0), axis, dtype)
 
 
 @tensor_function()
-def nancumprod(
-    op: Emitter, x: Any, axis: int | None = None, dtype: str | None = None
-) -> ir.Value:
+def nancumprod(op: Emitter, x: Any, axis: int | None = None, dtype: str | None = None) -> ir.Value:
     """Return the products so far, NaN as 1."""
     return cumprod(op, _filled(op, x, 1.0), axis, dtype)
 

@@ -153,9 +153,7 @@ def cross(
         return op.Sub(op.Mul(first[0], second[1]), op.Mul(first[1], second[0]))
     zero = np.zeros((), dtype_name(x1))
     a, b = ([*part, op.constant(zero)][:3] for part in (first, second))
-    turned = [
-        op.Sub(op.Mul(a[i], b[j]), op.Mul(a[j], b[i])) for i, j in ((1, 2), (2, 0), (0, 1))
-    ]
+    turned = [op.Sub(op.Mul(a[i], b[j]), op.Mul(a[j], b[i])) for i, j in ((1, 2), (2, 0), (0, 1))]
     at = axis_of(axisc, rank_of(turned[2]) + 1)
     return op.Concat(*(op.Unsqueeze(part, [at]) for part in turned), axis=at)
 

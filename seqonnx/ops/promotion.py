@@ -8,14 +8,20 @@ except that a float makes integers float32.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.graph import Emitter, dtype_name, ir_dtype
+
+_LARGEST: Final = {
+    "float16": 65504.0,
+    "bfloat16": 3.3895313892515355e38,
+    "float32": 3.4028234663852886e38,
+    "float64": 1.7976931348623157e308,
+}
 
 
 def tensor(op: Emitter, x: Any, dtype: str | None = None) -> ir.Value:
@@ -123,7 +129,7 @@ def number(op: Emitter, x: float, like: ir.Value) -> ir.Value:
 
 def largest(dtype: str) -> float:
     """Return the largest number of a floating-point dtype."""
-    return float(ml_dtypes.finfo(ir_dtype(dtype).numpy()).max)
+    return _LARGEST[dtype]
 
 
 def without_bool(op: Emitter, x: Any) -> ir.Value:

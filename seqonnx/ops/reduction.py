@@ -206,9 +206,7 @@ def count(op: Emitter, x: ir.Value, axis: Axes) -> Any:
 def _in_float32(op: Emitter, operator: str, x: ir.Value, axis: Axes, keepdims: bool) -> ir.Value:
     """A reduction whose sum is of at least float32."""
     given = dtype_name(x)
-    return op.cast(
-        reduced(op, operator, op.cast(x, dtypes.widened(given)), axis, keepdims), given
-    )
+    return op.cast(reduced(op, operator, op.cast(x, dtypes.widened(given)), axis, keepdims), given)
 
 
 def _place(op: Emitter, operator: str, x: Any, axis: int | None, keepdims: bool) -> ir.Value:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx import dtypes
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.ops.promotion import arithmetic, floating, promoted, tensor, without_bool
 from seqonnx.ops.reading import places
@@ -78,9 +79,7 @@ def in_top_k(op: Emitter, targets: Any, predictions: Any, k: int) -> ir.Value:
 
 
 @tensor_function()
-def searchsorted(
-    op: Emitter, sorted_sequence: Any, values: Any, side: str = "left"
-) -> ir.Value:
+def searchsorted(op: Emitter, sorted_sequence: Any, values: Any, side: str = "left") -> ir.Value:
     """Return where numbers belong in a vector that is in order.
 
     Args:
@@ -113,7 +112,7 @@ def digitize(op: Emitter, x: Any, bins: Any) -> ir.Value:
         x: tensor.
         bins: bounds, the smallest first.
     """
-    return searchsorted(op, tensor(op, bins), tensor(op, x), "right")  # type: ignore[no-any-return]
+    return searchsorted(op, tensor(op, bins), tensor(op, x), "right")
 
 
 @tensor_function()
@@ -158,7 +157,10 @@ def unique(
         size: how many there are: fewer are filled up, more are cut off.
         fill_value: what is filled in; default 0.
     """
-    value, given = _sortable(op, x)
+    value = tensor(op, x)
+    given = dtype_name(value)
+    wide = given if given in {"float32", "float64", "int64"} else None
+    value = op.cast(value, wide or ("float32" if dtypes.is_float(given) else "int64"))
     attributes = {} if axis is None else {"axis": axis_of(axis, rank_of(value))}
     found = list(op.Unique(value, sorted=int(sorted), **attributes, _outputs=4))
     at = 0 if axis is None else axis_of(axis, rank_of(value))

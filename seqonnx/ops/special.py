@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
-
-import math
 
 import onnx_ir as ir
 
@@ -64,7 +63,7 @@ def erfinv(op: Emitter, x: Any) -> ir.Value:
     central = polynomial(op, op.Sub(op.Clip(w, None, 5.0), 2.5), _CENTRAL)
     tail = polynomial(op, op.Sub(op.Sqrt(op.Clip(w, 5.0, None)), 3.0), _TAIL)
     inside = op.Mul(op.Where(op.Less(w, 5.0), central, tail), x)
-    beyond = op.Mul(x, math.inf)
+    beyond = op.Mul(op.Sign(x), math.inf)
     return op.cast(op.Where(op.Equal(op.Abs(x), 1.0), beyond, inside), given)
 
 

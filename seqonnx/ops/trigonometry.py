@@ -8,7 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
-from seqonnx.ops.promotion import floating, floats
+from seqonnx.ops.promotion import floating, floats, number
 from seqonnx.tensor_function import tensor_function
 
 
@@ -67,7 +67,7 @@ def arctan2(op: Emitter, x1: Any, x2: Any) -> ir.Value:
     top, low = op.Where(steep, x, y), op.Where(steep, y, x)
     at_origin = op.Equal(low, 0.0)
     angle = op.Atan(op.Div(top, op.Where(at_origin, 1.0, low)))
-    upper = op.Where(_has_minus(op, y), -1.0, 1.0)
+    upper = op.Where(_has_minus(op, y), number(op, -1, y), number(op, 1, y))
     over = op.Sub(op.Mul(upper, math.pi / 2), angle)
     turned = op.Add(angle, op.Mul(upper, math.pi))
     return op.Where(steep, over, op.Where(_has_minus(op, x), turned, angle))

@@ -76,6 +76,11 @@ def arguments_config(structure: Any) -> Any:
         return parts if isinstance(structure, list) else {"tuple": parts}
     if isinstance(structure, Mapping):
         return {"dict": {key: arguments_config(part) for key, part in structure.items()}}
+    if callable(structure):
+        raise ValueError(
+            f"A function that is an argument of a call cannot be saved: {structure!r}. Make a "
+            "layer of your own whose `call` uses it, and save that."
+        )
     raise ValueError(
         f"An argument of a call cannot be saved: {structure!r}. Numbers, strings, arrays and "
         "tensors of the model can; make a layer of what works with a variable."
