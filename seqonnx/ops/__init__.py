@@ -94,7 +94,7 @@ _OTHERS = {
     "nn": nn,
     "numpy": numpy,
 }
-"""What is no function of tensors, and the modules that Keras has, too."""
+"""Names of what is no function of tensors, and of the modules that Keras has, too."""
 
 _NAMES = {*catalogue.entries("op"), *_OTHERS} - {*image.__all__}
 __all__ = sorted(_NAMES)  # noqa: PLE0605 - it is a list, made of what the catalogue holds

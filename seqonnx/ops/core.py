@@ -1,4 +1,4 @@
-"""What a tensor is made of, and what it is: dtypes, conversion, copies."""
+"""Dtypes, conversion and copies of tensors."""
 
 from __future__ import annotations
 

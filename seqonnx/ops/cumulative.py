@@ -1,4 +1,4 @@
-"""What is so far, and what changes, along an axis."""
+"""Sums and products so far, and differences, along an axis."""
 
 from __future__ import annotations
 

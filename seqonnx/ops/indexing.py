@@ -85,7 +85,7 @@ def get_item(op: Emitter, x: Any, key: Any) -> ir.Value:
 
 
 def _gathered(op: Emitter, x: ir.Value, key: _Key) -> tuple[ir.Value, list[Any]]:
-    """What tensors of places read, and the axes of it in order."""
+    """Return the numbers that tensors of places read, and their axes in order."""
     for at, place in key.integers.items():
         key.places[at] = op.constant(np.array(place, np.int64))
     axes = sorted(key.places)
@@ -99,7 +99,7 @@ def _gathered(op: Emitter, x: ir.Value, key: _Key) -> tuple[ir.Value, list[Any]]
         x = op.GatherND(ordered(op, x, [*axes, *others]), places)
         front = where[-1] - where[0] >= len(where)
     more = rank_of(places) - (len(axes) > 1)
-    read = [_Places(i) for i in range(more)]
+    read = [_Read(i) for i in range(more)]
     others_in_order = [at for at in key.result if at not in key.places or at is None]
     before = 0 if front else where[0]
     result = [*others_in_order[:before], *read, *others_in_order[before:]]
@@ -111,7 +111,7 @@ def _gathered(op: Emitter, x: ir.Value, key: _Key) -> tuple[ir.Value, list[Any]]
 
 
 @dataclass(frozen=True)
-class _Places:
+class _Read:
     """An axis of the tensors of places."""
 
     number: int

@@ -143,7 +143,7 @@ def _filled(op: Emitter, x: Any, number: float) -> ir.Value:
 def _or(
     op: Emitter, found: ir.Value, x: Any, axis: Axes, keepdims: bool, number: float
 ) -> ir.Value:
-    """What was found, or a number where there is nothing but NaN."""
+    """Return what was found, or a number where there is nothing but NaN."""
     x = tensor(op, x)
     if not dtypes.is_float(dtype_name(x)):
         return found

@@ -28,7 +28,7 @@ class FreeSize:
 
     @property
     def name(self) -> Dim:
-        """What the graph calls it."""
+        """Name in the graph."""
         return static_shape(self.tensor)[self.axis]
 
 

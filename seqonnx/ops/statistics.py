@@ -160,7 +160,7 @@ def _quantile(
     method: str,
     keepdims: bool,
 ) -> ir.Value:
-    """What lies at a share of the way to the last place `top` of each line."""
+    """Numbers at a share of the way to the last place `top` of each line."""
     dtype = dtype_name(ordered)
     share = op.cast(tensor(op, q), dtype)
     place = op.Mul(op.cast(top, dtype), op.Reshape(share, np.array([-1], np.int64)))
@@ -177,7 +177,7 @@ def _quantile(
 
 
 def _at(op: Emitter, ordered: ir.Value, place: ir.Value, method: str) -> ir.Value:
-    """What lies at a place that may be between two numbers."""
+    """The number at a place that may be between two numbers."""
     low = op.Floor(place)
 
     def read(where: ir.Value) -> ir.Value:
