@@ -97,7 +97,7 @@ def _part(layer: Layer, visited: set[int]) -> Part:
     label = layer._label
     if isinstance(layer, Network):
         inner = layer.layers
-        names = numbered_names([_class_name(child) for child in inner])
+        names = numbered_names([class_name(child) for child in inner])
         parts = [
             (f"layers/{name}", _part(child, visited))
             for name, child in zip(names, inner, strict=True)
@@ -111,8 +111,8 @@ def _part(layer: Layer, visited: set[int]) -> Part:
     return Part(layer.name, label, own)
 
 
-def _class_name(layer: Layer) -> str:
-    """Class name that Keras has for a layer."""
+def class_name(layer: Layer) -> str:
+    """Return the class name that Keras has for a layer."""
     return "Functional" if type(layer).__name__ == "Model" else type(layer).__name__
 
 

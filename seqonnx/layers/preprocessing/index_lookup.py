@@ -171,6 +171,16 @@ class IndexLookup(Layer):
             given = plain_tokens(vocabulary, self.vocabulary_dtype)
         self._take(given, idf_weights)
 
+    def _load_text(self, text: str, idf_weights: npt.NDArray[Any] | None) -> None:
+        """Take the vocabulary that Keras has written with a model, the places in front included."""
+        lines = text.split("\n")
+        while len(lines) > 0 and lines[-1] == "":
+            lines.pop()
+        integers = self.vocabulary_dtype == "int64"
+        tokens: list[Token] = [int(line) if integers else line for line in lines]
+        idf = None if idf_weights is None else idf_weights[: len(tokens)]
+        self._take(tokens, idf)
+
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """Return the tokens by their number.
 
