@@ -95,7 +95,7 @@ def _part(layer: Layer, visited: set[int]) -> Part:
     label = layer._label
     if isinstance(layer, Network):
         inner = layer.layers
-        names = numbered_names([_class_name(child) for child in inner])
+        names = numbered_names([class_name(child) for child in inner])
         parts = [
             (f"layers/{name}", _part(child, visited))
             for name, child in zip(names, inner, strict=True)
@@ -124,8 +124,8 @@ def _held(layer: Layer) -> list[tuple[str, Layer]]:
     return [(path, inner) for path, inner in found if len(inner.weights) > 0]
 
 
-def _class_name(layer: Layer) -> str:
-    """Class name that Keras has for a layer."""
+def class_name(layer: Layer) -> str:
+    """Return the class name that Keras has for a layer."""
     return "Functional" if type(layer).__name__ == "Model" else type(layer).__name__
 
 
