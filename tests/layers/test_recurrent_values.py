@@ -139,7 +139,7 @@ def data(kind, initial):
     return x, states
 
 
-@pytest.mark.parametrize("case", some(CASES, 4), ids=name)
+@pytest.mark.parametrize("case", some(CASES, 7), ids=name)
 def test_outputs_states_and_gradients(case):
     kind, arguments, initial, mask = case
     x, states = data(kind, initial)
@@ -147,7 +147,7 @@ def test_outputs_states_and_gradients(case):
 
 
 @pytest.mark.parametrize(
-    "case", some([c for c in CASES if "activation=" not in name(c)][::7], 6), ids=name
+    "case", some([c for c in CASES if "activation=" not in name(c)][::7], 10), ids=name
 )
 def test_double_precision(case):
     """ONNX Runtime has no recurrent operator in float64: a Scan does it."""
@@ -160,7 +160,11 @@ def test_double_precision(case):
 @pytest.mark.parametrize(
     "mask", [None, pytest.param(HOLES, marks=pytest.mark.slow)], ids=["whole", "mask"]
 )
-@pytest.mark.parametrize("rates", [(0.4, 0.0), (0.0, 0.3), (0.4, 0.3)], ids=str)
+@pytest.mark.parametrize(
+    "rates",
+    [(0.4, 0.0), pytest.param((0.0, 0.3), marks=pytest.mark.slow), (0.4, 0.3)],
+    ids=str,
+)
 @pytest.mark.parametrize(
     ("kind", "more"),
     [("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": False}), ("SimpleRNN", {})],
