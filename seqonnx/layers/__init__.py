@@ -1,7 +1,9 @@
 """Layers: what a model is made of."""
 
-import seqonnx.ops  # noqa: F401 - the operators of tensors are functions of it
+import seqonnx.ops
+import seqonnx.random  # noqa: F401 - the operators of tensors are functions of it
 from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from seqonnx.layers.attention.attention import AdditiveAttention, Attention
 from seqonnx.layers.attention.group_query_attention import GroupedQueryAttention
 from seqonnx.layers.attention.multi_head_attention import MultiHeadAttention
 from seqonnx.layers.audio.mel_spectrogram import MelSpectrogram
@@ -178,7 +180,9 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "AugMix",
     "AutoContrast",
     "Average",

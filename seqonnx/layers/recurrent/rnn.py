@@ -113,8 +113,8 @@ class RecurrentLayer(Layer):
         op: Emitter,
         x: ir.Value,
         training: bool,
-        mask: ir.Value | None = None,
         initial_state: Any = None,
+        mask: ir.Value | None = None,
     ) -> Any:
         """Emit the recurrence.
 
@@ -171,6 +171,7 @@ class RecurrentLayer(Layer):
     ) -> StepsTaken:
         """Emit the recurrence; its outputs are in the order of time."""
         self._check_steps(x)
+        self._check_native(training)
         initial = None
         if initial_state is not None:
             initial = [op.cast(state, dtype_name(x)) for state in flatten(initial_state)]
@@ -197,6 +198,9 @@ class RecurrentLayer(Layer):
                 "- If using the functional API, specify the time dimension by passing a `shape` or "
                 f"`batch_shape` argument to your `Input()`. Layer: '{self.name}'."
             )
+
+    def _check_native(self, training: bool) -> None:
+        """Raise a ValueError if ONNX's own operator is asked for, and there is none."""
 
     def _arrange(self, values: Sequence[Any]) -> Any:
         """Return the output, or a list of it and the states."""
