@@ -23,7 +23,7 @@ MNIST = ROOT.parent / "shared" / "data" / "mnist10k.npz"
 
 # What each model predicts, for random data to train on: number of classes, or of values.
 TARGETS = dict.fromkeys(("digits_cnn", "feature_extractor", "mnist_cnn"), "class")
-# The models that read and give codes of characters have a test of their own: test_writing_models.py.
+# The models that read and give codes of characters are tested in test_writing_models.py.
 NETS = sorted(set(NAMES) - {"transformer", "character_lstm"})
 
 

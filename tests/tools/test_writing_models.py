@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from support.models import text_models
-from support.models.text_models import LENGTH
 
 import seqonnx as keras
+from support.models import text_models
+from support.models.text_models import LENGTH
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = json.loads((ROOT / "tests/support/models/recorded_text.json").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""A text that follows a small grammar, and how the models of `models/` that write are trained on it.
+"""A text that follows a small grammar, and how the models of `models/` that write train on it.
 
 Works on a model of seqonnx and of Keras alike, so that both see the same numbers.
 """
