@@ -119,7 +119,7 @@ def _held(layer: Layer) -> list[tuple[str, Layer]]:
         if name.startswith("_") or not isinstance(parts, list | tuple):
             continue
         inner = [part for part in parts if isinstance(part, Layer)]
-        names = numbered_names([_class_name(part) for part in inner])
+        names = numbered_names([class_name(part) for part in inner])
         found += [(f"{name}/{each}", part) for each, part in zip(names, inner, strict=True)]
     return [(path, inner) for path, inner in found if len(inner.weights) > 0]
 
