@@ -125,6 +125,10 @@ class TensorFunction:
         """The seed of the noise in a call on arrays; taken out of the arguments."""
         return 0
 
+    def __reduce__(self) -> str:
+        """Pickle by name, as functions are."""
+        return self.__name__
+
     def __repr__(self) -> str:
         return f"<function {self.__name__}{self.__signature__}>"
 
