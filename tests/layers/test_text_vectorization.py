@@ -169,8 +169,11 @@ def test_graph_makes_letters_lower_in_any_locale(tmp_path):
 )
 def test_shapes_in_a_model(shape, arguments, wanted, dtype):
     layer = TextVectorization(standardize="lower", vocabulary=["a"], **arguments)
-    output = layer(keras.Input(shape, dtype="string"))
+    inputs = keras.Input(shape, dtype="string")
+    output = layer(inputs)
     assert (output.shape, output.dtype) == (wanted, dtype)
+    (given,) = keras.Model(inputs, output).to_onnx().graph.output
+    assert given.type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
 @pytest.mark.parametrize(
