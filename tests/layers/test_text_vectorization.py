@@ -157,6 +157,16 @@ def test_graph_makes_letters_lower_in_any_locale(tmp_path):
     assert [a.s for a in node.attribute if a.name == "locale"] == [b"C"]
 
 
+def test_exported_file_is_a_layer_on_text(tmp_path):
+    layer = TextVectorization(standardize="lower", vocabulary=["a", "b"])
+    keras.Sequential([keras.Input((1,), dtype="string"), layer]).export(tmp_path / "m.onnx")
+    found = layers.ONNXModel(tmp_path / "m.onnx", trainable=False)
+    x = np.array([["B a"], ["c"]])
+    assert found(x).tolist() == layer(x).tolist() == [[3, 2], [1, 0]]
+    model = keras.Sequential([keras.Input((1,), dtype="string"), found])
+    assert model.predict(x, verbose=0).tolist() == [[3, 2], [1, 0]]
+
+
 @pytest.mark.parametrize(
     ("shape", "arguments", "wanted", "dtype"),
     [
