@@ -1,7 +1,9 @@
 """Layers: what a model is made of."""
 
-import seqonnx.ops  # noqa: F401 - the operators of tensors are functions of it
+import seqonnx.ops
+import seqonnx.random  # noqa: F401 - the operators of tensors are functions of it
 from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from seqonnx.layers.attention.attention import AdditiveAttention, Attention
 from seqonnx.layers.attention.group_query_attention import GroupedQueryAttention
 from seqonnx.layers.attention.multi_head_attention import MultiHeadAttention
 from seqonnx.layers.audio.mel_spectrogram import MelSpectrogram
@@ -21,6 +23,7 @@ from seqonnx.layers.core.embedding import Embedding
 from seqonnx.layers.core.identity import Identity
 from seqonnx.layers.core.input import Input, InputLayer
 from seqonnx.layers.core.lambda_layer import Lambda
+from seqonnx.layers.core.masking import Masking
 from seqonnx.layers.core.operation import Operation  # noqa: F401 - enters the catalogue
 from seqonnx.layers.merging.dot import Dot
 from seqonnx.layers.merging.functions import (
@@ -178,7 +181,9 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "AugMix",
     "AutoContrast",
     "Average",
@@ -252,6 +257,7 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",

@@ -1,8 +1,8 @@
-"""Runs of recurrent graphs on nothing: ONNX Runtime ends the process there.
+"""Runs on nothing of graphs with operators that end the process there.
 
-Its LSTM and GRU divide by the number of sequences (1.32: `terminate called without an active
-exception`), so a run with an input of no elements never reaches them: the results, which have no
-elements either, are known without it.
+ONNX Runtime's LSTM, GRU and Attention divide by the number of sequences (1.32: `terminate called
+without an active exception`), so a run with an input of no elements never reaches them: the
+results, which have no elements either, are known without it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from seqonnx.errors import ExecutionError
 from seqonnx.runtime.arrays import TensorSpec
 
-_OPERATORS: Final = (b"LSTM", b"GRU")
+_OPERATORS: Final = (b"LSTM", b"GRU", b"Attention")
 
 
 def fails_on_nothing(model: object) -> bool:
@@ -58,9 +58,9 @@ def results_of_nothing(
         known = [size for size in shape if size is not None]
         if len(known) < len(shape) or 0 not in known:
             raise ExecutionError(
-                f"{graph} has recurrent operators, which ONNX Runtime cannot run on an input "
-                f"without elements. Received shapes: {dict(shapes)}; output '{name}' of shape "
-                f"{specs[name].shape} is wanted. Leave empty batches and sequences out."
+                f"{graph} has recurrent operators or attention, which ONNX Runtime cannot run on "
+                f"an input without elements. Received shapes: {dict(shapes)}; output '{name}' of "
+                f"shape {specs[name].shape} is wanted. Leave empty batches and sequences out."
             )
         found.append(np.zeros(known, specs[name].dtype))
     return found

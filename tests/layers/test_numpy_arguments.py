@@ -55,8 +55,16 @@ CASES = [
     (layers.STFTSpectrogram, (20, 1), {"frame_length": 4, "window": [0.5, 1.0, 1.0, 0.5]}),
     (layers.MelSpectrogram, (40,), {"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4}),
     (layers.GlobalAveragePooling2D, (4, 4, 3), {"keepdims": True}),
+    (layers.Masking, (3, 2), {"mask_value": 0.5}),
+    (layers.Masking, (3, 2), {"mask_value": [0.5, 1.0]}),
     (layers.EinsumDense, (3, 4), {"equation": "abc,cd->abd", "output_shape": (3, 2)}),
     (layers.Embedding, (4,), {"input_dim": 9, "output_dim": 2}),
+    (layers.LSTM, (4, 3), {"units": 2, "dropout": 0.5, "recurrent_dropout": 0.25, "seed": 3}),
+    (layers.GRU, (4, 3), {"units": 2, "reset_after": False, "dropout": 0.5, "seed": 3}),
+    (layers.SimpleRNN, (4, 3), {"units": 2, "return_sequences": True, "seed": 3}),
+    (layers.ConvLSTM1D, (4, 5, 3), {"filters": 2, "kernel_size": (3,), "strides": 2}),
+    (layers.ConvLSTM2D, (2, 5, 5, 3), {"filters": 2, "kernel_size": 3, "dilation_rate": (2, 1)}),
+    (layers.ConvLSTM3D, (2, 3, 3, 3, 1), {"filters": 2, "kernel_size": (2, 1, 2)}),
     (layers.BatchNormalization, (4, 3), {"axis": -1, "momentum": 0.5, "epsilon": 0.25}),
     (layers.Dropout, (4, 3), {"rate": 0.5, "noise_shape": (None, 1, 3), "seed": 3}),
     (layers.LayerNormalization, (4, 3), {"axis": (1, 2), "epsilon": 0.25, "center": False}),
@@ -157,7 +165,9 @@ def test_layer_takes_numpy_numbers_as_pythons(cls, shape, arguments, convert, tm
 
 def test_every_layer_with_numbers_among_its_arguments_has_its_case():
     covered = {cls for cls, _, _ in CASES}
-    covered |= {layers.Concatenate, layers.Dot}  # below: they take several inputs
+    # Below: they take several inputs.
+    covered |= {layers.Concatenate, layers.Dot, layers.Attention, layers.AdditiveAttention}
+    covered |= {layers.MultiHeadAttention, layers.GroupQueryAttention}
     siblings = {layers.AveragePooling3D, layers.MaxPooling1D}  # one class for all ranks
     numbered = {
         getattr(layers, name)
@@ -181,6 +191,36 @@ def test_axes_of_merging_layers(convert):
         (layers.Dot(axes=convert((1, 2)), name="d"), layers.Dot(axes=(1, 2), name="d")),
         (layers.Dot(axes=convert(1), name="d"), layers.Dot(axes=1, name="d")),
         (layers.Concatenate(axis=convert(1), name="c"), layers.Concatenate(axis=1, name="c")),
+        (
+            layers.Attention(True, dropout=convert(0.5), seed=convert(3), name="a"),
+            layers.Attention(True, dropout=0.5, seed=3, name="a"),
+        ),
+        (
+            layers.AdditiveAttention(dropout=convert(0.5), seed=convert(3), name="a"),
+            layers.AdditiveAttention(dropout=0.5, seed=3, name="a"),
+        ),
+        (
+            layers.MultiHeadAttention(
+                *(convert(number) for number in (2, 3, 4, 0.5)),
+                output_shape=convert((2, 3)),
+                attention_axes=convert((1, 2)),
+                sliding_window=convert(2),
+                seed=convert(3),
+                name="m",
+            ),
+            layers.MultiHeadAttention(
+                *(2, 3, 4, 0.5),
+                output_shape=(2, 3),
+                attention_axes=(1, 2),
+                sliding_window=2,
+                seed=3,
+                name="m",
+            ),
+        ),
+        (
+            layers.GroupQueryAttention(*(convert(n) for n in (3, 4, 2, 0.5)), name="g"),
+            layers.GroupQueryAttention(3, 4, 2, 0.5, name="g"),
+        ),
     ):
         assert json.dumps(made.get_config()) == json.dumps(wanted.get_config())
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from string import ascii_lowercase
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, dtype_name, static_shape
+from seqonnx.graph import Dim, Emitter, static_shape
 from seqonnx.layers.activation.masked import masked_softmax
 from seqonnx.layers.regularization.dropout import emit_dropout
 
@@ -66,21 +67,75 @@ def attention(
         (batch, ..., heads, size), and the scores before dropout: (batch, others, heads, queries,
         values).
     """
-    if list(axes) == [1] and len(static_shape(q)) == 4:
-        keys = op.Transpose(k, perm=[0, 2, 3, 1])
-        raw = op.MatMul(op.Transpose(q, perm=[0, 2, 1, 3]), keys)
-        scores = masked_softmax(op, raw, -1, mask, zero=zero)
-        kept = emit_dropout(op, scores, dropout, None)
-        y = op.MatMul(kept, op.Transpose(v, perm=[0, 2, 1, 3]))
-        return op.Transpose(y, perm=[0, 2, 1, 3]), scores
-    products, means = _equations(len(static_shape(q)), axes)
-    given = dtype_name(q)
-    if given == "bfloat16":  # Einsum does not take it
-        q, k, v = (op.cast(x, "float32") for x in (q, k, v))
-    raw = op.Einsum(k, q, equation=products)
-    scores = masked_softmax(op, raw, [-1 - i for i in range(len(axes))], mask, zero=zero)
-    y = op.Einsum(emit_dropout(op, scores, dropout, None), v, equation=means)
-    return op.cast(y, given), op.cast(scores, given)
+    folded = _Folded.of(q, k, axes)
+    raw = folded.scores(op, q, k)
+    over = [-1 - i for i in range(len(axes))] if len(axes) > 1 else -1
+    scores = masked_softmax(op, raw, over, mask, zero=zero)
+    return folded.means(op, emit_dropout(op, scores, dropout, None), v), scores
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """Products over axes that are brought next to each other, and folded into one.
+
+    Args:
+        lead: the other axes but the last: those of a batch.
+        axes: the axes that are attended over.
+        queries: their sizes in the queries.
+        values: their sizes in the values.
+    """
+
+    lead: list[int]
+    axes: list[int]
+    queries: list[Dim]
+    values: list[Dim]
+
+    @classmethod
+    def of(cls, q: ir.Value, k: ir.Value, axes: Sequence[int]) -> _Folded:
+        """Find the axes.
+
+        Raises:
+            ValueError: for several axes of which a size is not known.
+        """
+        rank = len(static_shape(q))
+        sizes = [[static_shape(x)[axis] for axis in axes] for x in (q, k)]
+        if len(axes) > 1 and not all(isinstance(size, int) for size in (*sizes[0], *sizes[1])):
+            raise ValueError(
+                "Attention over several axes needs to know their sizes. Received: "
+                f"attention_axes={tuple(axes)} of sizes {sizes[0]} and {sizes[1]}. Give the inputs "
+                "fixed shapes, or attend over one axis."
+            )
+        return cls([axis for axis in range(rank - 1) if axis not in axes], list(axes), *sizes)
+
+    def scores(self, op: Emitter, q: ir.Value, k: ir.Value) -> ir.Value:
+        """Emit the products of queries and keys: (lead, queries, values)."""
+        last = len(self.lead) + len(self.axes)
+        left = op.Transpose(q, perm=[*self.lead, *self.axes, last])
+        right = op.Transpose(k, perm=[*self.lead, last, *self.axes])
+        if len(self.axes) == 1:
+            return op.MatMul(left, right)
+        left = self._reshaped(op, left, [_product(self.queries), _known(q, last)])
+        right = self._reshaped(op, right, [_known(k, last), _product(self.values)])
+        return self._reshaped(op, op.MatMul(left, right), [*self.queries, *self.values])
+
+    def means(self, op: Emitter, scores: ir.Value, v: ir.Value) -> ir.Value:
+        """Emit the products of scores and values, with the axes where they were."""
+        last = len(self.lead) + len(self.axes)
+        right = op.Transpose(v, perm=[*self.lead, *self.axes, last])
+        if len(self.axes) > 1:
+            size = _known(v, last)
+            values = _product(self.values)
+            scores = self._reshaped(op, scores, [_product(self.queries), values])
+            right = self._reshaped(op, right, [values, size])
+            y = self._reshaped(op, op.MatMul(scores, right), [*self.queries, size])
+        else:
+            y = op.MatMul(scores, right)
+        order = [*self.lead, *self.axes, last]
+        return op.Transpose(y, perm=[order.index(axis) for axis in range(last + 1)])
+
+    def _reshaped(self, op: Emitter, x: ir.Value, sizes: Sequence[Dim]) -> ir.Value:
+        """A value with other axes after those of the batch."""
+        return op.Reshape(x, [*(0 for _ in self.lead), *(s for s in sizes if isinstance(s, int))])
 
 
 def repeated_heads(op: Emitter, x: ir.Value, times: int) -> ir.Value:
@@ -91,16 +146,9 @@ def repeated_heads(op: Emitter, x: ir.Value, times: int) -> ir.Value:
     return op.Reshape(wide, [0, 0, _known(x, 2) * times, _known(x, 3)])
 
 
-def _equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:
-    """Equations of the products of keys and queries, and of the means of values."""
-    queries = ascii_lowercase[:rank]
-    values = "".join(
-        ascii_lowercase[rank + axis] if axis in axes else letter
-        for axis, letter in enumerate(queries)
-    )
-    batch = "".join(queries[axis] for axis in range(rank - 1) if axis not in axes)
-    scores = batch + "".join(queries[a] for a in axes) + "".join(values[a] for a in axes)
-    return f"{values},{queries}->{scores}", f"{scores},{values}->{queries}"
+def _product(sizes: Sequence[Dim]) -> int:
+    """The product of sizes that are known."""
+    return math.prod(size for size in sizes if isinstance(size, int))
 
 
 def _known(x: ir.Value, axis: int) -> int:

@@ -30,7 +30,7 @@ from seqonnx.symbolic import Shape
 
 def _window(width: Any) -> int | None:
     """The width of a sliding window, checked."""
-    if width is not None and (not isinstance(width, int) or width <= 0):
+    if width is not None and (not isinstance(width, int) or isinstance(width, bool) or width <= 0):
         raise ValueError(
             "`sliding_window` must be `None` or a positive integer. "
             f"Received: sliding_window={width}"

@@ -22,6 +22,7 @@ class Case:
         output: shape of the output without the batch.
         weights: Keras shapes of the weights, in order.
         label: tells cases of one layer apart.
+        named: names of the inputs after the first, for a layer that takes them by name.
     """
 
     make: Callable[..., Layer]
@@ -29,6 +30,7 @@ class Case:
     output: tuple[int, ...]
     weights: list[tuple[int, ...]] = field(default_factory=list)
     label: str = ""
+    named: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -43,9 +45,10 @@ def case(
     o: tuple[int, ...],
     w: list[tuple[int, ...]] | None = None,
     label: str = "",
+    named: tuple[str, ...] = (),
     **kwargs: Any,
 ) -> Case:
-    return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label)
+    return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label, named)
 
 
 APART = {
@@ -69,7 +72,29 @@ ELEMENTWISE = (layers.Add, layers.Average, layers.Maximum, layers.Minimum, layer
 
 
 def gru_of_cell(**more: Any) -> Layer:
-    return layers.RNN(layers.GRUCell(4), **more)
+    return layers.RNN(layers.GRUCell(4, dtype=more.get("dtype")), **more)
+
+
+def stacked(**more: Any) -> Layer:
+    dtype = more.get("dtype")
+    cells = [
+        layers.LSTMCell(4, dropout=0.2, dtype=dtype),
+        layers.GRUCell(3, "silu", reset_after=False, recurrent_dropout=0.3, dtype=dtype),
+    ]
+    return layers.RNN(layers.StackedRNNCells(cells), True, **more)
+
+
+def both_ways(mode: str = "concat", **more: Any) -> Layer:
+    inner = layers.LSTM(4, return_sequences=True, dtype=more.get("dtype"))
+    return layers.Bidirectional(inner, mode, **more)
+
+
+def each_step(**more: Any) -> Layer:
+    return layers.TimeDistributed(layers.Dense(4, "relu", dtype=more.get("dtype")), **more)
+
+
+def each_dropped(**more: Any) -> Layer:
+    return layers.TimeDistributed(layers.Dropout(0.5, dtype=more.get("dtype")), **more)
 
 
 CASES = [
@@ -478,6 +503,56 @@ CASES = [
     case(layers.Dot, (2, 1), i=[(3, 4), (4,)], o=(3,), label="vector-last"),
     case(layers.Dot, (1, 3), i=[(4, 3, 2), (2, 3, 4)], o=(3, 2, 2, 3), label="4d"),
     case(layers.Dot, 1, True, i=[(4, 2), (4, 3)], o=(2, 3), label="cosine"),
+    case(layers.Masking, i=(3, 4), o=(3, 4)),
+    case(layers.Masking, [0.5, 1.0], i=(3, 2), o=(3, 2), label="features"),
+    case(layers.Embedding, 9, 3, mask_zero=True, i=(4,), o=(4, 3), w=[(9, 3)], label="masked"),
+    case(layers.Attention, i=[(3, 4), (5, 4)], o=(3, 4)),
+    case(
+        *(layers.Attention, True, "concat", 0.5, 7),
+        i=[(3, 4), (5, 2), (5, 4)],
+        o=(3, 2),
+        w=[(), ()],
+        label="concat",
+    ),
+    case(layers.AdditiveAttention, i=[(3, 4), (5, 4)], o=(3, 4), w=[(4,)]),
+    case(
+        *(layers.AdditiveAttention, False, 0.5, 7),
+        i=[(3, 4), (5, 2), (5, 4)],
+        o=(3, 2),
+        label="plain",
+    ),
+    case(
+        *(layers.MultiHeadAttention, 2, 3),
+        i=[(3, 4), (5, 6)],
+        o=(3, 4),
+        w=[(4, 2, 3), (2, 3), (6, 2, 3), (2, 3), (6, 2, 3), (2, 3), (2, 3, 4), (4,)],
+        named=("value",),
+    ),
+    case(
+        *(layers.MultiHeadAttention, 2, 3, 5, 0.5, False, (2, 3), 1, 4, None, "he_normal", "ones"),
+        *("l1", "l2", "l1", "max_norm", "non_neg", True, 7),
+        i=[(3, 2, 4), (5, 2, 6), (5, 2, 7)],
+        o=(3, 2, 2, 3),
+        w=[(4, 2, 3), (7, 2, 3), (4, 2, 5), (6, 2, 5), (2, 5, 2, 3)],
+        label="all",
+        named=("value", "key"),
+    ),
+    case(
+        *(layers.GroupQueryAttention, 3, 4, 2),
+        i=[(3, 4), (5, 6)],
+        o=(3, 4),
+        w=[(4, 4, 3), (4, 3), (6, 2, 3), (2, 3), (6, 2, 3), (2, 3), (4, 3, 4), (4,)],
+        named=("value",),
+    ),
+    case(
+        *(layers.GroupQueryAttention, 3, 4, 1, 0.5, False, 4, None, "he_normal", "ones"),
+        *("l1", "l2", "l1", "max_norm", "non_neg", True, 7),
+        i=[(3, 4), (5, 6)],
+        o=(3, 4),
+        w=[(4, 4, 3), (6, 1, 3), (4, 4, 3), (6, 1, 3), (4, 3, 4)],
+        label="all",
+        named=("value",),
+    ),
     case(layers.LSTM, 4, i=(3, 2), o=(4,), w=[(2, 16), (4, 16), (16,)]),
     case(
         *(layers.LSTM, 4),
@@ -527,8 +602,40 @@ CASES = [
         w=[(2, 4), (4, 4), (4,)],
         label="all",
     ),
+    case(
+        *(layers.SimpleRNN, 4),
+        return_sequences=True,
+        zero_output_for_mask=True,
+        activation="silu",
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 4), (4, 4), (4,)],
+        label="zero",
+    ),
+    case(stacked, i=(3, 2), o=(3, 3), w=[(2, 16), (4, 16), (16,), (4, 9), (3, 9), (9,)]),
+    case(both_ways, i=(3, 2), o=(3, 8), w=[(2, 16), (4, 16), (16,)] * 2),
+    case(both_ways, "mul", i=(3, 2), o=(3, 4), w=[(2, 16), (4, 16), (16,)] * 2, label="mul"),
+    case(each_step, i=(3, 2), o=(3, 4), w=[(2, 4), (4,)]),
+    case(each_dropped, i=(3, 2), o=(3, 2), label="dropout"),
+    case(layers.ConvLSTM1D, 2, 2, i=(3, 5, 3), o=(4, 2), w=[(2, 3, 8), (2, 2, 8), (8,)]),
+    case(
+        *(layers.ConvLSTM2D, 2, (2, 3), (2, 1), "same", "channels_first", 1, "relu", "tanh"),
+        *(False, "he_normal", "zeros", "ones", False, "l1", "l2", "l1", "l2", "max_norm"),
+        *("unit_norm", "non_neg", 0.2, 0.3, 7, True),
+        unroll=True,
+        i=(3, 2, 4, 5),
+        o=(3, 2, 2, 5),
+        w=[(2, 3, 2, 8), (2, 3, 2, 8)],
+        label="all",
+    ),
+    case(
+        *(layers.ConvLSTM3D, 2, 2),
+        i=(2, 3, 3, 3, 1),
+        o=(2, 2, 2, 2),
+        w=[(2, 2, 2, 1, 8), (2, 2, 2, 2, 8), (8,)],
+    ),
     case(gru_of_cell, i=(3, 2), o=(4,), w=[(2, 12), (4, 12), (2, 12)]),
 ]
 
-CELLS = {"LSTMCell", "GRUCell", "SimpleRNNCell"}
+CELLS = {"LSTMCell", "GRUCell", "SimpleRNNCell", "StackedRNNCells"}
 """Layers whose call takes states, too: `RNN` repeats them."""
