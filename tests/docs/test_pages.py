@@ -39,6 +39,7 @@ OUTPUTS = {
     "devices.md": 1,
     "extending.md": 9,
     "performance.md": 8,
+    "text.md": 2,
     "tutorial.md": 13,
 }
 """Blocks of each page whose output is shown, and so compared."""
