@@ -17,20 +17,28 @@ class BodyEmitter(Emitter):
 
     Args:
         outer: emitter of the graph around.
-        draw: gives noise of a shape for each step.
+        prefix: what the names of the body begin with.
+        draw: gives noise of a shape for each step; default: every step gets the same, drawn once.
     """
 
-    def __init__(self, outer: Emitter, draw: Callable[[Sequence[Dim]], ir.Value]) -> None:
+    def __init__(
+        self,
+        outer: Emitter,
+        prefix: str = "",
+        draw: Callable[[Sequence[Dim]], ir.Value] | None = None,
+    ) -> None:
         super().__init__()
         self._outer = outer
-        self._draw = draw
+        self._draw = outer.random_uniform if draw is None else draw
+        self.graph.name = prefix or self.graph.name
+        self._scopes += [prefix] if prefix else []
 
     def read(self, variable: Variable) -> ir.Value:
         """Return the value of the graph around that stands for `variable`."""
         return self._outer.read(variable)
 
     def random_uniform(self, shape: Sequence[Dim]) -> ir.Value:
-        """Return noise that is drawn in the graph around, anew for each step."""
+        """Return noise that is drawn in the graph around."""
         return self._draw(shape)
 
     @contextmanager
@@ -87,13 +95,12 @@ class ScanBody:
     """
 
     def __init__(self, op: Emitter, name: str, *, backwards: bool = False) -> None:
-        self.body = BodyEmitter(op, self._noise)
         self._outer = op
         self._prefix = op.unique_name(name)
+        self.body = BodyEmitter(op, self._prefix, self._noise)
         self._backwards = backwards
         self._initial: list[ir.Value] = []
         self._sequences: list[ir.Value] = []
-        self.body.graph.name = self._prefix
 
     def state(self, initial: ir.Value) -> ir.Value:
         """Declare a state; returns its value at the start of a step."""

@@ -72,8 +72,13 @@ def graphs(monkeypatch) -> dict[str, onnx.ModelProto]:
     return found
 
 
-def record_all(model: keras.Model, y: np.ndarray, graphs: dict[str, onnx.ModelProto]) -> None:
-    """Emit every graph of a compiled model and check it."""
+def record_all(
+    model: keras.Model,
+    y: np.ndarray,
+    graphs: dict[str, onnx.ModelProto],
+    names: tuple[str, ...] = (),
+) -> None:
+    """Emit every graph of a compiled model and check it; `names` are those of more arguments."""
     arrays = [np.ones((2, *(d or 8 for d in t.shape[1:])), np.float32) for t in model.inputs]
     x = arrays[0] if len(arrays) == 1 else arrays
     first = next(layer for layer in model.layers if not isinstance(layer, layers.InputLayer))
@@ -82,7 +87,11 @@ def record_all(model: keras.Model, y: np.ndarray, graphs: dict[str, onnx.ModelPr
         lambda: model.test_on_batch(x, y),
         lambda: model.predict_on_batch(x),
         lambda: model(x, training=True),
-        lambda: first(arrays if first._takes_list else x),
+        lambda: (
+            first(arrays[0], **dict(zip(names, arrays[1:], strict=True)))
+            if names
+            else first(arrays if first._takes_list else x)
+        ),
     ]
     for call in calls:
         with pytest.raises(Recorded):
@@ -115,11 +124,12 @@ def test_assertion_notices_what_is_not_standard():
 def test_graphs_of_every_layer(case, graphs, tmp_path):
     if isinstance(case.input, list):
         inputs = [keras.Input(shape) for shape in case.input]
-        model = keras.Model(inputs, case.make()(inputs))
+        first, named = inputs[0], dict(zip(case.named, inputs[1:], strict=False))
+        model = keras.Model(inputs, case.make()(first, **named) if named else case.make()(inputs))
     else:
         model = keras.Sequential([keras.Input(case.input), case.make()])
     model.compile("adam", "mse")
-    record_all(model, np.ones((2, *case.output), np.float32), graphs)
+    record_all(model, np.ones((2, *case.output), np.float32), graphs, case.named)
     model.export(tmp_path / "m.onnx")
     assert_standard(onnx.load(tmp_path / "m.onnx"))
 

@@ -14,19 +14,19 @@ from seqonnx.layers.activation.activation import (
     get_activation,
 )
 from seqonnx.layers.base import InputSpec
-from seqonnx.layers.channels import LAST, channel_axis, check_data_format, spatial_axes
-from seqonnx.layers.convolution.window import (
-    check_padding,
-    has_no_output,
-    integers,
-    padding_attributes,
-)
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.recurrent.cell import KernelCell, forget_bias
 from seqonnx.layers.recurrent.dense_cell import split_gates
 from seqonnx.layers.recurrent.drawn_masks import drawn_masks
 from seqonnx.layers.recurrent.stepwise import Step
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import LAST, channel_axis, check_data_format, spatial_axes
+from seqonnx.ops.window import (
+    check_padding,
+    has_no_output,
+    integers,
+    padding_attributes,
+)
 from seqonnx.symbolic import Shape
 
 _GATES = 4
