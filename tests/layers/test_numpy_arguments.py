@@ -56,6 +56,7 @@ CASES = [
     (layers.MelSpectrogram, (40,), {"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4}),
     (layers.GlobalAveragePooling2D, (4, 4, 3), {"keepdims": True}),
     (layers.Masking, (3, 2), {"mask_value": 0.5}),
+    (layers.ReversibleEmbedding, (4,), {"input_dim": 9, "output_dim": 2, "logit_soft_cap": 2.0}),
     (layers.Masking, (3, 2), {"mask_value": [0.5, 1.0]}),
     (layers.EinsumDense, (3, 4), {"equation": "abc,cd->abd", "output_shape": (3, 2)}),
     (layers.Embedding, (4,), {"input_dim": 9, "output_dim": 2}),
