@@ -9,12 +9,14 @@ that works on tensors) it emits into the graph that is being made.
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import update_wrapper
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
+import onnx_ir as ir
 
 from seqonnx import catalogue
 from seqonnx.graph import Emitter, Trace, TracedTensor, Variable, current_trace
@@ -22,6 +24,8 @@ from seqonnx.graph.operable import Valueless
 from seqonnx.graph.tracing import as_array, traced
 from seqonnx.runtime.program import run_emission
 from seqonnx.structures import holds, put_back, take_out
+
+Emission = TypeVar("Emission", bound=Callable[..., Any])
 
 
 class TensorFunction:
@@ -59,7 +63,13 @@ class TensorFunction:
         arguments = self._by_name(args, kwargs)
         trace = current_trace()
         if trace is not None:
-            return traced(self.emission(trace.op, **values_in(trace, self._arrays(arguments))))
+            if holds(arguments, Valueless) and not _holds_traced_alone(arguments):
+                raise RuntimeError(
+                    f"`{self.__name__}` was called in a trace on a symbolic tensor from outside: "
+                    f"{arguments}. A function that is given to `cond`, `while_loop` or `scan` gets "
+                    "its tensors as arguments, or it is called in the `call` of a layer."
+                )
+            return traced(self.emitted(trace.op, values_in(trace, self._arrays(arguments))))
         if holds(arguments, TracedTensor):
             raise RuntimeError(
                 f"`{self.__name__}` was called on a tensor of a graph that is finished: {arguments}"
@@ -68,6 +78,16 @@ class TensorFunction:
         if holds(arguments, Valueless):
             return catalogue.find("layer", "Operation")(self.__name__).record(arguments)
         return self._compute(self._arrays(arguments))
+
+    def emitted(self, op: Emitter, arguments: Mapping[str, Any]) -> Any:
+        """Emit, with the arguments by name; those behind a `*` are a tuple.
+
+        Args:
+            op: emitter of the graph.
+            arguments: values of the graph and constants.
+        """
+        bound = inspect.BoundArguments(self.__signature__, OrderedDict(arguments))
+        return self.emission(op, *bound.args, **bound.kwargs)
 
     def _by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that were given, by name."""
@@ -87,28 +107,46 @@ class TensorFunction:
 
     def _compute(self, arguments: dict[str, Any]) -> Any:
         """Compute on arrays."""
+        seed = self._seed(arguments)
         found: list[Any] = []
-        kinds = np.ndarray | np.generic | Variable
-        pattern = take_out(arguments, lambda part: isinstance(part, kinds), found)
+        pattern = take_out(arguments, _is_data, found)
+        # A function is known by its identity, which lasts as long as the key that holds it.
+        functions: list[Any] = []
+        take_out(arguments, callable, functions)
 
         def emit(op: Emitter, values: list[Any]) -> Any:
-            return self.emission(op, **put_back(pattern, values))
+            return self.emitted(op, put_back(pattern, values))
 
-        key = ("function", self.__name__, repr(pattern))
-        return run_emission(emit, [], key=key, fixed=[_computed_with(part) for part in found])
+        arrays = [_computed_with(part) for part in found]
+        key = ("function", self.__name__, repr(pattern), *functions)
+        return run_emission(emit, [], key=key, fixed=arrays, seed=seed)
+
+    def _seed(self, arguments: dict[str, Any]) -> int:
+        """The seed of the noise in a call on arrays; taken out of the arguments."""
+        return 0
 
     def __repr__(self) -> str:
         return f"<function {self.__name__}{self.__signature__}>"
 
 
-def tensor_function(
-    *names: str, kind: str = "op"
-) -> Callable[[Callable[..., Any]], TensorFunction]:
+@overload
+def tensor_function(*names: str) -> Callable[[Emission], Emission]: ...
+
+
+@overload
+def tensor_function(*names: str, kind: str) -> Callable[[Callable[..., Any]], TensorFunction]: ...
+
+
+def tensor_function(*names: str, kind: str = "op") -> Any:
     """Decorate the emission of a function of tensors; it enters the catalogue by its name.
 
     Args:
         *names: further names.
         kind: the kind in the catalogue.
+
+    Returns:
+        A decorator. The type of what it gives is that of the emission, for functions of
+        `seqonnx.ops`: in this house they call each other with the emitter.
     """
 
     def enter(emission: Callable[..., Any]) -> TensorFunction:
@@ -156,9 +194,28 @@ def values_in(trace: Trace, arguments: Any) -> Any:
         arguments: a structure.
     """
     found: list[Any] = []
-    kinds = TracedTensor | Variable | np.ndarray | np.generic
-    pattern = take_out(arguments, lambda part: isinstance(part, kinds), found)
+    pattern = take_out(
+        arguments, lambda part: isinstance(part, TracedTensor) or _is_data(part), found
+    )
     return put_back(pattern, [trace.value(part) for part in found])
+
+
+def _holds_traced_alone(arguments: Any) -> bool:
+    """Whether all tensors without values in the arguments are those of a trace."""
+    found: list[Any] = []
+    take_out(arguments, lambda part: isinstance(part, Valueless), found)
+    return all(isinstance(part, TracedTensor) for part in found)
+
+
+def _is_data(part: Any) -> bool:
+    """Whether a part of the arguments is an array, a variable, or what NumPy makes an array of.
+
+    A number of NumPy is a constant, as one of Python's is: it may be an axis or a size.
+    """
+    if isinstance(part, Variable | np.ndarray):
+        return True
+    kinds = np.generic | Valueless | ir.Value | type
+    return not isinstance(part, kinds) and getattr(part, "__array__", None) is not None
 
 
 def _computed_with(part: Any) -> npt.NDArray[Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 import seqonnx.autodiff.rules as _rules
-from seqonnx.autodiff.registry import find_rule, why_nondifferentiable
+from seqonnx.autodiff.registry import find_rule, why_no_gradient
 from seqonnx.autodiff.sources import carries_gradient, sources_of
 from seqonnx.errors import GradientError
 from seqonnx.graph.reading import scope_of
@@ -76,7 +76,7 @@ def find_blockers(
         mask = _union(behind, moving)
         if mask == 0:
             continue
-        if why_nondifferentiable(node.domain, node.op_type) is not None:
+        if why_no_gradient(node) is not None:
             cuts.append((node, mask))
         elif any(value in arrived for value in node.outputs):
             arrived.update(moving)
@@ -85,7 +85,7 @@ def find_blockers(
     reached = sum(1 << i for i, value in enumerate(wrt) if value in arrived)
     found = [
         *((node, mask, None) for node, mask in blockers),
-        *((n, mask & ~reached, why_nondifferentiable(n.domain, n.op_type)) for n, mask in cuts),
+        *((n, mask & ~reached, why_no_gradient(n)) for n, mask in cuts),
     ]
     place = {node: i for i, (node, _) in enumerate(nodes)}
     return [
@@ -151,7 +151,7 @@ def _behind(
     behind = {value: 1 << i for i, value in enumerate(wrt)}
     for node, sources in nodes:
         mask = _union(behind, sources)
-        if mask != 0 and why_nondifferentiable(node.domain, node.op_type) is None:
+        if mask != 0 and why_no_gradient(node) is None:
             for value in node.outputs:
                 behind[value] = behind.get(value, 0) | mask
     return behind

@@ -15,7 +15,7 @@ import onnx_ir as ir
 import seqonnx.autodiff.rules as _rules
 from seqonnx.autodiff.blockers import Blocker, refusal
 from seqonnx.autodiff.broadcast import sum_to_shape_of
-from seqonnx.autodiff.registry import Rule, find_rule, why_nondifferentiable
+from seqonnx.autodiff.registry import Rule, find_rule, why_no_gradient
 from seqonnx.autodiff.rule_emitter import Choose, RuleEmitter, by_rule
 from seqonnx.autodiff.sources import FLOATS, carries_gradient, sources_of
 from seqonnx.autodiff.static_sequences import is_of_sequences, read_from_parts
@@ -134,9 +134,7 @@ def _reachable(nodes: Sequence[ir.Node], wrt: Iterable[ir.Value]) -> set[ir.Valu
     """Values that depend on `wrt` through differentiable operators, `wrt` included."""
     reach = set(wrt)
     for node in nodes:
-        if why_nondifferentiable(node.domain, node.op_type) is None and any(
-            v in reach for v in sources_of(node)
-        ):
+        if why_no_gradient(node) is None and any(v in reach for v in sources_of(node)):
             reach.update(node.outputs)
     return reach
 

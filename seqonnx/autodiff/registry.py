@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 import seqonnx.autodiff.rules as _families
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.graph.reading import canonical_domain
+from seqonnx.graph.reading import canonical_domain, stops_gradient
 
 Gradients = ir.Value | None | tuple[ir.Value | None, ...] | list[ir.Value | None]
 Key = tuple[str, str]
@@ -101,6 +101,13 @@ def find_rule(domain: str, op_type: str) -> Rule | None:
 def why_nondifferentiable(domain: str, op_type: str) -> str | None:
     """Return the reason why an operator has no gradient, or None if none was declared."""
     return _nondifferentiable.get((canonical_domain(domain), op_type))
+
+
+def why_no_gradient(node: ir.Node) -> str | None:
+    """Return the reason why no gradient passes a node, or None."""
+    if stops_gradient(node):
+        return "stands where `stop_gradient` was called"
+    return why_nondifferentiable(node.domain, node.op_type)
 
 
 def has_gradient(domain: str, op_type: str) -> bool:

@@ -256,7 +256,7 @@ class Emitter(Operators):
         self.losses.append(value)
 
     def random_uniform(self, shape: Sequence[Dim]) -> ir.Value:
-        """Return noise in [0, 1): an input that the training loop fills anew at every step.
+        """Return noise in [0, 1): an input that every run fills anew.
 
         Args:
             shape: its shape; the first axis counts samples, so that each has numbers of its own,

@@ -23,6 +23,8 @@ Node = ir.Node | onnx.NodeProto
 
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 """The two spellings of the domain of the standard's operators."""
+STOP_GRADIENT: Final = "stop_gradient"
+"""The scope of copies that no gradient passes."""
 _UNKNOWN_SIZE: Final = 1024
 """The count for an unknown size: it is that of the batch, the same in all layers."""
 _GRADIENT_SCOPE: Final = re.compile(r"grad(\d*)(?:/|$)")
@@ -85,6 +87,14 @@ def is_in(node: Node | str, *scopes: str) -> bool:
     """
     outermost, slash, _ = (node if isinstance(node, str) else node.name or "").partition("/")
     return slash != "" and outermost in scopes
+
+
+def stops_gradient(node: ir.Node) -> bool:
+    """Whether a node is the copy that `seqonnx.ops.stop_gradient` makes: no gradient passes it.
+
+    The standard has no operator for it: what tells is the scope of an Identity.
+    """
+    return is_op(node, "Identity") and scope_of(node).rpartition("/")[2] == STOP_GRADIENT
 
 
 def is_gradient(node: Node | str) -> bool:
@@ -168,7 +178,7 @@ def dtype_name(value: ir.Value) -> str:
     """
     if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
         raise ValueError(f"The dtype of '{value.name}' is unknown.")
-    return str(value.dtype.numpy().name)
+    return "string" if value.dtype is ir.DataType.STRING else str(value.dtype.numpy().name)
 
 
 class UnknownRankError(ValueError):

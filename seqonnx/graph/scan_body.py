@@ -19,11 +19,14 @@ class BodyEmitter(Emitter):
 
     Args:
         outer: emitter of the graph around.
+        prefix: what the names of the body begin with.
     """
 
-    def __init__(self, outer: Emitter) -> None:
+    def __init__(self, outer: Emitter, prefix: str = "") -> None:
         super().__init__()
         self._outer = outer
+        self.graph.name = prefix or self.graph.name
+        self._scopes += [prefix] if prefix else []
 
     def read(self, variable: Variable) -> ir.Value:
         """Return the value of the graph around that stands for `variable`."""
@@ -87,13 +90,12 @@ class ScanBody:
     """
 
     def __init__(self, op: Emitter, name: str, *, backwards: bool = False) -> None:
-        self.body = BodyEmitter(op)
         self._outer = op
         self._prefix = op.unique_name(name)
+        self.body = BodyEmitter(op, self._prefix)
         self._backwards = backwards
         self._initial: list[ir.Value] = []
         self._sequences: list[ir.Value] = []
-        self.body.graph.name = self._prefix
 
     def state(self, initial: ir.Value) -> ir.Value:
         """Declare a state; returns its value at the start of a step."""

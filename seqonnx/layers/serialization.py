@@ -12,7 +12,7 @@ from seqonnx.layers.network import Network
 KNOWN: Final = catalogue.entries("layer")
 """The layer classes that a configuration may name."""
 
-_FUNCTIONS: Final = ("activation", "function", "mask")
+_FUNCTIONS: Final = ("activation", "function", "mask", "standardize", "split")
 """Endings of the arguments that may hold a function of the user's, saved by its name."""
 
 _PARTS: Final = ("_initializer", "_regularizer", "_constraint")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.graph.reading import is_op
+from seqonnx.graph.reading import is_op, stops_gradient
 
 
 def logits_behind(op: Emitter, y_pred: ir.Value, activation: str) -> ir.Value | None:
@@ -32,6 +32,8 @@ def logits_behind(op: Emitter, y_pred: ir.Value, activation: str) -> ir.Value | 
     axis = rank - 1
     node = y_pred.producer()
     while node is not None and (is_op(node, "Identity", "Transpose") or _is_float_cast(node)):
+        if stops_gradient(node):
+            return None
         if is_op(node, "Transpose"):
             order = _permutation(node, rank)
             moves.append(order)

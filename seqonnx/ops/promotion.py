@@ -8,13 +8,20 @@ except that a float makes integers float32.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import onnx_ir as ir
 
 from seqonnx import dtypes
-from seqonnx.graph import Emitter, dtype_name
+from seqonnx.graph import Emitter, dtype_name, ir_dtype
+
+_LARGEST: Final = {
+    "float16": 65504.0,
+    "bfloat16": 3.3895313892515355e38,
+    "float32": 3.4028234663852886e38,
+    "float64": 1.7976931348623157e308,
+}
 
 
 def tensor(op: Emitter, x: Any, dtype: str | None = None) -> ir.Value:
@@ -46,6 +53,12 @@ def promoted(op: Emitter, *operands: Any, at_least: str | None = None) -> list[i
     """
     dtype = result_type(*operands, *([] if at_least is None else [at_least]))
     return [op.cast(tensor(op, x, None if _strong(x) else dtype), dtype) for x in operands]
+
+
+def arithmetic(op: Emitter, *operands: Any) -> list[ir.Value]:
+    """Return operands as values of one dtype that has arithmetic: bools become int32."""
+    found = result_type(*operands)
+    return promoted(op, *operands, at_least="int32" if found == "bool" else None)
 
 
 def floats(op: Emitter, *operands: Any) -> list[ir.Value]:
@@ -102,3 +115,24 @@ def _joined(found: Sequence[str]) -> str:
     kinds.discard("bool")
     joined = np.result_type(*(np.dtype(dtype) for dtype in kinds)).name
     return "float32" if joined == "float64" else joined
+
+
+def floating(op: Emitter, x: Any) -> ir.Value:
+    """Return an operand as a value of a floating-point dtype: integers become float32."""
+    return floats(op, x)[0]
+
+
+def number(op: Emitter, x: float, like: ir.Value) -> ir.Value:
+    """Return a number as a scalar of the dtype of a value."""
+    return op.constant(np.array(x, ir_dtype(dtype_name(like)).numpy()))
+
+
+def largest(dtype: str) -> float:
+    """Return the largest number of a floating-point dtype."""
+    return _LARGEST[dtype]
+
+
+def without_bool(op: Emitter, x: Any) -> ir.Value:
+    """Return a value; bools as int32, for arithmetic that has no bools."""
+    x = tensor(op, x)
+    return op.cast(x, "int32") if dtype_name(x) == "bool" else x

@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, reduce
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -178,3 +178,46 @@ GENERATORS: Final[Mapping[str, Callable[[_Place], npt.NDArray[np.float32]]]] = {
     EARLIER_GENERATOR: _pcg64dxsm,
 }
 """Generators by the name that a file gives them."""
+
+
+def sizes_in(
+    shapes: Mapping[str, Sequence[int | str | None]], feeds: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, int]:
+    """Return the sizes that symbols stand for in a run.
+
+    Args:
+        shapes: shape of each graph input; a symbol is a string.
+        feeds: an array for each.
+
+    Example:
+        >>> sizes_in({"x": ("batch", 2)}, {"x": np.zeros((5, 2))})
+        {'batch': 5}
+    """
+    return {
+        dim: size
+        for name, shape in shapes.items()
+        for dim, size in zip(shape, feeds[name].shape, strict=True)
+        if isinstance(dim, str)
+    }
+
+
+def noise_feeds(
+    shapes: Mapping[str, Sequence[int | str | None]],
+    sizes: Mapping[str, int],
+    seed: int,
+    step: int = 0,
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the noise of a run for each noise input of a graph.
+
+    Args:
+        shapes: their shapes by name.
+        sizes: the sizes that symbols stand for.
+        seed: seed of the run.
+        step: number of the step.
+    """
+    return {
+        name: uniform_noise(
+            seed, step, stream, [d if isinstance(d, int) else sizes[str(d)] for d in shape]
+        )
+        for stream, (name, shape) in enumerate(shapes.items())
+    }

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from seqonnx.dtypes import plain_value
 from seqonnx.structures import Slot, put_back, take_out
 
 
@@ -61,7 +60,6 @@ def arguments_config(structure: Any) -> Any:
         >>> arguments_config((Slot(0), slice(None, 2)))
         {'tuple': [{'slot': 0}, {'slice': [None, 2, None]}]}
     """
-    structure = plain_value(structure) if isinstance(structure, np.generic) else structure
     if structure is None or isinstance(structure, bool | int | float | str):
         return structure
     if isinstance(structure, Slot):
@@ -71,13 +69,18 @@ def arguments_config(structure: Any) -> Any:
     if isinstance(structure, slice):
         bounds = (structure.start, structure.stop, structure.step)
         return {"slice": [arguments_config(bound) for bound in bounds]}
-    if isinstance(structure, np.ndarray):
+    if isinstance(structure, np.ndarray | np.generic):
         return {"array": structure.tolist(), "dtype": structure.dtype.name}
     if isinstance(structure, list | tuple):
         parts = [arguments_config(part) for part in structure]
         return parts if isinstance(structure, list) else {"tuple": parts}
     if isinstance(structure, Mapping):
         return {"dict": {key: arguments_config(part) for key, part in structure.items()}}
+    if callable(structure):
+        raise ValueError(
+            f"A function that is an argument of a call cannot be saved: {structure!r}. Make a "
+            "layer of your own whose `call` uses it, and save that."
+        )
     raise ValueError(
         f"An argument of a call cannot be saved: {structure!r}. Numbers, strings, arrays and "
         "tensors of the model can; make a layer of what works with a variable."
@@ -101,7 +104,8 @@ def arguments_from(config: Any) -> Any:
     if kind == "ellipsis":
         return Ellipsis
     if kind == "array":
-        return np.array(content, config["dtype"])
+        array = np.array(content, config["dtype"])
+        return array if array.ndim > 0 else array[()]
     if kind == "dict":
         return {key: arguments_from(part) for key, part in content.items()}
     parts = [arguments_from(part) for part in content]

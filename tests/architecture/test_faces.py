@@ -30,6 +30,7 @@ ROOMS = (
 MODULES_FOR_USERS = {
     "applications": {"imagenet", "mobilenet_v2", "resnet50", "vgg16", "vgg19", "xception"},
     "datasets": {"mnist"},
+    "ops": {"image", "linalg", "nn", "numpy"},
     "optimizers": {"schedules"},
 }
 """Modules that Keras has under these names, too."""

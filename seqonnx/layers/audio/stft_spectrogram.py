@@ -14,10 +14,10 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable, dtype_name, static_shape
 from seqonnx.initializers.fourier import STFT, check_scaling, check_window
 from seqonnx.layers.base import InputSpec, Layer
-from seqonnx.layers.channels import LAST, check_data_format
-from seqonnx.layers.convolution.window import padding_attributes
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import LAST, check_data_format
+from seqonnx.ops.window import padding_attributes
 from seqonnx.symbolic import Shape
 
 _MODES: Final = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")

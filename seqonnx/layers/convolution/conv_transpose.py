@@ -9,17 +9,17 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.activation.activation import emit_activation
-from seqonnx.layers.channels import LAST, from_channels_first, spatial_axes, to_channels_first
 from seqonnx.layers.convolution.conv import positive
 from seqonnx.layers.convolution.convolution import Convolution, Size
-from seqonnx.layers.convolution.window import (
+from seqonnx.layers.options import BasicLayerOptions
+from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import LAST, from_channels_first, spatial_axes, to_channels_first
+from seqonnx.ops.window import (
     check_padding,
     integers,
     shown_shape,
     transposed_padding,
 )
-from seqonnx.layers.options import BasicLayerOptions
-from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 

@@ -11,7 +11,9 @@ import onnx_ir as ir
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.activation.activation import emit_activation
 from seqonnx.layers.base import InputSpec
-from seqonnx.layers.channels import (
+from seqonnx.layers.convolution.kernel import KernelLayer
+from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import (
     LAST,
     channel_axis,
     check_data_format,
@@ -19,15 +21,13 @@ from seqonnx.layers.channels import (
     spatial_axes,
     to_channels_first,
 )
-from seqonnx.layers.convolution.kernel import KernelLayer
-from seqonnx.layers.convolution.window import (
+from seqonnx.ops.window import (
     check_padding,
     has_no_output,
     integers,
     padding_attributes,
     shown_shape,
 )
-from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 Size = int | Sequence[int]

@@ -6,7 +6,7 @@ from typing import Any
 
 from seqonnx import catalogue
 from seqonnx.catalogue import register
-from seqonnx.graph import Emitter, Trace, auto_name
+from seqonnx.graph import Emitter, Trace, auto_name, tracing
 from seqonnx.layers import _calling
 from seqonnx.layers.base import Layer
 from seqonnx.tensor_function import TensorFunction, values_in
@@ -32,7 +32,8 @@ class Operation(Layer):
     def __init__(self, function: str, name: str | None = None) -> None:
         super().__init__(name=auto_name(function) if name is None else name)
         self.function = function
-        found = catalogue.find("op", function)
+        kinds = ("op", "random", "activation")
+        found = next(filter(None, (catalogue.find(kind, function) for kind in kinds)), None)
         if not isinstance(found, TensorFunction):
             raise catalogue.unknown("op", function)
         self._function = found
@@ -52,4 +53,6 @@ class Operation(Layer):
 
     def _emit(self, op: Emitter, x: Any, training: bool, **named: Any) -> Any:
         """Emit the function; `x` are its arguments by name."""
-        return self._function(op, **values_in(Trace(op, training), x))
+        trace = Trace(op, training)
+        with tracing(trace):
+            return self._function.emitted(op, values_in(trace, x))

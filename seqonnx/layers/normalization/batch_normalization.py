@@ -12,11 +12,11 @@ from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable, dtype_name, static_shape
 from seqonnx.layers.base import InputSpec
-from seqonnx.layers.channels import from_channels_first, to_channels_first
 from seqonnx.layers.normalization.affine import AffineLayer
 from seqonnx.layers.normalization.axes import along
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import from_channels_first, to_channels_first
 from seqonnx.symbolic import Shape
 
 _EPSILON: Final = 1e-7

@@ -11,11 +11,11 @@ from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import InputSpec
-from seqonnx.layers.channels import from_channels_first, to_channels_first
 from seqonnx.layers.normalization.affine import AffineLayer, centred, over_root_mean_square
 from seqonnx.layers.normalization.axes import along
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import from_channels_first, to_channels_first
 from seqonnx.symbolic import Shape
 
 

@@ -11,10 +11,10 @@ from seqonnx import dtypes
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import Layer
-from seqonnx.layers.convolution.window import shown_shape
 from seqonnx.layers.normalization.axes import Axes, checked_axes, counted_axes
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.window import shown_shape
 
 _LEAST: Final = 1e-12
 """Norm below which an input counts as one of this norm."""

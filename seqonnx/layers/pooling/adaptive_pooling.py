@@ -13,17 +13,17 @@ from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import InputSpec, Layer
-from seqonnx.layers.channels import (
+from seqonnx.layers.convolution.convolution import Size
+from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import (
     LAST,
     check_data_format,
     from_channels_first,
     spatial_axes,
     to_channels_first,
 )
-from seqonnx.layers.convolution.convolution import Size
-from seqonnx.layers.convolution.window import integers, shown_shape
-from seqonnx.layers.options import LayerOptions
-from seqonnx.layers.setting import Setting
+from seqonnx.ops.window import integers, shown_shape
 
 Windows = list[tuple[int, int]]
 """Start and end of every window along an axis."""

@@ -9,14 +9,14 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.layers.base import InputSpec, Layer
-from seqonnx.layers.channels import (
+from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import (
     LAST,
     check_data_format,
     from_channels_first,
     to_channels_first,
 )
-from seqonnx.layers.options import LayerOptions
-from seqonnx.layers.setting import Setting
 
 
 class _GlobalPooling(Layer):

@@ -9,23 +9,23 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import InputSpec, Layer
-from seqonnx.layers.channels import (
+from seqonnx.layers.convolution.convolution import Size
+from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import (
     LAST,
     check_data_format,
     from_channels_first,
     spatial_axes,
     to_channels_first,
 )
-from seqonnx.layers.convolution.convolution import Size
-from seqonnx.layers.convolution.window import (
+from seqonnx.ops.window import (
     check_padding,
     has_no_output,
     integers,
     padding_attributes,
     shown_shape,
 )
-from seqonnx.layers.options import LayerOptions
-from seqonnx.layers.setting import Setting
 
 
 class _Pooling(Layer):

@@ -74,7 +74,8 @@ def _crop_by_shape(op: Emitter, images: ir.Value, target: Size) -> ir.Value:
     old = op.Shape(images, start=HEIGHT)
     new = op.Max(op.Min(old, _matching_by_shape(op, old, target)), [1, 1])
     starts = op.Div(op.Sub(old, new), [2, 2])
-    return op.Slice(images, starts, op.Add(starts, new), [HEIGHT, WIDTH])
+    made = op.Slice(images, starts, op.Add(starts, new), [HEIGHT, WIDTH])
+    return _of_free_size(made, images)
 
 
 def _pad_by_shape(op: Emitter, images: ir.Value, target: Size, fill_value: float) -> ir.Value:
@@ -83,7 +84,13 @@ def _pad_by_shape(op: Emitter, images: ir.Value, target: Size, fill_value: float
     frame = op.Div(op.Sub(new, old), [2, 2])
     none = op.constant(np.zeros(2, np.int64))
     whole = op.Concat(none, frame, none, frame, axis=0)
-    return op.Pad(images, whole, fill_value, mode="constant")
+    return _of_free_size(op.Pad(images, whole, fill_value, mode="constant"), images)
+
+
+def _of_free_size(made: ir.Value, images: ir.Value) -> ir.Value:
+    """A value that is known to have the batch and channels of images, which inference loses."""
+    made.shape = ir.Shape([*static_shape(images)[:HEIGHT], None, None])
+    return made
 
 
 def _matching_by_shape(op: Emitter, old: ir.Value, target: Size) -> ir.Value:

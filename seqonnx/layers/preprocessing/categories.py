@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, ir_dtype
+from seqonnx.graph import Emitter, ir_dtype, static_shape
 
 OLD_NAMES: Final = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 """Deprecated names of output modes."""
@@ -40,7 +40,7 @@ def encode(
     if mode == "int":
         return op.cast(indices, dtype)
     indices = op.cast(indices, "int64")
-    if len(_shape(indices)) == 0:
+    if len(static_shape(indices)) == 0:
         indices = op.Unsqueeze(indices, [0])
     if mode == "one_hot":
         return _one_hot(op, indices, depth, dtype)
@@ -77,7 +77,7 @@ def check_dense(sparse: bool) -> bool:
 
 
 def _one_hot(op: Emitter, indices: ir.Value, depth: int, dtype: str) -> ir.Value:
-    shape = _shape(indices)
+    shape = static_shape(indices)
     if len(shape) > 1 and shape[-1] == 1:
         indices = op.Squeeze(indices, [-1])
     places = op.constant(np.arange(depth, dtype=np.int64), "places")
@@ -88,7 +88,7 @@ def _gathered(
     op: Emitter, indices: ir.Value, mode: str, depth: int, dtype: str, weights: ir.Value | None
 ) -> ir.Value:
     """Scatter into a vector with one place more, for the integers that count for none."""
-    rank = len(_shape(indices))
+    rank = len(static_shape(indices))
     order = [0, *range(2, rank), 1]
     ones = op.Expand(op.constant(np.ones(1, np.float32), "one"), op.Shape(indices))
     counted = ones if weights is None else op.cast(weights, "float32")
@@ -101,11 +101,6 @@ def _gathered(
     reduction = "add" if mode == "count" else "max"
     found = op.ScatterElements(zeros, indices, counted, axis=-1, reduction=reduction)
     # The reshape says what shape inference does not find out.
-    sizes = [size if isinstance(size, int) else 0 for size in _shape(indices)[:-1]]
+    sizes = [size if isinstance(size, int) else 0 for size in static_shape(indices)[:-1]]
     kept = op.Reshape(op.Slice(found, [0], [depth], [-1]), [*sizes, depth])
     return op.cast(kept, dtype)
-
-
-def _shape(value: ir.Value) -> tuple[Any, ...]:
-    assert value.shape is not None
-    return tuple(value.shape)

@@ -13,15 +13,15 @@ from seqonnx import config, dtypes
 from seqonnx.graph import Emitter, current_trace
 from seqonnx.graph.operable import Valueless
 from seqonnx.layers.base import Layer
-from seqonnx.layers.channels import (
+from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.preprocessing.draws import Draws
+from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import (
     LAST,
     check_data_format,
     from_channels_first,
     to_channels_first,
 )
-from seqonnx.layers.options import LayerOptions
-from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.setting import Setting
 from seqonnx.structures import holds
 
 Array = npt.NDArray[Any]

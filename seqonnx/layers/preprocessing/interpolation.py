@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, dtype_name, ir_dtype, static_shape
+from seqonnx.graph import Dim, Emitter, dtype_name, ir_dtype, static_shape
 from seqonnx.layers.preprocessing.pixels import HEIGHT, WIDTH
 
 Floats = npt.NDArray[np.float64]
 
 NEAREST: Final = "nearest"
+BILINEAR: Final = "bilinear"
 _RESIZE: Final[dict[str, dict[str, Any]]] = {
     NEAREST: {"mode": "nearest", "nearest_mode": "round_prefer_ceil"},
-    "bilinear": {"mode": "linear"},
+    BILINEAR: {"mode": "linear"},
     "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1},
 }
 """Attributes of Resize. The bicubic one is that of Keys (1981), as TensorFlow and JAX have it."""
@@ -35,7 +36,7 @@ def _keys(x: Floats) -> Floats:
 
 
 _KERNELS: Final[dict[str, Callable[[Floats], Floats]]] = {
-    "bilinear": lambda x: np.maximum(1.0 - x, 0.0),
+    BILINEAR: lambda x: np.maximum(1.0 - x, 0.0),
     "bicubic": _keys,
     "lanczos3": _lanczos(3),
     "lanczos5": _lanczos(5),
@@ -91,17 +92,18 @@ def resize(
     if known == size:
         return images
     antialias = antialias and interpolation != NEAREST
-    if antialias or interpolation not in _RESIZE:
-        return _by_matrices(op, images, size, _KERNELS[interpolation], antialias)
-    attributes = _RESIZE[interpolation]
     height, width = known
     if not isinstance(height, int) or not isinstance(width, int):
-        return _to_size(op, images, size, attributes)
+        if antialias or interpolation not in _RESIZE:
+            raise ValueError(_unknown_size(op, known))
+        return _to_size(op, images, size, interpolation)
     if interpolation == NEAREST:
         rows, columns = _nearest(height, size[0]), _nearest(width, size[1])
         return op.Gather(op.Gather(images, rows, axis=HEIGHT), columns, axis=WIDTH)
-    scales = np.array([1, 1, _scale(height, size[0]), _scale(width, size[1])], np.float32)
-    return op.Resize(images, None, scales, **attributes)
+    if interpolation == BILINEAR and not antialias:
+        scales = np.array([1, 1, _scale(height, size[0]), _scale(width, size[1])], np.float32)
+        return op.Resize(images, None, scales, **_RESIZE[BILINEAR])
+    return _by_matrices(op, images, (height, width), size, _KERNELS[interpolation], antialias)
 
 
 def _scale(old: int, new: int) -> np.float32:
@@ -117,40 +119,45 @@ def _nearest(old: int, new: int) -> npt.NDArray[np.int64]:
     return nearest
 
 
-def _to_size(
-    op: Emitter, images: ir.Value, size: tuple[int, int], attributes: Mapping[str, Any]
-) -> ir.Value:
+def _to_size(op: Emitter, images: ir.Value, size: tuple[int, int], interpolation: str) -> ir.Value:
     """Emit a Resize of images whose size only a run knows.
 
     Sizes are given for all axes: ONNX Runtime (1.32) moves a Transpose through a Resize without
-    regard to its `axes`.
+    regard to its `axes`. Channels count as images of their own: it would also move one through a
+    cubic Resize, which its kernel then refuses.
     """
-    whole = op.Concat(op.Shape(images, end=HEIGHT), np.array(size, np.int64), axis=0)
-    made = op.Resize(images, None, None, whole, **attributes)
+    whole = op.Shape(images, start=HEIGHT)
+    planes = op.Reshape(images, op.Concat([-1, 1], whole, axis=0))
+    new = op.Concat(op.Shape(planes, end=HEIGHT), np.array(size, np.int64), axis=0)
+    made = op.Resize(planes, None, None, new, **_RESIZE[interpolation])
+    back = op.Concat(op.Shape(images, end=HEIGHT), np.array(size, np.int64), axis=0)
+    made = op.Reshape(made, back)
     made.shape = ir.Shape([*static_shape(images)[:HEIGHT], *size])
     return made
+
+
+def _unknown_size(op: Emitter, known: Sequence[Dim]) -> str:
+    return (
+        f"Layer '{op.scope_name}' resizes by Lanczos interpolation or with antialiasing, which "
+        "ONNX Runtime's Resize does not have: the weights are constants, so the images must have a "
+        f"known size. Received: height and width {tuple(known)}. Give the model's `Input` a fixed "
+        f"shape, or use one of {tuple(_RESIZE)} without antialiasing."
+    )
 
 
 def _by_matrices(
     op: Emitter,
     images: ir.Value,
+    known: tuple[int, int],
     size: tuple[int, int],
     kernel: Callable[[Floats], Floats],
     antialias: bool,
 ) -> ir.Value:
     """Emit the product with a matrix of weights for each axis: (H', H) images (W, W')."""
-    height, width = static_shape(images)[HEIGHT:]
-    if not isinstance(height, int) or not isinstance(width, int):
-        raise ValueError(
-            f"Layer '{op.scope_name}' resizes by Lanczos interpolation or with antialiasing, which "
-            "ONNX Runtime's Resize does not have: the weights are constants, so the images must "
-            f"have a known size. Received: height and width {(height, width)}. Give the model's "
-            f"`Input` a fixed shape, or use one of {tuple(_RESIZE)} without antialiasing."
-        )
     dtype = ir_dtype(dtype_name(images)).numpy()
     rows, columns = (
         weight_matrix(old, new, kernel, antialias).astype(dtype)
-        for old, new in zip((height, width), size, strict=True)
+        for old, new in zip(known, size, strict=True)
     )
     return op.MatMul(op.MatMul(rows, images), op.constant(columns.T.copy(), "columns"))
 

@@ -28,16 +28,15 @@ from seqonnx.layers.setting import Setting
 
 def _odd(given: Any) -> tuple[int, int]:
     """Sizes of a kernel, checked."""
-    if is_number(given):
-        given = (given, given)
-    if not is_pair(given):
+    sizes = (given, given) if is_number(given) else given
+    if not is_pair(sizes):
         raise ValueError(
             "The `kernel_size` argument should be a number (or a list of two numbers) "
             f"Received: kernel_size={given}"
         )
-    if any(size % 2 != 1 or size < 1 for size in given):
+    if any(size % 2 != 1 or size < 1 for size in sizes):
         raise ValueError(f"kernel_size must be an odd number. Received: kernel_size={given}")
-    return int(given[0]), int(given[1])
+    return int(sizes[0]), int(sizes[1])
 
 
 @register("layer")

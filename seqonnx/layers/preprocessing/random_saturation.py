@@ -44,8 +44,8 @@ class RandomSaturation(ImageLayer):
         ValueError: if an argument is not legal.
 
     Example:
-        >>> RandomSaturation((0.3, 0.7))(np.ones((2, 8, 8, 3)), training=True).max()
-        1.0
+        >>> RandomSaturation((0.3, 0.7))(np.ones((2, 8, 8, 3)), training=True).max() == 1.0
+        np.True_
     """
 
     factor: Setting[Pair] = Setting(bounded_factor(-1, 1))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter
+from seqonnx.graph import Emitter, static_shape
 
 Rule = str | Callable[[Any], Any] | None
 """The name of a rule, one of the user's own, or None for none."""
@@ -34,6 +34,7 @@ SPLIT: Final = ("whitespace", "character")
 _WORDS: Final = re.compile(r"[^ \t\n\v\f\r]+")
 _BREAKS: Final = "\t\n\v\f\r"
 """Whitespace besides the space, at which ONNX Runtime's operator does not part words."""
+_MANY: Final = 1 << 30
 _LOCALE: Final = "C"
 """The locale that every machine has."""
 
@@ -106,7 +107,8 @@ def padded(
 
 def emit_lower(op: Emitter, texts: ir.Value) -> ir.Value:
     """Emit texts of any shape with ASCII's letters made lower."""
-    shape = op.Shape(texts)
+    sizes = [size if isinstance(size, int) else -1 for size in static_shape(texts)]
+    shape = sizes if len(sizes) > 0 and sizes.count(-1) < 2 else op.Shape(texts)
     # The operator refuses to be given nothing, so it gets one text more.
     more = op.constant(np.array([""], object), "empty")
     flat = op.Concat(op.Reshape(texts, [-1]), more, axis=0)
@@ -116,13 +118,13 @@ def emit_lower(op: Emitter, texts: ir.Value) -> ir.Value:
 
 def emit_words(op: Emitter, texts: ir.Value) -> ir.Value:
     """Emit the words of each text along a new last axis, with empty strings between and behind."""
-    rank = _rank(texts)
+    rank = len(static_shape(texts))
     tokens = texts
     for character in _BREAKS:
         tokens, _ = op.StringSplit(tokens, delimiter=character, _outputs=2)
     tokens, _ = op.StringSplit(tokens, _outputs=2)
     shape = op.Shape(tokens)
-    inner = op.ReduceProd(op.Slice(shape, [rank], [_rank(tokens)], [0]), keepdims=1)
+    inner = op.ReduceProd(op.Slice(shape, [rank], [_MANY], [0]), keepdims=1)
     return op.Reshape(tokens, op.Concat(op.Shape(texts), inner, axis=0), allowzero=1)
 
 
@@ -160,12 +162,7 @@ def emit_length(op: Emitter, numbers: ir.Value, length: int) -> ir.Value:
 
 def _last_size(op: Emitter, value: ir.Value, size: int) -> ir.Value:
     """The same, with a size that shape inference does not find out."""
-    return op.Reshape(value, [*[0] * (_rank(value) - 1), size])
-
-
-def _rank(value: ir.Value) -> int:
-    assert value.shape is not None
-    return len(value.shape)
+    return op.Reshape(value, [*[0] * (len(static_shape(value)) - 1), size])
 
 
 def _text(token: Any) -> str:

@@ -7,27 +7,26 @@ from typing import Any, Unpack
 
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph import Dim, Emitter, static_shape
 from seqonnx.layers.activation.activation import (
     ActivationLike,
     emit_activation,
     get_activation,
 )
 from seqonnx.layers.base import InputSpec
-from seqonnx.layers.channels import LAST, channel_axis, check_data_format, spatial_axes
-from seqonnx.layers.convolution.window import (
+from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.recurrent.cell import KernelCell, forget_bias
+from seqonnx.layers.recurrent.dense_cell import split_gates
+from seqonnx.layers.recurrent.drawn_masks import drawn_masks
+from seqonnx.layers.recurrent.stepwise import Step
+from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import LAST, channel_axis, check_data_format, spatial_axes
+from seqonnx.ops.window import (
     check_padding,
     has_no_output,
     integers,
     padding_attributes,
 )
-from seqonnx.layers.options import LayerOptions
-from seqonnx.layers.recurrent.cell import KernelCell, forget_bias
-from seqonnx.layers.recurrent.dense_cell import split_gates
-from seqonnx.layers.recurrent.states import zeros
-from seqonnx.layers.recurrent.stepwise import Step
-from seqonnx.layers.regularization.dropout import emit_dropout
-from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 _GATES = 4
@@ -168,7 +167,8 @@ class ConvLSTMCell(KernelCell):
 
     def _prepare(self, op: Emitter, x: ir.Value, training: bool) -> tuple[ir.Value, Step]:
         part = self._input_part(op, x, training)
-        kernel, masks = op.read(self.recurrent_kernel), self._state_masks(op, x, training)
+        kernel = op.read(self.recurrent_kernel)
+        masks = self._masks(op, x, training, self.recurrent_dropout, self._state_shapes[0])
         kernels = split_gates(op, kernel, _GATES, axis=0) if masks else [kernel]
 
         def step(
@@ -194,13 +194,12 @@ class ConvLSTMCell(KernelCell):
         """The share of the inputs in all gates, for one step or for all of them at once."""
         sizes = static_shape(x)
         lead = len(sizes) - self.rank - 1
-        shared = None if lead == 1 else [1, *(None for _ in sizes[1:])]
         kernel = op.read(self.kernel)
-        drops = training and self.dropout > 0.0
-        kernels = split_gates(op, kernel, _GATES, axis=0) if drops else [kernel]
+        masks = self._masks(op, x, training, self.dropout, sizes[lead:])
+        kernels = split_gates(op, kernel, _GATES, axis=0) if masks else [kernel]
         parts = []
-        for gate in kernels:
-            seen = emit_dropout(op, x, self.dropout, shared) if drops else x
+        for i, gate in enumerate(kernels):
+            seen = op.Mul(x, masks[i]) if masks else x
             images = seen if lead == 1 else op.Reshape(seen, [-1, *sizes[lead:]])
             parts.append(self._convolve(op, images, gate, sizes[lead + 1 :]))
         made = parts[0] if len(parts) == 1 else op.Concat(*parts, axis=1)
@@ -209,7 +208,8 @@ class ConvLSTMCell(KernelCell):
         if lead == 1:
             return made
         shape = [_GATES * self.filters, *self._outputs]
-        made = op.Reshape(made, op.Concat(op.Shape(x, start=0, end=2), shape, axis=0))
+        whole = op.Concat(op.Shape(x, start=0, end=2), shape, axis=0)
+        made = op.Reshape(made, whole, allowzero=1)
         made.shape = ir.Shape([*sizes[:2], *shape])
         return made
 
@@ -235,11 +235,11 @@ class ConvLSTMCell(KernelCell):
             **padding_attributes("same", self._outputs, self.kernel_size, ones, ones),
         )
 
-    def _state_masks(self, op: Emitter, x: ir.Value, training: bool) -> list[ir.Value]:
-        """Masks of the state, one for each gate; none where nothing is dropped."""
-        if not training or self.recurrent_dropout == 0.0:
+    def _masks(
+        self, op: Emitter, x: ir.Value, training: bool, rate: float, shape: Sequence[Dim]
+    ) -> list[ir.Value]:
+        """Masks of an input or a state, one for each gate; none where nothing is dropped."""
+        if not training or rate == 0.0:
             return []
         axis = len(static_shape(x)) - self.rank - 2
-        shape = self._state_shapes[0]
-        ones = op.Add(zeros(op, x, shape, self._working_dtype, axis=axis), 1.0)
-        return [emit_dropout(op, ones, self.recurrent_dropout, None) for _ in range(_GATES)]
+        return drawn_masks(op, x, shape, rate, _GATES, axis=axis)

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph import Dim, Emitter, static_shape
 from seqonnx.layers.recurrent.cell import KernelCell
+from seqonnx.layers.recurrent.drawn_masks import drawn_masks
 from seqonnx.layers.recurrent.native import knows
-from seqonnx.layers.recurrent.states import zeros
-from seqonnx.layers.regularization.dropout import emit_dropout
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
@@ -103,31 +102,31 @@ class DenseCell(KernelCell):
         self, op: Emitter, x: ir.Value, training: bool, bias: ir.Value | None
     ) -> ir.Value:
         """Emit what the inputs give to all gates, for one step or for all of them at once."""
-        shared = [1, None, None] if len(static_shape(x)) == 3 else None
         kernel = op.read(self.kernel)
-        if not training or self.dropout == 0.0:
-            made = op.MatMul(x, kernel)
-        elif self._drops_by_gate and self._gates > 1:
-            parts = [
-                op.MatMul(emit_dropout(op, x, self.dropout, shared), part)
-                for part in split_gates(op, kernel, self._gates, axis=1)
-            ]
+        count = self._gates if self._drops_by_gate else 1
+        masks = self._masks(op, x, training, self.dropout, static_shape(x)[-1], count)
+        if len(masks) > 1:
+            kernels = split_gates(op, kernel, count, axis=1)
+            pairs = zip(masks, kernels, strict=True)
+            parts = [op.MatMul(op.Mul(x, mask), part) for mask, part in pairs]
             made = op.Concat(*parts, axis=-1)
         else:
-            made = op.MatMul(emit_dropout(op, x, self.dropout, shared), kernel)
+            made = op.MatMul(op.Mul(x, masks[0]) if masks else x, kernel)
         return made if bias is None else op.Add(made, bias)
 
-    def _state_masks(self, op: Emitter, x: ir.Value, training: bool) -> list[ir.Value]:
-        """Masks of the state, one for each gate; none where nothing is dropped."""
-        if not training or self.recurrent_dropout == 0.0:
+    def _masks(
+        self, op: Emitter, x: ir.Value, training: bool, rate: float, size: Dim, count: int
+    ) -> list[ir.Value]:
+        """Masks of an input or a state of a size; none where nothing is dropped."""
+        if not training or rate == 0.0:
             return []
-        axis = len(static_shape(x)) - 2
-        ones = op.Add(zeros(op, x, [self.units], self._working_dtype, axis=axis), 1.0)
-        return [emit_dropout(op, ones, self.recurrent_dropout, None) for _ in range(self._gates)]
+        return drawn_masks(op, x, [size], rate, count, axis=len(static_shape(x)) - 2)
 
     def _state_product(self, op: Emitter, x: ir.Value, training: bool) -> StateProduct:
         """Prepare the product of the state and the recurrent kernel."""
-        kernel, masks = op.read(self.recurrent_kernel), self._state_masks(op, x, training)
+        kernel = op.read(self.recurrent_kernel)
+        rate = self.recurrent_dropout
+        masks = self._masks(op, x, training, rate, self.units, self._gates)
         if len(masks) < 2:
             return StateProduct([kernel], masks)
         return StateProduct(split_gates(op, kernel, self._gates, axis=1), masks)

@@ -113,8 +113,8 @@ class RecurrentLayer(Layer):
         op: Emitter,
         x: ir.Value,
         training: bool,
-        mask: ir.Value | None = None,
         initial_state: Any = None,
+        mask: ir.Value | None = None,
     ) -> Any:
         """Emit the recurrence.
 
@@ -171,9 +171,11 @@ class RecurrentLayer(Layer):
     ) -> StepsTaken:
         """Emit the recurrence; its outputs are in the order of time."""
         self._check_steps(x)
+        self._check_native(training)
         initial = None
         if initial_state is not None:
             initial = [op.cast(state, dtype_name(x)) for state in flatten(initial_state)]
+            self._check_initial(initial)
         elif self._kept is not None:
             initial = self._kept.read(op, dtype_name(x))
         given = Sequences(x, mask, initial, training)
@@ -188,6 +190,15 @@ class RecurrentLayer(Layer):
             self._kept.update(op, walked.states)
         return walked
 
+    def _check_initial(self, initial: Sequence[ir.Value]) -> None:
+        wanted = len(flatten(self.state_size))
+        if len(initial) != wanted:
+            raise ValueError(
+                f"Layer '{self.name}' has {wanted} state(s): `initial_state` must be a list of as "
+                f"many tensors. Received: {len(initial)}, of shapes "
+                f"{[tuple(static_shape(state)) for state in initial]}"
+            )
+
     def _check_steps(self, x: ir.Value) -> None:
         if self.unroll and not isinstance(static_shape(x)[1], int):
             raise ValueError(
@@ -197,6 +208,9 @@ class RecurrentLayer(Layer):
                 "- If using the functional API, specify the time dimension by passing a `shape` or "
                 f"`batch_shape` argument to your `Input()`. Layer: '{self.name}'."
             )
+
+    def _check_native(self, training: bool) -> None:
+        """Raise a ValueError if ONNX's own operator is asked for, and there is none."""
 
     def _arrange(self, values: Sequence[Any]) -> Any:
         """Return the output, or a list of it and the states."""
@@ -271,7 +285,12 @@ def _cell(cell: Any) -> Any:
             "The RNN cell should have a `state_size` attribute (single integer or list of "
             f"integers, one integer per RNN state). Received: cell={cell}"
         )
-    size = cell.state_size
+    if not isinstance(cell, Layer):
+        raise ValueError(
+            "Argument `cell` should be a layer, such as a subclass of `Layer` whose `call` takes "
+            f"`states`. Received: cell={cell} of type {type(cell).__name__}"
+        )
+    size = getattr(cell, "state_size", None)
     if size is None:
         raise ValueError("state_size must be specified as property on the RNN cell.")
     if not isinstance(size, list | tuple | int):

@@ -10,11 +10,11 @@ from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
-from seqonnx.layers.channels import FIRST, LAST, check_data_format
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.regularization.dropout import emit_dropout
 from seqonnx.layers.regularization.noise import checked_rate
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import FIRST, LAST, check_data_format
 
 
 class _SpatialDropout(Layer):

@@ -11,10 +11,10 @@ from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import InputSpec, Layer
-from seqonnx.layers.channels import check_data_format, spatial_axes
-from seqonnx.layers.convolution.window import integers, shown_shape
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import check_data_format, spatial_axes
+from seqonnx.ops.window import integers, shown_shape
 
 Pair = tuple[int, int]
 _END: Final = 2**63 - 1

@@ -11,10 +11,10 @@ from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
-from seqonnx.layers.channels import check_data_format, spatial_axes
-from seqonnx.layers.convolution.window import integers
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import check_data_format, spatial_axes
+from seqonnx.ops.window import integers
 
 Pairs = tuple[tuple[int, int], ...]
 

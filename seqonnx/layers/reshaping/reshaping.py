@@ -12,10 +12,10 @@ from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import Layer
-from seqonnx.layers.channels import FIRST, check_data_format, from_channels_first
-from seqonnx.layers.convolution.window import shown_shape
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import FIRST, check_data_format, from_channels_first
+from seqonnx.ops.window import shown_shape
 
 
 @register("layer")

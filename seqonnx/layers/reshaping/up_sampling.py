@@ -11,15 +11,15 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
-from seqonnx.layers.channels import (
+from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.setting import Setting
+from seqonnx.ops.channels import (
     LAST,
     check_data_format,
     from_channels_first,
     to_channels_first,
 )
-from seqonnx.layers.convolution.window import integers
-from seqonnx.layers.options import LayerOptions
-from seqonnx.layers.setting import Setting
+from seqonnx.ops.window import integers
 
 _MODES: Final[dict[str, dict[str, Any]]] = {
     "nearest": {

@@ -158,8 +158,8 @@ class Bidirectional(Layer):
         op: Emitter,
         x: ir.Value,
         training: bool,
-        mask: ir.Value | None = None,
         initial_state: Sequence[Any] | None = None,
+        mask: ir.Value | None = None,
     ) -> Any:
         """Emit both layers.
 

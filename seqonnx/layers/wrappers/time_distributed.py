@@ -78,7 +78,7 @@ class TimeDistributed(Layer):
             op.set_mask(flat, None if len(static_shape(mask)) < 3 else _merged(op, mask))
         y: ir.Value = self.layer._emit(op, flat, training)
         sizes = op.Concat(op.Shape(x, start=0, end=2), op.Shape(y, start=1), axis=0)
-        made = op.Reshape(y, sizes)
+        made = op.Reshape(y, sizes, allowzero=1)
         made.shape = ir.Shape([*static_shape(x)[:2], *static_shape(y)[1:]])
         return made
 

@@ -72,7 +72,29 @@ ELEMENTWISE = (layers.Add, layers.Average, layers.Maximum, layers.Minimum, layer
 
 
 def gru_of_cell(**more: Any) -> Layer:
-    return layers.RNN(layers.GRUCell(4), **more)
+    return layers.RNN(layers.GRUCell(4, dtype=more.get("dtype")), **more)
+
+
+def stacked(**more: Any) -> Layer:
+    dtype = more.get("dtype")
+    cells = [
+        layers.LSTMCell(4, dropout=0.2, dtype=dtype),
+        layers.GRUCell(3, "silu", reset_after=False, recurrent_dropout=0.3, dtype=dtype),
+    ]
+    return layers.RNN(layers.StackedRNNCells(cells), True, **more)
+
+
+def both_ways(mode: str = "concat", **more: Any) -> Layer:
+    inner = layers.LSTM(4, return_sequences=True, dtype=more.get("dtype"))
+    return layers.Bidirectional(inner, mode, **more)
+
+
+def each_step(**more: Any) -> Layer:
+    return layers.TimeDistributed(layers.Dense(4, "relu", dtype=more.get("dtype")), **more)
+
+
+def each_dropped(**more: Any) -> Layer:
+    return layers.TimeDistributed(layers.Dropout(0.5, dtype=more.get("dtype")), **more)
 
 
 def spectral(**more: Any) -> Layer:
@@ -593,8 +615,40 @@ CASES = [
         w=[(2, 4), (4, 4), (4,)],
         label="all",
     ),
+    case(
+        *(layers.SimpleRNN, 4),
+        return_sequences=True,
+        zero_output_for_mask=True,
+        activation="silu",
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 4), (4, 4), (4,)],
+        label="zero",
+    ),
+    case(stacked, i=(3, 2), o=(3, 3), w=[(2, 16), (4, 16), (16,), (4, 9), (3, 9), (9,)]),
+    case(both_ways, i=(3, 2), o=(3, 8), w=[(2, 16), (4, 16), (16,)] * 2),
+    case(both_ways, "mul", i=(3, 2), o=(3, 4), w=[(2, 16), (4, 16), (16,)] * 2, label="mul"),
+    case(each_step, i=(3, 2), o=(3, 4), w=[(2, 4), (4,)]),
+    case(each_dropped, i=(3, 2), o=(3, 2), label="dropout"),
+    case(layers.ConvLSTM1D, 2, 2, i=(3, 5, 3), o=(4, 2), w=[(2, 3, 8), (2, 2, 8), (8,)]),
+    case(
+        *(layers.ConvLSTM2D, 2, (2, 3), (2, 1), "same", "channels_first", 1, "relu", "tanh"),
+        *(False, "he_normal", "zeros", "ones", False, "l1", "l2", "l1", "l2", "max_norm"),
+        *("unit_norm", "non_neg", 0.2, 0.3, 7, True),
+        unroll=True,
+        i=(3, 2, 4, 5),
+        o=(3, 2, 2, 5),
+        w=[(2, 3, 2, 8), (2, 3, 2, 8)],
+        label="all",
+    ),
+    case(
+        *(layers.ConvLSTM3D, 2, 2),
+        i=(2, 3, 3, 3, 1),
+        o=(2, 2, 2, 2),
+        w=[(2, 2, 2, 1, 8), (2, 2, 2, 2, 8), (8,)],
+    ),
     case(gru_of_cell, i=(3, 2), o=(4,), w=[(2, 12), (4, 12), (2, 12)]),
 ]
 
-CELLS = {"LSTMCell", "GRUCell", "SimpleRNNCell"}
+CELLS = {"LSTMCell", "GRUCell", "SimpleRNNCell", "StackedRNNCells"}
 """Layers whose call takes states, too: `RNN` repeats them."""

@@ -9,6 +9,7 @@ that gives the numbers written here, so that the same numbers can be given to an
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -192,6 +193,17 @@ def main() -> None:
         arrays[f"{number}.result"] = images.astype(np.float32)
         if mixes:
             arrays[f"{number}.labels"] = np.asarray(result["labels"], np.float32)
+    for method, antialias in itertools.product(("cubic", "lanczos3", "lanczos5"), (False, True)):
+        for size in ((9, 4), (3, 15)):
+            scale = np.array(size, np.float32) / IMAGES.shape[1:3]
+            key = f"{method}.{antialias}.{size[0]}.{size[1]}"
+            arrays[key] = np.asarray(
+                keras.ops.image.scale_and_translate(
+                    *(IMAGES, (3, *size, 3), scale, np.zeros(2, np.float32), (1, 2), method),
+                    antialias=antialias,
+                ),
+                np.float32,
+            )
     lines = ",\n".join(json.dumps(entry) for entry in entries)
     (HERE / "recorded_images.json").write_text(f"[\n{lines}\n]\n", "utf-8")
     np.savez_compressed(HERE / "recorded_images.npz", **arrays)
