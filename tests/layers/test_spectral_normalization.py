@@ -30,8 +30,8 @@ def test_each_step_divides_the_kernel_and_the_optimizer_goes_on_from_there(itera
     layer = layers.SpectralNormalization(layers.Dense(3, name="d"), iterations, name="s")
     model = keras.Sequential([keras.Input((4,)), layer])
     u, kernel, bias = RNG.normal(size=(1, 3)), RNG.normal(size=(4, 3)) * 3, np.zeros(3)
-    assert [w.path for w in layer.weights] == ["s/vector_u", "s/d/kernel", "s/d/bias"]
-    layer.set_weights([u, kernel, bias])
+    assert [w.path for w in layer.weights] == ["s/d/kernel", "s/vector_u", "s/d/bias"]
+    layer.set_weights([kernel, u, bias])
     x, y = RNG.normal(size=(5, 4)), RNG.normal(size=(5, 3))
     np.testing.assert_allclose(model.predict(x, verbose=0), x @ kernel, rtol=1e-4, atol=1e-5)
     rate = 0.1
@@ -51,8 +51,8 @@ def test_each_step_divides_the_kernel_and_the_optimizer_goes_on_from_there(itera
             kernel, bias = kernel - rate * ahead, None
         model.train_on_batch(x, y)
         found = layer.get_weights()
-        np.testing.assert_allclose(found[0], u, rtol=1e-3, atol=1e-4)
-        np.testing.assert_allclose(found[1], kernel, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(found[1], u, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(found[0], kernel, rtol=1e-3, atol=1e-4)
         bias = found[2].astype(float) if bias is None else bias
 
 

@@ -72,6 +72,7 @@ class SpectralNormalization(Wrapper):
                 f"{type(self.layer).__name__} object has no attribute 'kernel' nor 'embeddings'"
             )
         self.kernel = kernel
+        self._variables.append(kernel)  # first among the weights, as in Keras's files
         self.vector_u = self.add_weight(
             (1, kernel.shape[-1]),
             TruncatedNormal(stddev=0.02),

@@ -515,7 +515,7 @@ CASES = [
         w=[(9, 3), (3, 9)],
         label="all",
     ),
-    case(spectral, i=(4,), o=(3,), w=[(1, 3), (4, 3), (3,)]),
+    case(spectral, i=(4,), o=(3,), w=[(4, 3), (1, 3), (3,)]),
     case(layers.Masking, i=(3, 4), o=(3, 4)),
     case(layers.Masking, [0.5, 1.0], i=(3, 2), o=(3, 2), label="features"),
     case(layers.Embedding, 9, 3, mask_zero=True, i=(4,), o=(4, 3), w=[(9, 3)], label="masked"),
