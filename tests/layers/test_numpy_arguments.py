@@ -169,6 +169,7 @@ def test_every_layer_with_numbers_among_its_arguments_has_its_case():
     # Below: they take several inputs.
     covered |= {layers.Concatenate, layers.Dot, layers.Attention, layers.AdditiveAttention}
     covered |= {layers.MultiHeadAttention, layers.GroupQueryAttention}
+    covered |= {layers.SpectralNormalization, layers.Wrapper}  # a layer is their argument
     siblings = {layers.AveragePooling3D, layers.MaxPooling1D}  # one class for all ranks
     numbered = {
         getattr(layers, name)
@@ -217,6 +218,10 @@ def test_axes_of_merging_layers(convert):
                 seed=3,
                 name="m",
             ),
+        ),
+        (
+            layers.SpectralNormalization(layers.Dense(2, name="d"), convert(2), name="s"),
+            layers.SpectralNormalization(layers.Dense(2, name="d"), 2, name="s"),
         ),
         (
             layers.GroupQueryAttention(*(convert(n) for n in (3, 4, 2, 0.5)), name="g"),
