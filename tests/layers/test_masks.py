@@ -72,7 +72,7 @@ class Shown(layers.Layer):
 
 
 def outcome(layer, masks, *arrays):
-    """What a layer gives for inputs with masks, and the mask of it."""
+    """The output of a layer for inputs with masks, and its mask."""
     inputs, marked, data = [], [], []
     for array, mask in zip(arrays, masks, strict=True):
         x = keras.Input(array.shape[1:])

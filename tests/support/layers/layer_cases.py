@@ -97,6 +97,10 @@ def each_dropped(**more: Any) -> Layer:
     return layers.TimeDistributed(layers.Dropout(0.5, dtype=more.get("dtype")), **more)
 
 
+def spectral(**more: Any) -> Layer:
+    return layers.SpectralNormalization(layers.Dense(3), 2, **more)
+
+
 CASES = [
     case(layers.ONNXModel, NETWORK, i=(2,), o=(3,), w=[(2, 3), (3,)]),
     case(layers.Dense, 3, i=(4,), o=(3,), w=[(4, 3), (3,)]),
@@ -495,6 +499,15 @@ CASES = [
     case(layers.Dot, (2, 1), i=[(3, 4), (4,)], o=(3,), label="vector-last"),
     case(layers.Dot, (1, 3), i=[(4, 3, 2), (2, 3, 4)], o=(3, 2, 2, 3), label="4d"),
     case(layers.Dot, 1, True, i=[(4, 2), (4, 3)], o=(2, 3), label="cosine"),
+    case(layers.ReversibleEmbedding, 9, 3, i=(4,), o=(4, 3), w=[(9, 3)]),
+    case(
+        *(layers.ReversibleEmbedding, 9, 3, False, "normal", "l2", "max_norm", False, None, 2.0),
+        i=(4,),
+        o=(4, 3),
+        w=[(9, 3), (3, 9)],
+        label="all",
+    ),
+    case(spectral, i=(4,), o=(3,), w=[(4, 3), (1, 3), (3,)]),
     case(layers.Masking, i=(3, 4), o=(3, 4)),
     case(layers.Masking, [0.5, 1.0], i=(3, 2), o=(3, 2), label="features"),
     case(layers.Embedding, 9, 3, mask_zero=True, i=(4,), o=(4, 3), w=[(9, 3)], label="masked"),
