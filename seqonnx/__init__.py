@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         models,
         ops,
         optimizers,
+        random,
         regularizers,
     )
     from seqonnx.config import set_device, set_dtype_policy, set_random_seed
@@ -60,6 +61,7 @@ _ROOMS = (
     "models",
     "ops",
     "optimizers",
+    "random",
     "regularizers",
 )
 _NAMES = {
@@ -112,6 +114,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "random",
     "regularizers",
     "set_device",
     "set_dtype_policy",

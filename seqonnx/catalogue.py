@@ -39,6 +39,7 @@ KINDS: Final = MappingProxyType(
         "model": Kind("model"),
         "op": Kind("op"),
         "optimizer": Kind("optimizer"),
+        "random": Kind("random function"),
         "regularizer": Kind("regularizer", "fn(op, x)"),
         "schedule": Kind("learning rate schedule"),
     }

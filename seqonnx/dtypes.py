@@ -12,6 +12,8 @@ FLOAT_TYPES: Final = ("float16", "bfloat16", "float32", "float64")
 INTEGER_TYPES: Final = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 HALF_TYPES: Final = ("float16", "bfloat16")
 MIXED_POLICIES: Final = ("mixed_float16", "mixed_bfloat16")
+_TEXT: Final = "OUST"
+"""NumPy's kinds of arrays that may hold text."""
 ALL_TYPES: Final = (*FLOAT_TYPES, *INTEGER_TYPES, "bool", "string")
 
 
@@ -121,25 +123,24 @@ def to_array(data: Any, dtype: str | None, what: str) -> npt.NDArray[Any]:
 
     Args:
         data: array, list of numbers, or anything with `__array__` (torch, pandas, jax …).
-        dtype: standard name to cast to; None keeps a numeric type as it is.
+        dtype: standard name to cast to; None keeps a numeric type as it is. `"string"` takes text
+            and gives an array of Python's strings; bytes are decoded as UTF-8.
         what: name of the data in errors, such as `"x"`.
 
     Returns:
         C-contiguous array.
 
     Raises:
-        ValueError: if the data holds text or objects, or rows of different lengths.
+        ValueError: if the data holds text or objects where numbers are wanted, or the other way
+            round, or rows of different lengths.
 
     Example:
         >>> to_array([[1, 2]], "float32", "x").dtype.name
         'float32'
     """
-    try:
-        array = np.asarray(data)
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"`{what}` cannot be made an array: {error}. Received: {type(data)}"
-        ) from error
+    array = _as_array(data, what)
+    if dtype == "string":
+        return _text_of(array, what)
     if not _holds_numbers(array) and getattr(data, "to_numpy", None) is not None:
         array = _numbers_of(data, what)
     if not _holds_numbers(array):
@@ -148,6 +149,48 @@ def to_array(data: Any, dtype: str | None, what: str) -> npt.NDArray[Any]:
             f"(type {type(data).__name__}). Encode text and objects as numbers first."
         )
     return np.asarray(array if dtype is None else array.astype(dtype, copy=False), order="C")
+
+
+def name_of(array: npt.NDArray[Any]) -> str:
+    """Return the standard name of an array's dtype; arrays of text and of objects hold strings.
+
+    Example:
+        >>> name_of(np.array(["a"])), name_of(np.zeros(1))
+        ('string', 'float64')
+    """
+    return "string" if array.dtype.kind in _TEXT else array.dtype.name
+
+
+def _as_array(data: Any, what: str) -> npt.NDArray[Any]:
+    """An array of whatever data holds."""
+    try:
+        return np.asarray(data)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"`{what}` cannot be made an array: {error}. Received: {type(data)}"
+        ) from error
+
+
+def _text_of(array: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
+    """An array of text as one of Python's strings, which ONNX Runtime takes."""
+    if array.dtype.kind not in _TEXT and array.size > 0:
+        raise ValueError(
+            f"`{what}` must hold text. Received data of dtype {array.dtype}. Make strings of "
+            "numbers first, such as by `array.astype(str)`."
+        )
+    texts = array.astype(object)
+    if array.dtype.kind in "UT":
+        return texts
+    flat = texts.reshape(-1)
+    for index, value in enumerate(flat):
+        if isinstance(value, bytes):
+            flat[index] = value.decode("utf-8")
+        elif not isinstance(value, str):
+            raise ValueError(
+                f"`{what}` must hold text. Received: {value!r} (of type {type(value).__name__}) "
+                f"at place {np.unravel_index(index, array.shape)}"
+            )
+    return flat.reshape(array.shape)
 
 
 def _holds_numbers(array: npt.NDArray[Any]) -> bool:

@@ -107,6 +107,7 @@ class TensorFunction:
 
     def _compute(self, arguments: dict[str, Any]) -> Any:
         """Compute on arrays."""
+        seed = self._seed(arguments)
         found: list[Any] = []
         pattern = take_out(arguments, _is_data, found)
         # A function is known by its identity, which lasts as long as the key that holds it.
@@ -116,8 +117,13 @@ class TensorFunction:
         def emit(op: Emitter, values: list[Any]) -> Any:
             return self.emitted(op, put_back(pattern, values))
 
+        arrays = [_computed_with(part) for part in found]
         key = ("function", self.__name__, repr(pattern), *functions)
-        return run_emission(emit, [], key=key, fixed=[_computed_with(part) for part in found])
+        return run_emission(emit, [], key=key, fixed=arrays, seed=seed)
+
+    def _seed(self, arguments: dict[str, Any]) -> int:
+        """The seed of the noise in a call on arrays; taken out of the arguments."""
+        return 0
 
     def __repr__(self) -> str:
         return f"<function {self.__name__}{self.__signature__}>"

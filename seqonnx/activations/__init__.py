@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seqonnx import catalogue
+from seqonnx.activations.distributions import log_softmax, softmax, sparsemax
 from seqonnx.activations.rectifiers import (
     hard_shrink,
     hard_sigmoid,
-    hard_swish,
+    hard_silu,
     hard_tanh,
     leaky_relu,
     linear,
@@ -18,6 +19,7 @@ from seqonnx.activations.rectifiers import (
     soft_shrink,
     sparse_plus,
     sparse_sigmoid,
+    threshold,
 )
 from seqonnx.activations.smooth import (
     celu,
@@ -26,12 +28,10 @@ from seqonnx.activations.smooth import (
     gelu,
     glu,
     log_sigmoid,
-    log_softmax,
     mish,
     selu,
     sigmoid,
     silu,
-    softmax,
     softplus,
     softsign,
     squareplus,
@@ -40,6 +40,9 @@ from seqonnx.activations.smooth import (
 )
 from seqonnx.graph.tracing import emission_of
 from seqonnx.tensor_function import TensorFunction
+
+hard_swish = hard_silu
+swish = silu
 
 __all__ = [
     "celu",
@@ -51,6 +54,7 @@ __all__ = [
     "glu",
     "hard_shrink",
     "hard_sigmoid",
+    "hard_silu",
     "hard_swish",
     "hard_tanh",
     "leaky_relu",
@@ -70,9 +74,12 @@ __all__ = [
     "softsign",
     "sparse_plus",
     "sparse_sigmoid",
+    "sparsemax",
     "squareplus",
+    "swish",
     "tanh",
     "tanh_shrink",
+    "threshold",
 ]
 
 

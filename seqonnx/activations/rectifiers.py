@@ -63,9 +63,9 @@ def hard_sigmoid(op: Emitter, x: ir.Value) -> ir.Value:
     return op.HardSigmoid(x, alpha=1.0 / 6.0, beta=0.5)
 
 
-@tensor_function("hard_silu", kind="activation")
-def hard_swish(op: Emitter, x: ir.Value) -> ir.Value:
-    """Emit x hard_sigmoid(x) (Howard et al., 2019)."""
+@tensor_function("hard_swish", kind="activation")
+def hard_silu(op: Emitter, x: ir.Value) -> ir.Value:
+    """Emit x hard_sigmoid(x), also called hard swish (Howard et al., 2019)."""
     return op.HardSwish(x)
 
 
@@ -85,6 +85,12 @@ def hard_shrink(op: Emitter, x: ir.Value, threshold: float = 0.5) -> ir.Value:
 def soft_shrink(op: Emitter, x: ir.Value, threshold: float = 0.5) -> ir.Value:
     """Emit x moved towards 0 by `threshold`, and 0 where |x| is below it."""
     return op.Shrink(x, lambd=threshold, bias=threshold)
+
+
+@tensor_function(kind="activation")
+def threshold(op: Emitter, x: ir.Value, threshold: float, default_value: float) -> ir.Value:
+    """Emit x where it is above `threshold`, else `default_value`."""
+    return op.Where(op.Greater(x, threshold), x, default_value)
 
 
 @tensor_function(kind="activation")

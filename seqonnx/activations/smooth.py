@@ -11,7 +11,6 @@ from typing import Final
 
 import onnx_ir as ir
 
-from seqonnx import dtypes
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.tensor_function import tensor_function
 
@@ -29,20 +28,6 @@ def sigmoid(op: Emitter, x: ir.Value) -> ir.Value:
 def tanh(op: Emitter, x: ir.Value) -> ir.Value:
     """Emit the hyperbolic tangent."""
     return op.Tanh(x)
-
-
-@tensor_function(kind="activation")
-def softmax(op: Emitter, x: ir.Value, axis: int = -1) -> ir.Value:
-    """Emit exp(x) divided by its sum along `axis`; the sum in at least float32."""
-    given = dtype_name(x)
-    return op.cast(op.Softmax(op.cast(x, dtypes.widened(given)), axis=axis), given)
-
-
-@tensor_function(kind="activation")
-def log_softmax(op: Emitter, x: ir.Value, axis: int = -1) -> ir.Value:
-    """Emit the logarithm of the softmax along `axis`; the sum in at least float32."""
-    given = dtype_name(x)
-    return op.cast(op.LogSoftmax(op.cast(x, dtypes.widened(given)), axis=axis), given)
 
 
 @tensor_function(kind="activation")

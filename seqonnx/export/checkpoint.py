@@ -32,7 +32,8 @@ class TrainingState:
     """The state of a compiled model besides its weights.
 
     Args:
-        values: plain values: compile arguments, step and epoch counters, seed.
+        values: plain values: compile arguments, step and epoch counters, seed and generator of
+            the noise.
         slots: optimizer slots by name, in the ONNX layout.
     """
 

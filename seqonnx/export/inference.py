@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx_ir as ir
 
 from seqonnx.graph import Emitter, Variable
 from seqonnx.graph.files import check_model
 from seqonnx.graph.serde import to_proto
 from seqonnx.lowering.pipeline import INFERENCE, Options, lower
-from seqonnx.symbolic import SymbolicTensor, emit_forward
+from seqonnx.symbolic import SymbolicTensor, declare_updates, emit_baked, emit_forward
 
 CONFIG = "seqonnx.config"
 LAYERS = "seqonnx.layers"
@@ -75,10 +76,15 @@ def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, di
     Returns:
         The ModelProto, and the weight behind each initializer.
     """
-    op = Emitter(values=source.values)
-    _, values = emit_forward(op, source.inputs, [t for _, t in source.outputs], training=False)
+
+    def emit(op: Emitter) -> list[ir.Value]:
+        tensors = [tensor for _, tensor in source.outputs]
+        return emit_forward(op, source.inputs, tensors, training=False)[1]
+
+    op, values = emit_baked(emit, source.values)
     for (name, _), value in zip(source.outputs, values, strict=True):
         op.output(value, name)
+    declare_updates(op)
     op.graph.name = source.name
     named = {str(value.name): variable for variable, value in op.variables.items()}
     metadata = {

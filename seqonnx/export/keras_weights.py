@@ -18,8 +18,6 @@ ARCHIVE: Final = ".keras"
 WEIGHTS: Final = ".weights.h5"
 READABLE: Final = (".h5", ".hdf5", ARCHIVE)
 
-_CELLS: Final = ("GRU", "LSTM", "SimpleRNN")
-
 
 def is_keras_file(path: Path) -> bool:
     """Whether a file name is one that Keras gives to weights or models."""
@@ -104,11 +102,26 @@ def _part(layer: Layer, visited: set[int]) -> Part:
             if id(child) not in visited
         ]
         return Part(layer.name, label, [], parts)
-    weights = layer.weights
+    weights = layer._variables
     own = [v for v in weights if v.trainable] + [v for v in weights if not v.trainable]
-    if type(layer).__name__ in _CELLS:
-        return Part(layer.name, label, [], [("cell", Part(layer.name, label, own))])
-    return Part(layer.name, label, own)
+    held = [(path, inner) for path, inner in _held(layer) if id(inner) not in visited]
+    return Part(layer.name, label, own, [(path, _part(inner, visited)) for path, inner in held])
+
+
+def _held(layer: Layer) -> list[tuple[str, Layer]]:
+    """Layers with weights in the attributes of another, each at its path in Keras's files."""
+    found: list[tuple[str, Layer]] = []
+    for name, value in sorted(vars(layer).items()):
+        if isinstance(value, Layer):
+            found.append((name, value))
+            continue
+        parts = list(value.values()) if isinstance(value, dict) else value
+        if name.startswith("_") or not isinstance(parts, list | tuple):
+            continue
+        inner = [part for part in parts if isinstance(part, Layer)]
+        names = numbered_names([_class_name(part) for part in inner])
+        found += [(f"{name}/{each}", part) for each, part in zip(names, inner, strict=True)]
+    return [(path, inner) for path, inner in found if len(inner.weights) > 0]
 
 
 def _class_name(layer: Layer) -> str:

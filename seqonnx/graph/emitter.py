@@ -8,63 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnx.defs
 import onnx_ir as ir
-import onnxscript
 
 from seqonnx import dtypes
+from seqonnx.graph.builder import Builder
 from seqonnx.graph.operators import Operators
 from seqonnx.graph.reading import Dim
 from seqonnx.graph.variable import Variable
-from seqonnx.graph.versions import OPSET
+from seqonnx.graph.versions import OPSET, VERSIONS
 
 WeightsAs = Literal["initializer", "input"]
-
-
-class _Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has no types for it
-    """The builder below, told that a graph may hold constants before it starts."""
-
-    def initializer(
-        self, tensor: ir.TensorProtocol, name: str | None = None, *, qualify: bool = True
-    ) -> ir.Value:
-        base = name = name or tensor.name or "constant"
-        number = 0
-        while name in self.graph.initializers:
-            number += 1
-            name = f"{base}_{number}"
-        value: ir.Value = super().initializer(tensor, name, qualify=qualify)
-        return value
-
-    def _partition_inputs_attributes(
-        self, schema: onnx.defs.OpSchema | None, args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> tuple[Sequence[Any], dict[str, Any]]:
-        """Without a signature made anew of the schema for each node: a quarter of the time."""
-        if schema is None or schema.domain != "":
-            partition: tuple[Sequence[Any], dict[str, Any]]
-            partition = super()._partition_inputs_attributes(schema, args, kwargs)
-            return partition
-        attributes = _attributes_of(schema.name, schema.since_version)
-        unknown = kwargs.keys() - attributes.keys()
-        missing = [name for name, needed in attributes.items() if needed and name not in kwargs]
-        if unknown or missing or not schema.min_input <= len(args) <= schema.max_input:
-            raise TypeError(
-                f"{schema.name} takes {schema.min_input} to {schema.max_input} inputs and the "
-                f"attributes {list(attributes)}. Received: {len(args)} inputs, attributes "
-                f"{list(kwargs)}" + (f"; {missing} must be given" if missing else "")
-            )
-        return args, {name: kwargs[name] for name in attributes if name in kwargs}
-
-
-@cache
-def _attributes_of(op_type: str, version: int) -> dict[str, bool]:
-    """Attributes of a standard operator, and whether they must be given."""
-    schema = onnx.defs.get_schema(op_type, version, "")
-    return {name: attribute.required for name, attribute in schema.attributes.items()}
 
 
 _INFERENCE_ERROR = "pkg.onnxscript.shape_inference_error"
@@ -86,6 +43,8 @@ class Emitter(Operators):
             `"input"` makes them inputs.
         except_for: variables that enter the other way.
         values: what to bake in where a variable's value of this moment is not what is wanted.
+        shapes_only: whether the graph is made for its shapes and never run: a layer may then
+            emit what it does not know yet.
 
     Example:
         >>> op = Emitter()
@@ -103,7 +62,9 @@ class Emitter(Operators):
         weights_as: WeightsAs = "initializer",
         except_for: Collection[Variable] = (),
         values: Mapping[Variable, npt.NDArray[Any]] | None = None,
+        shapes_only: bool = False,
     ) -> None:
+        self.shapes_only = shapes_only
         if graph is None:
             graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name="seqonnx")
         self.graph = graph
@@ -114,10 +75,11 @@ class Emitter(Operators):
         self.updates: dict[Variable, ir.Value] = {}
         self.losses: list[ir.Value] = []
         self.noise: dict[str, ir.Value] = {}
+        self._products: dict[Dim, tuple[Dim, Dim]] = {}
         self._masks: dict[ir.Value, ir.Value] = {}
         self._compute_dtype: str | None = None
         self._narrowed: dict[tuple[Variable, str], ir.Value] = {}
-        self._builder = _Builder(graph)
+        self._builder = Builder(graph)
         self._scopes: list[str] = []
         self._taken = _names_in(graph)
         self._numbers: dict[str, int] = {}
@@ -128,7 +90,8 @@ class Emitter(Operators):
         Args:
             op_type: name of a standard operator.
             args: its inputs (values, variables, numbers, lists, arrays; None leaves one out).
-            attributes: its attributes; `_outputs` is the number of outputs (default 1).
+            attributes: its attributes; `_outputs` is the number of outputs (default 1), `_domain`
+                the domain of an operator that is not of the standard's first one.
 
         Returns:
             The output value, or a tuple of them where `_outputs` is above 1.
@@ -138,10 +101,12 @@ class Emitter(Operators):
         """
         attributes = dict(attributes)
         count = attributes.pop("_outputs", 1)
+        domain = attributes.pop("_domain", "")
         values = [self._to_value(arg) for arg in args]
         name = self.unique_name(op_type)
+        version = self.graph.opset_imports.setdefault(domain, VERSIONS[domain])
         made = self._builder.call_op(
-            op_type, values, attributes, domain="", version=OPSET, outputs=count, name=name
+            op_type, values, attributes, domain=domain, version=version, outputs=count, name=name
         )
         outputs: tuple[ir.Value, ...] = (made,) if isinstance(made, ir.Value) else tuple(made)
         for i, value in enumerate(outputs):
@@ -272,11 +237,37 @@ class Emitter(Operators):
         self.losses.append(value)
 
     def random_uniform(self, shape: Sequence[Dim]) -> ir.Value:
-        """Return noise in [0, 1): an input that the training loop fills anew at every step."""
+        """Return noise in [0, 1): an input that every run fills anew.
+
+        Args:
+            shape: its shape; the first axis counts samples, so that each has numbers of its own,
+                whatever batch it is in.
+        """
+        factors = self._products.get(shape[0]) if len(shape) > 0 else None
+        if factors is not None:
+            drawn = self.random_uniform([*factors, *shape[1:]])
+            made: ir.Value = self.Reshape(drawn, [-1, *shape[1:]])
+            made.shape = ir.Shape(shape)
+            return made
         name = self.unique_name("noise")
         value = self._input(name, "float32", shape)
         self.noise[name] = value
         return value
+
+    def product_of(self, first: Dim, second: Dim) -> Dim:
+        """Return the size of an axis that two axes have become; noise can be drawn for it.
+
+        Args:
+            first: size of the one, such as `"batch"`.
+            second: size of the other.
+        """
+        if first is None or second is None:
+            return None
+        if isinstance(first, int) and isinstance(second, int):
+            return first * second
+        product = f"{first}*{second}"
+        self._products[product] = (first, second)
+        return product
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -300,6 +291,7 @@ class Emitter(Operators):
         """Learn the names that a pass over the graph has given or freed."""
         self._taken = _names_in(self.graph)
         self._numbers.clear()
+        self._builder.forget_lost_constants()
 
     def _number(self, name: str) -> str:
         candidate, number = name, self._numbers.get(name, 0)
@@ -325,7 +317,11 @@ class Emitter(Operators):
         return arg
 
     def _initializer(self, name: str, array: npt.NDArray[Any]) -> ir.Value:
-        tensor = ir.Tensor(array, name=name)
+        if array.dtype.kind == "O":
+            texts = [str(text).encode() for text in array.flat]
+            tensor: Any = ir.StringTensor(texts, shape=ir.Shape(array.shape), name=name)
+        else:
+            tensor = ir.Tensor(array, name=name)
         value = ir.Value(
             name=name,
             type=ir.TensorType(tensor.dtype),

@@ -178,7 +178,7 @@ def dtype_name(value: ir.Value) -> str:
     """
     if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
         raise ValueError(f"The dtype of '{value.name}' is unknown.")
-    return str(value.dtype.numpy().name)
+    return "string" if value.dtype is ir.DataType.STRING else str(value.dtype.numpy().name)
 
 
 class UnknownRankError(ValueError):

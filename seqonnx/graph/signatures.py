@@ -151,7 +151,7 @@ def works_on_tensors(
         return True
     fixed = [p for p in known if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
     needed = [p for p in fixed if p.default is p.empty and p.name not in arguments]
-    emits = (fixed[0].name == "op") if fixed else False
+    emits = fixed[0].name == "op" if fixed else any(p.kind == p.VAR_POSITIONAL for p in known)
     if (emits or len(needed) == len(parameters)) and takes(function, *parameters, **arguments):
         return False
     if emits or not takes(function, *parameters[1:], **arguments):

@@ -58,6 +58,27 @@ class TracedTensor(Valueless):
         """Name of the value in the graph."""
         return str(self._value.name)
 
+    def with_sizes(self, sizes: Sequence[int | None], source: str) -> TracedTensor:
+        """Declare sizes that the graph does not tell.
+
+        Args:
+            sizes: for each axis a size, or None for one that is not declared.
+            source: where they are declared, for the error.
+
+        Raises:
+            ValueError: if the graph tells others.
+        """
+        known = static_shape(self._value)
+        fits = len(known) == len(sizes) and all(
+            size is None or not isinstance(d, int) or d == size
+            for d, size in zip(known, sizes, strict=True)
+        )
+        if not fits:
+            raise ValueError(f"{source} is {tuple(sizes)}, but the tensor is {self!r}.")
+        pairs = zip(known, sizes, strict=True)
+        self._value.shape = ir.Shape([d if size is None else size for d, size in pairs])
+        return self
+
     def __eq__(self, other: object) -> Any:
         return apply_op("equal", self, other)
 

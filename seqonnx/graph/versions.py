@@ -12,3 +12,9 @@ OPSET = 23
 
 IR_VERSION = 11
 """Version of the ONNX file format (`ModelProto.ir_version`) that carries `OPSET`."""
+
+LOOKUP_DOMAIN = "ai.onnx.ml"
+"""ONNX's own second domain: its LabelEncoder looks up text, which no standard operator does."""
+
+VERSIONS = {"": OPSET, LOOKUP_DOMAIN: 3}
+"""Version of each domain; of the second an old one with this operator, which most readers load."""

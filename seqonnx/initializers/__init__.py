@@ -10,6 +10,7 @@ import numpy as np
 from seqonnx import catalogue
 from seqonnx.initializers.base import FromArray, FunctionInitializer, Initializer
 from seqonnx.initializers.fixed import Constant, Identity, Ones, Zeros
+from seqonnx.initializers.fourier import STFT
 from seqonnx.initializers.sampling import (
     Orthogonal,
     RandomNormal,
@@ -26,7 +27,29 @@ from seqonnx.initializers.scaling import (
     VarianceScaling,
 )
 
+# Second names that Keras has for these classes.
+IdentityInitializer = Identity
+OrthogonalInitializer = Orthogonal
+STFTInitializer = STFT
+constant = Constant
+glorot_normal = GlorotNormal
+glorot_uniform = GlorotUniform
+he_normal = HeNormal
+he_uniform = HeUniform
+identity = Identity
+lecun_normal = LecunNormal
+lecun_uniform = LecunUniform
+ones = Ones
+orthogonal = Orthogonal
+random_normal = RandomNormal
+random_uniform = RandomUniform
+stft = STFT
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+zeros = Zeros
+
 __all__ = [
+    "STFT",
     "Constant",
     "FromArray",
     "GlorotNormal",
@@ -34,19 +57,38 @@ __all__ = [
     "HeNormal",
     "HeUniform",
     "Identity",
+    "IdentityInitializer",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
     "Orthogonal",
+    "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
+    "STFTInitializer",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "constant",
     "deserialize",
     "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
     "serialize",
+    "stft",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
 ]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from seqonnx.catalogue import register
+from seqonnx.dtypes import plain_value
 from seqonnx.initializers.base import Array, as_dtype
 from seqonnx.initializers.sampling import Sampled, normal, truncated_normal, uniform
 
@@ -26,6 +27,9 @@ class VarianceScaling(Sampled):
         mode: n is `"fan_in"`, `"fan_out"` or `"fan_avg"`.
         distribution: `"truncated_normal"` (or `"normal"`), `"untruncated_normal"`, `"uniform"`.
         seed: see `Sampled`.
+        input_axes: axes of the weight over which a unit has inputs, for other weights than those
+            of `fans`; both or none.
+        output_axes: axes of the weight over which there are units.
 
     Raises:
         ValueError: for another mode or distribution, or a scale that is not positive.
@@ -41,6 +45,8 @@ class VarianceScaling(Sampled):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(seed)
         if scale <= 0.0:
@@ -61,10 +67,12 @@ class VarianceScaling(Sampled):
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
+        self.input_axes = plain_value(input_axes)
+        self.output_axes = plain_value(output_axes)
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """Draw a value."""
-        inputs, outputs = fans(shape)
+        inputs, outputs = self._fans(shape)
         fan = {"fan_in": inputs, "fan_out": outputs, "fan_avg": (inputs + outputs) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
         generator = self._generator()
@@ -78,14 +86,35 @@ class VarianceScaling(Sampled):
             value = math.sqrt(variance) * normal(generator, shape, dtype)
         return as_dtype(value, dtype)
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; axes only where they were given."""
+        config = super().get_config()
+        if self.input_axes is None and self.output_axes is None:
+            del config["input_axes"], config["output_axes"]
+        return config
+
+    def _fans(self, shape: Sequence[int]) -> tuple[float, float]:
+        """How many inputs and outputs a unit of a weight has."""
+        if self.input_axes is None or self.output_axes is None:
+            return fans(shape)
+        inputs, outputs = (
+            math.prod(shape[axis] for axis in axes) for axes in (self.input_axes, self.output_axes)
+        )
+        return inputs, outputs
+
 
 class _Named(VarianceScaling):
-    """Base of the scalings that carry a name: they take nothing but a seed."""
+    """Base of the scalings that carry a name: they take a seed and the axes, see there."""
 
     _scaling: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(*self._scaling, seed=seed)
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(*self._scaling, seed, input_axes, output_axes)
 
 
 @register("initializer", "glorot_uniform")

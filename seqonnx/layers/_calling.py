@@ -41,12 +41,20 @@ class Callable(Emits, Protocol):
 
     trainable: bool
     autocast: bool
+    _data_dtype: str | None
     _calls: list[tuple[LayerCall, list[SymbolicTensor]]]
     _calls_on_data: CallsOnData
 
     @property
     def dtype(self) -> str:
         """Dtype of the weights."""
+
+    @property
+    def _on_host(self) -> bool:
+        """Whether a call on data begins with what ONNX cannot compute."""
+
+    def _call_on_host(self, data: Any) -> npt.NDArray[Any]:
+        """Compute the output for data, where ONNX alone cannot."""
 
     @property
     def _spelling(self) -> Spelling:
@@ -102,6 +110,8 @@ def _call_plain(layer: Callable, x: Any, training: bool | None) -> Any:
             f"Layer '{layer.name}' was called on symbolic tensors and on data at once; all "
             f"inputs must be of one kind. Received: inputs={x}"
         )
+    if layer._on_host:
+        return layer._call_on_host(x)
     arrays = [_to_array(layer, part) for part in parts]
     return _call_on_data(layer, arrays, training is True, None)
 
@@ -306,6 +316,8 @@ def _to_array(layer: Callable, data: Any) -> npt.NDArray[Any]:
     A layer of integers takes what it is given: its graph casts floating-point inputs. So does one
     without `autocast` take integers: float16 has no odd ones above 2,048.
     """
+    if layer._data_dtype is not None:
+        return dtypes.to_array(data, layer._data_dtype, "inputs")
     array = dtypes.to_array(data, None, "inputs")
     kept = array.dtype.kind in "iub" and not layer.autocast
     if kept or not dtypes.is_float(layer.dtype):

@@ -13,7 +13,7 @@ from seqonnx.graph.signatures import Spelling
 from seqonnx.structures import put_back, take_out
 
 
-class _Masked(Protocol):
+class _TakesMasks(Protocol):
     """The side of a layer that masks need."""
 
     name: str
@@ -51,7 +51,7 @@ def with_masks(op: Emitter, spelling: Spelling, x: Any, named: Mapping[str, Any]
     return given
 
 
-def carry_masks(op: Emitter, layer: _Masked, x: Any, mask: Any, y: Any) -> None:
+def carry_masks(op: Emitter, layer: _TakesMasks, x: Any, mask: Any, y: Any) -> None:
     """Give the outputs of a layer their masks.
 
     Args:
@@ -78,7 +78,7 @@ def carry_masks(op: Emitter, layer: _Masked, x: Any, mask: Any, y: Any) -> None:
             op.set_mask(value, own)
 
 
-def _warn(layer: _Masked) -> None:
+def _warn(layer: _TakesMasks) -> None:
     """Say that a mask ends here."""
     warnings.warn(
         f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input with a mask "

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx import dtypes
 from seqonnx.graph import Emitter, last_setting
 from seqonnx.lowering.pipeline import EAGER, lower
 from seqonnx.runtime.compiled import Compiled
@@ -54,6 +55,24 @@ class CallsOnData:
         return alone.pattern, alone.compiled.run(arrays, seed=seed)
 
 
+def run_alone(
+    calls: CallsOnData,
+    arrays: Sequence[npt.NDArray[Any]],
+    mode: Hashable,
+    emit: Callable[[Emitter, list[ir.Value]], ir.Value],
+) -> npt.NDArray[Any]:
+    """Compute the one output of what a layer emits for arrays that it has prepared itself.
+
+    Args:
+        calls: the compiled calls of the layer.
+        arrays: the inputs of the graph.
+        mode: what the nodes depend on besides shapes and dtypes.
+        emit: emits the nodes.
+    """
+    _, (result,) = calls.run(arrays, mode, emit, seed=0)
+    return result
+
+
 class _Alone(NamedTuple):
     """A compiled call and the structure of what it gives."""
 
@@ -82,7 +101,7 @@ def _emit_alone(
     op = Emitter(weights_as="input")
     names = ["input"] if len(arrays) == 1 else [f"input_{i}" for i in range(len(arrays))]
     values = [
-        op.input(each, array.dtype.name, [BATCH if size is None else size for size in shape])
+        op.input(each, dtypes.name_of(array), [BATCH if size is None else size for size in shape])
         for each, array, shape in zip(names, arrays, sizes, strict=True)
     ]
     with op.scope(name):

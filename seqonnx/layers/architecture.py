@@ -152,9 +152,11 @@ def _call(
         return False
     inputs: Any = [tensors[key] for key in keys]
     named: dict[str, Any] = {}
+    positional: list[Any] = []
     if "arguments" in node:
-        first, given_named = (arguments_from(part) for part in node["arguments"])
-        inputs, named = put_back(first, inputs), put_back(given_named, inputs)
+        patterns = [arguments_from(part) for part in node["arguments"]]
+        inputs, named, *more = (put_back(pattern, inputs) for pattern in patterns)
+        positional = more[0] if len(more) > 0 else []
     elif isinstance(given, Mapping):
         inputs = dict(zip(given, inputs, strict=True))
     elif len(inputs) == 1 and not layer._takes_list:
@@ -162,7 +164,10 @@ def _call(
     if isinstance(layer, Operation):
         result = layer.record(inputs)
     else:
-        result = layer(inputs, training=node.get("training"), **named)
+        try:
+            result = layer(inputs, *positional, training=node.get("training"), **named)
+        except TypeError as error:  # an argument that its `call` does not have
+            raise ValueError(str(error)) from error
     outputs: list[SymbolicTensor] = []
     take_out(result, lambda part: isinstance(part, SymbolicTensor), outputs)
     for index, tensor in enumerate(outputs):

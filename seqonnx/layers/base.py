@@ -254,6 +254,10 @@ class Layer(Weighted):
         """Whether the layer is called on a list of inputs."""
         return False
 
+    def _call_on_host(self, data: Any) -> npt.NDArray[Any]:
+        """Compute the layer's output for data, where ONNX alone cannot (see `_on_host`)."""
+        raise NotImplementedError(f"{type(self).__name__} computes nothing on the host.")
+
     def _separate(self, x: Any) -> list[Any]:
         """Return what the layer is called on as a list with one entry per input.
 

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 
-class NamedOptions(TypedDict, total=False):
-    """Options of a layer with an `activity_regularizer` and an `input_dim` of its own."""
+class UnnamedOptions(TypedDict, total=False):
+    """Options of a layer with a `name` of its own, too."""
 
-    name: str | None
     trainable: bool
     dtype: str | None
     input_shape: Sequence[int | None] | int | None
+
+
+class NamedOptions(UnnamedOptions, total=False):
+    """Options of a layer with an `activity_regularizer` and an `input_dim` of its own."""
+
+    name: str | None
 
 
 class BasicLayerOptions(NamedOptions, total=False):

@@ -23,6 +23,9 @@ class Typed:
     Where that is an integer or bool, fractions are cut off. Inputs of other dtypes are not cast.
     """
 
+    _data_dtype: str | None = None
+    """Dtype that data are given in, `"string"` or `"int64"`; None: numbers, as the layer wants."""
+
     _policy: dtypes.Policy
 
     @property
@@ -39,6 +42,11 @@ class Typed:
     def compute_dtype(self) -> str:
         """Dtype of the outputs, and of what `call` gets."""
         return self._policy.compute_dtype
+
+    @property
+    def _on_host(self) -> bool:
+        """Whether a call on data begins with what ONNX cannot compute; see `_call_on_host`."""
+        return False
 
     @property
     def _working_dtype(self) -> str:

@@ -12,6 +12,9 @@ from seqonnx.layers.network import Network
 KNOWN: Final = catalogue.entries("layer")
 """The layer classes that a configuration may name."""
 
+_FUNCTIONS: Final = ("activation", "function", "mask", "standardize", "split")
+"""Endings of the arguments that may hold a function of the user's, saved by its name."""
+
 _PARTS: Final = ("_initializer", "_regularizer", "_constraint")
 """Endings of the arguments that hold something else than a layer."""
 
@@ -64,8 +67,10 @@ def deserialize(
 
 def _revive(key: str, value: Any, custom: Mapping[str, Any]) -> Any:
     """Turn an argument into the object it stands for, where its constructor could not."""
-    if isinstance(value, str) and key.endswith("activation"):
+    if isinstance(value, str) and key.endswith(_FUNCTIONS):
         return custom.get(value, value)
+    if isinstance(value, list):
+        return [_revive(key, item, custom) for item in value]
     if not isinstance(value, Mapping) or "class_name" not in value:
         return value
     if not key.endswith(_PARTS):

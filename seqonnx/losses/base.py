@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -161,10 +161,10 @@ class Loss(Configured):
 
     def __call__(
         self,
-        y_true: Any,
-        y_pred: Any,
-        sample_weight: Any = None,
-    ) -> Any:
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float | npt.NDArray[Any]:
         """Compute the loss of arrays; in a `call` on tensors, of tensors.
 
         Args:
@@ -184,7 +184,7 @@ class Loss(Configured):
             targets = trace.op.cast(trace.value(y_true), self._target_dtype)
             outputs = trace.op.cast(trace.value(y_pred), "float32")
             weight = trace.value(sample_weight, "float32")
-            return traced(self._emit(trace.op, targets, outputs, weight))
+            return cast("npt.NDArray[Any]", traced(self._emit(trace.op, targets, outputs, weight)))
         predicted = np.atleast_1d(dtypes.to_array(y_pred, "float32", "y_pred"))
         given = np.atleast_1d(dtypes.to_array(y_true, None, "y_true"))
         self._check_targets(given, predicted.shape)

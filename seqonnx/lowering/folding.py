@@ -28,10 +28,33 @@ def fold(graph: ir.Graph) -> None:
     before = set(graph)
     _give_products_a_bias(graph)
     RewritePass(_RULES)(model)
-    optimizer.fold_constants(model, onnx_shape_inference=False)
+    prepared = _recurrent_weights(graph)
+    optimizer.fold_constants(
+        model,
+        onnx_shape_inference=False,
+        should_fold=lambda node: True if node in prepared else None,
+    )
     _drop_identities(graph)
     drop_unused(graph)
     _name_new(graph, before)
+
+
+def _recurrent_weights(graph: ir.Graph) -> set[ir.Node]:
+    """Nodes that bring weights into the layout of ONNX's recurrent operators, of whatever size."""
+    found: set[ir.Node] = set()
+    stack = [
+        value
+        for node in graph
+        if any(is_op(node, name) for name in ("LSTM", "GRU", "RNN"))
+        for value in node.inputs[1:4]
+    ]
+    while stack:
+        value = stack.pop()
+        node = None if value is None else value.producer()
+        if node is not None and node not in found:
+            found.add(node)
+            stack.extend(node.inputs)
+    return found
 
 
 def _give_products_a_bias(graph: ir.Graph) -> None:

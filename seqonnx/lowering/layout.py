@@ -27,8 +27,8 @@ def move_transposes(graph: ir.Graph, any_order: Collection[ir.Value] = ()) -> No
     Args:
         graph: graph whose nodes stand in the order of execution, with its outputs declared and
             shapes inferred; what has no shape is left alone.
-        any_order: graph inputs whose elements may come in any order, such as noise: these may
-            change their shape, which saves transposing them.
+        any_order: graph inputs whose samples, on the first axis, have their elements in any order,
+            such as noise: these may change their shape, which saves transposing them.
 
     Example:
         >>> from seqonnx.graph import Emitter
@@ -105,12 +105,21 @@ def _finish(edit: Editor) -> None:
         if not is_op(node, "Transpose"):
             continue
         value = node.outputs[0]
-        source = node.inputs[0]
         if len(value.uses()) == 0 and not value.is_graph_output():
             edit.graph.remove(node, safe=True)
-        elif source in edit.any_order and len(source.uses()) == 1 and not value.is_graph_output():
-            source.shape = value.shape
-            value.replace_all_uses_with(source)
+        elif (noise := _noise_behind(edit, value)) is not None:
+            noise.shape = value.shape
+            value.replace_all_uses_with(noise)
             edit.graph.remove(node, safe=True)
         else:
             edit.turn_into_reshape(node)
+
+
+def _noise_behind(edit: Editor, value: ir.Value) -> ir.Value | None:
+    """The noise that a Transpose reorders for itself alone, if that leaves the samples first."""
+    shown = shown_through(value)
+    if shown is None or value.is_graph_output():
+        return None
+    source, perm = shown
+    own = source in edit.any_order and len(source.uses()) == 1
+    return source if own and perm[0] == 0 else None

@@ -62,8 +62,8 @@ class Editor:
 
     Args:
         graph: the graph.
-        any_order: graph inputs whose elements may come in any order (noise): instead of being
-            transposed they change their shape.
+        any_order: graph inputs whose samples have their elements in any order (noise): instead of
+            being transposed they change their shape.
     """
 
     def __init__(self, graph: ir.Graph, any_order: Collection[ir.Value]) -> None:

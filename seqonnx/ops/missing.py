@@ -28,7 +28,6 @@ MISSING: Final = MappingProxyType(
         "scale_and_translate": "is not written yet",
         "sobel_edges": "is not written yet",
         "ssim": "is not written yet",
-        "sparsemax": "is not written yet",
         "vectorize": "is not written yet",
         "ctc_decode": "keeps a list of sentences of many lengths; decode the scores with NumPy",
         "ctc_loss": "sums over all alignments of a text; no loop for it is written yet",

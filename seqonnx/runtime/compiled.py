@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from seqonnx.graph import Emitter, assign_together, read_together, static_shape
 from seqonnx.graph.serde import to_bytes
 from seqonnx.runtime.device import Device, select_device
-from seqonnx.runtime.noise import uniform_noise
+from seqonnx.runtime.noise import noise_feeds, sizes_in
 from seqonnx.runtime.session import Session
 
 
@@ -73,10 +73,8 @@ class Compiled:
             _, values = read_together(list(self._fed.values()))
             feeds.update(zip(map(str, self._fed), values, strict=True))
         if self._noise:
-            sizes = self._sizes(feeds)
-            for stream, (name, shape) in enumerate(self._noise.items()):
-                actual = [d if isinstance(d, int) else sizes[str(d)] for d in shape]
-                feeds[name] = uniform_noise(seed, step, stream, actual)
+            shapes = {str(value.name): static_shape(value) for value in self._inputs}
+            feeds |= noise_feeds(self._noise, sizes_in(shapes, feeds), seed, step)
         results = self._session.run(feeds, seconds=seconds)
         assign_together(zip(self._updated, results[self._count :], strict=True))
         return results[: self._count]
@@ -85,12 +83,3 @@ class Compiled:
     def inherited(self) -> bool:
         """Never: a forked child opens a session of its own at its first run."""
         return False
-
-    def _sizes(self, feeds: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:
-        """Actual sizes of the symbolic dimensions of the inputs."""
-        sizes: dict[str, int] = {}
-        for value in self._inputs:
-            for dim, size in zip(static_shape(value), feeds[str(value.name)].shape, strict=True):
-                if isinstance(dim, str):
-                    sizes[dim] = size
-        return sizes

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from seqonnx import dtypes
 from seqonnx.errors import DeviceError, ExecutionError, ModelFileError
 from seqonnx.runtime.arrays import DeviceArray, TensorSpec
 from seqonnx.runtime.binding import Binding
 from seqonnx.runtime.device import CPU, Device
+from seqonnx.runtime.empty_input import fails_on_nothing, results_of_nothing
 from seqonnx.runtime.failure import load_error, run_error
 from seqonnx.runtime.forking import generation
 from seqonnx.runtime.options import open_session, session_options, stopping_after
@@ -80,6 +82,7 @@ class Session:
         self.outputs = tuple(map(TensorSpec.from_runtime, self._session.get_outputs()))
         self.input_names = [spec.name for spec in self.inputs]
         self.output_names = [spec.name for spec in self.outputs]
+        self._fails_on_nothing = fails_on_nothing(model)
         self._bfloat16_outputs = {s.name for s in self.outputs if s.dtype == "bfloat16"}
 
     @property
@@ -110,6 +113,9 @@ class Session:
                 and operator), or if the time is over.
         """
         wanted = self.output_names if outputs is None else list(outputs)
+        if self._fails_on_nothing and any(0 in np.shape(value) for value in feeds.values()):
+            shapes = {name: np.shape(value) for name, value in feeds.items()}
+            return results_of_nothing(wanted, self.outputs, self.inputs, shapes, self._name)
         try:
             fed = {name: _feedable(value) for name, value in feeds.items()}
             if seconds is None:
@@ -210,7 +216,7 @@ def describe_feeds(
     described = {}
     for name, value in feeds.items():
         array = value if isinstance(value, DeviceArray) else np.asarray(value)
-        dtype = "string" if array.dtype.kind in "OUST" else array.dtype.name
+        dtype = array.dtype.name if isinstance(array, DeviceArray) else dtypes.name_of(array)
         described[name] = (dtype, tuple(array.shape))
     return described
 

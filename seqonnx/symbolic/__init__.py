@@ -2,6 +2,7 @@
 
 from seqonnx.graph import BATCH
 from seqonnx.symbolic.arguments import Arguments
+from seqonnx.symbolic.carrying import declare_updates, emit_baked
 from seqonnx.symbolic.forward import emit_forward
 from seqonnx.symbolic.network import (
     calls_between,
@@ -22,6 +23,8 @@ __all__ = [
     "Symbolic",
     "SymbolicTensor",
     "calls_between",
+    "declare_updates",
+    "emit_baked",
     "emit_forward",
     "emit_network",
     "graph_input",

@@ -105,7 +105,7 @@ def infer_call(call: LayerCall) -> tuple[list[tuple[Shape, str]], Any]:
     The layer is emitted into a scratch graph and ONNX's shape inference is read: there is no
     second statement of what a layer's output looks like.
     """
-    op = Emitter(weights_as="input")
+    op = Emitter(weights_as="input", shapes_only=True)
     names = ["x"] if len(call.inputs) == 1 else [f"x{i}" for i in range(len(call.inputs))]
     values = [
         op.input(name, tensor.dtype, symbolic_shape(tensor.shape, name))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
-from seqonnx.graph.operable import Valueless
+from seqonnx.graph.operable import Valueless, apply_op
 from seqonnx.structures import take_out
 from seqonnx.symbolic.arguments import Arguments
 
@@ -76,6 +76,10 @@ class SymbolicTensor(Valueless):
     def ndim(self) -> int:
         """Rank."""
         return len(self.shape)
+
+    # As in Keras, `==` asks whether it is the same tensor: lists of tensors are searched so.
+    def __ne__(self, other: object) -> Any:
+        return apply_op("not_equal", self, other)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state of a copy; the model that is copied knows the calls in their order."""

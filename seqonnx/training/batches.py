@@ -207,7 +207,7 @@ class ArrayBatches(Batches):
         class_weight: ClassWeights | None = None,
     ) -> None:
         inputs = separate_inputs(x, input_dtype)
-        self._x = [(make_column(data, "x"), dtype) for data, dtype in inputs]
+        self._x = [(make_column(data, "x", dtype), dtype) for data, dtype in inputs]
         self._y = None if y is None else make_column(unwrap(y), "y")
         self._weight = (
             None if sample_weight is None else make_column(unwrap(sample_weight), "sample_weight")

@@ -13,6 +13,7 @@ from seqonnx.dtypes import plain_value
 from seqonnx.errors import ModelFileError
 from seqonnx.graph import Variable, assign_together, read_together
 from seqonnx.runtime.forking import making
+from seqonnx.runtime.noise import EARLIER_GENERATOR, GENERATORS
 from seqonnx.training.compilation import Compilation
 from seqonnx.training.measures import MetricSpec
 from seqonnx.training.sessions import Sessions
@@ -33,7 +34,8 @@ class Captured(NamedTuple):
     """The state of training besides the weights.
 
     Args:
-        values: plain values: compile arguments, step and epoch counters, seed.
+        values: plain values: compile arguments, step and epoch counters, seed and generator of
+            the noise.
         slots: optimizer slots by name, in the ONNX layout.
     """
 
@@ -79,6 +81,7 @@ def _plain_values(compilation: Compilation, trainer: Trainer) -> dict[str, Any]:
         "step": trainer.step,
         "epochs": trainer.epochs,
         "seed": trainer.seed,
+        "noise_generator": trainer.generator,
     }
     return {key: _plain(value) for key, value in values.items()}
 
@@ -117,20 +120,37 @@ def restore(sessions: Sessions, captured: Captured, path: Path) -> None:
         path: the file, for errors.
 
     Raises:
-        ModelFileError: if a slot is missing or has another shape.
+        ModelFileError: if a slot is missing or has another shape, or the generator of the noise is
+            not known.
     """
     values, trainer = captured.values, sessions.trainer()
+    trainer.generator = _generator_of(values, path)
     trainer.epochs = int(values["epochs"])
     trainer.seed = int(values["seed"])
     sessions.compiled().optimizer.iterations = int(values["step"])
     variables = trainer.optimizer_variables
     found: list[tuple[Variable, npt.NDArray[Any]]] = []
-    for key, slot in zip(_keys(variables), variables, strict=True):
-        array = captured.slots.get(key)
-        if array is None or array.shape != slot._stored_shape:
+    # By number: layers inside of a layer may be numbered otherwise in another process.
+    held = {key.split("/")[1]: (key, array) for key, array in captured.slots.items()}
+    for number, slot in enumerate(variables):
+        key, array = held.get(str(number), ("", None))
+        same = key.rpartition("/")[2] == slot.path.rpartition("/")[2]
+        if array is None or not same or array.shape != slot._stored_shape:
             raise ModelFileError(f"{path} is damaged: it lacks the optimizer slot {slot.path}.")
         found.append((slot, array))
     assign_together(found)
+
+
+def _generator_of(values: Mapping[str, Any], path: Path) -> str:
+    """The generator that a run in a file draws its noise from."""
+    name, known = values.get("noise_generator", EARLIER_GENERATOR), sorted(GENERATORS)
+    if name not in known:
+        raise ModelFileError(
+            f"{path} cannot go on training: its noise comes from the generator {name!r}, which is "
+            f"not known here. Known: {known}. Load it with the version of seqonnx "
+            "that wrote it, or a later one."
+        )
+    return str(name)
 
 
 def _keys(slots: Sequence[Variable]) -> list[str]:

@@ -86,18 +86,19 @@ def is_array(data: object) -> bool:
     )
 
 
-def make_column(data: Any, what: str) -> Column:
+def make_column(data: Any, what: str, dtype: str | None = None) -> Column:
     """Return `data` as a column.
 
     Args:
         data: array, list of numbers, `scipy.sparse` matrix, or anything with `__array__`.
         what: name of the data in errors, such as `"x"`.
+        dtype: `"string"` for text; else the data hold numbers.
 
     Returns:
         The column, in the data's own type.
 
     Raises:
-        ValueError: if the data does not hold numbers or has no samples axis.
+        ValueError: if the data does not hold what is wanted or has no samples axis.
 
     Example:
         >>> make_column([[1, 2], [3, 4]], "x").rows(slice(1, 2)).tolist()
@@ -110,6 +111,8 @@ def make_column(data: Any, what: str) -> Column:
             f"`{what}` must have its samples along the first axis. Received a single number: "
             f"{what}={data!r}"
         )
+    if dtype == "string":
+        return DenseColumn(dtypes.to_array(data, dtype, what))
     if isinstance(data, np.ndarray):
         # Checked on no rows at all: `to_array` would copy an array that is not contiguous.
         dtypes.to_array(np.empty(0, data.dtype), None, what)
@@ -119,7 +122,8 @@ def make_column(data: Any, what: str) -> Column:
 
 def cast(array: Array, dtype: str | None) -> Array:
     """Return `array` C-contiguous and of the given type (None: its own), copied only if needed."""
-    return np.asarray(array if dtype is None else array.astype(dtype, copy=False), order="C")
+    as_it_is = dtype in {None, "string"}
+    return np.asarray(array if as_it_is else array.astype(dtype, copy=False), order="C")
 
 
 def separate_inputs(x: Any, dtype: InputDtype) -> list[tuple[Any, str | None]]:

@@ -10,6 +10,7 @@ from seqonnx.graph import Variable
 from seqonnx.losses import Loss
 from seqonnx.optimizers import Optimizer
 from seqonnx.regularizers import Regularizer
+from seqonnx.runtime.noise import EARLIER_GENERATOR
 from seqonnx.symbolic import SymbolicTensor
 from seqonnx.training.measures import MetricSpec
 
@@ -72,8 +73,10 @@ class Progress:
         seed: seed of the noise and of the order of the samples.
         epochs: number of epochs begun.
         slots: optimizer slots of each trained weight.
+        generator: generator of the noise; pickles of earlier versions do not say.
     """
 
     seed: int
     epochs: int
     slots: SlotVariables
+    generator: str = EARLIER_GENERATOR

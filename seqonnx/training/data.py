@@ -124,7 +124,13 @@ def make_batches(
 
 
 def split_validation(
-    x: Any, y: Any, sample_weight: Any, fraction: float, *, inputs: int = 1
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    fraction: float,
+    *,
+    inputs: int = 1,
+    input_dtype: InputDtype = None,
 ) -> tuple[DataPart, DataPart]:
     """Split off the last samples for validation, before any shuffling.
 
@@ -134,6 +140,8 @@ def split_validation(
         sample_weight: weights, or None.
         fraction: share of the samples to validate on, 0 < `fraction` < 1.
         inputs: number of model inputs.
+        input_dtype: that of the one model input, or a sequence with that of each; where any of
+            them takes text.
 
     Returns:
         `(x, y, sample_weight)` to train on, and the same to validate on. Dense arrays are
@@ -158,7 +166,8 @@ def split_validation(
             "Argument `validation_split` is only supported for tensors or NumPy arrays."
             f"Found incompatible type in the input: {wrong}"
         )
-    columns = [make_column(data, "x") for data, _ in separate_inputs(x, [None] * inputs)]
+    types = [None] * inputs if input_dtype is None else input_dtype
+    columns = [make_column(data, "x", each) for data, each in separate_inputs(x, types)]
     target = None if y is None else make_column(unwrap(y), "y")
     weight = None if sample_weight is None else make_column(unwrap(sample_weight), "sample_weight")
     count = check_cardinality(columns, target, weight)
@@ -175,7 +184,7 @@ def split_validation(
         """The rows of all columns."""
         pieces = [column.cut(rows) for column in columns]
         return (
-            pieces[0] if inputs == 1 else pieces,
+            pieces[0] if len(pieces) == 1 else pieces,
             None if target is None else target.cut(rows),
             None if weight is None else weight.cut(rows),
         )

@@ -63,7 +63,12 @@ def predict(
     told = _callbacks(sessions, callbacks, verbose, batches)
     collected = loop.predict(sessions.forward, batches, told)
     if len(collected) == 0:
-        empty = [np.zeros((0, *(d or 0 for d in t.shape[1:])), t.dtype) for t in model.outputs]
+        empty = [
+            np.zeros(
+                (0, *(d or 0 for d in t.shape[1:])), object if t.dtype == "string" else t.dtype
+            )
+            for t in model.outputs
+        ]
         return model._arrange(empty)
     return model._arrange([np.concatenate(parts) for parts in zip(*collected, strict=True)])
 
@@ -79,7 +84,7 @@ def fit(sessions: Sessions, request: FitRequest) -> History:
             y,
             weight,
             request.validation_split,
-            inputs=len(model.inputs) if model.built else 1,
+            input_dtype=[tensor.dtype for tensor in model.inputs] if model.built else None,
         )
     batches = batches_for(
         model,

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 
+from seqonnx import config
 from seqonnx.graph import (
+    Dim,
     Emitter,
     Variable,
+    assign_together,
     last_change,
     last_setting,
     read_together,
     settled_change,
+    static_shape,
 )
 from seqonnx.graph.serde import to_bytes
 from seqonnx.lowering.pipeline import EAGER, INFERENCE, Options, lower
 from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.forking import renewed_in_children
+from seqonnx.runtime.noise import noise_feeds, sizes_in
 from seqonnx.runtime.session_cache import SessionCache
-from seqonnx.symbolic import SymbolicTensor, emit_forward
+from seqonnx.symbolic import SymbolicTensor, declare_updates, emit_baked, emit_forward
 from seqonnx.training.inputs import with_ranks
 
 _NEWEST = "newest"
@@ -37,6 +42,12 @@ class ForwardPass:
     session: Session
     inputs: Sequence[SymbolicTensor]
     names: Sequence[str]
+    carried: Mapping[Variable, tuple[str, str]]
+    """Variables that every run replaces, with the names of their input and output."""
+    data: Mapping[str, tuple[Dim, ...]]
+    """Shapes of the data inputs, for the sizes of the noise."""
+    noise: Mapping[str, tuple[Dim, ...]]
+    """Shapes of the noise inputs; a model that draws in inference has some."""
 
     @property
     def inherited(self) -> bool:
@@ -45,7 +56,18 @@ class ForwardPass:
 
     def run(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Return the outputs for one array per input."""
-        return self.session.run(dict(zip(self.names, with_ranks(arrays, self.inputs), strict=True)))
+        feeds = dict(zip(self.names, with_ranks(arrays, self.inputs), strict=True))
+        if len(self.noise) > 0:
+            sizes = sizes_in(self.data, feeds)
+            feeds |= noise_feeds(self.noise, sizes, config.next_seed())
+        if len(self.carried) == 0:
+            return self.session.run(feeds)
+        _, values = read_together(list(self.carried))
+        feeds |= {name: v for (name, _), v in zip(self.carried.values(), values, strict=True)}
+        results = self.session.run(feeds)
+        count = len(results) - len(self.carried)
+        assign_together(zip(self.carried, results[count:], strict=True))
+        return results[:count]
 
 
 class Forward:
@@ -125,11 +147,17 @@ class Forward:
         change = settled_change()
         setting = last_setting()
         newest, arrays = read_together(self._variables)
-        op = Emitter(values=dict(zip(self._variables, arrays, strict=True)))
-        names = _emit(op, self._inputs, self._outputs, training=False)
+        values = dict(zip(self._variables, arrays, strict=True))
+        op, names = emit_baked(
+            lambda op: _emit(op, self._inputs, self._outputs, training=False), values
+        )
+        self._variables = [v for v in self._variables if v not in op.updates]
+        carried = declare_updates(op)
         lower(op, INFERENCE, Options(device=self.device.memory))
         session = Session(to_bytes(op.graph), self.device, name="forward pass")
-        built = ForwardPass(session, self._inputs, names)
+        data = {str(x.name): static_shape(x) for x in op.graph.inputs if x.name in names}
+        noise = {name: static_shape(value) for name, value in op.noise.items()}
+        built = ForwardPass(session, self._inputs, names, carried, data, noise)
         self._passes.keep(_NEWEST, max(newest, setting), built)
         self._checked = (change, built)
         return built

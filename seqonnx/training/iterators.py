@@ -236,7 +236,7 @@ class IteratorBatches(Batches):
             )
         data, target, weight = (*parts, None, None)[:3]
         x = tuple(
-            _own(_dense(part, "x"), dtype)
+            _own(_dense(part, "x", dtype), dtype)
             for part, dtype in separate_inputs(data, self._input_dtype)
         )
         y = None if target is None else _own(_dense(unwrap(target), "y"), None)
@@ -297,14 +297,15 @@ def check_iterable(data: Any) -> None:
     raise ValueError(f"Unrecognized data type: x={data!r} (of type {type(data)}).{hint}")
 
 
-def _dense(data: Any, what: str) -> npt.NDArray[Any]:
+def _dense(data: Any, what: str, dtype: str | None = None) -> npt.NDArray[Any]:
     """One part of an item as an array with samples along its first axis."""
-    return dtypes.to_array(make_column(data, what).rows(slice(None)), None, what)
+    rows = make_column(data, what, dtype).rows(slice(None))
+    return dtypes.to_array(rows, "string" if dtype == "string" else None, what)
 
 
 def _own(array: npt.NDArray[Any], dtype: str | None) -> npt.NDArray[Any]:
     """A copy: the source may fill its buffer anew before this batch is used."""
-    return np.array(array, dtype=dtype, order="C")
+    return np.array(array, dtype=None if dtype == "string" else dtype, order="C")
 
 
 def _length(data: Any, by_index: bool) -> int | None:

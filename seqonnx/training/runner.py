@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from seqonnx.graph import Dim
 from seqonnx.runtime import CPU, Binding, DeviceArray, ProfileRecord, Session
-from seqonnx.runtime.noise import uniform_noise
+from seqonnx.runtime.noise import GENERATOR, uniform_noise
 from seqonnx.training.captured import FixedInputs, capturing_session, may_capture
 from seqonnx.training.state import DeviceState
 from seqonnx.training.step import StepGraph
@@ -97,6 +97,7 @@ class StepRunner:
         *,
         seed: int = 0,
         step: int = 0,
+        generator: str = GENERATOR,
     ) -> Staged:
         """Put a batch and its noise on the device; may run in another thread than `run`.
 
@@ -106,6 +107,7 @@ class StepRunner:
                 graph's inputs.
             seed: seed of the noise.
             step: counter of the noise, for the first step.
+            generator: generator of the noise.
         """
         arrays = [_stacked(parts) for parts in zip(*batches, strict=True)]
         staged = {
@@ -118,7 +120,8 @@ class StepRunner:
                 actual = [d if isinstance(d, int) else sizes[d] for d in shape]
                 each = actual[1:] if several else actual
                 noise = [
-                    uniform_noise(seed, step + i, stream, each) for i in range(self.graph.steps)
+                    uniform_noise(seed, step + i, stream, each, generator=generator)
+                    for i in range(self.graph.steps)
                 ]
                 staged[name] = self._placed(_stacked(noise))
         return Staged(kind, staged, self.graph.steps)

@@ -193,6 +193,11 @@ def build_test_step(
     accumulators = _accumulators(goal)
     op = Emitter(weights_as="initializer", except_for=accumulators, values=values)
     batch, _ = _emit_goal(op, goal, training=False)
+    if any(variable not in accumulators for variable in op.updates):
+        # The states of stateful layers: inputs, as they change from batch to batch.
+        carried = [*accumulators, *op.updates]
+        op = Emitter(weights_as="initializer", except_for=carried, values=values)
+        batch, _ = _emit_goal(op, goal, training=False)
     return _finish(op, batch, dict(op.updates), (), device=device)
 
 

@@ -22,13 +22,14 @@ from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.step_count import count_steps_of, stop_counting
 from seqonnx.runtime import Device
 from seqonnx.runtime.forking import renewed_in_children
+from seqonnx.runtime.noise import GENERATOR
 from seqonnx.runtime.session_cache import SessionCache
 from seqonnx.symbolic import BATCH
 from seqonnx.training.autotune import Autotuner
 from seqonnx.training.batch_sizes import BatchSizes
 from seqonnx.training.batches import Batch
 from seqonnx.training.compilation import Compilation, Progress, SlotVariables, Subject
-from seqonnx.training.inputs import with_ranks
+from seqonnx.training.front import Front
 from seqonnx.training.measures import Measures
 from seqonnx.training.runner import Staged, StepRunner
 from seqonnx.training.several_steps import several_steps
@@ -88,13 +89,15 @@ class Trainer:
         progress: Progress | None = None,
     ) -> None:
         self.subject = subject
+        self._front = Front(subject.inputs, subject.outputs)
         self.compilation = compilation
         self.device = device
         if progress is None:
             compilation.optimizer.iterations = 0
             slots = _make_slots(subject.trainable, compilation.optimizer)
-            progress = Progress(config.next_seed(), 0, slots)
-        self.seed, self.epochs, self.slots = progress.seed, progress.epochs, progress.slots
+            progress = Progress(config.next_seed(), 0, slots, GENERATOR)
+        self.seed, self.generator = progress.seed, progress.generator
+        self.epochs, self.slots = progress.epochs, progress.slots
         self._train_state = DeviceState(device)
         count_steps_of(compilation.optimizer, self._train_state)
         # An optimizer may outlive the model, whose weights and slots the state holds.
@@ -118,7 +121,7 @@ class Trainer:
     @property
     def progress(self) -> Progress:
         """How far the training has come."""
-        return Progress(self.seed, self.epochs, self.slots)
+        return Progress(self.seed, self.epochs, self.slots, self.generator)
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
@@ -160,7 +163,7 @@ class Trainer:
         """
         arrays = [self._arrays(batch) for batch in batches]
         batch = batches[0]
-        data = _kind(arrays[0], len(batch.x))
+        data = _kind(arrays[0], len(self._front.tensors))
         size = self._batch_sizes[data].choose(len(arrays[0][0]))
         kind = (data, size, len(batches), self._shapes())
         built = self._train_steps.find(kind, last_setting())
@@ -169,7 +172,7 @@ class Trainer:
                 self._train_measures = self._measures(batch)
             goal = self._goal(self._train_measures, batch, size)
             built = self._build_train(kind, goal, len(batches))
-        return built.runner.stage(kind, arrays, seed=self.seed, step=step)
+        return built.runner.stage(kind, arrays, seed=self.seed, step=step, generator=self.generator)
 
     def train(self, staged: Staged) -> None:
         """Run the training steps that something was staged for."""
@@ -227,7 +230,7 @@ class Trainer:
     def stage_test(self, moment: WeightsAt, batch: Batch) -> Staged:
         """Put a batch on the device for measuring; inside `testing`, which gave the moment."""
         arrays = self._arrays(batch)
-        kind = (_kind(arrays, len(batch.x)), self._shapes(), moment.change)
+        kind = (_kind(arrays, len(self._front.tensors)), self._shapes(), moment.change)
         built = self._test_steps.find(kind, moment.change)
         if built is None:
             if self._test_measures is None:
@@ -290,14 +293,14 @@ class Trainer:
         """Inputs, targets and weights of a batch, in the order of the graph's inputs."""
         if batch.y is None:
             raise ValueError("Training and evaluation need targets. Received: y=None")
-        arrays = [*with_ranks(batch.x, self.subject.inputs), batch.y]
+        arrays = [*self._front.arrays(batch.x), batch.y]
         return arrays if batch.sample_weight is None else [*arrays, batch.sample_weight]
 
     def _goal(self, measures: Measures, batch: Batch, size: Dim) -> Goal:
         assert batch.y is not None
         weight = batch.sample_weight
         return Goal(
-            inputs=self.subject.inputs,
+            inputs=self._front.tensors,
             output=self.subject.outputs[0],
             loss=self.compilation.required_loss(),
             tracked=measures.tracked,

@@ -14,7 +14,7 @@ import pytest
 import seqonnx as keras
 from seqonnx import layers, losses, metrics, optimizers
 from seqonnx.catalogue import entries, short_names
-from seqonnx.graph.versions import OPSET
+from seqonnx.graph.versions import LOOKUP_DOMAIN, OPSET, VERSIONS
 from seqonnx.runtime import session as sessions
 from support.layers.layer_cases import CASES
 
@@ -35,11 +35,18 @@ def nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
                 graphs.extend([*attribute.graphs, *([attribute.g] * attribute.HasField("g"))])
 
 
-def assert_standard(model: onnx.ModelProto) -> None:
-    """Raise unless a model is made of named nodes of the pinned standard operators."""
-    assert [(o.domain, o.version) for o in model.opset_import] == [("", OPSET)]
+def assert_standard(model: onnx.ModelProto, *, lookups: bool = False) -> None:
+    """Raise unless a model is made of named nodes of the pinned standard operators.
+
+    With `lookups` it may also hold the one operator that looks up text, of ONNX's second domain.
+    """
+    domains = ["", *([LOOKUP_DOMAIN] if lookups else [])]
+    pinned = [(domain, VERSIONS[domain]) for domain in domains]
+    assert [(o.domain, o.version) for o in model.opset_import] == pinned
     assert len(model.functions) == 0
     for node in nodes_of(model.graph):
+        if lookups and (node.domain, node.op_type) == (LOOKUP_DOMAIN, "LabelEncoder"):
+            continue
         assert node.domain == "", f"{node.name}: {node.domain}.{node.op_type}"
         assert onnx.defs.has(node.op_type, OPSET, ""), f"{node.name}: {node.op_type}"
         assert node.name != ""
@@ -65,8 +72,13 @@ def graphs(monkeypatch) -> dict[str, onnx.ModelProto]:
     return found
 
 
-def record_all(model: keras.Model, y: np.ndarray, graphs: dict[str, onnx.ModelProto]) -> None:
-    """Emit every graph of a compiled model and check it."""
+def record_all(
+    model: keras.Model,
+    y: np.ndarray,
+    graphs: dict[str, onnx.ModelProto],
+    names: tuple[str, ...] = (),
+) -> None:
+    """Emit every graph of a compiled model and check it; `names` are those of more arguments."""
     arrays = [np.ones((2, *(d or 8 for d in t.shape[1:])), np.float32) for t in model.inputs]
     x = arrays[0] if len(arrays) == 1 else arrays
     first = next(layer for layer in model.layers if not isinstance(layer, layers.InputLayer))
@@ -75,7 +87,11 @@ def record_all(model: keras.Model, y: np.ndarray, graphs: dict[str, onnx.ModelPr
         lambda: model.test_on_batch(x, y),
         lambda: model.predict_on_batch(x),
         lambda: model(x, training=True),
-        lambda: first(arrays if first._takes_list else x),
+        lambda: (
+            first(arrays[0], **dict(zip(names, arrays[1:], strict=True)))
+            if names
+            else first(arrays if first._takes_list else x)
+        ),
     ]
     for call in calls:
         with pytest.raises(Recorded):
@@ -108,13 +124,37 @@ def test_assertion_notices_what_is_not_standard():
 def test_graphs_of_every_layer(case, graphs, tmp_path):
     if isinstance(case.input, list):
         inputs = [keras.Input(shape) for shape in case.input]
-        model = keras.Model(inputs, case.make()(inputs))
+        first, named = inputs[0], dict(zip(case.named, inputs[1:], strict=False))
+        model = keras.Model(inputs, case.make()(first, **named) if named else case.make()(inputs))
     else:
         model = keras.Sequential([keras.Input(case.input), case.make()])
     model.compile("adam", "mse")
-    record_all(model, np.ones((2, *case.output), np.float32), graphs)
+    record_all(model, np.ones((2, *case.output), np.float32), graphs, case.named)
     model.export(tmp_path / "m.onnx")
     assert_standard(onnx.load(tmp_path / "m.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("layer", "dtype"),
+    [
+        (layers.StringLookup(vocabulary=["a"]), "string"),
+        (layers.TextVectorization(standardize="lower", vocabulary=["a"]), "string"),
+        (layers.IntegerLookup(vocabulary=[3], num_oov_indices=2), "int64"),
+    ],
+    ids=["strings", "texts", "integers"],
+)
+def test_graphs_of_lookups_hold_one_operator_more(layer, dtype, graphs, tmp_path):
+    model = keras.Sequential([keras.Input((1,), dtype=dtype), layer, layers.Embedding(4, 2)])
+    model.compile("adam", "mse")
+    x = np.array([["a"]], object) if dtype == "string" else np.array([[3]])
+    with pytest.raises(Recorded):
+        model.predict_on_batch(x)
+    model.export(tmp_path / "e.onnx")
+    model.save(tmp_path / "s.onnx")
+    for found in (*graphs.values(), *(onnx.load(tmp_path / f"{n}.onnx") for n in "es")):
+        assert_standard(found, lookups=True)
+        with pytest.raises(AssertionError):
+            assert_standard(found)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)

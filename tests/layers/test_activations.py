@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from seqonnx import activations
+from seqonnx.graph import Emitter
+from seqonnx.layers import Activation
 from support.layers.emission import emit, evaluate, runtime
+from support.layers.layer_gradients import check_gradients
+
+RNG = np.random.default_rng(5)
 
 X = np.array([-3.0, -1.0, 0.0, 1.0, 3.0])
 
@@ -122,3 +127,117 @@ def test_unknown_name_is_refused():
         ValueError, match=r"^Could not interpret activation function identifier: foo\. Expected "
     ):
         activations.get("foo")
+
+
+KERAS = {
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+}
+
+
+def test_every_name_of_keras_is_there():
+    """As `dir(keras.activations)` of Keras 3.15.1 lists them."""
+    assert set(dir(activations)) >= KERAS
+    assert activations.swish is activations.silu
+    assert activations.hard_swish is activations.hard_silu
+    assert activations.serialize(activations.hard_swish) == "hard_silu"
+
+
+LOGITS = np.array([[1.0, 2.0, 0.5, 1.8], [0.1, 0.1, 0.1, 0.1], [-3.0, 5.0, 0.0, 4.5]])
+
+# By hand, from the definition: Keras 3.15.1 sums the wrong sums and gives no distribution.
+SPARSEMAX = {
+    -1: [[0, 0.6, 0, 0.4], [0.25] * 4, [0, 0.75, 0, 0.25]],
+    0: [[0.95, 0, 0.6333333, 0], [0.05, 0, 0.2333333, 0], [0, 1, 0.1333333, 1]],
+}
+
+
+@pytest.mark.parametrize("axis", SPARSEMAX)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sparsemax_is_that_of_the_definition(axis, dtype):
+    def emission(op, x):
+        return activations.sparsemax(op, x, axis)
+
+    x = LOGITS.astype(dtype)
+    np.testing.assert_allclose(evaluate(emission, x), SPARSEMAX[axis], atol=1e-6)
+    np.testing.assert_allclose(runtime(emit(emission, x), {"x0": x})[0], SPARSEMAX[axis], atol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [-1, 1, 0])
+def test_sparsemax_is_the_nearest_point_of_the_simplex(axis):
+    """No point that sums to 1 is nearer; also where sizes are known only to the running graph."""
+    x = RNG.normal(size=(4, 5, 3))
+    op = Emitter()
+    op.output(activations.sparsemax(op, op.input("x", "float64", ("a", "b", "c")), axis), "y")
+    (y,) = runtime(op, {"x": x})
+    np.testing.assert_allclose(y.sum(axis), 1.0, rtol=1e-12)
+    assert (y >= 0).all()
+    for _ in range(20):
+        other = RNG.dirichlet(np.ones(x.shape[axis]), 1)[0]
+        other = np.expand_dims(other, [a for a in range(3) if a != axis % 3])
+        assert (((other - x) ** 2).sum(axis) >= ((y - x) ** 2).sum(axis)).all()
+
+
+@pytest.mark.parametrize("axis", [(1, 2), [0, -1], None])
+def test_softmax_over_several_axes(axis):
+    x = RNG.normal(size=(2, 3, 4)) * 50
+    axes = axis if axis is None else tuple(axis)
+    e = np.exp(x - x.max(axes, keepdims=True))
+    expected = e / e.sum(axes, keepdims=True)
+    y = evaluate(lambda op, x: activations.softmax(op, x, axis), x)
+    np.testing.assert_allclose(y, expected, rtol=1e-10)
+    y = evaluate(lambda op, x: activations.log_softmax(op, x, axis), x)
+    np.testing.assert_allclose(np.exp(y), expected, rtol=1e-10)
+
+
+def test_threshold_replaces_what_is_not_above_it():
+    y = evaluate(lambda op, x: activations.threshold(op, x, 1.0, -7.0), X)
+    assert y.tolist() == [-7, -7, -7, -7, 3]
+
+
+@pytest.mark.parametrize(
+    "emission",
+    [
+        activations.sparsemax,
+        lambda op, x: activations.sparsemax(op, x, 0),
+        lambda op, x: activations.log_softmax(op, x, (0, 1)),
+        lambda op, x: activations.softmax(op, x, None),
+        lambda op, x: activations.threshold(op, x, 0.25, 0.5),
+    ],
+)
+def test_gradient_is_that_of_finite_differences(emission):
+    x = RNG.normal(size=(3, 4))
+    check_gradients(Activation(emission, dtype="float64"), x)

@@ -10,20 +10,20 @@ import onnx
 import pytest
 
 from seqonnx import layers
+from seqonnx.catalogue import saved_name
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 from seqonnx.layers.serialization import KNOWN, deserialize, serialize
 from support.layers.emission import reference, runtime
-from support.layers.layer_cases import CASES, Case
+from support.layers.layer_cases import APART, CASES, CELLS, Case
 
 every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 
-def data(case: Case, batch: int = 3) -> Any:
-    """An array, or a list of arrays for a layer that takes a list."""
+def data(case: Case, batch: int = 3) -> list[np.ndarray]:
+    """An array for each input."""
     rng = np.random.default_rng(batch)
-    arrays = [rng.normal(size=(batch, *shape)).astype(np.float32) for shape in inputs(case)]
-    return arrays if isinstance(case.input, list) else arrays[0]
+    return [rng.normal(size=(batch, *shape)).astype(np.float32) for shape in inputs(case)]
 
 
 def inputs(case: Case) -> list[tuple[int, ...]]:
@@ -41,47 +41,61 @@ def built(case: Case) -> layers.Layer:
 
 
 def build(layer: layers.Layer, case: Case) -> None:
-    shapes = [(None, *shape) for shape in inputs(case)]
-    layer._build_for(shapes if isinstance(case.input, list) else shapes[0])
+    first, named = arranged(case, [(None, *shape) for shape in inputs(case)])
+    layer._build_for(first, **{f"{name}_shape": shape for name, shape in named.items()})
 
 
-def symbolic(case: Case) -> Any:
-    tensors = [layers.Input(shape) for shape in inputs(case)]
-    return tensors if isinstance(case.input, list) else tensors[0]
+def arranged(case: Case, parts: list[Any]) -> tuple[Any, dict[str, Any]]:
+    """The first argument of the layer's call, and those that have names."""
+    if case.named:
+        return parts[0], dict(zip(case.named, parts[1:], strict=True))
+    return parts if isinstance(case.input, list) else parts[0], {}
+
+
+def called(layer: layers.Layer, case: Case, parts: list[Any]) -> Any:
+    """The layer called; on data in inference, which not every layer does by itself."""
+    first, named = arranged(case, parts)
+    mode = {"training": False} if isinstance(parts[0], np.ndarray) else {}
+    return layer(first, **named, **mode)
+
+
+def symbolic(case: Case) -> list[Any]:
+    return [layers.Input(shape) for shape in inputs(case)]
 
 
 def emitted(layer: layers.Layer, case: Case, training: bool = False, dtype="float32") -> Emitter:
     op = Emitter()
     x = [op.input(f"x{i}", dtype, ("batch", *shape)) for i, shape in enumerate(inputs(case))]
     with op.scope(layer.name):
-        y = layer._emit(op, x if isinstance(case.input, list) else x[0], training)
+        first, named = arranged(case, x)
+        y = layer._emit(op, first, training, **named)
     op.output(y, "y")
     return op
 
 
 def feeds(case: Case, batch: int = 3) -> dict[str, np.ndarray]:
-    x = data(case, batch)
-    return {f"x{i}": a for i, a in enumerate(x if isinstance(case.input, list) else [x])}
+    return {f"x{i}": a for i, a in enumerate(data(case, batch))}
 
 
 def test_every_known_layer_has_a_case():
-    assert {type(case.make()).__name__ for case in CASES} == set(KNOWN) - {"Operation"}
+    covered = {saved_name(type(case.make())) for case in CASES} | APART | CELLS
+    assert covered == set(KNOWN) - {"Operation"}
 
 
 @every_layer
 def test_symbolic_and_eager_calls_give_the_same_shape(case):
     layer = case.make()
-    output = layer(symbolic(case))
+    output = called(layer, case, symbolic(case))
     assert output.shape == (None, *case.output)
     assert output.dtype == "float32"
     for batch in (1, 3):
-        assert layer(data(case, batch)).shape == (batch, *case.output)
+        assert called(layer, case, data(case, batch)).shape == (batch, *case.output)
 
 
 @every_layer
 def test_weights_have_keras_shapes(case):
     layer = case.make()
-    layer(symbolic(case))
+    called(layer, case, symbolic(case))
     assert [v.shape for v in layer.weights] == case.weights
     assert layer.count_params() == sum(int(np.prod(shape)) for shape in case.weights)
     assert {v.path.split("/")[0] for v in layer.weights} <= {layer.name}
@@ -110,7 +124,7 @@ def test_runtime_equals_the_reference(case):
 def test_eager_call_equals_the_exported_graph(case):
     layer = built(case)
     expected = runtime(emitted(layer, case), feeds(case))[0]
-    np.testing.assert_allclose(layer(data(case)), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(called(layer, case, data(case)), expected, rtol=1e-5, atol=1e-6)
 
 
 @every_layer
@@ -145,7 +159,7 @@ def test_config_survives_json(case):
     assert again.get_config() == layer.get_config()
     build(again, case)
     again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(again(data(case)), layer(data(case)))
+    np.testing.assert_array_equal(called(again, case, data(case)), called(layer, case, data(case)))
 
 
 @every_layer
@@ -157,4 +171,4 @@ def test_equal_layers_emit_equal_bytes(case):
 
 @every_layer
 def test_empty_batch_gives_an_empty_result(case):
-    assert built(case)(data(case, 0)).shape == (0, *case.output)
+    assert called(built(case), case, data(case, 0)).shape == (0, *case.output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ EVERY = [
     initializers.VarianceScaling(3.0, "fan_out", "untruncated_normal", seed=3),
     initializers.Orthogonal(1.5, seed=3),
     initializers.FromArray(np.arange(12.0).reshape(4, 3)),
+    initializers.HeUniform(3, [0], [1]),
 ]
 
 
@@ -147,8 +149,104 @@ def test_unknown_identifier_is_refused(identifier):
         (lambda: initializers.VarianceScaling(distribution="x"), "Invalid `distribution`"),
         (lambda: initializers.Orthogonal()((3,)), "must be at least two-dimensional"),
         (lambda: initializers.Identity()((3,)), "can only be used for 2D matrices"),
+        (lambda: initializers.STFT("both"), "side should be 'real' or 'imag', not both"),
+        (lambda: initializers.STFT(scaling="x"), "Scaling is invalid, it must be `None`, 'density"),
+        (
+            lambda: initializers.STFT(window="x"),
+            r"Unknown window type\. Received: window='x'",
+        ),
+        (lambda: initializers.STFT()((3, 3)), r"has the shape \(frame length, 1, number of freq"),
+        (
+            lambda: initializers.STFT(window=[1.0, 2.0])((3, 1, 3)),
+            r"The shape of `window` must be equal to \[frame_length\]\. Received: window shape=\(2",
+        ),
     ],
 )
 def test_illegal_argument_is_refused(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+KERAS = {
+    "Constant": ["constant"],
+    "GlorotNormal": ["glorot_normal"],
+    "GlorotUniform": ["glorot_uniform"],
+    "HeNormal": ["he_normal"],
+    "HeUniform": ["he_uniform"],
+    "Identity": ["IdentityInitializer", "identity"],
+    "LecunNormal": ["lecun_normal"],
+    "LecunUniform": ["lecun_uniform"],
+    "Ones": ["ones"],
+    "Orthogonal": ["OrthogonalInitializer", "orthogonal"],
+    "RandomNormal": ["random_normal"],
+    "RandomUniform": ["random_uniform"],
+    "STFT": ["STFTInitializer", "stft"],
+    "TruncatedNormal": ["truncated_normal"],
+    "VarianceScaling": ["variance_scaling"],
+    "Zeros": ["zeros"],
+}
+"""Classes and their second names in `dir(keras.initializers)` of Keras 3.15.1."""
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_second_names_of_keras_are_names_and_attributes(name):
+    cls = getattr(initializers, name)
+    for other in KERAS[name]:
+        assert getattr(initializers, other) is cls
+        assert type(initializers.get(other)) is cls
+        assert other in dir(initializers)
+    assert initializers.serialize(initializers.get(name))["class_name"] == name
+
+
+def test_axes_of_inputs_and_outputs_can_be_named():
+    """The variance of He's initializer is 2 / inputs; here the inputs are axes 0 and 2."""
+    value = initializers.HeNormal(seed=1, input_axes=[0, 2], output_axes=[1])((20, 400, 10))
+    assert value.std() == pytest.approx(math.sqrt(2 / 200), rel=0.01)
+    config = initializers.HeNormal(1, [0, 2], [1]).get_config()
+    assert config == {"seed": 1, "input_axes": [0, 2], "output_axes": [1]}
+    assert initializers.HeNormal(1).get_config() == {"seed": 1}
+
+
+# `scipy.signal.get_window` of SciPy 1.17.1: seven factors, symmetric; then six, periodic.
+WINDOWS = json.loads(Path(__file__).with_name("windows.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", sorted(WINDOWS))
+def test_windows_are_those_of_scipy(name):
+    symmetric, periodic = WINDOWS[name]
+    made = initializers.STFT(window=name, scaling=None)((7, 1, 1), "float64")[:, 0, 0]
+    np.testing.assert_allclose(made, symmetric, atol=1e-9)
+    made = initializers.STFT(window=name, scaling=None, periodic=True)((6, 1, 1), "float64")
+    np.testing.assert_allclose(made[:, 0, 0], periodic, atol=1e-9)
+
+
+# What Keras 3.15.1 (torch, SciPy 1.17.1) gives.
+STFT = [
+    (
+        *(("real", "hann", "density", True), (6, 1, 3)),
+        [[0, 0, 0], [0.1666667, 0, -0.1666667], [0.5, -0.5, 0.5]],
+    ),
+    (
+        *(("imag", "hamming", "spectrum", False), (5, 1, 4)),
+        [[0, 0, 0, 0], [0, -0.208774, -0.208774, 0], [0, -0.3866185, 0.3866185, 0]],
+    ),
+    (("imag", [1.0, 2.0, 3.0], None, False), (3, 1, 3), [[0, 0, 0], [0, -2, 0], [0, 0, 0]]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "shape", "expected"), STFT)
+def test_kernels_of_the_fourier_transform_are_those_of_keras(arguments, shape, expected):
+    initializer = initializers.STFT(*arguments)
+    value = initializer(shape)
+    np.testing.assert_allclose(value[:3, 0], expected, atol=1e-6)
+    again = initializers.get(json.loads(json.dumps(initializers.serialize(initializer))))
+    np.testing.assert_array_equal(again(shape), value)
+
+
+def test_kernels_without_a_window_give_the_transform_of_numpy():
+    signal = np.random.default_rng(1).normal(size=10)
+    parts = [
+        signal @ initializers.STFT(side, None)((10, 1, 6), "float64")[:, 0]
+        for side in ("real", "imag")
+    ]
+    np.testing.assert_allclose(parts[0] + 1j * parts[1], np.fft.rfft(signal), atol=1e-12)

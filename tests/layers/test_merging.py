@@ -231,3 +231,34 @@ def test_residual_blocks_have_no_transpose_inside():
     assert kinds.count("Transpose") == 2
     data = RNG.normal(size=(2, 8, 8, 3)).astype(np.float32)
     np.testing.assert_allclose(pooled(data), whole(data).max((1, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (layers.add, A + B),
+        (layers.subtract, A - B),
+        (layers.multiply, A * B),
+        (layers.average, (A + B) / 2),
+        (layers.maximum, np.maximum(A, B)),
+        (layers.minimum, np.minimum(A, B)),
+        (layers.concatenate, np.concatenate([A, B], -1)),
+        (layers.dot, np.einsum("bik,bjk->bij", A, B)),
+    ],
+)
+def test_functions_make_the_layer_and_call_it(function, expected):
+    np.testing.assert_allclose(function([A, B]), expected, rtol=1e-5, atol=1e-6)
+    tensors = [keras.Input((3, 4)), keras.Input((3, 4))]
+    output = function(tensors, name="joined")
+    assert (output.shape, output.name) == ((None, *expected.shape[1:]), "joined")
+    model = keras.Model(tensors, output)
+    np.testing.assert_allclose(model.predict([A, B], verbose=0), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_functions_hand_their_arguments_on():
+    assert layers.concatenate([A, B], axis=1).shape == (2, 6, 4)
+    unit = [t[:, 0] / np.linalg.norm(t[:, 0], axis=-1, keepdims=True) for t in (A, B)]
+    cosine = layers.dot([A[:, 0], B[:, 0]], axes=1, normalize=True)
+    np.testing.assert_allclose(cosine, (unit[0] * unit[1]).sum(-1)[:, None], atol=1e-6)
+    with pytest.raises(ValueError, match="exactly 2 inputs"):
+        layers.subtract([A, B, C])

@@ -45,9 +45,24 @@ CASES = [
     (layers.AveragePooling2D, (8, 8, 3), {"pool_size": (2, 3), "strides": (1, 2)}),
     (layers.MaxPooling2D, (8, 8, 3), {"pool_size": (2, 3)}),
     (layers.MaxPooling3D, (4, 4, 4, 3), {"pool_size": 2, "strides": 1}),
+    (layers.AdaptiveAveragePooling1D, (8, 3), {"output_size": 3}),
+    (layers.AdaptiveAveragePooling2D, (8, 8, 3), {"output_size": (2, 3)}),
+    (layers.AdaptiveAveragePooling3D, (4, 4, 4, 3), {"output_size": (2, 3, 4)}),
+    (layers.AdaptiveMaxPooling1D, (8, 3), {"output_size": (3,)}),
+    (layers.AdaptiveMaxPooling2D, (8, 8, 3), {"output_size": (2, 3)}),
+    (layers.AdaptiveMaxPooling3D, (4, 4, 4, 3), {"output_size": 2}),
+    (layers.STFTSpectrogram, (20, 1), {"frame_length": 8, "frame_step": 4, "fft_length": 16}),
+    (layers.STFTSpectrogram, (20, 1), {"frame_length": 4, "window": [0.5, 1.0, 1.0, 0.5]}),
+    (layers.MelSpectrogram, (40,), {"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4}),
     (layers.GlobalAveragePooling2D, (4, 4, 3), {"keepdims": True}),
     (layers.EinsumDense, (3, 4), {"equation": "abc,cd->abd", "output_shape": (3, 2)}),
     (layers.Embedding, (4,), {"input_dim": 9, "output_dim": 2}),
+    (layers.LSTM, (4, 3), {"units": 2, "dropout": 0.5, "recurrent_dropout": 0.25, "seed": 3}),
+    (layers.GRU, (4, 3), {"units": 2, "reset_after": False, "dropout": 0.5, "seed": 3}),
+    (layers.SimpleRNN, (4, 3), {"units": 2, "return_sequences": True, "seed": 3}),
+    (layers.ConvLSTM1D, (4, 5, 3), {"filters": 2, "kernel_size": (3,), "strides": 2}),
+    (layers.ConvLSTM2D, (2, 5, 5, 3), {"filters": 2, "kernel_size": 3, "dilation_rate": (2, 1)}),
+    (layers.ConvLSTM3D, (2, 3, 3, 3, 1), {"filters": 2, "kernel_size": (2, 1, 2)}),
     (layers.BatchNormalization, (4, 3), {"axis": -1, "momentum": 0.5, "epsilon": 0.25}),
     (layers.Dropout, (4, 3), {"rate": 0.5, "noise_shape": (None, 1, 3), "seed": 3}),
     (layers.LayerNormalization, (4, 3), {"axis": (1, 2), "epsilon": 0.25, "center": False}),
@@ -68,7 +83,48 @@ CASES = [
     (layers.PReLU, (4, 3), {"shared_axes": 1}),
     (layers.Softmax, (4, 3), {"axis": -1}),
     (layers.Softmax, (4, 3), {"axis": (1, 2)}),
+    (layers.CategoryEncoding, (4,), {"num_tokens": 3}),
+    (layers.Discretization, (4,), {"bin_boundaries": [0.5, 2.0]}),
+    (layers.Discretization, (4,), {"bin_boundaries": [0.5, 2], "epsilon": 0.5}),
+    (layers.IntegerLookup, (4,), {"vocabulary": [3, 5], "max_tokens": 9, "num_oov_indices": 2}),
+    (layers.IntegerLookup, (4,), {"vocabulary": [3, 5], "mask_token": 0, "oov_token": -2}),
+    (layers.Normalization, (4, 2), {"axis": (1, 2), "mean": [0.5, 2.0], "variance": [1.0, 2.0]}),
     (layers.Rescaling, (2,), {"scale": [0.5, 2.0], "offset": 2}),
+    (layers.Resizing, (4, 4, 3), {"height": 3, "width": 5, "fill_value": 0.5}),
+    (layers.CenterCrop, (4, 4, 3), {"height": 3, "width": 2}),
+    (layers.RandomFlip, (4, 4, 3), {"seed": 3}),
+    (layers.RandomRotation, (4, 4, 3), {"factor": 0.5, "fill_value": 0.5, "seed": 3}),
+    (layers.RandomZoom, (4, 4, 3), {"height_factor": (-0.5, 0.5), "width_factor": 0.25}),
+    (layers.RandomTranslation, (4, 4, 3), {"height_factor": 0.5, "width_factor": (-0.5, 0.5)}),
+    (layers.RandomShear, (4, 4, 3), {"x_factor": 0.5, "y_factor": (0.25, 0.5), "fill_value": 1}),
+    (layers.RandomCrop, (4, 4, 3), {"height": 3, "width": 2, "seed": 3}),
+    (layers.RandomContrast, (4, 4, 3), {"factor": (0.5, 0.25), "value_range": (0, 1)}),
+    (layers.RandomBrightness, (4, 4, 3), {"factor": 0.5, "value_range": (1.0, 0.5)}),
+    (layers.RandomHue, (4, 4, 3), {"factor": 0.5, "value_range": (0, 1), "seed": 3}),
+    (layers.RandomSaturation, (4, 4, 3), {"factor": (0.25, 0.5), "seed": 3}),
+    (layers.RandomGrayscale, (4, 4, 3), {"factor": 0.25, "seed": 3}),
+    (layers.RandomSharpness, (4, 4, 3), {"factor": (0.25, 0.5), "value_range": (0, 1)}),
+    (layers.RandomErasing, (4, 4, 3), {"factor": 0.5, "scale": 0.5, "fill_value": (1, 2, 3)}),
+    (layers.RandomInvert, (4, 4, 3), {"factor": 0.5, "value_range": (0, 1)}),
+    (layers.RandomPerspective, (4, 4, 3), {"factor": 0.5, "scale": 0.5, "fill_value": 1}),
+    (layers.RandomGaussianBlur, (4, 4, 3), {"kernel_size": (3, 5), "sigma": (0.25, 0.5)}),
+    (layers.RandomGaussianBlur, (4, 4, 3), {"kernel_size": 5, "factor": 0.5}),
+    (layers.RandomElasticTransform, (4, 4, 3), {"factor": 0.5, "scale": (0.25, 0.5)}),
+    (layers.RandomPosterization, (4, 4, 3), {"factor": (2, 6), "value_range": (0, 1)}),
+    (layers.RandomColorDegeneration, (4, 4, 3), {"factor": 0.5}),
+    (layers.AutoContrast, (4, 4, 3), {"value_range": (0, 1)}),
+    (layers.Equalization, (4, 4, 3), {"value_range": (0, 1), "bins": 16}),
+    (
+        layers.ContrastLimitedAdaptiveHistogramEqualization,
+        (4, 4, 3),
+        {"clip_limit": 2.5, "tile_grid_size": (2, 2)},
+    ),
+    (layers.Solarization, (4, 4, 3), {"addition_factor": 0.5, "threshold_factor": (0.25, 0.5)}),
+    (layers.RandomColorJitter, (4, 4, 3), {"brightness_factor": 0.5, "hue_factor": (0.25, 0.5)}),
+    (layers.MixUp, (4, 4, 3), {"alpha": 0.5, "seed": 3}),
+    (layers.CutMix, (4, 4, 3), {"factor": 0.5, "seed": 3}),
+    (layers.RandAugment, (4, 4, 3), {"num_ops": 1, "factor": 0.5, "value_range": (0, 1)}),
+    (layers.AugMix, (4, 4, 3), {"num_chains": 2, "chain_depth": 1, "alpha": 0.5}),
     (layers.Reshape, (12,), {"target_shape": (3, -1)}),
     (layers.Reshape, (12,), {"target_shape": 12}),
     (layers.UpSampling1D, (4, 3), {"size": 2}),
@@ -107,7 +163,9 @@ def test_layer_takes_numpy_numbers_as_pythons(cls, shape, arguments, convert, tm
 
 def test_every_layer_with_numbers_among_its_arguments_has_its_case():
     covered = {cls for cls, _, _ in CASES}
-    covered |= {layers.Concatenate, layers.Dot}  # below: they take several inputs
+    # Below: they take several inputs.
+    covered |= {layers.Concatenate, layers.Dot, layers.Attention, layers.AdditiveAttention}
+    covered |= {layers.MultiHeadAttention, layers.GroupQueryAttention}
     siblings = {layers.AveragePooling3D, layers.MaxPooling1D}  # one class for all ranks
     numbered = {
         getattr(layers, name)
@@ -117,7 +175,10 @@ def test_every_layer_with_numbers_among_its_arguments_has_its_case():
     free = {
         *(layers.Activation, layers.Flatten, layers.Identity, layers.Layer, layers.Merge),
         *(layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply),
+        # These take text, or cannot be part of a model.
+        *(layers.StringLookup, layers.TextVectorization, layers.Hashing, layers.HashedCrossing),
         *(layers.Subtract, layers.ONNXModel, layers.InputLayer, layers.InputSpec),
+        layers.Pipeline,
     }
     assert numbered - free - siblings <= covered
 
@@ -128,6 +189,36 @@ def test_axes_of_merging_layers(convert):
         (layers.Dot(axes=convert((1, 2)), name="d"), layers.Dot(axes=(1, 2), name="d")),
         (layers.Dot(axes=convert(1), name="d"), layers.Dot(axes=1, name="d")),
         (layers.Concatenate(axis=convert(1), name="c"), layers.Concatenate(axis=1, name="c")),
+        (
+            layers.Attention(True, dropout=convert(0.5), seed=convert(3), name="a"),
+            layers.Attention(True, dropout=0.5, seed=3, name="a"),
+        ),
+        (
+            layers.AdditiveAttention(dropout=convert(0.5), seed=convert(3), name="a"),
+            layers.AdditiveAttention(dropout=0.5, seed=3, name="a"),
+        ),
+        (
+            layers.MultiHeadAttention(
+                *(convert(number) for number in (2, 3, 4, 0.5)),
+                output_shape=convert((2, 3)),
+                attention_axes=convert((1, 2)),
+                sliding_window=convert(2),
+                seed=convert(3),
+                name="m",
+            ),
+            layers.MultiHeadAttention(
+                *(2, 3, 4, 0.5),
+                output_shape=(2, 3),
+                attention_axes=(1, 2),
+                sliding_window=2,
+                seed=3,
+                name="m",
+            ),
+        ),
+        (
+            layers.GroupQueryAttention(*(convert(n) for n in (3, 4, 2, 0.5)), name="g"),
+            layers.GroupQueryAttention(3, 4, 2, 0.5, name="g"),
+        ),
     ):
         assert json.dumps(made.get_config()) == json.dumps(wanted.get_config())
 

@@ -13,12 +13,14 @@ from support.layers.layer_cases import CASES, Case
 
 FIRST = {"name", "trainable", "dtype", "activity_regularizer"}
 OTHERWISE = {
+    "CategoryEncoding": "as in Keras, `sparse` is no part of it",
     "Concatenate": "its axis comes first",
     "DepthwiseConv1D": "its kernel has another name",
     "DepthwiseConv2D": "its kernel has another name",
     "Dot": "its axes come first",
     "EinsumDense": "its output shape has another name",
     "Embedding": "its first matrix is no part of its configuration",
+    "Normalization": "its mean and variance have other names",
     "ONNXModel": "it saves a graph",
     "SeparableConv1D": "its kernel has another name",
     "SeparableConv2D": "its kernel has another name",

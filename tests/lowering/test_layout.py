@@ -321,6 +321,21 @@ def test_noise_takes_the_layout_that_is_wanted():
     np.testing.assert_allclose(y, np.where(uniform >= 0.25, pooled / 0.75, 0), rtol=1e-5)
 
 
+def test_noise_keeps_its_samples_on_the_first_axis():
+    op = Emitter()
+    steps_first = op.input("x", "float32", (5, "batch", 4))
+    noise = op.random_uniform(("batch", 5, 4))
+    masked = op.Mul(steps_first, op.Transpose(noise, perm=[1, 0, 2]))
+    op.output(op.MatMul(masked, np.ones((4, 2), np.float32)), "y")
+    move_transposes(op.graph, any_order=[noise])
+    assert static_shape(noise) == ("batch", 5, 4)
+    array = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+    uniform = np.random.default_rng(1).random((3, 5, 4), np.float32)
+    y = reference(op, {"x": array, noise.name: uniform})[0]
+    expected = (array * uniform.transpose(1, 0, 2)) @ np.ones((4, 2), np.float32)
+    np.testing.assert_allclose(y, expected, rtol=1e-5)
+
+
 def test_training_graph_of_a_stack():
     members = [MEMBERS[name]() for name in ("conv", "norm", "dropout", "max", "relu", "conv")]
 

@@ -389,6 +389,9 @@ add("unfold", IMAGE.transpose(0, 3, 1, 2).copy(), 2)
 add("unfold", IMAGE.transpose(0, 3, 1, 2).copy(), (2, 3), dilation=1, padding=1, stride=2)
 add("fold", np.arange(72, dtype=f32).reshape(1, 8, 9), (4, 4), 2)
 
+add("sparsemax", X)
+add("sparsemax", CUBE, axis=1)
+
 # Signals.
 SIGNAL = np.array([[0.5, -1.0, 2.0, 0.25, 1.5, -0.5, 0.75, 1.0]], f32)
 add("rfft", SIGNAL)

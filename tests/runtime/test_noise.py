@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqonnx.runtime.noise import uniform_noise
+from seqonnx.runtime.noise import GENERATORS, uniform_noise
 
 SHAPE = (200, 500)
 
@@ -30,6 +30,27 @@ def test_numbers_are_uniform_in_the_half_open_unit_interval():
     # Kolmogorov-Smirnov: the distance exceeds 2 / sqrt(n) once in 1,500 seeds.
     distance = np.abs(sample - (np.arange(sample.size) + 0.5) / sample.size).max()
     assert distance < 2 / np.sqrt(sample.size)
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("sample", [(), (3,), (5, 7), (20_000,)], ids=str)
+def test_part_of_a_batch_has_the_numbers_that_it_has_in_the_whole(generator, sample):
+    whole = uniform_noise(7, 3, 1, (32, *sample), generator=generator)
+    part = uniform_noise(7, 3, 1, (8, *sample), first_sample=8, generator=generator)
+    np.testing.assert_array_equal(part, whole[8:16])
+    alone = uniform_noise(7, 3, 1, (1, *sample), generator=generator)
+    np.testing.assert_array_equal(alone, whole[:1])
+
+
+def test_processes_that_share_a_batch_draw_what_one_would():
+    whole = uniform_noise(7, 3, 1, (1000, 33))
+    for ends in ([250, 500, 750], [1, 999], [333, 334, 900]):
+        starts = [0, *ends]
+        parts = [
+            uniform_noise(7, 3, 1, (end - start, 33), first_sample=start)
+            for start, end in zip(starts, [*ends, 1000], strict=True)
+        ]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_numbers_are_float32_of_the_shape_asked_for():

@@ -232,7 +232,9 @@ def test_lstm_waits_for_its_layer(bench):
     [
         "mlp",
         "mnist_cnn",
+        "bidirectional",
         *(pytest.param(n, marks=pytest.mark.slow) for n in ("cifar_vgg", "separable")),
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("lstm", "gru")),
     ],
 )
 def test_seqonnx_and_torch_do_the_same_work(bench, name):
@@ -274,6 +276,25 @@ def test_networks_of_seqonnx_torch_and_the_file_give_the_same_outputs(bench):
     (written,) = session.run(None, {"x": bench_onnx.images_first(x)})
     np.testing.assert_allclose(written, expected, rtol=1e-4, atol=1e-5)
     assert len(trained) == 6
+
+
+def test_recurrent_file_written_by_hand_gives_the_same_outputs(bench):
+    import bench_recurrent
+    import onnxruntime
+    from bench_keras_api import build
+    from bench_workloads import WORKLOADS
+
+    import seqonnx
+
+    workload = WORKLOADS["lstm_predict_32"].smaller(4, 1)
+    assert bench_recurrent.covers(workload)
+    assert not bench_recurrent.covers(WORKLOADS["gru"])
+    x, _ = workload.data()
+    session = onnxruntime.InferenceSession(
+        bench_recurrent.written(workload).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (written,) = session.run(None, {"x": x})
+    np.testing.assert_allclose(written, build(seqonnx, workload)(x), rtol=1e-4, atol=1e-5)
 
 
 def test_dense_kernel_is_reordered_for_images_with_channels_first(bench):

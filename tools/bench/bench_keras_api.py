@@ -47,7 +47,10 @@ def compile_model(api: Any, model: Any, workload: Workload, **options: Any) -> N
 def missing_layer(api: Any, workload: Workload) -> str | None:
     """Why a network cannot be built, or None."""
     needed = {type(spec).__name__ for spec, _ in specs.walk(workload.stack, workload.given)}
-    there = {"Lstm": "LSTM", "Embedding": "Embedding"}
+    there = {
+        **{"Lstm": "LSTM", "Gru": "GRU", "BothWays": "Bidirectional"},
+        "Embedding": "Embedding",
+    }
     absent = [
         there[name] for name in there if name in needed and there[name] not in dir(api.layers)
     ]
@@ -70,7 +73,7 @@ def _stack(layers: Any, stack: Iterable[specs.Spec], x: Any, weighted: list[Any]
 
 _WEIGHTED = (
     *(specs.Dense, specs.Conv, specs.SeparableConv, specs.BatchNorm),
-    *(specs.Embedding, specs.Lstm),
+    *(specs.Embedding, specs.Lstm, specs.Gru, specs.BothWays),
 )
 
 
@@ -97,7 +100,18 @@ def _layer(layers: Any, spec: specs.Spec) -> Any:
             return layers.GlobalAveragePooling2D()
         case specs.Embedding(vocabulary, units):
             return layers.Embedding(vocabulary, units)
+        case _:
+            return _recurrent(layers, spec)
+
+
+def _recurrent(layers: Any, spec: specs.Spec) -> Any:
+    """The recurrent layer that a description stands for."""
+    match spec:
         case specs.Lstm(units):
             return layers.LSTM(units)
+        case specs.Gru(units):
+            return layers.GRU(units)
+        case specs.BothWays(units):
+            return layers.Bidirectional(layers.LSTM(units))
         case _:
             raise TypeError(f"Expected a layer. Received: {spec!r}")

@@ -209,6 +209,51 @@ class Lstm(Spec):
 
 
 @dataclass(frozen=True)
+class Gru(Spec):
+    """Gated recurrent unit whose reset gate acts after the product; gives its last output."""
+
+    units: int
+
+    def shape(self, given: Shape) -> Shape:
+        """`units` features."""
+        return (self.units,)
+
+    def weights(self, given: Shape, rng: np.random.Generator) -> Weights:
+        """Kernels (in, 3 units), (units, 3 units), bias (2, 3 units); gates: update, reset, new."""
+        wide = 3 * self.units
+        return {
+            "kernel": scaled(rng, (given[-1], wide), 2 * given[-1]),
+            "recurrent": scaled(rng, (self.units, wide), 2 * self.units),
+            "bias": np.zeros((2, wide), np.float32),
+        }
+
+    def macs(self, given: Shape) -> int:
+        """Of all steps."""
+        return given[0] * 3 * self.units * (given[-1] + self.units)
+
+
+@dataclass(frozen=True)
+class BothWays(Spec):
+    """Two LSTMs, one of which walks backwards; gives both last outputs, one behind the other."""
+
+    units: int
+
+    def shape(self, given: Shape) -> Shape:
+        """Twice `units` features."""
+        return (2 * self.units,)
+
+    def weights(self, given: Shape, rng: np.random.Generator) -> Weights:
+        """Those of the forward LSTM, then those of the other."""
+        one = Lstm(self.units)
+        pair = {"forward": one.weights(given, rng), "backward": one.weights(given, rng)}
+        return {f"{way}_{name}": a for way, each in pair.items() for name, a in each.items()}
+
+    def macs(self, given: Shape) -> int:
+        """Of all steps of both."""
+        return 2 * Lstm(self.units).macs(given)
+
+
+@dataclass(frozen=True)
 class Residual(Spec):
     """The sum of a branch and a shortcut; an empty shortcut is the input itself."""
 

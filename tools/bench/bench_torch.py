@@ -193,8 +193,8 @@ def layer(spec: specs.Spec, given: specs.Shape, weights: Iterator[specs.Weights]
             table = nn.Embedding(vocabulary, units)
             table.weight.copy_(tensor(next(weights)["embeddings"]))
             return table
-        case specs.Lstm():
-            return lstm(spec, given, next(weights))
+        case specs.Lstm() | specs.Gru() | specs.BothWays():
+            return recurrent(spec, given, next(weights))
         case _:
             raise TypeError(f"Expected a layer. Received: {spec!r}")
 
@@ -287,27 +287,53 @@ def batch_norm(made: Any, weights: specs.Weights) -> Any:
     return made
 
 
-def lstm(spec: specs.Lstm, given: specs.Shape, weights: specs.Weights) -> Any:
-    """An LSTM that gives its last output; its second bias stays zero, as Keras has only one."""
+def recurrent(spec: Any, given: specs.Shape, weights: specs.Weights) -> Any:
+    """A recurrent layer that gives its last output.
+
+    The second bias of an LSTM stays zero, as Keras has only one.
+    """
+    import torch
     from torch import nn
 
     class Last(nn.Module):
-        """The last output of an LSTM."""
+        """The last outputs of a recurrent layer, of each direction."""
 
-        def __init__(self) -> None:
+        def __init__(self, inner: Any) -> None:
             super().__init__()
-            self.inner = nn.LSTM(given[-1], spec.units, batch_first=True)
+            self.inner = inner
 
         def forward(self, x: Any) -> Any:
             """(batch, length, features) to (batch, units)."""
-            return self.inner(x)[1][0][0]
+            states = self.inner(x)[1]
+            last = states[0] if isinstance(states, tuple) else states
+            return last[0] if len(last) == 1 else torch.cat(tuple(last), dim=1)
 
-    made = Last()
-    made.inner.weight_ih_l0.copy_(tensor(weights["kernel"].T))
-    made.inner.weight_hh_l0.copy_(tensor(weights["recurrent"].T))
-    made.inner.bias_ih_l0.copy_(tensor(weights["bias"]))
-    made.inner.bias_hh_l0.zero_().requires_grad_(False)
+    kind = nn.GRU if isinstance(spec, specs.Gru) else nn.LSTM
+    both = isinstance(spec, specs.BothWays)
+    made = Last(kind(given[-1], spec.units, batch_first=True, bidirectional=both))
+    for way, suffix in (("forward_", ""), ("backward_", "_reverse")) if both else (("", ""),):
+        own = [weights[f"{way}{name}"] for name in ("kernel", "recurrent", "bias")]
+        fill(made.inner, suffix, *(gates_in_order(spec, array) for array in own))
     return made
+
+
+def fill(inner: Any, suffix: str, *arrays: specs.Array) -> None:
+    """Fill one direction of a recurrent layer."""
+    kernel, state, bias = arrays
+    first, second = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
+    named = {"weight_ih": kernel.T, "weight_hh": state.T, "bias_ih": first, "bias_hh": second}
+    for name, array in named.items():
+        getattr(inner, f"{name}_l0{suffix}").copy_(tensor(array))
+    if bias.ndim == 1:
+        getattr(inner, f"bias_hh_l0{suffix}").requires_grad_(False)
+
+
+def gates_in_order(spec: specs.Spec, array: specs.Array) -> specs.Array:
+    """PyTorch's GRU has the reset gate before the update gate; its LSTM is as Keras's."""
+    if not isinstance(spec, specs.Gru):
+        return array
+    update, reset, new = np.split(array, 3, axis=-1)
+    return np.concatenate([reset, update, new], axis=-1)
 
 
 def sum_of(main: Any, shortcut: Any) -> Any:

@@ -9,12 +9,14 @@ import numpy as np
 from bench_specs import (
     Array,
     BatchNorm,
+    BothWays,
     Conv,
     Dense,
     Dropout,
     Embedding,
     Flatten,
     GlobalAveragePool,
+    Gru,
     Lstm,
     MaxPool,
     Relu,
@@ -183,7 +185,12 @@ SEPARABLE: tuple[Spec, ...] = (
     Residual((Relu(), *separable(128)) * 2),
     *(GlobalAveragePool(), Dense(10)),
 )
-CLASSIFIER: tuple[Spec, ...] = (Embedding(20_000, 128), Lstm(128), Dense(10))
+
+
+def classifier(recurrent: Spec) -> tuple[Spec, ...]:
+    """Words, a recurrent layer, classes."""
+    return (Embedding(20_000, 128), recurrent, Dense(10))
+
 
 WORKLOADS: dict[str, Workload] = {
     "mlp_small": Workload(
@@ -220,7 +227,19 @@ WORKLOADS: dict[str, Workload] = {
     ),
     "lstm": Workload(
         "LSTM classifier: vocabulary 20,000, length 100, 128 units, batch 32, Adam",
-        *(CLASSIFIER, (100,), 32, 6),
+        *(classifier(Lstm(128)), (100,), 32, 6),
+        optimizer=ADAM,
+        vocabulary=20_000,
+    ),
+    "gru": Workload(
+        "GRU classifier: vocabulary 20,000, length 100, 128 units, batch 32, Adam",
+        *(classifier(Gru(128)), (100,), 32, 6),
+        optimizer=ADAM,
+        vocabulary=20_000,
+    ),
+    "bidirectional": Workload(
+        "LSTM classifier both ways: vocabulary 20,000, length 100, 2 x 128 units, batch 32, Adam",
+        *(classifier(BothWays(128)), (100,), 32, 4),
         optimizer=ADAM,
         vocabulary=20_000,
     ),
@@ -236,6 +255,12 @@ WORKLOADS: dict[str, Workload] = {
         *((*xception(), Dense(10)), (96, 96, 3), 8, 2),
         optimizer=MOMENTUM,
         floor=True,
+    ),
+    "lstm_predict_32": Workload(
+        "LSTM classifier, inference, batch 32",
+        *(classifier(Lstm(128)), (100,), 32, 20),
+        task="predict",
+        vocabulary=20_000,
     ),
     "mnist_cnn_predict_1": Workload(
         "convnet, inference, batch 1", CONVNET, (28, 28, 1), 1, 1000, task="predict"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqonnx.autodiff.registry import declare
+from seqonnx.graph.versions import LOOKUP_DOMAIN
 
 declare(
     "",
@@ -16,6 +17,7 @@ declare(
     *("ImageDecoder",),
     reason="reads text or bytes",
 )
+declare(LOOKUP_DOMAIN, "LabelEncoder", reason="looks up text or integers")
 declare("", "NonMaxSuppression", reason="returns positions")
 declare(
     "",

@@ -158,11 +158,12 @@ def translate_input(config: Mapping[str, Any]) -> dict[str, Any]:
     shape = config.get("batch_shape", config.get("batch_input_shape"))
     if not isinstance(shape, Sequence):
         raise ModelFileError(f"Input '{config.get('name')}' has no shape.")
-    return {
+    arguments = {
         "batch_shape": list(shape),
         "dtype": dtypes.Policy.of(_dtype(config.get("dtype"))).variable_dtype,
         "name": config.get("name"),
     }
+    return arguments | ({"optional": True} if config.get("optional") else {})
 
 
 def _accepted(cls: type) -> set[str]:
@@ -214,11 +215,7 @@ def _wrapped(key: str, name: str, value: Mapping[str, Any], catalogue: Catalogue
     config = value.get("config") or {}
     if not isinstance(config, Mapping):
         raise ModelFileError(f"Argument `{key}` is damaged: {value!r}.")
-    arguments = {
-        inner: _plain(inner, item, catalogue)
-        for inner, item in config.items()
-        if item is not None and inner not in {"input_axes", "output_axes"}
-    }
+    arguments = {inner: _plain(inner, item, catalogue) for inner, item in config.items()}
     return {"class_name": name, "config": arguments}
 
 

@@ -7,7 +7,7 @@ configurations of seqonnx's builds this one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,22 +116,71 @@ def _call(name: str, node: Any) -> dict[str, Any]:
         keywords = {key: value for item in node for key, value in (item[3:] or [{}])[0].items()}
         inputs = [item[:3] for item in node]
     training = keywords.pop("training", None)
-    extra = sorted(key for key, value in keywords.items() if not _is_none(value))
-    if len(extra) > 0:
-        raise ModelFileError(
-            f"Layer '{name}' is called with {', '.join(extra)}; seqonnx's layers take inputs and "
-            "`training` alone."
-        )
-    inputs = _mapped(inputs[0] if len(inputs) == 1 else inputs, list)
-    single = isinstance(inputs, list) and isinstance(inputs[0], str)
-    parts = inputs.values() if isinstance(inputs, dict) else [] if single else inputs
-    if not all(isinstance(part, list) and isinstance(part[0], str) for part in parts):
-        raise ModelFileError(
-            f"Layer '{name}' is called on nested structures; seqonnx's layers take a tensor, a "
-            "list or a dict of them."
-        )
-    call = {"inputs": [inputs] if single else inputs}
+    extra = {key: value for key, value in keywords.items() if not _is_none(value)}
+    call = _plain_call(inputs) if len(extra) == 0 and _is_plain(node, inputs) else None
+    if call is None:
+        call = _structured_call(name, node, inputs, extra)
     return call if training is None else {**call, "training": bool(training)}
+
+
+def _is_plain(node: Any, inputs: Any) -> bool:
+    """Whether a call is on one tensor, or on a flat list or dict of them."""
+    if not isinstance(node, Mapping):
+        return True
+    if len(inputs) != 1:
+        return False
+    parts = inputs[0].values() if isinstance(inputs[0], Mapping) else inputs[0]
+    if _is_tensor(inputs[0]):
+        return True
+    return isinstance(inputs[0], Mapping | list) and all(map(_is_tensor, parts))
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
+
+
+def _plain_call(inputs: Any) -> dict[str, Any]:
+    """The record of a call on one tensor, or on a flat list or dict of them."""
+    found = _mapped(inputs[0] if len(inputs) == 1 else inputs, list)
+    single = isinstance(found, list) and isinstance(found[0], str)
+    return {"inputs": [found] if single else found}
+
+
+def _structured_call(
+    name: str, node: Any, inputs: Sequence[Any], named: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The record of a call with several arguments (see `symbolic.arguments`)."""
+    if not isinstance(node, Mapping):
+        raise ModelFileError(
+            f"Layer '{name}' is called with {', '.join(sorted(named))} in a file of Keras 2; only "
+            "files of Keras 3 may have further arguments. Save it with Keras 3."
+        )
+    tensors: list[Reference] = []
+    first, *positional = (_pattern(part, tensors) for part in inputs)
+    given = {key: _pattern(part, tensors) for key, part in named.items()}
+    return {"inputs": tensors, "arguments": [first, {"dict": given}, positional]}
+
+
+def _pattern(value: Any, tensors: list[Reference]) -> Any:
+    """An argument of a call as a pattern; the tensors in it are appended."""
+    if _is_tensor(value):
+        tensors.append(_mapped(value, list))
+        return {"slot": len(tensors) - 1}
+    if isinstance(value, list):
+        return [_pattern(part, tensors) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    kind, config = value.get("class_name"), value.get("config") or {}
+    if kind == "__tuple__":
+        return {"tuple": [_pattern(part, tensors) for part in value["items"]]}
+    if kind == "__slice__":
+        bounds = (config["start"], config["stop"], config["step"])
+        return {"slice": [_pattern(bound, tensors) for bound in bounds]}
+    if kind == "__ellipsis__":
+        return {"ellipsis": True}
+    if kind in {"__numpy__", "__tensor__"}:
+        return {"array": config["value"], "dtype": config["dtype"]}
+    return {"dict": {key: _pattern(part, tensors) for key, part in value.items()}}
 
 
 def _is_none(value: Any) -> bool:

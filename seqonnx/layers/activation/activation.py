@@ -305,7 +305,5 @@ class Softmax(Layer):
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the softmax."""
-        if isinstance(self.axis, int):
-            y: ir.Value = activations.softmax(op, x, self.axis)
-            return y
-        return op.Exp(op.Sub(x, op.ReduceLogSumExp(x, self.axis, keepdims=1)))
+        y: ir.Value = activations.softmax(op, x, self.axis)
+        return y

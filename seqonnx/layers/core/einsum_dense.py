@@ -117,7 +117,7 @@ class EinsumDense(KernelLayer):
 
 def _for_axes(initializer: Initializer, kernel: Kernel) -> Callable[..., npt.NDArray[Any]]:
     """An initializer that scales by the size of a unit, told which axes are its inputs."""
-    if not isinstance(initializer, VarianceScaling):
+    if not isinstance(initializer, VarianceScaling) or initializer.input_axes is not None:
         return initializer
 
     def drawn(shape: Sequence[int], dtype: str) -> npt.NDArray[Any]:

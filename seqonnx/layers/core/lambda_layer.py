@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
 from seqonnx.catalogue import register
+from seqonnx.dtypes import plain_value
+from seqonnx.graph import TracedTensor
 from seqonnx.graph.signatures import spelling_of
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
@@ -29,7 +31,7 @@ class Lambda(Layer):
         **kwargs: see `Layer`.
 
     Raises:
-        TypeError: if the function cannot be called.
+        ValueError: if it is no function, as where a saved one is not in `custom_objects`.
 
     Example:
         >>> Lambda(lambda x: x * 2)([[1.0, 2.0]]).tolist()
@@ -46,13 +48,13 @@ class Lambda(Layer):
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
-            raise TypeError(
+            raise ValueError(
                 f"`function` of layer '{self.name}' must be a function `fn(x)` on tensors. A saved "
-                "one is found by its name: pass it as `custom_objects={'" + str(function) + "': "
-                f"...}}`. Received: function={function!r}"
+                f"one is found by its name: pass it as `custom_objects={{'{function}': ...}}`. "
+                f"Received: function={function!r}"
             )
         self.function = function
-        self.output_shape = output_shape
+        self.output_shape = output_shape if callable(output_shape) else _sizes(output_shape)
         self.mask = mask
         self.arguments = dict(arguments or {})
         self.supports_masking = mask is not None
@@ -62,8 +64,21 @@ class Lambda(Layer):
         spelling = spelling_of(self.function)
         given = {"mask": mask, "training": training}
         known = {name: value for name, value in given.items() if name in spelling.names}
-        return self.function(inputs, **known, **self.arguments)
+        y = self.function(inputs, **known, **self.arguments)
+        if self.output_shape is None or not isinstance(y, TracedTensor):
+            return y
+        shape: Any = self.output_shape
+        declared = shape(inputs.shape)[1:] if callable(shape) else shape
+        return y.with_sizes((None, *declared), f"`output_shape` of layer '{self.name}'")
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the mask that was given, or what the function for it returns."""
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+
+def _sizes(output_shape: Any) -> tuple[int | None, ...] | None:
+    """The declared shape of one sample."""
+    if output_shape is None:
+        return None
+    given = plain_value(output_shape)
+    return (given,) if isinstance(given, int) else tuple(given)

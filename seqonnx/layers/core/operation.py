@@ -32,7 +32,8 @@ class Operation(Layer):
     def __init__(self, function: str, name: str | None = None) -> None:
         super().__init__(name=auto_name(function) if name is None else name)
         self.function = function
-        found = catalogue.find("op", function)
+        kinds = ("op", "random", "activation")
+        found = next(filter(None, (catalogue.find(kind, function) for kind in kinds)), None)
         if not isinstance(found, TensorFunction):
             raise catalogue.unknown("op", function)
         self._function = found

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.graph import Emitter, ir_dtype
+from seqonnx.graph import Emitter, ir_dtype, static_shape
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
@@ -42,9 +42,9 @@ class Rescaling(Layer):
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a cast where the input has another type, and what is not 1 or 0."""
         x = op.cast(x, self._working_dtype)
-        if not np.all(np.asarray(self.scale) == 1.0):
+        if not _leaves_as_is(x, self.scale, 1.0):
             x = op.Mul(x, self._operand(self.scale))
-        if not np.all(np.asarray(self.offset) == 0.0):
+        if not _leaves_as_is(x, self.offset, 0.0):
             x = op.Add(x, self._operand(self.offset))
         return x
 
@@ -53,3 +53,10 @@ class Rescaling(Layer):
         if array.ndim == 0:
             return float(array)
         return array.astype(ir_dtype(self._working_dtype).numpy())
+
+
+def _leaves_as_is(x: ir.Value, factor: Factor, neutral: float) -> bool:
+    """Whether a factor changes neither a value nor its shape."""
+    array = np.asarray(factor)
+    spreads = array.size != 1 and array.shape != static_shape(x)[-array.ndim :]
+    return not spreads and bool(np.all(array == neutral))

@@ -22,6 +22,7 @@ class Case:
         output: shape of the output without the batch.
         weights: Keras shapes of the weights, in order.
         label: tells cases of one layer apart.
+        named: names of the inputs after the first, for a layer that takes them by name.
     """
 
     make: Callable[..., Layer]
@@ -29,6 +30,7 @@ class Case:
     output: tuple[int, ...]
     weights: list[tuple[int, ...]] = field(default_factory=list)
     label: str = ""
+    named: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -37,16 +39,23 @@ class Case:
 
 
 def case(
-    cls: type[Layer],
+    cls: Callable[..., Layer],
     *args: Any,
     i: tuple[int, ...] | list[tuple[int, ...]],
     o: tuple[int, ...],
     w: list[tuple[int, ...]] | None = None,
     label: str = "",
+    named: tuple[str, ...] = (),
     **kwargs: Any,
 ) -> Case:
-    return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label)
+    return Case(lambda **more: cls(*args, **kwargs, **more), i, o, w or [], label, named)
 
+
+APART = {
+    *("IntegerLookup", "StringLookup", "TextVectorization"),  # tests/layers/test_lookups.py
+    *("Hashing", "HashedCrossing"),  # tests/layers/test_hashing.py
+}
+"""Layers that take no floating-point numbers, and have tests of their own."""
 
 NETWORK = onnx.parser.parse_model("""
     <ir_version: 8, opset_import: ["": 13]>
@@ -57,8 +66,36 @@ NETWORK = onnx.parser.parse_model("""
     }
 """)
 IMAGE = (7, 6, 4)
+RGB = (7, 6, 3)
 BN = [(4,)] * 4
 ELEMENTWISE = (layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply)
+
+
+def gru_of_cell(**more: Any) -> Layer:
+    return layers.RNN(layers.GRUCell(4, dtype=more.get("dtype")), **more)
+
+
+def stacked(**more: Any) -> Layer:
+    dtype = more.get("dtype")
+    cells = [
+        layers.LSTMCell(4, dropout=0.2, dtype=dtype),
+        layers.GRUCell(3, "silu", reset_after=False, recurrent_dropout=0.3, dtype=dtype),
+    ]
+    return layers.RNN(layers.StackedRNNCells(cells), True, **more)
+
+
+def both_ways(mode: str = "concat", **more: Any) -> Layer:
+    inner = layers.LSTM(4, return_sequences=True, dtype=more.get("dtype"))
+    return layers.Bidirectional(inner, mode, **more)
+
+
+def each_step(**more: Any) -> Layer:
+    return layers.TimeDistributed(layers.Dense(4, "relu", dtype=more.get("dtype")), **more)
+
+
+def each_dropped(**more: Any) -> Layer:
+    return layers.TimeDistributed(layers.Dropout(0.5, dtype=more.get("dtype")), **more)
+
 
 CASES = [
     case(layers.ONNXModel, NETWORK, i=(2,), o=(3,), w=[(2, 3), (3,)]),
@@ -148,8 +185,118 @@ CASES = [
     case(layers.Reshape, (4, 6), i=(3, 4, 2), o=(4, 6)),
     case(layers.Reshape, (-1, 8), i=(3, 4, 2), o=(3, 8), label="rest"),
     case(layers.Reshape, 24, i=(3, 4, 2), o=(24,), label="int"),
+    case(layers.CategoryEncoding, 5, i=(4,), o=(5,)),
+    case(layers.CategoryEncoding, 5, "count", i=(4, 3), o=(3, 5), label="count"),
+    case(layers.CategoryEncoding, 5, "one_hot", i=(4,), o=(4, 5), label="one_hot"),
+    case(layers.CategoryEncoding, 5, "one_hot", i=(4, 1), o=(4, 5), label="squeezed"),
+    case(layers.Discretization, [-0.5, 0.5], output_mode="count", i=(4,), o=(3,)),
+    case(layers.Discretization, [0.0], output_mode="one_hot", i=(4,), o=(4, 2), label="one_hot"),
+    case(layers.Normalization, i=(3, 4), o=(3, 4), w=[(4,), (4,), ()]),
+    case(
+        layers.Normalization,
+        (1, 2),
+        invert=True,
+        i=(3, 4),
+        o=(3, 4),
+        w=[(3, 4)] * 2 + [()],
+        label="invert",
+    ),
+    case(layers.Normalization, None, 2.0, 4.0, i=(3, 4), o=(3, 4), label="given"),
     case(layers.Rescaling, 1 / 255, i=(3, 4), o=(3, 4)),
     case(layers.Rescaling, [1.0, 2.0], [0.5, -1.0], i=(3, 2), o=(3, 2), label="channels"),
+    case(
+        *(layers.STFTSpectrogram, "log", 8, 4),
+        i=(20, 1),
+        o=(4, 5),
+        w=[(8, 1, 5)] * 2,
+    ),
+    case(
+        *(layers.STFTSpectrogram, "stft", 5, None, 8, "hamming", True, "spectrum", "same", True),
+        data_format="channels_first",
+        i=(2, 9),
+        o=(2, 5, 10),
+        w=[(5, 1, 5)] * 2,
+        label="first",
+    ),
+    case(
+        *(layers.STFTSpectrogram, "imag", 4),
+        expand_dims=True,
+        i=(9, 3),
+        o=(3, 3, 3),
+        w=[(4, 1, 3)],
+        label="imaginary",
+    ),
+    case(layers.MelSpectrogram, 16, 8, num_mel_bins=4, i=(40,), o=(4, 6)),
+    case(
+        *(layers.MelSpectrogram, 16, 8, 10, "hamming", 8000, 5, 100.0, 3000.0, False),
+        mag_exp=1.0,
+        i=(40,),
+        o=(5, 6),
+        label="bands",
+    ),
+    case(layers.Resizing, 3, 9, i=IMAGE, o=(3, 9, 4)),
+    case(layers.Resizing, 9, 3, "nearest", i=IMAGE, o=(9, 3, 4), label="nearest"),
+    case(layers.Resizing, 9, 8, "bicubic", True, i=IMAGE, o=(9, 8, 4), label="bicubic"),
+    case(layers.Resizing, 5, 8, "lanczos3", False, True, i=IMAGE, o=(5, 8, 4), label="lanczos"),
+    case(
+        *(layers.Resizing, 3, 2),
+        antialias=True,
+        data_format="channels_first",
+        i=IMAGE,
+        o=(7, 3, 2),
+        label="first",
+    ),
+    case(layers.CenterCrop, 4, 3, i=IMAGE, o=(4, 3, 4)),
+    case(layers.CenterCrop, 9, 3, "channels_first", i=IMAGE, o=(7, 9, 3), label="first"),
+    case(layers.RandomFlip, i=IMAGE, o=IMAGE),
+    case(layers.RandomFlip, "vertical", 3, "channels_first", i=IMAGE, o=IMAGE, label="first"),
+    case(layers.RandomRotation, 0.3, i=IMAGE, o=IMAGE),
+    case(layers.RandomRotation, 0.3, "constant", fill_value=2.0, i=IMAGE, o=IMAGE, label="filled"),
+    case(layers.RandomZoom, 0.3, i=IMAGE, o=IMAGE),
+    case(layers.RandomZoom, (0.1, 0.2), 0.5, "nearest", "nearest", i=IMAGE, o=IMAGE, label="edge"),
+    case(layers.RandomTranslation, 0.3, (-0.2, 0.1), "wrap", i=IMAGE, o=IMAGE),
+    case(layers.RandomShear, 0.3, data_format="channels_first", i=IMAGE, o=IMAGE),
+    case(layers.RandomCrop, 4, 3, i=IMAGE, o=(4, 3, 4)),
+    case(layers.RandomCrop, 9, 3, i=IMAGE, o=(9, 3, 4), label="small"),
+    case(layers.RandomContrast, 0.5, i=IMAGE, o=IMAGE),
+    case(layers.RandomBrightness, (-0.1, 0.3), (0, 1), i=IMAGE, o=IMAGE),
+    case(layers.RandomHue, 0.5, i=RGB, o=RGB),
+    case(layers.RandomSaturation, (0.3, 0.7), i=RGB, o=RGB),
+    case(layers.RandomGrayscale, i=RGB, o=RGB),
+    case(layers.RandomSharpness, 0.5, i=IMAGE, o=IMAGE),
+    case(layers.RandomErasing, i=IMAGE, o=IMAGE),
+    case(layers.RandomErasing, fill_value=[1.0, 2.0, 3.0], i=RGB, o=RGB, label="filled"),
+    case(layers.RandomInvert, i=IMAGE, o=IMAGE),
+    case(layers.RandomPerspective, i=IMAGE, o=IMAGE),
+    case(layers.RandomGaussianBlur, 0.5, (3, 5), i=IMAGE, o=IMAGE),
+    case(layers.RandomElasticTransform, i=IMAGE, o=IMAGE),
+    case(layers.RandomPosterization, 4, i=IMAGE, o=IMAGE),
+    case(layers.RandomColorDegeneration, 0.5, i=RGB, o=RGB),
+    case(layers.AutoContrast, i=IMAGE, o=IMAGE),
+    case(layers.Equalization, i=IMAGE, o=IMAGE),
+    case(
+        *(layers.ContrastLimitedAdaptiveHistogramEqualization,),
+        tile_grid_size=(2, 4),
+        i=IMAGE,
+        o=IMAGE,
+    ),
+    case(layers.Solarization, 0.2, 0.5, i=IMAGE, o=IMAGE),
+    case(
+        *(layers.RandomColorJitter, (0, 1), 0.2, 0.3, 0.4, 0.5, 7, "channels_first"),
+        i=(3, 7, 6),
+        o=(3, 7, 6),
+    ),
+    case(layers.MixUp, i=IMAGE, o=IMAGE),
+    case(layers.CutMix, i=IMAGE, o=IMAGE),
+    case(layers.RandAugment, num_ops=1, i=RGB, o=RGB),
+    case(layers.AugMix, num_chains=2, chain_depth=1, all_ops=False, i=RGB, o=RGB),
+    Case(
+        lambda **more: layers.Pipeline(
+            [layers.Rescaling(0.5, name="r", **more), layers.RandomFlip(name="f", **more)]
+        ),
+        IMAGE,
+        IMAGE,
+    ),
     case(layers.UpSampling1D, 3, i=(5, 4), o=(15, 4)),
     case(layers.UpSampling2D, i=IMAGE, o=(14, 12, 4)),
     case(layers.UpSampling2D, (1, 3), "channels_first", i=IMAGE, o=(7, 6, 12), label="first"),
@@ -281,6 +428,26 @@ CASES = [
     case(layers.AveragePooling1D, 2, i=(6, 4), o=(3, 4)),
     case(layers.AveragePooling2D, 3, 2, "same", i=IMAGE, o=(4, 3, 4)),
     case(layers.AveragePooling3D, 2, i=(4, 4, 2, 3), o=(2, 2, 1, 3)),
+    case(layers.AdaptiveAveragePooling1D, 3, i=(6, 4), o=(3, 4)),
+    case(layers.AdaptiveAveragePooling1D, 4, i=(6, 2), o=(4, 2), label="uneven"),
+    case(layers.AdaptiveAveragePooling2D, 2, i=IMAGE, o=(2, 2, 4)),
+    case(layers.AdaptiveAveragePooling2D, (5, 9), i=IMAGE, o=(5, 9, 4), label="uneven"),
+    case(
+        *(layers.AdaptiveAveragePooling2D, (4, 3), "channels_first"),
+        i=IMAGE,
+        o=(7, 4, 3),
+        label="first",
+    ),
+    case(layers.AdaptiveAveragePooling3D, (1, 2, 3), i=(2, 3, 4, 2), o=(1, 2, 3, 2)),
+    case(layers.AdaptiveMaxPooling1D, (4,), i=(6, 4), o=(4, 4)),
+    case(layers.AdaptiveMaxPooling2D, 3, i=IMAGE, o=(3, 3, 4)),
+    case(
+        *(layers.AdaptiveMaxPooling2D, (5, 3), "channels_first"),
+        i=IMAGE,
+        o=(7, 5, 3),
+        label="first",
+    ),
+    case(layers.AdaptiveMaxPooling3D, (1, 2, 3), i=(2, 3, 4, 2), o=(1, 2, 3, 2)),
     case(layers.GlobalMaxPooling1D, i=(6, 4), o=(4,)),
     case(layers.GlobalMaxPooling2D, i=IMAGE, o=(4,)),
     case(layers.GlobalMaxPooling3D, i=(4, 4, 2, 3), o=(3,)),
@@ -336,4 +503,136 @@ CASES = [
     case(layers.Dot, (2, 1), i=[(3, 4), (4,)], o=(3,), label="vector-last"),
     case(layers.Dot, (1, 3), i=[(4, 3, 2), (2, 3, 4)], o=(3, 2, 2, 3), label="4d"),
     case(layers.Dot, 1, True, i=[(4, 2), (4, 3)], o=(2, 3), label="cosine"),
+    case(layers.Attention, i=[(3, 4), (5, 4)], o=(3, 4)),
+    case(
+        *(layers.Attention, True, "concat", 0.5, 7),
+        i=[(3, 4), (5, 2), (5, 4)],
+        o=(3, 2),
+        w=[(), ()],
+        label="concat",
+    ),
+    case(layers.AdditiveAttention, i=[(3, 4), (5, 4)], o=(3, 4), w=[(4,)]),
+    case(
+        *(layers.AdditiveAttention, False, 0.5, 7),
+        i=[(3, 4), (5, 2), (5, 4)],
+        o=(3, 2),
+        label="plain",
+    ),
+    case(
+        *(layers.MultiHeadAttention, 2, 3),
+        i=[(3, 4), (5, 6)],
+        o=(3, 4),
+        w=[(4, 2, 3), (2, 3), (6, 2, 3), (2, 3), (6, 2, 3), (2, 3), (2, 3, 4), (4,)],
+        named=("value",),
+    ),
+    case(
+        *(layers.MultiHeadAttention, 2, 3, 5, 0.5, False, (2, 3), 1, 4, None, "he_normal", "ones"),
+        *("l1", "l2", "l1", "max_norm", "non_neg", True, 7),
+        i=[(3, 2, 4), (5, 2, 6), (5, 2, 7)],
+        o=(3, 2, 2, 3),
+        w=[(4, 2, 3), (7, 2, 3), (4, 2, 5), (6, 2, 5), (2, 5, 2, 3)],
+        label="all",
+        named=("value", "key"),
+    ),
+    case(
+        *(layers.GroupQueryAttention, 3, 4, 2),
+        i=[(3, 4), (5, 6)],
+        o=(3, 4),
+        w=[(4, 4, 3), (4, 3), (6, 2, 3), (2, 3), (6, 2, 3), (2, 3), (4, 3, 4), (4,)],
+        named=("value",),
+    ),
+    case(
+        *(layers.GroupQueryAttention, 3, 4, 1, 0.5, False, 4, None, "he_normal", "ones"),
+        *("l1", "l2", "l1", "max_norm", "non_neg", True, 7),
+        i=[(3, 4), (5, 6)],
+        o=(3, 4),
+        w=[(4, 4, 3), (6, 1, 3), (4, 4, 3), (6, 1, 3), (4, 3, 4)],
+        label="all",
+        named=("value",),
+    ),
+    case(layers.LSTM, 4, i=(3, 2), o=(4,), w=[(2, 16), (4, 16), (16,)]),
+    case(
+        *(layers.LSTM, 4),
+        use_bias=False,
+        return_sequences=True,
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 16), (4, 16)],
+        label="sequences",
+    ),
+    case(
+        *(layers.LSTM, 4, "silu", "sigmoid", True, "he_normal", "identity", "ones", False),
+        *("l1", "l2", "l1", "l2", "max_norm", "unit_norm", "non_neg", 0.2, 0.3, 7),
+        return_sequences=True,
+        unroll=True,
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 16), (4, 16), (16,)],
+        label="all",
+    ),
+    case(layers.GRU, 4, i=(3, 2), o=(4,), w=[(2, 12), (4, 12), (2, 12)]),
+    case(
+        *(layers.GRU, 4),
+        reset_after=False,
+        dropout=0.2,
+        return_sequences=True,
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 12), (4, 12), (12,)],
+        label="reset-before",
+    ),
+    case(
+        *(layers.GRU, 4, "silu", "tanh", False, "he_normal", "identity", "ones", "l1", "l2"),
+        *("l1", "l2", "max_norm", "unit_norm", "non_neg", 0.2, 0.3, 7, True),
+        zero_output_for_mask=True,
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 12), (4, 12)],
+        label="all",
+    ),
+    case(layers.SimpleRNN, 4, i=(3, 2), o=(4,), w=[(2, 4), (4, 4), (4,)]),
+    case(
+        *(layers.SimpleRNN, 4, "silu", True, "he_normal", "identity", "ones", "l1", "l2"),
+        *("l1", "l2", "max_norm", "unit_norm", "non_neg", 0.2, 0.3, True),
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 4), (4, 4), (4,)],
+        label="all",
+    ),
+    case(
+        *(layers.SimpleRNN, 4),
+        return_sequences=True,
+        zero_output_for_mask=True,
+        activation="silu",
+        i=(3, 2),
+        o=(3, 4),
+        w=[(2, 4), (4, 4), (4,)],
+        label="zero",
+    ),
+    case(stacked, i=(3, 2), o=(3, 3), w=[(2, 16), (4, 16), (16,), (4, 9), (3, 9), (9,)]),
+    case(both_ways, i=(3, 2), o=(3, 8), w=[(2, 16), (4, 16), (16,)] * 2),
+    case(both_ways, "mul", i=(3, 2), o=(3, 4), w=[(2, 16), (4, 16), (16,)] * 2, label="mul"),
+    case(each_step, i=(3, 2), o=(3, 4), w=[(2, 4), (4,)]),
+    case(each_dropped, i=(3, 2), o=(3, 2), label="dropout"),
+    case(layers.ConvLSTM1D, 2, 2, i=(3, 5, 3), o=(4, 2), w=[(2, 3, 8), (2, 2, 8), (8,)]),
+    case(
+        *(layers.ConvLSTM2D, 2, (2, 3), (2, 1), "same", "channels_first", 1, "relu", "tanh"),
+        *(False, "he_normal", "zeros", "ones", False, "l1", "l2", "l1", "l2", "max_norm"),
+        *("unit_norm", "non_neg", 0.2, 0.3, 7, True),
+        unroll=True,
+        i=(3, 2, 4, 5),
+        o=(3, 2, 2, 5),
+        w=[(2, 3, 2, 8), (2, 3, 2, 8)],
+        label="all",
+    ),
+    case(
+        *(layers.ConvLSTM3D, 2, 2),
+        i=(2, 3, 3, 3, 1),
+        o=(2, 2, 2, 2),
+        w=[(2, 2, 2, 1, 8), (2, 2, 2, 2, 8), (8,)],
+    ),
+    case(gru_of_cell, i=(3, 2), o=(4,), w=[(2, 12), (4, 12), (2, 12)]),
 ]
+
+CELLS = {"LSTMCell", "GRUCell", "SimpleRNNCell", "StackedRNNCells"}
+"""Layers whose call takes states, too: `RNN` repeats them."""

@@ -14,9 +14,6 @@ import keras
 import numpy as np
 from keras import layers
 
-ARRAYS = Path(__file__).with_name("recorded_layers.npz")
-CONFIGS = Path(__file__).with_name("recorded_layers.json")
-
 IMAGE, SEQUENCE, VECTOR = (4, 3, 6), (4, 6), (6,)
 LAYERS = {
     "permute": (layers.Permute((3, 1, 2)), IMAGE),
@@ -51,23 +48,29 @@ LAYERS = {
 }
 
 
-def main() -> None:
-    """Write both files."""
+def record(layers: dict[str, tuple[layers.Layer, tuple[int, ...]]], name: str) -> None:
+    """Write what layers give to `{name}.npz`, and their configurations to `{name}.json`.
+
+    Args:
+        layers: layers and the shapes of their inputs, without the batch.
+        name: name of both files.
+    """
     rng = np.random.default_rng(0)
     arrays, configs = {}, {}
-    for name, (layer, shape) in LAYERS.items():
+    for label, (layer, shape) in layers.items():
         x = rng.normal(1.0, 2.0, (2, *shape)).astype("float32")
         entry = keras.saving.serialize_keras_object(layer)
         layer(x)
         weights = [rng.uniform(0.5, 1.5, w.shape).astype("float32") for w in layer.weights]
         layer.set_weights(weights)
-        arrays |= {f"{name}/x": x, f"{name}/y": keras.ops.convert_to_numpy(layer(x))}
-        arrays |= {f"{name}/{w.name}": v for w, v in zip(layer.weights, weights, strict=True)}
-        configs[name] = {"layer": entry, "weights": [w.name for w in layer.weights]}
-    np.savez_compressed(ARRAYS, **arrays)
+        arrays |= {f"{label}/x": x, f"{label}/y": keras.ops.convert_to_numpy(layer(x))}
+        arrays |= {f"{label}/{w.name}": v for w, v in zip(layer.weights, weights, strict=True)}
+        configs[label] = {"layer": entry, "weights": [w.name for w in layer.weights]}
+    folder = Path(__file__).parent
+    np.savez_compressed(folder / f"{name}.npz", **arrays)
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in configs.items())
-    CONFIGS.write_text(f"{{\n{lines}\n}}\n")
+    (folder / f"{name}.json").write_text(f"{{\n{lines}\n}}\n")
 
 
 if __name__ == "__main__":
-    main()
+    record(LAYERS, "recorded_layers")

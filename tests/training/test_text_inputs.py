@@ -1,0 +1,129 @@
+"""Models of text: predict, evaluate and fit take strings in every form that data come in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import seqonnx as keras
+from seqonnx import layers
+from seqonnx.training.data import PyDataset
+
+TEXTS = ["good film", "bad film", "good", "so bad", "a good film", "bad"]
+X = np.array(TEXTS)[:, None]
+Y = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 0.0])[:, None]
+
+
+def words():
+    return layers.TextVectorization(
+        standardize="lower", output_sequence_length=3, vocabulary=["good", "bad", "film", "so"]
+    )
+
+
+def head():
+    return [layers.Embedding(6, 4), layers.Flatten(), layers.Dense(1, "sigmoid")]
+
+
+def text_model():
+    keras.set_random_seed(1)
+    model = keras.Sequential([keras.Input((1,), dtype="string"), words(), *head()])
+    model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy", ["accuracy"])
+    return model
+
+
+class Numbered(PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return X[2 * index : 2 * index + 2], Y[2 * index : 2 * index + 2]
+
+
+def test_model_of_text_trains_as_the_same_model_of_numbers():
+    model = text_model()
+    keras.set_random_seed(1)
+    numbers = keras.Sequential([keras.Input((3,), dtype="int64"), *head()])
+    numbers.compile(keras.optimizers.Adam(0.1), "binary_crossentropy", ["accuracy"])
+    encoded = words()(X)
+    numbers.layers[0].set_weights(model.layers[1].get_weights())
+    numbers.layers[2].set_weights(model.layers[3].get_weights())
+    options = {"epochs": 4, "batch_size": 4, "verbose": 0, "validation_split": 0.34}
+    found, wanted = model.fit(X, Y, **options), numbers.fit(encoded, Y, **options)
+    assert found.history == wanted.history
+    assert found.history["loss"][-1] < found.history["loss"][0]
+    assert model.evaluate(X, Y, verbose=0) == numbers.evaluate(encoded, Y, verbose=0)
+    np.testing.assert_array_equal(model.predict(X, verbose=0), numbers.predict(encoded, verbose=0))
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (TEXTS, Y),
+        ([[text] for text in TEXTS], Y),
+        (X.astype(object), Y),
+        (X.astype("S"), Y),
+        (Numbered(), None),
+        ([(X[:4], Y[:4]), (X[4:], Y[4:])], None),
+    ],
+    ids=["list", "rows", "objects", "bytes", "dataset", "batches"],
+)
+def test_every_form_of_text_gives_the_same(x, y):
+    model = text_model()
+    wanted = model.evaluate(X, Y, verbose=0)
+    data = iter(x) if isinstance(x, list) and y is None else x
+    np.testing.assert_allclose(model.evaluate(data, y, verbose=0), wanted, rtol=1e-6)
+    data = iter(x) if isinstance(x, list) and y is None else x
+    model.fit(data, y, verbose=0)
+
+
+def test_vocabulary_learned_later_counts_in_the_next_step():
+    layer = layers.StringLookup(vocabulary=["a"], has_input_vocabulary=False)
+    model = keras.Sequential([keras.Input((1,), dtype="string"), layer, layers.Embedding(4, 1)])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    x = np.array([["b"]])
+    embedding = model.layers[1]
+    embedding.set_weights([np.zeros((4, 1))])
+    model.train_on_batch(x, np.ones((1, 1, 1)))
+    assert embedding.get_weights()[0].ravel().tolist() == [2.0, 0.0, 0.0, 0.0]
+    layer.adapt(["a", "b", "a"])
+    model.train_on_batch(x, np.ones((1, 1, 1)))
+    assert embedding.get_weights()[0].ravel().tolist() == [2.0, 0.0, 2.0, 0.0]
+
+
+def test_text_beside_numbers():
+    text, number = keras.Input((1,), dtype="string", name="t"), keras.Input((2,), name="n")
+    joined = layers.Concatenate()([layers.Flatten()(head()[0](words()(text))), number])
+    model = keras.Model([text, number], layers.Dense(1)(joined))
+    model.compile("sgd", "mse")
+    data = {"t": X, "n": np.ones((6, 2), np.float32)}
+    before = model.evaluate(data, Y, verbose=0)
+    model.fit(data, Y, epochs=3, verbose=0)
+    assert model.evaluate([X, data["n"]], Y, verbose=0) < before
+    assert model.predict(data, verbose=0).shape == (6, 1)
+
+
+def test_saved_model_of_text_goes_on(tmp_path):
+    model = text_model()
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "m.onnx")
+    again = keras.load_model(tmp_path / "m.onnx")
+    assert again.fit(X, Y, verbose=0).history == model.fit(X, Y, verbose=0).history
+
+
+def test_layer_inside_that_trains_on_text_is_refused():
+    inner = keras.Sequential([keras.Input((1,), dtype="string"), words(), *head()], name="inner")
+    model = keras.Sequential([keras.Input((1,), dtype="string"), inner])
+    model.compile("sgd", "mse")
+    assert model.predict(X, verbose=0).shape == (6, 1)
+    with pytest.raises(ValueError, match="Layer 'inner' reads text and has weights to train"):
+        model.fit(X, Y, verbose=0)
+    inner.trainable = False
+    model.compile("sgd", "mse")
+    assert model.evaluate(X, Y, verbose=0) > 0
+
+
+def test_numbers_for_text_are_refused():
+    with pytest.raises(ValueError, match=r"`x` must hold text\. Received data of dtype float64"):
+        text_model().predict(np.ones((64, 1)), verbose=0)
+    with pytest.raises(ValueError, match="`inputs` must hold text"):
+        text_model()(np.ones((2, 1)))
