@@ -21,7 +21,7 @@ RECORDED: dict[str, Any] = json.loads(
 )
 GROUP = 40
 STEP = 1e-5
-DIRECTIONS = 2
+DIRECTIONS = 1
 
 FLAT = {
     *("sign", "floor", "ceil", "trunc", "round", "floor_divide", "heaviside", "imag"),
