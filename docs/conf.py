@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+from sphinx.ext.autodoc import FunctionDocumenter
+
 import seqonnx
+from seqonnx.tensor_function import TensorFunction
 
 project = "seqonnx"
 author = "The seqonnx developers"
@@ -14,12 +17,28 @@ html_theme = "furo"
 myst_heading_anchors = 4
 exclude_patterns = ["site"]
 autodoc_typehints = "none"
+autodoc_use_legacy_class_based = True  # for a documenter of our own, below
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Returns", "Yields"]  # prose with colons, not "type: text"
 default_role = "code"  # docstrings are written as Markdown: single backquotes mean code
 
 COLON = "\ue000"  # of a private-use area: stands in no docstring
+
+
+class TensorFunctionDocumenter(FunctionDocumenter):
+    """Shows functions of tensors, which are objects, as functions."""
+
+    objtype = "tensorfunction"
+    directivetype = "function"
+    priority = FunctionDocumenter.priority + 10
+
+    @classmethod
+    def can_document_member(
+        cls, member: object, membername: str, isattr: bool, parent: object
+    ) -> bool:
+        """Whether a member is one."""
+        return isinstance(member, TensorFunction)
 
 
 def setup(app: object) -> None:
@@ -41,6 +60,7 @@ def setup(app: object) -> None:
             signature = signature.replace("<factory>", "{}")
         return signature, returned
 
+    app.add_autodocumenter(TensorFunctionDocumenter)
     app.connect("autodoc-process-signature", shown)
     app.connect("autodoc-process-docstring", hide_colons, priority=100)
     app.connect("autodoc-process-docstring", plain, priority=900)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import config, dtypes
-from seqonnx.graph import Trace, TracedTensor, Variable, current_trace
+from seqonnx.graph import Trace, TracedTensor, Variable, current_trace, tracing
 from seqonnx.graph.signatures import Spelling
 from seqonnx.layers.alone import CallsOnData
 from seqonnx.structures import Slot, put_back, take_out
@@ -142,7 +142,8 @@ def _call_traced(
     arguments, found = Arguments.of(first, _arrays_named(named), _is_traced)
     values = [trace.value(part) for part in found]
     shapes = [TracedTensor(value).shape for value in values]
-    build_for(layer, arguments, shapes)
+    with tracing(None):  # a Sequential or a subclassed model is built by calls on symbolic tensors
+        build_for(layer, arguments, shapes)
     first, others = arguments.filled(values)
     mode = trace.training if training is None else training
     with trace.op.scope(layer.name):

@@ -20,7 +20,15 @@ sys.path.insert(0, str(ROOT))  # the checkout, not an installed copy
 import seqonnx as keras  # noqa: E402
 
 MODELS = ROOT / "models"
-NAMES = ("guide_dense", "guide_convnet", "digits_cnn", "mnist_cnn", "feature_extractor")
+NAMES = (
+    "guide_dense",
+    "guide_convnet",
+    "digits_cnn",
+    "mnist_cnn",
+    "feature_extractor",
+    "transformer",
+    "character_lstm",
+)
 LIMIT = 1_000_000
 PACKAGES = ("numpy", "onnx", "onnx_ir", "onnxscript")
 
