@@ -22,7 +22,8 @@ MISSING: Final = MappingProxyType(
         "rule for a function of a domain of your own with `seqonnx.autodiff.gradient`",
         "eig": _SINGULAR,
         "eigh": _SINGULAR,
-        "jvp": "forward derivatives are not written; gradients are `seqonnx.autodiff.gradients`",
+        "jvp": "needs the derivative of a function of arrays; `seqonnx.autodiff.jvp` makes the "
+        "model of that of another model",
         "lstsq": _SINGULAR,
         "lu_factor": "returns what only LAPACK's other functions read; use `solve` or `inv`",
         "matrix_rank": _SINGULAR,
