@@ -176,5 +176,11 @@ def log_softmax(op: Emitter, x: Any, axis: int | Sequence[int] | None = -1) -> i
 @tensor_function()
 def threshold(op: Emitter, x: Any, threshold: float, default_value: float) -> ir.Value:
     """Return x where it is above `threshold`, else `default_value`."""
-    x = tensor(op, x)
-    return op.Where(op.Greater(x, threshold), x, default_value)
+    found: ir.Value = activations.threshold(op, tensor(op, x), threshold, default_value)
+    return found
+
+
+@tensor_function()
+def sparsemax(op: Emitter, x: Any, axis: int = -1) -> ir.Value:
+    """Return max(x - t, 0), where t makes the outputs sum to 1 along an axis."""
+    return _activated(op, activations.sparsemax, x, axis=axis)

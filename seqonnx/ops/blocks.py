@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, dtype_name, static_shape
@@ -87,7 +88,7 @@ def unfold(
     n, c, *space = sizes_of(x)
     counts = []
     for i, size in enumerate(space):
-        rows = _rows(_known(size), window[i], apart[i], steps[i])
+        rows = window_rows(_known(size), window[i], apart[i], steps[i])
         counts.append(rows.shape[0])
         x = op.Gather(x, rows, axis=2 + 2 * i)
     moved = op.Transpose(x, perm=[0, 1, 3, 5, 2, 4])
@@ -190,8 +191,8 @@ def _adaptive(
     return x if first else from_channels_first(op, x)
 
 
-def _rows(size: int, window: int, apart: int, step: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The places of each window along an axis."""
+def window_rows(size: int, window: int, apart: int, step: int) -> npt.NDArray[np.int64]:
+    """Return the places of each window along an axis, `(windows, window)`."""
     starts = np.arange(0, size - (window - 1) * apart, step)
     return starts[:, None] + np.arange(window) * apart
 

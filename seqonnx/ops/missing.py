@@ -12,31 +12,18 @@ _COMPLEX = "works on complex numbers, which ONNX's operators do not take; use pa
 
 MISSING: Final = MappingProxyType(
     {
-        "affine_transform": "is not written yet",
-        "crop_images": "is not written yet",
-        "elastic_transform": "is not written yet",
-        "extract_patches": "is not written yet",
-        "extract_patches_3d": "is not written yet",
-        "gaussian_blur": "is not written yet",
-        "hsv_to_rgb": "is not written yet",
-        "map_coordinates": "is not written yet",
-        "pad_images": "is not written yet",
-        "perspective_transform": "is not written yet",
-        "resize": "is not written yet",
-        "rgb_to_grayscale": "is not written yet",
-        "rgb_to_hsv": "is not written yet",
-        "scale_and_translate": "is not written yet",
-        "sobel_edges": "is not written yet",
-        "ssim": "is not written yet",
-        "sparsemax": "is not written yet",
-        "vectorize": "is not written yet",
+        "elastic_transform": "draws numbers; use the layer `RandomElasticTransform`",
+        "scale_and_translate": "needs weights of scales that are tensors, which are not "
+        "written; use `image.resize` or `image.affine_transform`",
+        "vectorize": "returns a function of its own; use `vectorized_map`, or broadcast",
         "ctc_decode": "keeps a list of sentences of many lengths; decode the scores with NumPy",
         "ctc_loss": "sums over all alignments of a text; no loop for it is written yet",
         "custom_gradient": "an ONNX graph has no place for a gradient of the user's; register a "
         "rule for a function of a domain of your own with `seqonnx.autodiff.gradient`",
         "eig": _SINGULAR,
         "eigh": _SINGULAR,
-        "jvp": "forward derivatives are not written; gradients are `seqonnx.autodiff.gradients`",
+        "jvp": "needs the derivative of a function of arrays; `seqonnx.autodiff.jvp` makes the "
+        "model of that of another model",
         "lstsq": _SINGULAR,
         "lu_factor": "returns what only LAPACK's other functions read; use `solve` or `inv`",
         "matrix_rank": _SINGULAR,

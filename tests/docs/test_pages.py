@@ -38,6 +38,7 @@ OUTPUTS = {
     "coming_from_keras.md": 3,
     "devices.md": 1,
     "extending.md": 9,
+    "ops.md": 1,
     "performance.md": 8,
     "text.md": 2,
     "tutorial.md": 13,

@@ -13,6 +13,7 @@ from support.ops import CASES, arrays_of, call, flat, results_of
 NEEDS_SIZES = {
     *("adaptive_average_pool", "array_split", "correlate", "fold", "split", "unfold", "unstack"),
     *("hsplit", "vsplit", "vander", "scatter_update", "shape", "size", "squeeze", "ndim"),
+    "image.map_coordinates",
 }
 """Functions whose outputs depend in number or form on a size that a batch leaves open."""
 

@@ -10,7 +10,6 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.preprocessing.augmentations import augmentations, one_of
-from seqonnx.layers.preprocessing.color import clip
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import (
     Factor,
@@ -18,13 +17,14 @@ from seqonnx.layers.preprocessing.factors import (
     bounded_factor,
     checked_seed,
     count_argument,
+    interpolation,
     positive_argument,
     value_range,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
-from seqonnx.layers.preprocessing.sampling import interpolation
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.color import clip
 
 _ONLY_IN_ALL: Final = {"brightness", "color_degeneration", "contrast", "sharpness"}
 

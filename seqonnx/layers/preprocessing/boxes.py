@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.pixels import HEIGHT, WIDTH, extent, places
+from seqonnx.ops.pixels import HEIGHT, WIDTH, extent, places
 
 
 class Box(NamedTuple):

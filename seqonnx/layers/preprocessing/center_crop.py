@@ -8,14 +8,14 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.layers.preprocessing.aspect import crop, crop_to_aspect
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import count_argument
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
-from seqonnx.layers.preprocessing.interpolation import resize
-from seqonnx.layers.preprocessing.pixels import known_size
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.aspect import crop, crop_to_aspect
+from seqonnx.ops.interpolation import resize
+from seqonnx.ops.pixels import known_size
 
 
 @register("layer")

@@ -12,14 +12,14 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name, ir_dtype
-from seqonnx.layers.preprocessing.color import rescale
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import Pair, value_range
 from seqonnx.layers.preprocessing.histograms import count, pick, to_bins
 from seqonnx.layers.preprocessing.image_layer import ImageLayer, channels_of
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
-from seqonnx.layers.preprocessing.pixels import known_size
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.color import rescale
+from seqonnx.ops.pixels import known_size
 
 _BINS: Final = 256
 

@@ -9,13 +9,13 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name
-from seqonnx.layers.preprocessing.color import rescale
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import Pair, sorted_range
 from seqonnx.layers.preprocessing.histograms import count, pick, to_bins
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.color import rescale
 
 
 def _bins(given: Any) -> int:

@@ -168,6 +168,10 @@ def chosen(name: str, options: tuple[str, ...]) -> Callable[[Any], str]:
     return check
 
 
+fill_mode = chosen("fill_mode", ("reflect", "wrap", "constant", "nearest"))
+interpolation = chosen("interpolation", ("nearest", "bilinear"))
+
+
 def checked_seed(seed: Any) -> int | None:
     """Return a seed.
 

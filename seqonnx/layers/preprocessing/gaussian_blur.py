@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, dtype_name, ir_dtype
-from seqonnx.layers.preprocessing.pixels import known_size
+from seqonnx.ops.pixels import known_size
 
 
 def blur(

@@ -17,11 +17,11 @@ from seqonnx.layers.preprocessing.factors import (
     bounded_factor,
     checked_seed,
     count_argument,
+    interpolation,
     value_range,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
-from seqonnx.layers.preprocessing.sampling import interpolation
 from seqonnx.layers.setting import Setting
 
 

@@ -9,7 +9,6 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.layers.preprocessing.color import clip, grayscale
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import (
     Factor,
@@ -21,6 +20,7 @@ from seqonnx.layers.preprocessing.factors import (
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.color import clip, grayscale
 
 
 @register("layer")

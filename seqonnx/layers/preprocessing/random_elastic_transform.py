@@ -9,7 +9,6 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.layers.preprocessing.color import clip
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import (
     Factor,
@@ -17,14 +16,16 @@ from seqonnx.layers.preprocessing.factors import (
     bounded_factor,
     checked_seed,
     chosen,
+    interpolation,
     value_range,
 )
 from seqonnx.layers.preprocessing.gaussian_blur import blur
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
-from seqonnx.layers.preprocessing.pixels import HEIGHT, WIDTH, known_size, places
-from seqonnx.layers.preprocessing.sampling import Reading, interpolation, sample
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.color import clip
+from seqonnx.ops.pixels import HEIGHT, WIDTH, known_size, places
+from seqonnx.ops.sampling import Reading, sample
 
 
 @register("layer")

@@ -11,7 +11,6 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name, ir_dtype, static_shape
 from seqonnx.layers.preprocessing.boxes import draw_box
-from seqonnx.layers.preprocessing.color import clip
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import (
     Factor,
@@ -24,6 +23,7 @@ from seqonnx.layers.preprocessing.factors import (
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.color import clip
 
 
 def _fill_value(given: Any) -> Any:

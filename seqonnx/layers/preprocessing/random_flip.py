@@ -12,8 +12,8 @@ from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import checked_seed
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
-from seqonnx.layers.preprocessing.pixels import HEIGHT, WIDTH
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.pixels import HEIGHT, WIDTH
 
 _AXES: Final = {
     "horizontal": (WIDTH,),

@@ -8,12 +8,12 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.layers.preprocessing.color import grayscale
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import checked_seed, is_number
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.color import grayscale
 
 
 def _share(factor: Any) -> float:

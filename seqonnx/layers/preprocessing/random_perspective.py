@@ -15,14 +15,15 @@ from seqonnx.layers.preprocessing.factors import (
     Pair,
     bounded_factor,
     checked_seed,
+    interpolation,
     is_number,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.preprocessing.perspective import Point, inverse_of_square_to
-from seqonnx.layers.preprocessing.pixels import HEIGHT, WIDTH, known_size, places
-from seqonnx.layers.preprocessing.sampling import Reading, interpolation, sample
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.pixels import HEIGHT, WIDTH, known_size, places
+from seqonnx.ops.sampling import Reading, sample
 
 
 def _scale(given: Any) -> float:

@@ -9,17 +9,19 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import SHEAR, Factor, Pair, checked_seed, is_pair
-from seqonnx.layers.preprocessing.image_layer import ImageLayer
-from seqonnx.layers.preprocessing.image_options import FreeImageOptions
-from seqonnx.layers.preprocessing.sampling import (
-    Affine,
-    Reading,
+from seqonnx.layers.preprocessing.factors import (
+    SHEAR,
+    Factor,
+    Pair,
+    checked_seed,
     fill_mode,
     interpolation,
-    transform,
+    is_pair,
 )
+from seqonnx.layers.preprocessing.image_layer import ImageLayer
+from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.sampling import Affine, Reading, transform
 
 
 def _shear(factor: Any, name: str) -> Pair:

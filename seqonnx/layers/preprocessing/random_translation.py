@@ -9,18 +9,19 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import SHIFT, Factor, checked_seed, kept_factor
-from seqonnx.layers.preprocessing.image_layer import ImageLayer
-from seqonnx.layers.preprocessing.image_options import FreeImageOptions
-from seqonnx.layers.preprocessing.pixels import HEIGHT, WIDTH, extent
-from seqonnx.layers.preprocessing.sampling import (
-    Affine,
-    Reading,
+from seqonnx.layers.preprocessing.factors import (
+    SHIFT,
+    Factor,
+    checked_seed,
     fill_mode,
     interpolation,
-    transform,
+    kept_factor,
 )
+from seqonnx.layers.preprocessing.image_layer import ImageLayer
+from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.pixels import HEIGHT, WIDTH, extent
+from seqonnx.ops.sampling import Affine, Reading, transform
 
 
 @register("layer")

@@ -9,13 +9,13 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name
-from seqonnx.layers.preprocessing.aspect import crop_to_aspect, pad_to_aspect
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import count_argument
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
-from seqonnx.layers.preprocessing.interpolation import checked_interpolation, resize
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.aspect import crop_to_aspect, pad_to_aspect
+from seqonnx.ops.interpolation import checked_interpolation, resize
 
 
 def _fill_mode(given: Any) -> str:

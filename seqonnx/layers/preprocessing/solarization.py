@@ -9,12 +9,12 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.layers.preprocessing.color import clip, rescale
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import SOLARIZE, Factor, Pair, checked_seed, sorted_range
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import ImageOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.color import clip, rescale
 
 
 def _limits(factor: Any, name: str) -> Pair:

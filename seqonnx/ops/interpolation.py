@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Dim, Emitter, dtype_name, ir_dtype, static_shape
-from seqonnx.layers.preprocessing.pixels import HEIGHT, WIDTH
+from seqonnx.ops.pixels import HEIGHT, WIDTH
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,8 +8,7 @@ from typing import Any, Final
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
-from seqonnx.layers.preprocessing.factors import chosen
-from seqonnx.layers.preprocessing.pixels import (
+from seqonnx.ops.pixels import (
     HEIGHT,
     WIDTH,
     Extent,
@@ -18,9 +17,6 @@ from seqonnx.layers.preprocessing.pixels import (
     middle,
     places,
 )
-
-fill_mode = chosen("fill_mode", ("reflect", "wrap", "constant", "nearest"))
-interpolation = chosen("interpolation", ("nearest", "bilinear"))
 
 _MODES: Final = {"nearest": "nearest", "bilinear": "linear"}
 _PADDING: Final = {

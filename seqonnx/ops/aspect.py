@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.layers.preprocessing.pixels import HEIGHT, WIDTH
+from seqonnx.ops.pixels import HEIGHT, WIDTH
 
 Size = tuple[int, int]
 
