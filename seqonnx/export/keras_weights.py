@@ -95,7 +95,7 @@ def _part(layer: Layer, visited: set[int]) -> Part:
     label = layer._label
     if isinstance(layer, Network):
         inner = layer.layers
-        names = numbered_names([_class_name(child) for child in inner])
+        names = numbered_names([class_name(child) for child in inner])
         parts = [
             (f"layers/{name}", _part(child, visited))
             for name, child in zip(names, inner, strict=True)
@@ -119,13 +119,13 @@ def _held(layer: Layer) -> list[tuple[str, Layer]]:
         if name.startswith("_") or not isinstance(parts, list | tuple):
             continue
         inner = [part for part in parts if isinstance(part, Layer)]
-        names = numbered_names([_class_name(part) for part in inner])
+        names = numbered_names([class_name(part) for part in inner])
         found += [(f"{name}/{each}", part) for each, part in zip(names, inner, strict=True)]
     return [(path, inner) for path, inner in found if len(inner.weights) > 0]
 
 
-def _class_name(layer: Layer) -> str:
-    """Class name that Keras has for a layer."""
+def class_name(layer: Layer) -> str:
+    """Return the class name that Keras has for a layer."""
     return "Functional" if type(layer).__name__ == "Model" else type(layer).__name__
 
 

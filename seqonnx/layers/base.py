@@ -342,7 +342,8 @@ class Layer(Weighted):
         Returns:
             A mask for each output, or None.
         """
-        if mask is None and type(self).compute_mask is Layer.compute_mask:
+        # The masks of several inputs do not say by themselves what counts of an output.
+        if type(self).compute_mask is Layer.compute_mask and (mask is None or self._takes_list):
             return None
         trace = Trace(op, training=False)
         with tracing(trace):

@@ -38,8 +38,8 @@ class Network(Layer):
         trainable: whether training changes its weights.
     """
 
-    autocast = False
-    """Each layer inside has its own dtype."""
+    autocast, supports_masking = False, True
+    """Each layer inside has its own dtype, and gives its output a mask."""
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 
 from seqonnx.errors import ForeignFileError, ModelFileError
 from seqonnx.export.checkpoint import Checkpoint, read_checkpoint
+from seqonnx.export.keras_vocabularies import load_vocabularies
 from seqonnx.export.keras_weights import ARCHIVE, part_of
 from seqonnx.graph import assign_together
 from seqonnx.graph.budget import weights_at_most
@@ -120,6 +121,7 @@ def _load_keras_model(path: Path, custom: Mapping[str, Any]) -> Model:
             model = _built(config, custom, path)
         with open_hdf5(path, archive.weights) as file:
             matched, failures = match_weights(file, part_of(model))
+            load_vocabularies(model, archive.vocabularies, file)
     assign(matched, failures, path, skip=False)
     return model
 

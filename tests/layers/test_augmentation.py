@@ -183,6 +183,71 @@ def test_exported_file_resizes_and_has_no_augmentation(tmp_path):
     np.testing.assert_allclose(made, layers.Resizing(4, 4)(pixels) / np.float32(255), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        layers.AutoContrast,
+        lambda: layers.ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 3)),
+        lambda: layers.CenterCrop(3, 5),
+        lambda: layers.RandomCrop(4, 4),
+        lambda: layers.Resizing(9, 9, "bicubic", pad_to_aspect_ratio=True),
+        lambda: layers.Resizing(4, 4, "nearest", data_format="channels_first"),
+    ],
+    ids=["auto_contrast", "clahe", "center_crop", "random_crop", "bicubic", "nearest"],
+)
+def test_what_works_in_inference_stands_in_the_file(make, tmp_path):
+    layer = make()
+    model = keras.Sequential([keras.Input(IMAGES.shape[1:]), layer])
+    model.export(tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (made,) = session.run(None, {session.get_inputs()[0].name: IMAGES})
+    np.testing.assert_allclose(made, layer(IMAGES, training=False), rtol=1e-5, atol=1e-3)
+
+
+def test_models_and_layers_of_ones_own_augment_in_training_only():
+    class Bright(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.flip = layers.RandomFlip("horizontal")
+            self.brightness = layers.RandomBrightness(0.5)
+
+        def call(self, x, training=None):
+            return self.brightness(self.flip(x), training=training)
+
+    model = keras.Sequential([keras.Input(IMAGES.shape[1:]), layers.RandomRotation(0.3)])
+    for called in (Bright(), model):
+        np.testing.assert_array_equal(called(IMAGES, training=False), IMAGES)
+        assert np.abs(called(IMAGES, training=True) - IMAGES).max() > 1
+
+
+def test_dict_of_symbolic_tensors_gives_a_dict():
+    labels = keras.Input((5,))
+    result = layers.RandomFlip()({"images": keras.Input((4, 4, 3)), "labels": labels})
+    assert (result["images"].shape, result["labels"]) == ((None, 4, 4, 3), labels)
+
+
+def test_pipeline_hands_images_and_labels_on():
+    pipeline = layers.Pipeline([layers.RandomFlip(seed=1), layers.MixUp(seed=2)])
+    data = {"images": IMAGES, "labels": np.eye(4)}
+    expected = layers.MixUp(seed=2)(layers.RandomFlip(seed=1)(data))
+    result = pipeline(data)
+    for key in data:
+        np.testing.assert_array_equal(result[key], expected[key])
+    np.testing.assert_array_equal(pipeline(data, training=False)["images"], IMAGES)
+
+
+def test_pipeline_in_a_model_augments_in_training_only():
+    keras.set_random_seed(0)
+    pipeline = layers.Pipeline([layers.RandomBrightness(0.5), layers.Rescaling(1 / 255)])
+    model = keras.Sequential([keras.Input((6, 8, 3)), pipeline, layers.Flatten(), layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    y = np.zeros((4, 1))
+    losses = model.fit(IMAGES, y, epochs=3, verbose=0).history["loss"]
+    assert len(set(losses)) == 3
+    inner = keras.Model(model.inputs, pipeline.output)
+    np.testing.assert_allclose(inner.predict(IMAGES, verbose=0), IMAGES / 255, rtol=1e-6)
+
+
 class TestMixing:
     LABELS = np.eye(4, 5, dtype=np.float32)
 

@@ -134,8 +134,6 @@ def test_illegal_arguments_are_refused_with_the_reason():
         )
         with pytest.raises(ValueError, match=expected):
             layers.Embedding(**({"input_dim": 3, "output_dim": 2} | {name: value}))
-    with pytest.raises(ValueError, match=r"'e' cannot mask zeros yet.*Received: mask_zero=True"):
-        layers.Embedding(3, 2, mask_zero=True, name="e")
     with pytest.warns(UserWarning, match="Argument `input_length` is deprecated. Just remove it."):
         layers.Embedding(3, 2, input_length=4)
 

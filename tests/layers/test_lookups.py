@@ -221,6 +221,14 @@ def test_integers_are_looked_up_in_a_model_in_front_of_an_embedding():
     assert ((model.layers[1].get_weights()[0] != before).all(-1)).tolist() == [True] * 6
 
 
+def test_call_does_not_walk_the_vocabulary():
+    """The layers inside a layer are looked for in its lists and dicts at every call."""
+    layer = StringLookup(vocabulary=[str(number) for number in range(1000)])
+    layer(["7"])
+    held = [value for value in vars(layer).values() if isinstance(value, list | tuple | dict)]
+    assert max(map(len, held)) < 10
+
+
 def test_unknown_token_is_an_error_where_there_is_no_place_for_it():
     layer = StringLookup(vocabulary=["a"], num_oov_indices=0)
     with pytest.raises(ValueError, match=r"found OOV values \['b', 'q'\], consider setting"):

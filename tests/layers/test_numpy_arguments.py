@@ -55,6 +55,8 @@ CASES = [
     (layers.STFTSpectrogram, (20, 1), {"frame_length": 4, "window": [0.5, 1.0, 1.0, 0.5]}),
     (layers.MelSpectrogram, (40,), {"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4}),
     (layers.GlobalAveragePooling2D, (4, 4, 3), {"keepdims": True}),
+    (layers.Masking, (3, 2), {"mask_value": 0.5}),
+    (layers.Masking, (3, 2), {"mask_value": [0.5, 1.0]}),
     (layers.EinsumDense, (3, 4), {"equation": "abc,cd->abd", "output_shape": (3, 2)}),
     (layers.Embedding, (4,), {"input_dim": 9, "output_dim": 2}),
     (layers.LSTM, (4, 3), {"units": 2, "dropout": 0.5, "recurrent_dropout": 0.25, "seed": 3}),

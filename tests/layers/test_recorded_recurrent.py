@@ -21,7 +21,7 @@ from seqonnx.structures import take_out
 
 FOLDER = Path(support.layers.__path__[0])
 RECORDED = json.loads((FOLDER / "recorded_recurrent.json").read_text())
-TRAINED_ALWAYS = {"lstm_mask", "gru_before_mask", "rnn_stacked", "bidirectional_mask", "conv2d"}
+TRAINED_ALWAYS = {"gru_before_mask", "bidirectional_mask", "conv2d"}
 every_layer = pytest.mark.parametrize("name", RECORDED)
 
 

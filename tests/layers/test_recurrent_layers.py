@@ -359,6 +359,10 @@ def test_frozen_layer_freezes_its_cell():
         (lambda: layers.LSTM(2, use_cudnn="no"), "Expected one of {'auto', True, False}"),
         (lambda: layers.RNN(3), "Argument `cell` should have a `call` method. Received: cell=3"),
         (lambda: layers.RNN(layers.Dense(2)), "The RNN cell should have a `state_size` attribute"),
+        (
+            lambda: layers.LSTM(2)(X, initial_state=[np.zeros((3, 2), np.float32)]),
+            "has 2 state(s): `initial_state` must be a list of as many tensors. Received: 1",
+        ),
         (lambda: layers.StackedRNNCells([layers.Dense(2)]), "must have a `state_size` attribute"),
         (lambda: layers.Bidirectional(3), "Please initialize `Bidirectional` layer with a"),
         (lambda: layers.Bidirectional(layers.LSTM(2), "max"), "Invalid merge mode. Received: max"),
@@ -403,7 +407,7 @@ def test_frozen_layer_freezes_its_cell():
             "use_cudnn=True was specified, but cuDNN is not supported",
         ),
     ],
-    ids=range(18),
+    ids=range(19),
 )
 def test_illegal_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):

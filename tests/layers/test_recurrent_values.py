@@ -54,6 +54,14 @@ def table():
 CASES = list(table())
 
 
+def some(cases, every):
+    """All cases, of which one in so many runs always."""
+    return [
+        case if i % every == 0 else pytest.param(case, marks=pytest.mark.slow)
+        for i, case in enumerate(cases)
+    ]
+
+
 def name(case):
     kind, arguments, initial, mask = case
     told = [key if value is True else f"{key}={value}" for key, value in arguments.items() if value]
@@ -131,22 +139,16 @@ def data(kind, initial):
     return x, states
 
 
-def some(cases, every):
-    """All cases, of which one in so many runs always."""
-    return [
-        case if i % every == 0 else pytest.param(case, marks=pytest.mark.slow)
-        for i, case in enumerate(cases)
-    ]
-
-
-@pytest.mark.parametrize("case", some(CASES, 4), ids=name)
+@pytest.mark.parametrize("case", some(CASES, 7), ids=name)
 def test_outputs_states_and_gradients(case):
     kind, arguments, initial, mask = case
     x, states = data(kind, initial)
     compare(getattr(layers, kind)(UNITS, **arguments), kind, arguments, x, states, mask)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if "activation=" not in name(c)][::7], ids=name)
+@pytest.mark.parametrize(
+    "case", some([c for c in CASES if "activation=" not in name(c)][::7], 10), ids=name
+)
 def test_double_precision(case):
     """ONNX Runtime has no recurrent operator in float64: a Scan does it."""
     kind, arguments, initial, mask = case
@@ -155,8 +157,14 @@ def test_double_precision(case):
     compare(layer, kind, arguments, x, states, mask, dtype="float64")
 
 
-@pytest.mark.parametrize("mask", [None, HOLES], ids=["whole", "mask"])
-@pytest.mark.parametrize("rates", [(0.4, 0.0), (0.0, 0.3), (0.4, 0.3)], ids=str)
+@pytest.mark.parametrize(
+    "mask", [None, pytest.param(HOLES, marks=pytest.mark.slow)], ids=["whole", "mask"]
+)
+@pytest.mark.parametrize(
+    "rates",
+    [(0.4, 0.0), pytest.param((0.0, 0.3), marks=pytest.mark.slow), (0.4, 0.3)],
+    ids=str,
+)
 @pytest.mark.parametrize(
     ("kind", "more"),
     [("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": False}), ("SimpleRNN", {})],

@@ -102,6 +102,28 @@ def test_text_beside_numbers():
     assert model.predict(data, verbose=0).shape == (6, 1)
 
 
+def test_data_pipeline_maps_text_through_layers_on_the_host():
+    """Removing punctuation and hashes are not in ONNX: such layers stand in the pipeline."""
+    vectorize = layers.TextVectorization(6, output_sequence_length=3)
+    vectorize.adapt(f"{text}!" for text in TEXTS)
+    hashed = layers.Hashing(4, output_mode="one_hot")
+    text, bins = keras.Input((3,), dtype="int64"), keras.Input((4,))
+    joined = layers.Concatenate()([layers.Flatten()(head()[0](text)), bins])
+    model = keras.Model([text, bins], layers.Dense(1)(joined))
+    model.compile("sgd", "mse")
+
+    def batches():
+        for start in (0, 3):
+            x = X[start : start + 3]
+            yield (vectorize(x), hashed(x)), Y[start : start + 3]
+
+    whole = [vectorize(X), hashed(X)]
+    before = model.evaluate(whole, Y, verbose=0)
+    assert model.evaluate(batches(), verbose=0) == pytest.approx(before, rel=1e-5)
+    model.fit(batches(), verbose=0)
+    assert model.evaluate(whole, Y, verbose=0) < before
+
+
 def test_saved_model_of_text_goes_on(tmp_path):
     model = text_model()
     model.fit(X, Y, verbose=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from seqonnx.graph import Variable, read_together
 from seqonnx.graph.writing import replacing, target_of
@@ -17,6 +18,9 @@ from seqonnx.importers.keras.hdf5 import (
     write_dataset,
 )
 from seqonnx.importers.keras.parts import Failure, Matched, Part
+
+IDF: Final = "idf_weights"
+"""Name of the inverse document frequencies of a vocabulary."""
 
 
 def match_weights(file: Group, root: Part) -> tuple[Matched, list[Failure]]:
@@ -78,7 +82,8 @@ def write_weights(root: Part, path: Path) -> None:
 
 def _match(group: Group | None, variables: Sequence[Variable]) -> Matched | str:
     """Pair the variables of a part with the data sets of a group, or say why they do not fit."""
-    count = 0 if group is None else len(group)
+    # The weights of a vocabulary are read with it (see `vocabularies`).
+    count = 0 if group is None else len(group) - (IDF in group)
     if count != len(variables):
         return (
             f"expected {len(variables)} variables, but received {count} variables during loading. "

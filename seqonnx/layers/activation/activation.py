@@ -12,6 +12,7 @@ from seqonnx import activations, constraints, dtypes, initializers, regularizers
 from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable
+from seqonnx.layers.activation.masked import mask_for, masked_softmax
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
@@ -104,6 +105,8 @@ class Activation(Layer):
         [[0.0, 1.0]]
     """
 
+    supports_masking = True
+
     activation: Setting[ActivationLike] = Setting(get_activation)
 
     def __init__(self, activation: Any, **kwargs: Unpack[LayerOptions]) -> None:
@@ -132,6 +135,8 @@ class ReLU(Layer):
         >>> ReLU(max_value=6.0)([[-1.0, 8.0]]).tolist()
         [[0.0, 6.0]]
     """
+
+    supports_masking = True
 
     max_value: Setting[float | None] = Setting(_limit)
     negative_slope: Setting[float] = Setting(lambda given: _not_negative("negative_slope", given))
@@ -173,6 +178,8 @@ class LeakyReLU(Layer):
         [[-0.5, 1.0]]
     """
 
+    supports_masking = True
+
     negative_slope: Setting[float] = Setting(_leak)
 
     def __init__(
@@ -211,6 +218,8 @@ class ELU(Layer):
         [[0.0, 1.0]]
     """
 
+    supports_masking = True
+
     alpha: Setting[float] = Setting(float)
 
     def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
@@ -239,6 +248,8 @@ class PReLU(Layer):
         >>> PReLU(alpha_initializer="ones")([[-1.0, 1.0]]).tolist()
         [[-1.0, 1.0]]
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -281,6 +292,9 @@ class PReLU(Layer):
 class Softmax(Layer):
     """exp(x) divided by its sum.
 
+    A call takes a further argument `mask`: bool (or numbers, those above 0.5 count), True where an
+    entry counts; the others become 0. By default it is the mask that the input brings along.
+
     Args:
         axis: axis, or axes, along which the outputs sum to 1.
         **kwargs: see `Layer`.
@@ -289,6 +303,8 @@ class Softmax(Layer):
         >>> Softmax()([[0.0, 0.0]]).tolist()
         [[0.5, 0.5]]
     """
+
+    supports_masking = True
 
     axis: Setting[int | list[int]] = Setting(
         lambda given: given if isinstance(given, int) else list(given)
@@ -303,7 +319,7 @@ class Softmax(Layer):
         """At least float32, in which a sum of exponentials does not overflow."""
         return dtypes.widened(self.compute_dtype)
 
-    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
-        """Emit the softmax."""
-        y: ir.Value = activations.softmax(op, x, self.axis)
-        return y
+    def call(self, op: Emitter, x: ir.Value, training: bool, mask: Any = None) -> ir.Value:
+        """Emit the softmax over the entries that count."""
+        known = None if mask is None else mask_for(op, mask, x)
+        return masked_softmax(op, x, self.axis, known)

@@ -42,6 +42,8 @@ class Dense(KernelLayer):
         [[6.0, 6.0]]
     """
 
+    supports_masking = True
+
     units: Setting[int] = Setting(until_built=True)
 
     def __init__(

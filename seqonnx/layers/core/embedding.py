@@ -14,6 +14,7 @@ from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import NamedOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.tensor_function import evaluate
 
 _INDICES = {ir.DataType.INT32, ir.DataType.INT64}
 
@@ -31,14 +32,14 @@ class Embedding(Layer):
         embeddings_initializer: first value of the matrix, of shape (input_dim, output_dim).
         embeddings_regularizer: penalty on the matrix.
         embeddings_constraint: limits of the matrix.
-        mask_zero: must be False: a mask of the zeros is not made yet.
+        mask_zero: whether zeros are masked: layers after it leave these steps out.
         weights: the first matrix itself, or a list of it, in place of an initializer.
         activity_regularizer: penalty on the output.
         input_length: has no meaning any more; a warning says so.
         **kwargs: see `Layer`.
 
     Raises:
-        ValueError: if a size is not a positive integer, or `mask_zero` is True.
+        ValueError: if a size is not a positive integer.
 
     Example:
         >>> Embedding(2, 2, weights=[[1.0, 2.0], [3.0, 4.0]])([[1, 0]]).tolist()
@@ -53,6 +54,8 @@ class Embedding(Layer):
     embeddings_constraint: Setting[constraints.Constraint | None] = Setting(
         constraints.get, until_built=True
     )
+
+    mask_zero: Setting[bool] = Setting(bool, until_built=True)
 
     autocast = False  # float16 has no odd integers above 2,048
 
@@ -80,13 +83,8 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
-        if mask_zero:
-            raise ValueError(
-                f"Embedding '{self.name}' cannot mask zeros yet: masks come in a later version. "
-                "Leave `mask_zero` out to treat 0 as any other integer. "
-                f"Received: mask_zero={mask_zero}"
-            )
-        self.mask_zero = False
+        self.mask_zero = mask_zero
+        self.supports_masking = self.mask_zero
         self._embeddings: Variable | None = None
         if weights is not None:
             self.build()
@@ -120,9 +118,19 @@ class Embedding(Layer):
         indices = x if x.dtype in _INDICES else op.cast(x, "int32")
         return op.cast(op.Gather(self.embeddings, indices, axis=0), self.compute_dtype)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return where the input is not 0; None unless zeros are masked."""
+        if not self.mask_zero:
+            return None
+        return evaluate(_not_zero, inputs, key="embedding mask")
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; the matrix itself is not among them."""
         return {"input_dim": self.input_dim} | super().get_config()
+
+
+def _not_zero(op: Emitter, x: ir.Value) -> ir.Value:
+    return op.Not(op.Equal(x, op.CastLike(0, x)))
 
 
 def _positive(name: str, value: Any) -> int:

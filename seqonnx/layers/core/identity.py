@@ -21,6 +21,8 @@ class Identity(Layer):
         [[1.0]]
     """
 
+    supports_masking = True
+
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit nothing."""
         return x

@@ -111,6 +111,9 @@ class Dot(Merge):
             return op.Squeeze(product, [1 if len(rest[0]) == 0 else 2])
         return op.Reshape(product, self._target([*rest[0], *rest[1]]))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Return None: all products count."""
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         axes = self.axes if isinstance(self.axes, int) else list(self.axes)

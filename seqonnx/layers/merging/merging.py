@@ -11,10 +11,12 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.layers.base import Layer
+from seqonnx.layers.merging.masked import Masks, joined_masks, masked_extreme, masked_product
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.precision import cast_floats
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
+from seqonnx.tensor_function import evaluate
 
 
 class Merge(Layer):
@@ -33,6 +35,8 @@ class Merge(Layer):
         >>> Gate()([np.ones((1, 2)), np.zeros((1, 2))]).tolist()
         [[0.5, 0.5]]
     """
+
+    supports_masking = True
 
     @property
     def _takes_list(self) -> bool:
@@ -68,6 +72,21 @@ class Merge(Layer):
             )
         return super()._emit(op, x, training, **named)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return where an input counts; None if of one all counts.
+
+        Args:
+            inputs: list of tensors.
+            previous_mask: list of their masks, each may be None.
+
+        Raises:
+            ValueError: if these are no lists of one length.
+        """
+        masks = _listed_masks(inputs, previous_mask)
+        if len(masks) == 0 or any(mask is None for mask in masks):
+            return None
+        return evaluate(lambda op, *parts: reduce(op.Or, parts), *masks, key="any mask")
+
 
 class _Elementwise(Merge):
     """Works on elements at the same place; sizes of 1 and missing axes are broadcast."""
@@ -89,7 +108,15 @@ class _Elementwise(Merge):
 
     def call(self, op: Emitter, x: list[ir.Value], training: bool) -> Any:
         """Emit the operation on inputs of one rank."""
-        return self._merge(op, _same_rank(op, x))
+        masks = [op.mask_of(value) for value in x]
+        x = _same_rank(op, x)
+        if any(mask is not None for mask in masks):
+            return self._merge_masked(op, x, masks)
+        return self._merge(op, x)
+
+    def _merge_masked(self, op: Emitter, x: list[ir.Value], masks: Masks) -> ir.Value:
+        """Emit the operation on inputs of which not all counts."""
+        return self._merge(op, x)
 
     def _merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit the operation; defined by each layer."""
@@ -156,6 +183,10 @@ class Multiply(_Elementwise):
         """Emit Mul for each further input."""
         return reduce(op.Mul, x)
 
+    def _merge_masked(self, op: Emitter, x: list[ir.Value], masks: Masks) -> ir.Value:
+        """Emit the product of what counts."""
+        return masked_product(op, x, masks)
+
 
 @register("layer")
 class Average(_Elementwise):
@@ -190,6 +221,10 @@ class Maximum(_Elementwise):
         """Emit Max for each further input."""
         return reduce(op.Max, x)
 
+    def _merge_masked(self, op: Emitter, x: list[ir.Value], masks: Masks) -> ir.Value:
+        """Emit the largest of what counts."""
+        return masked_extreme(op, x, masks, op.Max)
+
 
 @register("layer")
 class Minimum(_Elementwise):
@@ -206,6 +241,10 @@ class Minimum(_Elementwise):
     def _merge(self, op: Emitter, x: list[ir.Value]) -> ir.Value:
         """Emit Min for each further input."""
         return reduce(op.Min, x)
+
+    def _merge_masked(self, op: Emitter, x: list[ir.Value], masks: Masks) -> ir.Value:
+        """Emit the smallest of what counts."""
+        return masked_extreme(op, x, masks, op.Min)
 
 
 @register("layer")
@@ -247,9 +286,37 @@ class Concatenate(Merge):
         """Emit Concat."""
         return op.Concat(*x, axis=self.axis)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the masks one after another; where features are joined, where one counts."""
+        masks = _listed_masks(inputs, previous_mask)
+        if all(mask is None for mask in masks):
+            return None
+        known = [mask for mask in masks if mask is not None]
+        where = [mask is not None for mask in masks]
+        key = ("joined masks", self.axis, tuple(where))
+        return evaluate(
+            lambda op, *parts: joined_masks(op, parts, where, self.axis), *inputs, *known, key=key
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {"axis": self.axis, **super().get_config()}
+
+
+def _listed_masks(inputs: Any, masks: Any) -> list[Any]:
+    """The masks of inputs; an empty list where there are none."""
+    if masks is None:
+        return []
+    if not isinstance(masks, list | tuple):
+        raise ValueError(f"`mask` should be a list. Received: mask={masks}")
+    if not isinstance(inputs, list | tuple):
+        raise ValueError(f"`inputs` should be a list. Received: inputs={inputs}")
+    if len(masks) != len(inputs):
+        raise ValueError(
+            "The lists `inputs` and `mask` should have the same length. Received: "
+            f"inputs={inputs} of length {len(inputs)}, and mask={masks} of length {len(masks)}"
+        )
+    return list(masks)
 
 
 def _fit(shapes: Sequence[Shape], joined: int) -> bool:

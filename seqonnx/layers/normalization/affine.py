@@ -30,6 +30,8 @@ class AffineLayer(Layer):
         **kwargs: see `Layer`.
     """
 
+    supports_masking = True
+
     epsilon: Setting[float] = Setting(float)
     center: Setting[bool] = Setting(bool, until_built=True)
     scale: Setting[bool] = Setting(bool, until_built=True)

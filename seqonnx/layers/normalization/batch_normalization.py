@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 import numpy as np
 import onnx_ir as ir
@@ -10,13 +10,17 @@ import onnx_ir as ir
 from seqonnx import initializers
 from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
-from seqonnx.graph import Emitter, Variable, dtype_name
+from seqonnx.graph import Emitter, Variable, dtype_name, static_shape
 from seqonnx.layers.base import InputSpec
 from seqonnx.layers.normalization.affine import AffineLayer
+from seqonnx.layers.normalization.axes import along
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.ops.channels import from_channels_first, to_channels_first
 from seqonnx.symbolic import Shape
+
+_EPSILON: Final = 1e-7
+"""Added to the number of entries that count: there may be none."""
 
 
 @register("layer")
@@ -25,7 +29,9 @@ class BatchNormalization(AffineLayer):
 
     In training mean and variance are those of the batch (the variance divides by its size), and
     the moving averages follow them. In inference, and in training while the layer is frozen
-    (`trainable = False`), the moving averages are used and do not change.
+    (`trainable = False`), the moving averages are used and do not change. A call takes a further
+    argument `mask`, True where an entry counts for the batch's mean and variance: the shape of the
+    input without its last axis. By default it is the mask that the input brings along.
 
     Args:
         axis: axis of the channels.
@@ -128,8 +134,12 @@ class BatchNormalization(AffineLayer):
         """Moving average of the variance."""
         return self._moving_averages("moving_variance")[1]
 
-    def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
+    def call(self, op: Emitter, x: ir.Value, training: bool, mask: Any = None) -> ir.Value:
         """Emit the operator in its training or its inference mode."""
+        if mask is not None:
+            mask = self._checked(op, mask, x)
+            if training and self.trainable:
+                return self._emit_masked(op, x, mask)
         x = to_channels_first(op, x, self.axis)
         emit = self._emit_training if training and self.trainable else self._emit_inference
         return from_channels_first(op, emit(op, x), self.axis)
@@ -154,6 +164,37 @@ class BatchNormalization(AffineLayer):
         self._follow(op, self.moving_mean, mean)
         self._follow(op, self.moving_variance, variance)
         return y
+
+    def _checked(self, op: Emitter, mask: Any, x: ir.Value) -> ir.Value:
+        """A mask as a bool value, with an axis for the channels."""
+        given = mask if isinstance(mask, ir.Value) else op.constant(np.asarray(mask), "mask")
+        shapes = [
+            tuple(d if isinstance(d, int) else None for d in static_shape(v)) for v in (given, x)
+        ]
+        if len(shapes[0]) != len(shapes[1]) - 1:
+            raise ValueError(
+                "The mask provided should be one dimension less than the inputs. Received: "
+                f"mask.shape={shapes[0]}, inputs.shape={shapes[1]}"
+            )
+        return op.Unsqueeze(op.cast(given, "bool"), [-1])
+
+    def _emit_masked(self, op: Emitter, x: ir.Value, mask: ir.Value) -> ir.Value:
+        """Emit the normalization by mean and variance of what counts."""
+        rank = len(static_shape(x))
+        axis = self.axis % rank
+        others = [other for other in range(rank) if other != axis]
+        counts = op.Expand(op.cast(mask, dtype_name(x)), op.Shape(x))
+        number = op.Add(op.ReduceSum(counts, others), _EPSILON)
+        mean = op.Div(op.ReduceSum(op.Where(mask, x, 0.0), others), number)
+        apart = op.Sub(x, mean)
+        square = op.Where(mask, op.Mul(apart, apart), 0.0)
+        variance = op.Div(op.ReduceSum(square, others), number)
+        self._follow(op, self.moving_mean, op.Reshape(mean, [-1]))
+        self._follow(op, self.moving_variance, op.Reshape(variance, [-1]))
+        y = op.Mul(apart, op.Reciprocal(op.Sqrt(op.Add(variance, self.epsilon))))
+        if self.gamma is not None:
+            y = op.Mul(y, along(op, self.gamma, [axis], rank))
+        return y if self.beta is None else op.Add(y, along(op, self.beta, [axis], rank))
 
     def _affine(self, op: Emitter, x: ir.Value) -> tuple[Any, Any]:
         gamma = self._filled(op, x, 1.0) if self.gamma is None else self.gamma

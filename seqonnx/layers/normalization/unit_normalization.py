@@ -44,6 +44,8 @@ class UnitNormalization(Layer):
         [[0.0, 1.0]]
     """
 
+    supports_masking = True
+
     axis: Setting[Axes] = Setting(_axes)
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]) -> None:

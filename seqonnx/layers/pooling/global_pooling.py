@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.graph import Emitter
+from seqonnx.graph import Emitter, dtype_name
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
@@ -95,13 +95,34 @@ class GlobalMaxPooling3D(_GlobalPooling):
 class GlobalAveragePooling1D(_GlobalPooling):
     """The mean of every channel of a sequence; see `GlobalAveragePooling2D`.
 
+    A call takes a further argument `mask`: (batch, steps), True where a step counts. By default it
+    is the mask that the input brings along.
+
     Example:
         >>> GlobalAveragePooling1D()([[[1.0], [3.0]]]).tolist()
         [[2.0]]
     """
 
+    supports_masking = True
+
     _rank = 1
     _operator = "GlobalAveragePool"
+
+    # A pooling of steps of which some may not count.
+    def call(self, op: Emitter, x: ir.Value, training: bool, mask: Any = None) -> ir.Value:
+        """Emit the pooling; with a mask the sum of the steps that count, over their number."""
+        if mask is None:
+            return super().call(op, x, training)
+        steps, other = (1, 2) if self.data_format == LAST else (2, 1)
+        counts = op.Unsqueeze(op.cast(op.cast(mask, "bool"), dtype_name(x)), [other])
+        kept = op.Where(op.cast(counts, "bool"), x, 0.0)
+        total, number = (
+            op.ReduceSum(value, [steps], keepdims=int(self.keepdims)) for value in (kept, counts)
+        )
+        return op.Div(total, number)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Return None: there are no steps any more."""
 
 
 @register("layer")

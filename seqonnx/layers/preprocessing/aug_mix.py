@@ -8,7 +8,7 @@ from typing import Final, Unpack
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.graph import Emitter
+from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.preprocessing.augmentations import augmentations, one_of
 from seqonnx.layers.preprocessing.color import clip
 from seqonnx.layers.preprocessing.draws import Draws
@@ -111,10 +111,10 @@ class AugMix(ImageLayer):
         if not self.all_ops:
             layers = [layer for layer in layers if layer.name not in _ONLY_IN_ALL]
         copies = op.Tile(op.Unsqueeze(images, [1]), [1, self.num_chains, 1, 1, 1])
-        shape = op.Concat([-1], op.Shape(images, start=1), axis=0)
-        made = op.Reshape(copies, shape)
-        made.shape = ir.Shape([None, *list(images.shape or [])[1:]])
-        draws = Draws(op, images, copies=self.num_chains)
+        made = op.Reshape(copies, op.Concat([-1], op.Shape(images, start=1), axis=0))
+        batch, *size = static_shape(images)
+        made.shape = ir.Shape([op.product_of(batch, self.num_chains), *size])
+        draws = Draws(op, made)
         for _ in range(self.chain_depth):
             made = one_of(op, made, draws, layers, len(layers) + 1)
         return op.Reshape(made, op.Shape(copies))

@@ -22,14 +22,12 @@ class Draws:
     Args:
         op: emitter.
         images: the batch.
-        copies: how often each image stands in what the numbers are for, one after the other.
     """
 
-    def __init__(self, op: Emitter, images: ir.Value, copies: int = 1) -> None:
+    def __init__(self, op: Emitter, images: ir.Value) -> None:
         self._op = op
         self._batch: Dim = static_shape(images)[0]
         self._dtype = dtype_name(images)
-        self._copies = copies
 
     def uniform(self, limits: Pair = (0.0, 1.0), sizes: tuple[Dim, ...] = ONE) -> ir.Value:
         """Return uniform numbers, (batch, *sizes).
@@ -47,12 +45,7 @@ class Draws:
                 f"Layer '{op.scope_name}' draws numbers for every pixel and needs images of known "
                 f"size. Received: sizes={sizes}. Give the model's `Input` a fixed shape."
             )
-        if self._copies == 1:
-            made = op.random_uniform((self._batch, *sizes))
-        else:
-            together = op.random_uniform((self._batch, self._copies, *sizes))
-            made = op.Reshape(together, [-1, *sizes])
-        made = op.cast(made, self._dtype)
+        made = op.cast(op.random_uniform((self._batch, *sizes)), self._dtype)
         made = made if (low, high) == (0.0, 1.0) else op.Mul(made, float(high - low))
         return made if low == 0.0 else op.Add(made, float(low))
 

@@ -28,9 +28,11 @@ from seqonnx.layers.preprocessing.vocabulary import (
     Specials,
     Token,
     TokenCounts,
+    Vocabulary,
     padded_idf,
     plain_tokens,
     read_tokens,
+    tokens_in,
     without_specials,
 )
 
@@ -87,9 +89,7 @@ class IndexLookup(Layer):
         self.salt = salt
         self._check_arguments(idf_weights)
         self._frozen_size: int | None = vocabulary_size
-        self._tokens: list[Token] | None = None
-        self._idf: npt.NDArray[Any] | None = None
-        self._given: tuple[list[Token], list[float] | None] | None = None
+        self._vocabulary: Vocabulary | None = None
         self._counts = TokenCounts()
         given = vocabulary is not None
         self._static = given if has_input_vocabulary is None else bool(has_input_vocabulary)
@@ -171,18 +171,24 @@ class IndexLookup(Layer):
             given = plain_tokens(vocabulary, self.vocabulary_dtype)
         self._take(given, idf_weights)
 
+    def _load_text(self, text: str, idf_weights: npt.NDArray[Any] | None) -> None:
+        """Take the vocabulary that Keras has written with a model."""
+        tokens = tokens_in(text, self.vocabulary_dtype)
+        idf = None if idf_weights is None else idf_weights[: len(tokens)]
+        self._take(tokens, idf)
+
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """Return the tokens by their number.
 
         Args:
             include_special_tokens: whether the mask and the unknown ones stand in front.
         """
-        tokens = [] if self._tokens is None else list(self._tokens)
+        tokens = [] if self._vocabulary is None else list(self._vocabulary.tokens)
         return [*self._specials.tokens, *tokens] if include_special_tokens else tokens
 
     def vocabulary_size(self) -> int:
         """Return the number of places, with those in front."""
-        return len(self._specials.tokens) + len(self._tokens or ())
+        return len(self.get_vocabulary())
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Learn the vocabulary from data: the most frequent tokens first.
@@ -258,9 +264,8 @@ class IndexLookup(Layer):
             padded = self.max_tokens if self.pad_to_max_tokens else None
             idf = padded_idf(idf_weights, len(given), front, found, padded)
         self._freeze(size)
-        self._tokens, self._idf = tokens, idf
         kept = None if idf is None else np.asarray(idf_weights, np.float32).tolist()
-        self._given = (list(given), kept)
+        self._vocabulary = Vocabulary(tokens, idf, given, kept)
         note_setting()
 
     def _freeze(self, size: int) -> None:
@@ -285,7 +290,8 @@ class IndexLookup(Layer):
         """Emit a LabelEncoder, and the encoding of its numbers."""
         if self._hashes and not isinstance(x, list):
             self._refuse_hash()
-        tokens = self._known_tokens(op)
+        known = self._known(op)
+        tokens = known.tokens
         if self.invert:
             return emit_tokens(op, op.cast(x, "int64"), tokens, self._specials)
         x, bins = x if isinstance(x, list) else (x, None)
@@ -297,9 +303,9 @@ class IndexLookup(Layer):
         assert depth is not None
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         vectors = encode(op, numbers, mode, depth, self.compute_dtype)
-        if self.output_mode != "tf_idf" or self._idf is None:
+        if self.output_mode != "tf_idf" or known.idf is None:
             return vectors
-        return op.Mul(vectors, op.cast(op.constant(self._idf, "idf_weights"), self.compute_dtype))
+        return op.Mul(vectors, op.cast(op.constant(known.idf, "idf_weights"), self.compute_dtype))
 
     @property
     def _hashes(self) -> bool:
@@ -315,11 +321,13 @@ class IndexLookup(Layer):
             "`num_oov_indices=1`."
         )
 
-    def _known_tokens(self, op: Emitter) -> list[Token]:
-        """The tokens; in a graph made for its shapes there may be none yet."""
+    def _known(self, op: Emitter) -> Vocabulary:
+        """The vocabulary; in a graph made for its shapes there may be none yet."""
         sized = self.output_mode == "int" or self.pad_to_max_tokens
-        if self._tokens is not None or (op.shapes_only and (sized or self._frozen_size)):
-            return self._tokens or []
+        if self._vocabulary is not None:
+            return self._vocabulary
+        if op.shapes_only and (sized or self._frozen_size):
+            return Vocabulary([], None, [], None)
         mode = f"When using `output_mode={self.output_mode}` and `pad_to_max_tokens=False`, you"
         raise RuntimeError(
             f"{'You' if sized else mode} must set the layer's vocabulary before calling it. Either "
@@ -338,8 +346,8 @@ class IndexLookup(Layer):
         arrays = [array]
         if self._hashes:
             arrays.append(hash_bins(array, self.num_oov_indices, self.salt))
-        elif self._tokens is not None:
-            self._check_known(array)
+        elif self._vocabulary is not None:
+            self._check_known(array, self._vocabulary)
         return run_alone(
             self._calls_on_data,
             arrays,
@@ -347,9 +355,9 @@ class IndexLookup(Layer):
             lambda op, x: self._emit(op, x if self._hashes else x[0], training=False),
         )
 
-    def _check_known(self, array: npt.NDArray[Any]) -> None:
+    def _check_known(self, array: npt.NDArray[Any], known: Vocabulary) -> None:
         """Raise a ValueError for tokens that are not in the vocabulary."""
-        unknown = set(array.reshape(-1).tolist()) - set(self._tokens or ()) - {self.mask_token}
+        unknown = set(array.reshape(-1).tolist()) - set(known.tokens) - {self.mask_token}
         if len(unknown) > 0:
             raise ValueError(
                 "When `num_oov_indices=0` all inputs should be in vocabulary, found OOV values "
@@ -361,9 +369,13 @@ class IndexLookup(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, and the vocabulary that was learned."""
         config = super().get_config()
-        vocabulary, idf = (None, None) if self._given is None else self._given
-        found = {"vocabulary": vocabulary, "idf_weights": idf, "vocabulary_size": self._frozen_size}
-        learned = {} if vocabulary is None or self._static else {"has_input_vocabulary": False}
+        known = self._vocabulary
+        found = {
+            "vocabulary": None if known is None else list(known.given),
+            "idf_weights": None if known is None else known.given_idf,
+            "vocabulary_size": self._frozen_size,
+        }
+        learned = {} if known is None or self._static else {"has_input_vocabulary": False}
         return config | found | learned
 
     @classmethod

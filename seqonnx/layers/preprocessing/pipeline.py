@@ -7,9 +7,10 @@ from typing import Any, Self
 
 from seqonnx import catalogue
 from seqonnx.catalogue import register
+from seqonnx.importers.keras.config import Catalogue, translate
 from seqonnx.layers.base import Layer
 from seqonnx.layers.preprocessing.image_layer import is_data
-from seqonnx.layers.serialization import deserialize
+from seqonnx.layers.serialization import KNOWN, deserialize
 
 
 @register("layer")
@@ -68,5 +69,11 @@ class Pipeline(Layer):
                 "`Pipeline` config must contain a `layers` key mapping to a list of serialized "
                 f"layers. Received config with layers={layers}."
             )
-        made = [deserialize(layer) if isinstance(layer, Mapping) else layer for layer in layers]
-        return cls(**(config | {"layers": made}))
+        return cls(**(config | {"layers": [_made(layer) for layer in layers]}))
+
+
+def _made(layer: Any) -> Any:
+    """A layer from its configuration, here or in Keras, which names modules."""
+    if not isinstance(layer, Mapping):
+        return layer
+    return deserialize(translate(layer, Catalogue(KNOWN, {})) if "module" in layer else layer)

@@ -31,6 +31,8 @@ class Rescaling(Layer):
         [[-1.0, 1.0]]
     """
 
+    supports_masking = True
+
     scale: Setting[Factor] = Setting()
     offset: Setting[Factor] = Setting()
 

@@ -41,6 +41,23 @@ class Specials:
         return [self.mask] * self.masked + [self.oov] * self.oov_count
 
 
+@dataclass(frozen=True)
+class Vocabulary:
+    """A vocabulary, with what it was made of.
+
+    Args:
+        tokens: its tokens, without the places in front.
+        idf: inverse document frequency of each place, those in front included; or None.
+        given: the tokens as they were given.
+        given_idf: the inverse document frequencies as they were given, or None.
+    """
+
+    tokens: list[Token]
+    idf: npt.NDArray[Any] | None
+    given: list[Token]
+    given_idf: list[float] | None
+
+
 def plain_tokens(vocabulary: Any, dtype: str) -> list[Token]:
     """Return tokens as Python's strings or integers.
 
@@ -80,6 +97,18 @@ def read_tokens(path: str | os.PathLike[str], dtype: str) -> list[Token]:
         raise ValueError(f"Vocabulary file {path} must hold integers: {error}") from error
     check_unique(tokens)
     return tokens
+
+
+def tokens_in(text: str, dtype: str) -> list[Token]:
+    """Return the tokens that Keras has written with a model, those of the places in front too.
+
+    Raises:
+        ValueError: if a line is no integer where integers are wanted.
+    """
+    lines = text.split("\n")
+    while len(lines) > 0 and lines[-1] == "":
+        lines.pop()
+    return [int(line) if dtype == "int64" else line for line in lines]
 
 
 def without_specials(tokens: Sequence[Token], specials: Specials) -> tuple[list[Token], bool]:

@@ -60,6 +60,7 @@ def emit_native(
     lengths: ir.Value | None,
     *,
     backwards: bool,
+    keep: bool,
 ) -> tuple[ir.Value, list[ir.Value]]:
     """Emit the operator.
 
@@ -70,6 +71,7 @@ def emit_native(
         initial: first states, (batch, hidden) each; None for zeros.
         lengths: int32 number of steps of each sequence, or None for all.
         backwards: whether it starts at the end.
+        keep: whether the outputs of all steps are wanted: else they are not written.
 
     Returns:
         The outputs in the order of time, (time, 1, batch, hidden), and the last states. Of a
@@ -88,6 +90,8 @@ def emit_native(
             "_outputs": count,
         },
     )
+    if not keep:
+        outputs.name = ""  # so ONNX leaves an output out
     return outputs, [op.Squeeze(state, [0]) for state in last]
 
 

@@ -98,7 +98,9 @@ def _natively(op: Emitter, cell: KernelCell, given: Sequences, how: StepWalk) ->
     if given.mask is not None:
         return _masked_natively(op, native, x, given, how)
     steps = op.Transpose(x, perm=[1, 0, 2])
-    outputs, last = emit_native(op, native, steps, given.initial, None, backwards=how.backwards)
+    outputs, last = emit_native(
+        op, native, steps, given.initial, None, backwards=how.backwards, keep=how.keep
+    )
     kept = op.Transpose(op.Squeeze(outputs, [1]), perm=[1, 0, 2]) if how.keep else None
     return StepsTaken(kept, last[0], last)
 
@@ -111,7 +113,9 @@ def _masked_natively(
     valid = valid_steps(op, given.mask, backwards=how.backwards)
     steps = gather_valid(op, x, valid)
     lengths = as_lengths(op, valid)
-    outputs, last = emit_native(op, native, steps, given.initial, lengths, backwards=False)
+    outputs, last = emit_native(
+        op, native, steps, given.initial, lengths, backwards=False, keep=how.keep
+    )
     states = last
     if given.initial is not None:
         some = op.Unsqueeze(op.Greater(valid.lengths, 0), [1])

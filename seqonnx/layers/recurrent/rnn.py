@@ -175,6 +175,7 @@ class RecurrentLayer(Layer):
         initial = None
         if initial_state is not None:
             initial = [op.cast(state, dtype_name(x)) for state in flatten(initial_state)]
+            self._check_initial(initial)
         elif self._kept is not None:
             initial = self._kept.read(op, dtype_name(x))
         given = Sequences(x, mask, initial, training)
@@ -188,6 +189,15 @@ class RecurrentLayer(Layer):
         if self._kept is not None:
             self._kept.update(op, walked.states)
         return walked
+
+    def _check_initial(self, initial: Sequence[ir.Value]) -> None:
+        wanted = len(flatten(self.state_size))
+        if len(initial) != wanted:
+            raise ValueError(
+                f"Layer '{self.name}' has {wanted} state(s): `initial_state` must be a list of as "
+                f"many tensors. Received: {len(initial)}, of shapes "
+                f"{[tuple(static_shape(state)) for state in initial]}"
+            )
 
     def _check_steps(self, x: ir.Value) -> None:
         if self.unroll and not isinstance(static_shape(x)[1], int):
@@ -275,7 +285,12 @@ def _cell(cell: Any) -> Any:
             "The RNN cell should have a `state_size` attribute (single integer or list of "
             f"integers, one integer per RNN state). Received: cell={cell}"
         )
-    size = cell.state_size
+    if not isinstance(cell, Layer):
+        raise ValueError(
+            "Argument `cell` should be a layer, such as a subclass of `Layer` whose `call` takes "
+            f"`states`. Received: cell={cell} of type {type(cell).__name__}"
+        )
+    size = getattr(cell, "state_size", None)
     if size is None:
         raise ValueError("state_size must be specified as property on the RNN cell.")
     if not isinstance(size, list | tuple | int):

@@ -108,4 +108,6 @@ def _checked(cell: Any) -> Any:
             "All cells must have a `state_size` attribute. Received cell without a "
             f"`state_size`: {cell}"
         )
+    if not isinstance(cell, Layer):
+        raise ValueError(f"All cells must be layers. Received: {cell} of {type(cell).__name__}")
     return cell

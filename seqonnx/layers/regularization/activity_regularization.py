@@ -30,6 +30,8 @@ class ActivityRegularization(Layer):
         [[1.0, 2.0]]
     """
 
+    supports_masking = True
+
     def __init__(
         self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[BasicLayerOptions]
     ) -> None:

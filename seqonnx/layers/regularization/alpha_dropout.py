@@ -47,6 +47,8 @@ class AlphaDropout(Layer):
         [[1.0, 2.0]]
     """
 
+    supports_masking = True
+
     rate: Setting[float] = Setting(checked_rate)
     noise_shape: Setting[list[int | None] | None] = Setting(checked_noise_shape)
 

@@ -44,6 +44,8 @@ class GaussianNoise(Layer):
         [[1.0, 2.0]]
     """
 
+    supports_masking = True
+
     stddev: Setting[float] = Setting(_deviation)
 
     def __init__(
@@ -80,6 +82,8 @@ class GaussianDropout(Layer):
         >>> GaussianDropout(0.5)([[1.0, 2.0]]).tolist()
         [[1.0, 2.0]]
     """
+
+    supports_masking = True
 
     rate: Setting[float] = Setting(checked_rate)
 

@@ -20,6 +20,8 @@ from seqonnx.ops.channels import FIRST, LAST, check_data_format
 class _SpatialDropout(Layer):
     """Base: `rank` is the number of spatial axes."""
 
+    supports_masking = True
+
     rate: Setting[float] = Setting(checked_rate)
     data_format: Setting[str] = Setting(check_data_format)
 

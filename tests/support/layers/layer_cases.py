@@ -503,6 +503,9 @@ CASES = [
     case(layers.Dot, (2, 1), i=[(3, 4), (4,)], o=(3,), label="vector-last"),
     case(layers.Dot, (1, 3), i=[(4, 3, 2), (2, 3, 4)], o=(3, 2, 2, 3), label="4d"),
     case(layers.Dot, 1, True, i=[(4, 2), (4, 3)], o=(2, 3), label="cosine"),
+    case(layers.Masking, i=(3, 4), o=(3, 4)),
+    case(layers.Masking, [0.5, 1.0], i=(3, 2), o=(3, 2), label="features"),
+    case(layers.Embedding, 9, 3, mask_zero=True, i=(4,), o=(4, 3), w=[(9, 3)], label="masked"),
     case(layers.Attention, i=[(3, 4), (5, 4)], o=(3, 4)),
     case(
         *(layers.Attention, True, "concat", 0.5, 7),
