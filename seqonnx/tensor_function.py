@@ -45,6 +45,7 @@ class TensorFunction:
     """
 
     __name__: str
+    __qualname__: str
 
     def __init__(self, emission: Callable[..., Any]) -> None:
         update_wrapper(self, emission)
@@ -126,8 +127,8 @@ class TensorFunction:
         return 0
 
     def __reduce__(self) -> str:
-        """Pickle by name, as functions are."""
-        return self.__name__
+        """Return the name that a copy finds the function by, as those of Python's are."""
+        return self.__qualname__
 
     def __repr__(self) -> str:
         return f"<function {self.__name__}{self.__signature__}>"

@@ -58,7 +58,7 @@ class Tracked:
         """Make the accumulators of a metric."""
         state = {
             key: Variable(np.asarray(start), key, trainable=False, path=f"{name}/{key}")
-            for key, start in metric._start().items()
+            for key, start in metric._reset().items()
         }
         return cls(name, metric, state, weighted)
 
