@@ -13,17 +13,28 @@ from support.layers.layer_cases import CASES, Case
 
 FIRST = {"name", "trainable", "dtype", "activity_regularizer"}
 OTHERWISE = {
+    "Bidirectional": "it saves the layer as it was given",
     "CategoryEncoding": "as in Keras, `sparse` is no part of it",
     "Concatenate": "its axis comes first",
     "DepthwiseConv1D": "its kernel has another name",
     "DepthwiseConv2D": "its kernel has another name",
+    "ConvLSTM1D": "the arguments of its cell are its own",
+    "ConvLSTM2D": "the arguments of its cell are its own",
+    "ConvLSTM3D": "the arguments of its cell are its own",
     "Dot": "its axes come first",
     "EinsumDense": "its output shape has another name",
     "Embedding": "its first matrix is no part of its configuration",
+    "GRU": "the arguments of its cell are its own",
+    "LSTM": "the arguments of its cell are its own",
+    "MultiHeadAttention": "its output shape has another name",
     "Normalization": "its mean and variance have other names",
     "ONNXModel": "it saves a graph",
+    "Pipeline": "it saves the layers inside",
+    "RandomGrayscale": "as in Keras, `seed` is no part of it",
+    "ReversibleEmbedding": "its first matrix is no part of its configuration",
     "SeparableConv1D": "its kernel has another name",
     "SeparableConv2D": "its kernel has another name",
+    "SimpleRNN": "the arguments of its cell are its own",
     "ZeroPadding1D": "it saves one pair alone",
 }
 """Layers that write a configuration of their own, with the reason."""
