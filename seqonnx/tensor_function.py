@@ -45,6 +45,7 @@ class TensorFunction:
     """
 
     __name__: str
+    __qualname__: str
 
     def __init__(self, emission: Callable[..., Any]) -> None:
         update_wrapper(self, emission)
@@ -124,6 +125,10 @@ class TensorFunction:
     def _seed(self, arguments: dict[str, Any]) -> int:
         """The seed of the noise in a call on arrays; taken out of the arguments."""
         return 0
+
+    def __reduce__(self) -> str:
+        """Return the name that a copy finds the function by, as those of Python's are."""
+        return self.__qualname__
 
     def __repr__(self) -> str:
         return f"<function {self.__name__}{self.__signature__}>"

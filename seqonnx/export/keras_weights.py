@@ -113,7 +113,7 @@ def _held(layer: Layer) -> list[tuple[str, Layer]]:
     found: list[tuple[str, Layer]] = []
     for name, value in sorted(vars(layer).items()):
         if isinstance(value, Layer):
-            found.append((name, value))
+            found.append((_public_name(layer, name), value))
             continue
         parts = list(value.values()) if isinstance(value, dict) else value
         if name.startswith("_") or not isinstance(parts, list | tuple):
@@ -122,6 +122,12 @@ def _held(layer: Layer) -> list[tuple[str, Layer]]:
         names = numbered_names([class_name(part) for part in inner])
         found += [(f"{name}/{each}", part) for each, part in zip(names, inner, strict=True)]
     return [(path, inner) for path, inner in found if len(inner.weights) > 0]
+
+
+def _public_name(layer: Layer, name: str) -> str:
+    """The name of an attribute; where a property without the underscore shows it, that one."""
+    public = name.removeprefix("_")
+    return public if isinstance(getattr(type(layer), public, None), property) else name
 
 
 def class_name(layer: Layer) -> str:

@@ -180,6 +180,25 @@ class Emitter(Operators):
         finally:
             self._compute_dtype = outside
 
+    @contextmanager
+    def standing_for(self, variable: Variable, value: ir.Value) -> Iterator[None]:
+        """Read a value in the place of a variable inside.
+
+        Args:
+            variable: the variable, which has been read before.
+            value: a value of its dtype and ONNX layout.
+        """
+        dtypes_of = [key for key in self._narrowed if key[0] is variable]
+        outside = {key: self._narrowed.pop(key) for key in dtypes_of}
+        before, self.variables[variable] = self.variables[variable], value
+        try:
+            yield
+        finally:
+            self.variables[variable] = before
+            for key in [key for key in self._narrowed if key[0] is variable]:
+                del self._narrowed[key]
+            self._narrowed.update(outside)
+
     @property
     def has_masks(self) -> bool:
         """Whether any value has a mask."""

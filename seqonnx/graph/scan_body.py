@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import onnx_ir as ir
@@ -15,16 +15,21 @@ from seqonnx.graph.variable import Variable
 class BodyEmitter(Emitter):
     """The emitter of a body: variables, their casts and noise come from the graph around it.
 
-    Noise that a body asks for is drawn once, outside: every step gets the same numbers.
-
     Args:
         outer: emitter of the graph around.
         prefix: what the names of the body begin with.
+        draw: gives noise of a shape for each step; default: every step gets the same, drawn once.
     """
 
-    def __init__(self, outer: Emitter, prefix: str = "") -> None:
+    def __init__(
+        self,
+        outer: Emitter,
+        prefix: str = "",
+        draw: Callable[[Sequence[Dim]], ir.Value] | None = None,
+    ) -> None:
         super().__init__()
         self._outer = outer
+        self._draw = outer.random_uniform if draw is None else draw
         self.graph.name = prefix or self.graph.name
         self._scopes += [prefix] if prefix else []
 
@@ -33,8 +38,8 @@ class BodyEmitter(Emitter):
         return self._outer.read(variable)
 
     def random_uniform(self, shape: Sequence[Dim]) -> ir.Value:
-        """Return noise of the graph around."""
-        return self._outer.random_uniform(shape)
+        """Return noise that is drawn in the graph around."""
+        return self._draw(shape)
 
     @contextmanager
     def computing_in(self, dtype: str | None) -> Iterator[None]:
@@ -92,7 +97,7 @@ class ScanBody:
     def __init__(self, op: Emitter, name: str, *, backwards: bool = False) -> None:
         self._outer = op
         self._prefix = op.unique_name(name)
-        self.body = BodyEmitter(op, self._prefix)
+        self.body = BodyEmitter(op, self._prefix, self._noise)
         self._backwards = backwards
         self._initial: list[ir.Value] = []
         self._sequences: list[ir.Value] = []
@@ -144,6 +149,18 @@ class ScanBody:
             value.shape = ir.Shape([*leading, *known])
             value.type = ir.TensorType(made[i].dtype or ir.DataType.FLOAT)
         return values[: len(states)], values[len(states) :]
+
+    def _noise(self, shape: Sequence[Dim]) -> ir.Value:
+        """Noise for a step: a part of that for all steps, drawn with the samples first.
+
+        Where samples or steps are not known, all steps get the same.
+        """
+        steps = static_shape(self._sequences[0])[0]
+        if len(shape) == 0 or steps is None:
+            return self._outer.random_uniform(shape)
+        drawn = self._outer.random_uniform([shape[0], steps, *shape[1:]])
+        turned = self._outer.Transpose(drawn, perm=[1, 0, *range(2, len(shape) + 1)])
+        return self.element(turned)
 
     def _input(self, name: str, like: ir.Value, shape: Sequence[Dim]) -> ir.Value:
         return self.body.input(f"{self._prefix}/{name}", dtype_name(like), shape)

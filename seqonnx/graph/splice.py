@@ -56,7 +56,10 @@ def _constant(op: Emitter, value: ir.Value) -> ir.Value:
         raise ValueError(f"The initializer '{value.name}' has no value.")
     name = op.unique_name(_clean(value.name))
     if isinstance(tensor, ir.StringTensor) or tensor.dtype == ir.DataType.STRING:
-        copied: ir.TensorProtocol = ir.tensor(tensor.numpy(), name=name)
+        texts = tensor.numpy().astype(object).reshape(-1).tolist()
+        copied: ir.TensorProtocol = ir.StringTensor(
+            texts, shape=ir.Shape(tensor.numpy().shape), name=name
+        )
     else:
         copied = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=name)
     constant = ir.Value(name=name, type=value.type, shape=value.shape, const_value=copied)

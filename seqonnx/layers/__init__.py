@@ -25,6 +25,7 @@ from seqonnx.layers.core.input import Input, InputLayer
 from seqonnx.layers.core.lambda_layer import Lambda
 from seqonnx.layers.core.masking import Masking
 from seqonnx.layers.core.operation import Operation  # noqa: F401 - enters the catalogue
+from seqonnx.layers.core.reversible_embedding import ReversibleEmbedding
 from seqonnx.layers.merging.dot import Dot
 from seqonnx.layers.merging.functions import (
     add,
@@ -50,6 +51,7 @@ from seqonnx.layers.normalization.batch_normalization import BatchNormalization
 from seqonnx.layers.normalization.group_normalization import GroupNormalization
 from seqonnx.layers.normalization.layer_normalization import LayerNormalization
 from seqonnx.layers.normalization.rms_normalization import RMSNormalization
+from seqonnx.layers.normalization.spectral_normalization import SpectralNormalization
 from seqonnx.layers.normalization.unit_normalization import UnitNormalization
 from seqonnx.layers.onnx.onnx_model import ONNXModel
 from seqonnx.layers.pooling.adaptive_pooling import (
@@ -143,6 +145,7 @@ from seqonnx.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpS
 from seqonnx.layers.serialization import deserialize, serialize
 from seqonnx.layers.wrappers.bidirectional import Bidirectional
 from seqonnx.layers.wrappers.time_distributed import TimeDistributed
+from seqonnx.layers.wrappers.wrapper import Wrapper
 
 # Second names that Keras has for these classes.
 AvgPool1D = AveragePooling1D
@@ -303,6 +306,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "ReversibleEmbedding",
     "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -315,6 +319,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "StringLookup",
     "Subtract",
@@ -324,6 +329,7 @@ __all__ = [
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",

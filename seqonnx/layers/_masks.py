@@ -34,21 +34,27 @@ def masks_of(op: Emitter, x: Any) -> Any:
 def with_masks(op: Emitter, spelling: Spelling, x: Any, named: Mapping[str, Any]) -> dict[str, Any]:
     """Return the further arguments of a call, with the masks that its tensors bring along.
 
-    `mask` is that of the first argument; where there are several tensors, `query_mask` is that
-    of `query`, and so on.
+    Where one argument has tensors, `mask` is that of these; where several have, `query_mask` is
+    that of `query`, and so on, and nobody fills in `mask`: so it is in Keras, for example for a
+    recurrent layer that is called with `initial_state`.
     """
     given = dict(named)
     if not op.has_masks:
         return given
-    if "mask" in spelling.names:
-        if given.get("mask") is None:
-            given["mask"] = masks_of(op, x)
-        return given
-    for name, value in {spelling.names[0]: x, **named}.items():
-        wanted = f"{name}_mask"
+    tensors = {name: v for name, v in {spelling.names[0]: x, **named}.items() if _has_tensors(v)}
+    several = len(tensors) > 1
+    for name, value in tensors.items():
+        wanted = f"{name}_mask" if several else "mask"
         if wanted in spelling.names and given.get(wanted) is None:
             given[wanted] = masks_of(op, value)
     return given
+
+
+def _has_tensors(x: Any) -> bool:
+    """Whether a structure has values of the graph."""
+    values: list[ir.Value] = []
+    take_out(x, lambda part: isinstance(part, ir.Value), values)
+    return len(values) > 0
 
 
 def carry_masks(op: Emitter, layer: _TakesMasks, x: Any, mask: Any, y: Any) -> None:

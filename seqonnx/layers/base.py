@@ -24,7 +24,7 @@ from seqonnx.graph.operable import Valueless
 from seqonnx.graph.signatures import Spelling, spelling_of
 from seqonnx.graph.tracing import traced
 from seqonnx.importers.keras.config import keras_arguments
-from seqonnx.layers import _calling
+from seqonnx.layers import _added_losses, _calling
 from seqonnx.layers._inside import building, owner_path, owning
 from seqonnx.layers._masks import carry_masks, with_masks
 from seqonnx.layers.alone import CallsOnData
@@ -181,7 +181,16 @@ class Layer(Weighted):
 
     @property
     def built(self) -> bool:
-        """Whether the weights exist."""
+        """Whether the weights exist. A `build` may set it, as those of Keras's layers do."""
+        return self._is_built
+
+    @built.setter
+    def built(self, built: bool) -> None:
+        self._built = bool(built)
+
+    @property
+    def _is_built(self) -> bool:
+        """Whether the layer needs no `build`."""
         return self._built or len(self._variables) > 0
 
     def count_params(self) -> int:
@@ -239,13 +248,16 @@ class Layer(Weighted):
         Raises:
             RuntimeError: outside of `call`.
         """
+        parts = loss if isinstance(loss, list | tuple) else [loss]
         trace = current_trace()
+        if trace is None and _added_losses.note(parts):
+            return
         if trace is None:
             raise RuntimeError(
                 f"`add_loss` of layer '{self.name}' works inside of its `call`, where the graph "
                 f"is made. Received: loss={loss!r}"
             )
-        for part in loss if isinstance(loss, list | tuple) else [loss]:
+        for part in parts:
             value = trace.op.cast(trace.value(part, "float32"), "float32")
             trace.op.add_loss(trace.op.ReduceSum(value, keepdims=0))
 

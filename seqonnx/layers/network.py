@@ -146,7 +146,7 @@ class Network(Layer):
         return list(values)
 
     @property
-    def built(self) -> bool:
+    def _is_built(self) -> bool:
         """Whether inputs and weights are known."""
         return self._inputs is not None
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import onnx_ir as ir
+
+from seqonnx.graph import Emitter, auto_name
 from seqonnx.graph.signatures import spelling_of
 from seqonnx.layers import _calling
+from seqonnx.layers._added_losses import collecting
+from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.symbolic import SymbolicTensor
 from seqonnx.symbolic.structure import Structure, flatten
@@ -54,11 +59,11 @@ def connect_call(model: Traced, shapes: Any, dtypes: Any = None) -> None:
     """
     inputs = _inputs(shapes, dtypes)
     if "training" not in spelling_of(model.call).names:
-        model._connect(inputs, _outputs(model, model.call(inputs)))
+        model._connect(inputs, _outputs(model, inputs))
         return
-    outputs = _outputs(model, model.call(inputs, training=False))
+    outputs = _outputs(model, inputs, training=False)
     with _calling.following_training():
-        trained = _outputs(model, model.call(inputs, training=True))
+        trained = _outputs(model, inputs, training=True)
     model._connect(inputs, outputs)
     for tensor, own in zip(flatten(outputs, "outputs"), flatten(trained, "outputs"), strict=True):
         tensor._in_training = own
@@ -81,12 +86,14 @@ def _input(shape: Any, dtype: str | None, name: str | None = None) -> SymbolicTe
     return InputLayer(batch_shape=(None, *shape[1:]), dtype=dtype, name=name).output
 
 
-def _outputs(model: Traced, result: Any) -> Structure:
+def _outputs(model: Traced, inputs: Structure, **training: bool) -> Structure:
     """The result of `call`: one symbolic tensor, a list or a dict of them.
 
     Raises:
         ValueError: if it is something else.
     """
+    with collecting() as losses:
+        result = model.call(inputs, **training)
     result = list(result) if isinstance(result, tuple) else result
     parts = result.values() if isinstance(result, Mapping) else result
     listed = parts if isinstance(result, list | Mapping) else [result]
@@ -97,7 +104,30 @@ def _outputs(model: Traced, result: Any) -> Structure:
                 f"tensors that layers and `seqonnx.ops` have given. Received: {part!r}"
             )
     outputs: Structure = result
-    return outputs
+    return outputs if len(losses) == 0 else _with_losses(outputs, losses)
+
+
+class _AddedLosses(Layer):
+    """Passes a tensor on, and adds to the loss."""
+
+    supports_masking = True
+
+    def call(
+        self, op: Emitter, x: ir.Value, training: bool, losses: Sequence[ir.Value] = ()
+    ) -> ir.Value:
+        for loss in losses:
+            op.add_loss(op.ReduceSum(op.cast(loss, "float32"), keepdims=0))
+        return x
+
+
+def _with_losses(outputs: Structure, losses: list[SymbolicTensor]) -> Structure:
+    """Outputs of which the first brings losses into the graph that leads to it."""
+    layer = _AddedLosses(name=auto_name("added_losses"))
+    first, *others = flatten(outputs, "outputs")
+    tensors = [layer(first, losses=losses), *others]
+    if isinstance(outputs, Mapping):
+        return dict(zip(outputs, tensors, strict=True))
+    return tensors if isinstance(outputs, list) else tensors[0]
 
 
 def built_from(model: Traced) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Weighted(Typed):
     def weights(self) -> list[Variable]:
         """All weights in the order of their declaration; empty before the layer is built."""
         inner = [v for layer in self._inner_layers for v in layer.weights]
-        return [*self._variables, *dict.fromkeys(inner)]
+        return list(dict.fromkeys([*self._variables, *inner]))
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -100,7 +100,7 @@ class Weighted(Typed):
         if not self.trainable:
             return []
         inner = [v for layer in self._inner_layers for v in layer.trainable_weights]
-        return [*(v for v in self._variables if v.trainable), *dict.fromkeys(inner)]
+        return list(dict.fromkeys([*(v for v in self._variables if v.trainable), *inner]))
 
     @property
     def non_trainable_weights(self) -> list[Variable]:

@@ -140,7 +140,7 @@ class Accumulator(Configured):
 
     def reset_state(self) -> None:
         """Forget what `update_state` has accumulated."""
-        for name, start in self._first_values().items():
+        for name, start in self._start().items():
             if name in self._held and self._held[name].shape == start.shape:
                 self._held[name].assign(start)
             else:
@@ -152,18 +152,23 @@ class Accumulator(Configured):
         return cls(**{k: v for k, v in config.items() if (k, v) != ("axis", -1)})
 
     def _start(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the accumulators by name, as they are before the first batch."""
-        if type(self).reset_state is not Accumulator.reset_state:  # a user's own
-            self.reset_state()
-            return {name: held.numpy() for name, held in self._held.items()}
-        return self._first_values()
-
-    def _first_values(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the accumulators by name, as they were declared."""
+        """Return the accumulators by name, as they are declared."""
         before: Any = type(self).variables
         if callable(before):  # a user's method, as it was until version 0.1
             return {name: np.asarray(start) for name, start in before(self).items()}
         return dict(self._declared)
+
+    def _reset(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the accumulators by name, as a reset leaves them; those kept here stay."""
+        if type(self).reset_state is Accumulator.reset_state:
+            return self._start()
+        held = self._accumulators()
+        kept = {name: variable.numpy() for name, variable in held.items()}
+        self.reset_state()
+        first = {name: variable.numpy() for name, variable in held.items()}
+        for name, value in kept.items():
+            held[name].assign(value)
+        return first
 
     def compute(self, state: State) -> Result:
         """Return what the accumulators come to; for classes of one's own.

@@ -249,7 +249,7 @@ def _under(op: Emitter, mask: ir.Value, weight: ir.Value | None) -> ir.Value:
     if weight is None:
         return op.cast(mask, "float32")
     kept, weight = match_ranks(op, to_type_of(op, mask, weight), weight)
-    return op.Mul(weight, kept)
+    return op.Mul(spread_weights(op, weight, kept), kept)
 
 
 def mean_so_far(state: State) -> float:

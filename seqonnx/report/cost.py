@@ -14,6 +14,7 @@ Everything else is None, "not counted", and is reported as such, never silently 
 from __future__ import annotations
 
 from seqonnx.graph.reading import STANDARD_DOMAINS
+from seqonnx.graph.versions import LOOKUP_DOMAIN
 from seqonnx.report.mac_rules import MAC_RULES, NodeFacts
 from seqonnx.report.polynomial import Polynomial
 
@@ -73,7 +74,7 @@ def count_macs(domain: str, facts: NodeFacts) -> Polynomial | None:
     """Return the MACs of one node, or None if it is not counted.
 
     Args:
-        domain: domain of the operator; only the standard one and `com.microsoft` have rules.
+        domain: domain of the operator; the standard ones and `com.microsoft` have rules.
         facts: shapes and attributes of the node.
 
     Example:
@@ -87,6 +88,8 @@ def count_macs(domain: str, facts: NodeFacts) -> Polynomial | None:
         if facts.op_type in NO_CONTRACTION:
             return Polynomial.of(0)
         rule = MAC_RULES.get(facts.op_type)
+    elif (domain, facts.op_type) == (LOOKUP_DOMAIN, "LabelEncoder"):
+        return Polynomial.of(0)
     else:
         rule = None
     if rule is None:

@@ -186,7 +186,7 @@ def _sources(owner: Network, layer: Layer) -> tuple[str, ...]:
     return tuple(
         f"{t._call.layer.name}[{t._call.index}][{t._index}]"
         if t._call is not None and id(t) not in entries
-        else f"{entries[id(t)]}[0][0]"
+        else f"{entries.get(id(t), t.name)}[0][0]"  # a subclassed model lists no input layers
         for call in calls
         for t in call.inputs
     )

@@ -18,12 +18,13 @@ from seqonnx.graph import Variable, assign_together, read_together
 from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
 from seqonnx.runtime.forking import making
-from seqonnx.symbolic import LayerCall, SymbolicTensor
+from seqonnx.symbolic import LayerCall, SymbolicTensor, calls_between
 from seqonnx.symbolic.tensor import Emits
 from seqonnx.training.sessions import Sessions
 from seqonnx.training.trainer import Trainer
 
 _CALLS = "calls inside"
+_TRAINED = "outputs in training"
 _MOMENT = "moment"
 
 
@@ -46,11 +47,15 @@ def state_of(network: Network, sessions: Sessions, state: Mapping[str, Any]) -> 
         sessions: what it has compiled.
         state: its attributes, as a layer gives them away.
     """
+    trained = [(t, t._in_training) for t in network._outputs if t._in_training is not None]
     inside = {call: None for call, _ in network._calls_inside}
+    if len(trained) > 0:
+        other = calls_between(network.inputs, [tensor for _, tensor in trained])
+        inside |= {call: None for call, _ in other}
     layers = dict.fromkeys(call.layer for call in inside)
     calls = [made for layer in layers for made in _calls_of(layer) if made[0] in inside]
     moment = _moment_of(network, sessions.begun_trainer()) if network.built else None
-    return {**state, _CALLS: calls, _MOMENT: moment}
+    return {**state, _CALLS: calls, _TRAINED: trained, _MOMENT: moment}
 
 
 def restore(network: Network, model: CallbackModel, state: dict[str, Any]) -> None:
@@ -62,6 +67,7 @@ def restore(network: Network, model: CallbackModel, state: dict[str, Any]) -> No
         state: from `state_of`.
     """
     calls, moment = state.pop(_CALLS), state.pop(_MOMENT)
+    trained = state.pop(_TRAINED, ())
     sessions: Sessions = state["_sessions"]
     if sessions.network is not network:  # a shallow copy
         sessions = state["_sessions"] = sessions.copied_to(network, model)
@@ -72,6 +78,8 @@ def restore(network: Network, model: CallbackModel, state: dict[str, Any]) -> No
         assign_together(moment.values.items())
         if moment.steps is not None:
             sessions.compiled().optimizer.iterations = moment.steps
+    for tensor, own in trained:
+        tensor._in_training = own
     for call, outputs in calls:
         for tensor in outputs:
             tensor._call = call

@@ -73,7 +73,9 @@ def batches_for(
     Raises:
         ValueError: if the data does not fit the model or its loss.
     """
-    if not model.built and isinstance(x, Mapping):
+    arrays = isinstance(x, list | tuple) and all(isinstance(part, np.ndarray) for part in x)
+    several = arrays and len(x) > 1
+    if not model.built and (isinstance(x, Mapping) or (several and model._is_subclassed())):
         model._build_for(_shapes_of(x))
     batches = make_batches(
         ordered(model, x),

@@ -48,7 +48,7 @@ class Measures:
         state.overwrite(self.loss_total, zero)
         state.overwrite(self.loss_count, zero)
         for tracked in self.tracked:
-            for key, start in tracked.metric._start().items():
+            for key, start in tracked.metric._reset().items():
                 state.overwrite(tracked.state[key], np.asarray(start))
 
     def logs(self, state: DeviceState) -> Logs:

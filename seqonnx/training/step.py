@@ -58,7 +58,7 @@ class Tracked:
         """Make the accumulators of a metric."""
         state = {
             key: Variable(np.asarray(start), key, trainable=False, path=f"{name}/{key}")
-            for key, start in metric._start().items()
+            for key, start in metric._reset().items()
         }
         return cls(name, metric, state, weighted)
 
@@ -157,7 +157,8 @@ def build_train_step(
     else:
         seed = op.read(scaling.scale)
     refuse_blockers(op.graph, [loss], {op.read(w): w.path for w in used})
-    grads = backward(op, [(loss, seed)], [op.read(w) for w in used], device=device, choose=choose)
+    places = [_used_value(op, w) for w in used]
+    grads = backward(op, [(loss, seed)], places, device=device, choose=choose)
     trained = [(w, g) for w, g in zip(used, grads, strict=True) if g is not None]
     if scaling is None or len(trained) == 0:
         writes = op.updates | _emit_update(op, update, trained, lr, step)
@@ -248,6 +249,11 @@ def _emit_goal(op: Emitter, goal: Goal, *, training: bool) -> tuple[list[ir.Valu
     return batch, loss
 
 
+def _used_value(op: Emitter, variable: Variable) -> ir.Value:
+    """The value of a weight that the forward pass works with: one that it assigns, or its own."""
+    return op.updates.get(variable, op.read(variable))
+
+
 def _emit_update(
     op: Emitter,
     update: Update,
@@ -262,7 +268,7 @@ def _emit_update(
         slots = [{k: op.read(v) for k, v in update.slots[w].items()} for w in weights]
         params, slots = update.optimizer._emit(
             op,
-            [op.read(w) for w in weights],
+            [_used_value(op, w) for w in weights],
             [grad for _, grad in trained],
             slots,
             lr,

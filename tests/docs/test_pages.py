@@ -40,6 +40,7 @@ OUTPUTS = {
     "extending.md": 9,
     "ops.md": 1,
     "performance.md": 8,
+    "text.md": 2,
     "tutorial.md": 13,
 }
 """Blocks of each page whose output is shown, and so compared."""

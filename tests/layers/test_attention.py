@@ -275,3 +275,32 @@ def test_output_shapes_are_known_without_a_call():
     assert layer.compute_output_shape((None, 7, 4), (None, 3, 4)) == (None, 7, 5, 2)
     layer = layers.GroupQueryAttention(2, 4, 2)
     assert layer.compute_output_shape((None, 7, 4), (None, 3, 4)) == (None, 7, 4)
+
+
+def test_weight_files_have_the_names_of_keras(tmp_path):
+    """As Keras 3.15.1 writes them: by attribute, those with a property by its name."""
+    h5py = pytest.importorskip("h5py", reason="the format of Keras's weight files")
+    x = keras.Input((3, 4))
+    attended = layers.MultiHeadAttention(2, 3, use_gate=True)(x, x)
+    grouped = layers.GroupQueryAttention(3, 4, 2)(attended, x)
+    dense = layers.SpectralNormalization(layers.Dense(2))(grouped)
+    model = keras.Model(x, dense)
+    model.save_weights(tmp_path / "m.weights.h5")
+    shapes = {}
+    with h5py.File(tmp_path / "m.weights.h5") as file:
+        file.visititems(
+            lambda name, item: shapes.update({name: item.shape}) if hasattr(item, "shape") else None
+        )
+    found = {name.removeprefix("layers/") for name in shapes}
+    names = ("_gate_dense", "key_dense", "output_dense", "query_dense", "value_dense")
+    wanted = {f"multi_head_attention/{name}/vars/{i}" for name in names for i in (0, 1)}
+    names = ("_key_dense", "_output_dense", "_query_dense", "_value_dense")
+    wanted |= {f"grouped_query_attention/{name}/vars/{i}" for name in names for i in (0, 1)}
+    wanted |= {f"spectral_normalization/{part}vars/{i}" for part in ("", "layer/") for i in (0, 1)}
+    assert found == wanted
+    assert shapes["layers/spectral_normalization/vars/0"] == (4, 2)
+    before = model.get_weights()
+    model.set_weights([np.zeros_like(w) for w in before])
+    model.load_weights(tmp_path / "m.weights.h5")
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)

@@ -53,6 +53,7 @@ class Block(layers.Layer):
 
 
 def test_layers_in_attributes_lists_and_dicts_are_part_of_a_layer():
+    keras.clear_session()
     block = Block(name="block")
     model = keras.Sequential([keras.Input((3,)), block])
     assert [w.path for w in model.weights] == [

@@ -72,7 +72,7 @@ class Shown(layers.Layer):
 
 
 def outcome(layer, masks, *arrays):
-    """What a layer gives for inputs with masks, and the mask of it."""
+    """The output of a layer for inputs with masks, and its mask."""
     inputs, marked, data = [], [], []
     for array, mask in zip(arrays, masks, strict=True):
         x = keras.Input(array.shape[1:])
@@ -266,3 +266,19 @@ def test_masks_go_through_models_inside_models():
     value, mask = outcome(inner, (MASK_A,), A)
     np.testing.assert_allclose(value, A)
     assert mask == MASK_A.tolist()
+
+
+def test_layer_called_with_states_is_given_no_mask_of_its_input():
+    # In Keras 3.15.1 `mask` is filled in where one argument alone has tensors: a decoder that
+    # starts from an encoder's states runs over masked steps, and its output keeps the mask.
+    codes = np.array([[3, 1, 0, 2, 0], [2, 0, 0, 0, 0]], np.int32)
+    embedding, lstm = layers.Embedding(4, 3, mask_zero=True), layers.LSTM(2, return_sequences=True)
+    inputs, state = keras.Input((5,), dtype="int32"), keras.Input((2,))
+    x = embedding(inputs)
+    model = keras.Model([inputs, state], [lstm(x), lstm(x, initial_state=[state, state])])
+    states = np.zeros((2, 2), np.float32)
+    masked, unmasked = model.predict([codes, states], verbose=0)
+    steps = embedding(codes)
+    np.testing.assert_allclose(unmasked, lstm(steps), rtol=1e-5)
+    np.testing.assert_allclose(masked, lstm(steps, mask=codes != 0), rtol=1e-5)
+    assert np.abs(masked - unmasked).max() > 1e-4

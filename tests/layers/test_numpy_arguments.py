@@ -56,6 +56,7 @@ CASES = [
     (layers.MelSpectrogram, (40,), {"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4}),
     (layers.GlobalAveragePooling2D, (4, 4, 3), {"keepdims": True}),
     (layers.Masking, (3, 2), {"mask_value": 0.5}),
+    (layers.ReversibleEmbedding, (4,), {"input_dim": 9, "output_dim": 2, "logit_soft_cap": 2.0}),
     (layers.Masking, (3, 2), {"mask_value": [0.5, 1.0]}),
     (layers.EinsumDense, (3, 4), {"equation": "abc,cd->abd", "output_shape": (3, 2)}),
     (layers.Embedding, (4,), {"input_dim": 9, "output_dim": 2}),
@@ -168,6 +169,7 @@ def test_every_layer_with_numbers_among_its_arguments_has_its_case():
     # Below: they take several inputs.
     covered |= {layers.Concatenate, layers.Dot, layers.Attention, layers.AdditiveAttention}
     covered |= {layers.MultiHeadAttention, layers.GroupQueryAttention}
+    covered |= {layers.SpectralNormalization, layers.Wrapper}  # a layer is their argument
     siblings = {layers.AveragePooling3D, layers.MaxPooling1D}  # one class for all ranks
     numbered = {
         getattr(layers, name)
@@ -216,6 +218,10 @@ def test_axes_of_merging_layers(convert):
                 seed=3,
                 name="m",
             ),
+        ),
+        (
+            layers.SpectralNormalization(layers.Dense(2, name="d"), convert(2), name="s"),
+            layers.SpectralNormalization(layers.Dense(2, name="d"), 2, name="s"),
         ),
         (
             layers.GroupQueryAttention(*(convert(n) for n in (3, 4, 2, 0.5)), name="g"),

@@ -420,3 +420,26 @@ def test_other_batch_than_that_of_the_states_is_refused():
     message = "- Expected batch size: 3\n- Received batch size: 2"
     with pytest.raises(ValueError, match=message):
         layer(X[:2])
+
+
+class Dropping(layers.Layer):
+    """Its output is its input, of which another layer drops a share."""
+
+    state_size = 1
+    output_size = 6
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dropout = layers.Dropout(0.5)
+
+    def call(self, inputs, states, training=None):
+        return self.dropout(inputs, training=training), states
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+def test_dropout_of_ones_own_cell_is_drawn_at_every_step(unroll):
+    """As Keras calls the layer inside; its own cells draw once."""
+    layer = layers.RNN(Dropping(), return_sequences=True, unroll=unroll)
+    y = layer(np.ones((2, 40, 6), np.float32), training=True)
+    assert len(np.unique((y > 0).reshape(80, 6), axis=0)) > 30
+    assert set(np.unique(y)) == {0.0, 2.0}

@@ -157,6 +157,16 @@ def test_graph_makes_letters_lower_in_any_locale(tmp_path):
     assert [a.s for a in node.attribute if a.name == "locale"] == [b"C"]
 
 
+def test_exported_file_is_a_layer_on_text(tmp_path):
+    layer = TextVectorization(standardize="lower", vocabulary=["a", "b"])
+    keras.Sequential([keras.Input((1,), dtype="string"), layer]).export(tmp_path / "m.onnx")
+    found = layers.ONNXModel(tmp_path / "m.onnx", trainable=False)
+    x = np.array([["B a"], ["c"]])
+    assert found(x).tolist() == layer(x).tolist() == [[3, 2], [1, 0]]
+    model = keras.Sequential([keras.Input((1,), dtype="string"), found])
+    assert model.predict(x, verbose=0).tolist() == [[3, 2], [1, 0]]
+
+
 @pytest.mark.parametrize(
     ("shape", "arguments", "wanted", "dtype"),
     [
@@ -169,8 +179,11 @@ def test_graph_makes_letters_lower_in_any_locale(tmp_path):
 )
 def test_shapes_in_a_model(shape, arguments, wanted, dtype):
     layer = TextVectorization(standardize="lower", vocabulary=["a"], **arguments)
-    output = layer(keras.Input(shape, dtype="string"))
+    inputs = keras.Input(shape, dtype="string")
+    output = layer(inputs)
     assert (output.shape, output.dtype) == (wanted, dtype)
+    (given,) = keras.Model(inputs, output).to_onnx().graph.output
+    assert given.type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqonnx import metrics
+import seqonnx as keras
+from seqonnx import metrics, ops
 
 rng = np.random.default_rng(0)
 N, C, STEPS = 41, 6, 3
@@ -207,3 +208,38 @@ def test_r2_agrees_with_scikit_learn_far_from_zero(aggregation, weights, by_batc
     )
     metric = metrics.R2Score(aggregation)
     np.testing.assert_allclose(by_batches(metric, y_true, y_pred, weights), expected, rtol=1e-4)
+
+
+class Seen(metrics.Metric):
+    """The sum of the predictions, from 1 on."""
+
+    def __init__(self, name="seen", dtype=None):
+        super().__init__(name, dtype)
+        self.total = self.add_variable((), "zeros", name="total")
+        self.reset_state()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.total.assign_add(ops.sum(y_pred))
+
+    def result(self):
+        return self.total * 1.0
+
+    def reset_state(self):
+        for variable in self.variables:
+            variable.assign(1.0)
+
+
+def test_a_reset_of_ones_own_says_where_an_epoch_begins_and_reading_resets_nothing():
+    metric = Seen()
+    metric.update_state([0.0], [2.0])
+    metric.update_state([0.0], [3.0])
+    assert metric.variables[0].numpy() == 6.0
+    x = np.ones((4, 1), np.float32)
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")]
+    )
+    model.compile("sgd", "mse", metrics=[metric])
+    assert model.evaluate(x, x, verbose=0) == [0.0, 5.0]
+    assert model.evaluate(x, x, verbose=0) == [0.0, 5.0]
+    metric.reset_state()
+    assert metric.result() == 1.0

@@ -113,3 +113,102 @@ def test_what_is_no_tensor_is_refused():
 
     with pytest.raises(ValueError, match=r"must return a tensor.*Received: None"):
         Nothing()(X)
+
+
+def test_a_model_adds_losses_in_its_call():
+    class Penalized(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2, name="dense")
+
+        def call(self, x, training=None):
+            y = self.dense(x)
+            self.add_loss([y * y, y[0, 0]])
+            return y
+
+    model = Penalized()
+    model.compile("sgd", "mse")
+    y = model.predict(X, verbose=0)
+    expected = np.mean(y**2) + np.sum(y**2) + y[0, 0]
+    targets = np.zeros_like(y)
+    assert model.evaluate(X, targets, verbose=0) == pytest.approx(expected, rel=1e-5)
+    kernel = model.dense.get_weights()[0]
+    model.fit(X, targets, shuffle=False, verbose=0)
+    gradient = X.T @ (2 * y / y.size + 2 * y)
+    gradient[:, 0] += X[0]
+    np.testing.assert_allclose(model.dense.get_weights()[0], kernel - 0.01 * gradient, rtol=1e-4)
+    model.summary(print_fn=lambda text: None)
+
+
+def test_add_loss_outside_of_call_says_where_it_works():
+    with pytest.raises(RuntimeError, match=r"`add_loss` of layer 'net' works inside of its `call`"):
+        Net(name="net").add_loss(1.0)
+
+
+def test_a_model_of_several_inputs_is_built_by_the_arrays_of_a_tuple(tmp_path):
+    class Towers(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = layers.Dense(1, name="left"), layers.Dense(1, name="right")
+
+        def call(self, inputs):
+            a, b = inputs
+            return self.left(a) + self.right(b)
+
+    for kind in (tuple, list):
+        model = Towers()
+        parts = kind([X[:, :1], X[:, 1:]])
+        y = model.predict(parts, verbose=0)
+        np.testing.assert_allclose(y, model.left(X[:, :1]) + model.right(X[:, 1:]), rtol=1e-5)
+        model.compile("sgd", "mse")
+        model.fit(parts, y, verbose=0)
+
+
+class Block(layers.Layer):
+    """Holds a stack that is built at the first call, and one that `build` builds itself."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.stack = keras.Sequential([layers.Dense(4, activation="relu"), layers.Dense(units)])
+        self.net = Net(units=2)
+
+    def build(self, input_shape):
+        self.gate = layers.Dense(1, name="gate")
+        self.gate.build(input_shape)
+        self.built = True
+
+    def call(self, x, training=None):
+        return self.stack(x) * self.gate(x) + self.net(x)
+
+
+def test_models_inside_a_layer_are_built_at_its_first_call():
+    x = keras.Input((3,))
+    block = Block(2)
+    model = keras.Model(x, block(x))
+    expected = block.stack(X) * block.gate(X) + block.net(X)
+    np.testing.assert_allclose(model.predict(X, verbose=0), expected, rtol=1e-5)
+    before = model.get_weights()
+    assert len(before) == 10
+    model.compile("sgd", "mse")
+    model.fit(X, X[:, :2], verbose=0)
+    changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert all(changed)
+
+
+def test_built_can_be_set_by_a_model(tmp_path):
+    class Set(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def build(self, input_shape):
+            self.dense.build(input_shape)
+            self.built = True
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Set()
+    assert not model.built
+    assert model(X).shape == (8, 1)
+    assert model.built

@@ -16,8 +16,9 @@ import pytest
 
 import seqonnx as keras
 from seqonnx import callbacks, layers, losses, metrics, optimizers
-from seqonnx.catalogue import short_names
+from seqonnx.catalogue import entries, short_names
 from seqonnx.graph import Variable
+from seqonnx.tensor_function import TensorFunction
 from support.reliability.trained_networks import (
     NETWORKS,
     Scale,
@@ -259,3 +260,40 @@ def test_the_optimizer_of_a_copy_shows_its_slots_at_once(copied):
     shown = [np.asarray(v) for v in twin.optimizer.variables]
     for mine, theirs in zip(model.optimizer.variables, shown, strict=True):
         np.testing.assert_array_equal(np.asarray(mine), theirs)
+
+
+class Branched(keras.Model):
+    """Seven times its input in training, twice it otherwise."""
+
+    def __init__(self, name=None):
+        super().__init__(name=name)
+        self.twice = layers.Dense(
+            1, use_bias=False, kernel_initializer=keras.initializers.Constant(2)
+        )
+        self.often = layers.Dense(
+            1, use_bias=False, kernel_initializer=keras.initializers.Constant(7)
+        )
+
+    def call(self, x, training=None):
+        return self.often(x) if training else self.twice(x)
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["alone", "nested"])
+def test_what_a_subclassed_model_does_in_training(copied, nested):
+    model = Branched()
+    if nested:
+        x = keras.Input((1,))
+        model = keras.Model(x, model(x))
+    one = np.ones((1, 1), np.float32)
+    model(one)
+    other = copied(copied(model))
+    assert [other(one).item(), other(one, training=True).item()] == [2.0, 7.0]
+    other.compile("sgd", "mse")
+    assert other.fit(one, 7 * one, verbose=0).history["loss"] == [0.0]
+
+
+@pytest.mark.parametrize("kind", ["activation", "op", "random"])
+def test_functions_of_tensors_are_themselves_in_a_copy(copied, kind):
+    functions = [f for f in entries(kind).values() if isinstance(f, TensorFunction)]
+    assert len(functions) > 0
+    assert copied(functions) == functions

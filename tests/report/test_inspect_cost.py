@@ -216,6 +216,12 @@ def test_fused_operators_of_onnx_runtime_are_counted_and_others_are_not():
     assert count_macs("my.domain", NodeFacts("MatMul", 1, ((5, 7), (7, 3)), ((5, 3),))) is None
 
 
+def test_lookups_of_text_count_as_nothing():
+    facts = NodeFacts("LabelEncoder", 2, ((5,),), ((5,),))
+    assert count_macs("ai.onnx.ml", facts) == Polynomial.of(0)
+    assert count_macs("ai.onnx.ml", NodeFacts("LinearRegressor", 1, ((5,),), ((5,),))) is None
+
+
 def test_node_that_breaks_its_definition_is_not_counted():
     assert count_macs("", NodeFacts("Gemm", 21, ((5,), (7, 3)), ((5, 3),))) is None
     assert count_macs("", NodeFacts("Einsum", 21, ((5,),), ((5,),))) is None

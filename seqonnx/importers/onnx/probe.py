@@ -79,12 +79,7 @@ class Probe:
     def rows(self, count: int) -> Arrays:
         """Random data for every input; the same for the same count."""
         rng = np.random.default_rng(count)
-        return [
-            rng.random((count, *sizes)).astype(dtype)
-            if np.dtype(dtype).kind in "fV"
-            else rng.integers(0, 2, (count, *sizes)).astype(dtype)
-            for dtype, sizes in self._specs
-        ]
+        return [_random(rng, dtype, (count, *sizes)) for dtype, sizes in self._specs]
 
     def run(self, arrays: Arrays) -> Arrays:
         """Outputs for these inputs."""
@@ -253,3 +248,12 @@ def _same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
     a, b = a.astype(np.float64), b.astype(np.float64)
     largest = float(np.abs(b[np.isfinite(b)]).max(initial=0.0))
     return bool(np.allclose(a, b, rtol=1e-3, atol=1e-4 * largest, equal_nan=True))
+
+
+def _random(rng: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Random data of a dtype; text is of letters."""
+    if dtype == "string":
+        return rng.choice(np.array(["a", "b"], object), shape)
+    if np.dtype(dtype).kind in "fV":
+        return rng.random(shape).astype(dtype)
+    return rng.integers(0, 2, shape).astype(dtype)

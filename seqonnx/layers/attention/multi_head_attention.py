@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.layers.attention.projected import ProjectedAttention
+from seqonnx.layers.core.einsum_dense import EinsumDense
 from seqonnx.layers.options import BasicLayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
@@ -115,6 +116,26 @@ class MultiHeadAttention(ProjectedAttention):
                 f"Received: attention_axes={attention_axes}"
             )
         self.attention_axes = (axes,) if isinstance(axes, int) else axes and tuple(axes)
+
+    @property
+    def query_dense(self) -> EinsumDense | None:
+        """The projection of the query; None before the layer is built."""
+        return self._query_dense
+
+    @property
+    def key_dense(self) -> EinsumDense | None:
+        """The projection of the key; None before the layer is built."""
+        return self._key_dense
+
+    @property
+    def value_dense(self) -> EinsumDense | None:
+        """The projection of the value; None before the layer is built."""
+        return self._value_dense
+
+    @property
+    def output_dense(self) -> EinsumDense | None:
+        """The projection of the result; None before the layer is built."""
+        return self._output_dense
 
     @property
     def _query_heads(self) -> int:

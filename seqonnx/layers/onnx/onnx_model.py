@@ -107,6 +107,8 @@ class ONNXModel(Layer):
         with reading(self._title, refusals=True):
             self._by_name = self._make_weights(network.arrays)
         self._built = True
+        if all(dtype_name(value) == "string" for value in data):
+            self._data_dtype = "string"
         if len(data) == 1:
             sizes = _seen(data[0])
             axes = {axis: d for axis, d in enumerate(sizes) if axis > 0 and d is not None}

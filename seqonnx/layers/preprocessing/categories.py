@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, ir_dtype, static_shape
+from seqonnx.graph import Dim, Emitter, ir_dtype, static_shape
 
 OLD_NAMES: Final = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 """Deprecated names of output modes."""
@@ -100,7 +100,13 @@ def _gathered(
     zeros = op.Expand(op.constant(np.zeros(1, np.float32), "zero"), size)
     reduction = "add" if mode == "count" else "max"
     found = op.ScatterElements(zeros, indices, counted, axis=-1, reduction=reduction)
-    # The reshape says what shape inference does not find out.
-    sizes = [size if isinstance(size, int) else 0 for size in static_shape(indices)[:-1]]
-    kept = op.Reshape(op.Slice(found, [0], [depth], [-1]), [*sizes, depth])
-    return op.cast(kept, dtype)
+    kept = op.Slice(found, [0], [depth], [-1])
+    return op.cast(shaped(op, kept, (*static_shape(indices)[:-1], depth)), dtype)
+
+
+def shaped(op: Emitter, value: ir.Value, shape: Sequence[Dim]) -> ir.Value:
+    """Emit that a value has this shape, which shape inference does not find out."""
+    sizes = [size if isinstance(size, int) else 0 for size in shape]
+    known: ir.Value = op.Reshape(value, sizes)
+    known.shape = ir.Shape(shape)
+    return known

@@ -92,13 +92,16 @@ class Draws:
 
         By Marsaglia and Tsang ("A simple method for generating gamma variables", 2000): of several
         proposals the first that is accepted counts. Each is accepted with a probability of at
-        least 0.95, so all fail in less than one of 10^10 cases; then the last one counts.
+        least 0.95, so all fail in less than one of 10^10 cases; then the last one counts. At 1 the
+        distribution is the exponential one, and no proposals are needed.
 
         Args:
             shape: the distribution's parameter, above 0.
             sizes: shape for each image.
         """
         op = self._op
+        if shape == 1.0:
+            return op.Neg(op.Log(op.Sub(1.0, self.uniform(sizes=sizes))))
         third = (shape if shape >= 1.0 else shape + 1.0) - 1.0 / 3.0
         made: ir.Value | None = None
         for _ in range(_PROPOSALS):

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, static_shape
+from seqonnx.layers.preprocessing.categories import shaped
 
 Rule = str | Callable[[Any], Any] | None
 """The name of a rule, one of the user's own, or None for none."""
@@ -107,13 +108,14 @@ def padded(
 
 def emit_lower(op: Emitter, texts: ir.Value) -> ir.Value:
     """Emit texts of any shape with ASCII's letters made lower."""
-    sizes = [size if isinstance(size, int) else -1 for size in static_shape(texts)]
-    shape = sizes if len(sizes) > 0 and sizes.count(-1) < 2 else op.Shape(texts)
+    shape = op.Shape(texts)
     # The operator refuses to be given nothing, so it gets one text more.
     more = op.constant(np.array([""], object), "empty")
     flat = op.Concat(op.Reshape(texts, [-1]), more, axis=0)
     lower = op.StringNormalizer(flat, case_change_action="LOWER", locale=_LOCALE)
-    return op.Reshape(op.Slice(lower, [0], [-1], [0]), shape)
+    result: ir.Value = op.Reshape(op.Slice(lower, [0], [-1], [0]), shape)
+    result.shape = ir.Shape(static_shape(texts))
+    return result
 
 
 def emit_words(op: Emitter, texts: ir.Value) -> ir.Value:
@@ -125,7 +127,9 @@ def emit_words(op: Emitter, texts: ir.Value) -> ir.Value:
     tokens, _ = op.StringSplit(tokens, _outputs=2)
     shape = op.Shape(tokens)
     inner = op.ReduceProd(op.Slice(shape, [rank], [_MANY], [0]), keepdims=1)
-    return op.Reshape(tokens, op.Concat(op.Shape(texts), inner, axis=0), allowzero=1)
+    words: ir.Value = op.Reshape(tokens, op.Concat(op.Shape(texts), inner, axis=0), allowzero=1)
+    words.shape = ir.Shape([*static_shape(texts), None])
+    return words
 
 
 def emit_packed(op: Emitter, numbers: ir.Value, length: int | None) -> ir.Value:
@@ -145,10 +149,13 @@ def emit_packed(op: Emitter, numbers: ir.Value, length: int | None) -> ir.Value:
     more = size if length is None else op.Max(size, length)
     zeros = op.Expand(zero, op.Concat(outer, op.Add(more, 1), axis=0))
     packed = op.ScatterElements(zeros, place, numbers, axis=-1)
+    shape = static_shape(numbers)[:-1]
     if length is not None:
-        return _last_size(op, op.Slice(packed, [0], [length], [-1]), length)
+        return shaped(op, op.Slice(packed, [0], [length], [-1]), (*shape, length))
     counts = op.Concat(op.Reshape(op.ReduceSum(valid, [-1], keepdims=0), [-1]), zero, axis=0)
-    return op.Slice(packed, [0], op.ReduceMax(counts, keepdims=1), [-1])
+    result: ir.Value = op.Slice(packed, [0], op.ReduceMax(counts, keepdims=1), [-1])
+    result.shape = ir.Shape([*shape, None])
+    return result
 
 
 def emit_length(op: Emitter, numbers: ir.Value, length: int) -> ir.Value:
@@ -157,12 +164,8 @@ def emit_length(op: Emitter, numbers: ir.Value, length: int) -> ir.Value:
     zero = op.constant(np.zeros(1, np.int64), "zero")
     zeros = op.Expand(zero, op.Concat(outer, [length], axis=0))
     joined = op.Concat(numbers, zeros, axis=-1)
-    return _last_size(op, op.Slice(joined, [0], [length], [-1]), length)
-
-
-def _last_size(op: Emitter, value: ir.Value, size: int) -> ir.Value:
-    """The same, with a size that shape inference does not find out."""
-    return op.Reshape(value, [*[0] * (len(static_shape(value)) - 1), size])
+    shape = (*static_shape(numbers)[:-1], length)
+    return shaped(op, op.Slice(joined, [0], [length], [-1]), shape)
 
 
 def _text(token: Any) -> str:
