@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import warnings
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqonnx.catalogue import entries
 from seqonnx.errors import ForeignFileError, ModelFileError
 from seqonnx.export.checkpoint import Checkpoint, read_checkpoint
 from seqonnx.export.keras_vocabularies import load_vocabularies
@@ -117,7 +119,9 @@ def _load_keras_model(path: Path, custom: Mapping[str, Any]) -> Model:
     known = {name: cls for name, cls in KNOWN.items() if name not in _NOT_OF_KERAS}
     with open_archive(path) as archive:
         with weights_at_most(archive.held, factor=_EXPANSION):
-            config = model_config(archive.config, Catalogue(known, custom), path)
+            signatures = {name: inspect.signature(each) for name, each in entries("op").items()}
+            catalogue = Catalogue(known, custom, signatures)
+            config = model_config(archive.config, catalogue, path)
             model = _built(config, custom, path)
         with open_hdf5(path, archive.weights) as file:
             matched, failures = match_weights(file, part_of(model))

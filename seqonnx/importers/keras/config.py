@@ -8,8 +8,8 @@ refused.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from seqonnx import dtypes
@@ -30,10 +30,12 @@ class Catalogue:
     Args:
         known: classes of seqonnx by their Keras names.
         custom: the caller's own objects, by name.
+        functions: functions of tensors by their Keras names, as they are called.
     """
 
     known: Mapping[str, type]
     custom: Mapping[str, Any]
+    functions: Mapping[str, inspect.Signature] = field(default_factory=dict)
 
     def find(self, entry: Mapping[str, Any]) -> Any:
         """Return the class that an entry names, or None."""
@@ -51,12 +53,17 @@ class Catalogue:
         return name if ours and name in self.known else None
 
 
-def missing_layers(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, list[str]]:
+def missing_layers(
+    config: Mapping[str, Any],
+    catalogue: Catalogue,
+    is_function: Callable[[Mapping[str, Any]], bool] = lambda entry: False,
+) -> dict[str, list[str]]:
     """Return the classes that a model needs and seqonnx lacks, each with the layers of it.
 
     Args:
         config: configuration of a model.
         catalogue: what there is.
+        is_function: whether an entry is a function of tensors that there is.
 
     Returns:
         Names of layers by class; empty if everything is there.
@@ -79,7 +86,7 @@ def missing_layers(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str,
             )
         if name in MODELS and catalogue.find(entry) is None:
             stack.extend(reversed(layer_entries(inner)))
-        elif name != "InputLayer" and catalogue.find(entry) is None:
+        elif name != "InputLayer" and catalogue.find(entry) is None and not is_function(entry):
             missing.setdefault(name, []).append(label)
     return missing
 

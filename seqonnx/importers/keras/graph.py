@@ -20,6 +20,7 @@ from seqonnx.importers.keras.config import (
     translate,
     translate_input,
 )
+from seqonnx.importers.keras.operations import function_of, operation, operation_call
 
 _AUTOMATIC = re.compile(r"input_layer(_\d+)?|input_\d+")
 DAMAGED = (KeyError, IndexError, TypeError, AttributeError, RecursionError)
@@ -41,7 +42,9 @@ def model_config(config: Mapping[str, Any], catalogue: Catalogue, path: Path) ->
         ModelFileError: if the configuration is damaged or needs what seqonnx lacks.
     """
     try:
-        missing = missing_layers(config, catalogue)
+        missing = missing_layers(
+            config, catalogue, lambda entry: function_of(entry, catalogue) is not None
+        )
         if len(missing) > 0:
             names = [f"{name} (layers: {', '.join(at)})" for name, at in sorted(missing.items())]
             raise ModelFileError(
@@ -88,9 +91,14 @@ def _graph(
     layers = []
     for each in layer_entries(config):
         name = str(each["config"].get("name", each.get("name")))
-        layer = _layer(each, catalogue)
-        calls = each["inbound_nodes"] if layer["class_name"] != "InputLayer" else []
-        nodes = [_call(name, call) for call in calls]
+        calls, function = each["inbound_nodes"], function_of(each, catalogue)
+        if function is not None:
+            layer = operation(function, name)
+            nodes = [operation_call(each, function, call, catalogue, _pattern) for call in calls]
+        else:
+            layer = _layer(each, catalogue)
+            is_input = layer["class_name"] == "InputLayer"
+            nodes = [] if is_input else [_call(name, call) for call in calls]
         layers.append({**layer, "name": name, "inbound_nodes": nodes})
     return {
         "layers": layers,
