@@ -124,6 +124,8 @@ class Variable(Operable):
         self.name = name
         self.aggregation = aggregation
         self._autocast = autocast
+        self._measures = False
+        """Whether it belongs to a metric: then only training and evaluation move it."""
         self.path = name if path is None else path
         self.trainable = trainable
         self._to_stored = None if layout is None else tuple(layout)

@@ -16,8 +16,10 @@ from seqonnx.configuration import Configured
 from seqonnx.graph import (
     Emitter,
     Trace,
+    TracedTensor,
     Variable,
     assign_together,
+    current_trace,
     to_snake_case,
     tracing,
 )
@@ -204,11 +206,19 @@ class Accumulator(Configured):
         return self._held
 
     def _new(self, name: str, start: npt.NDArray[Any]) -> Variable:
-        return Variable(start, name, trainable=False, path=f"{self.name}/{name}")
+        path = f"{self.name}/{name}"
+        held = Variable(start, name, trainable=False, path=path, autocast=False)
+        held._measures = True
+        return held
 
-    def _advance(self, update: UpdateFunction, arrays: Sequence[npt.NDArray[Any]]) -> None:
-        """Run one update of the accumulators kept here."""
-        held = self._accumulators()
+    def _advance(self, update: UpdateFunction, arrays: Sequence[Any]) -> None:
+        """Run one update of the accumulators kept here; in a trace, emit it."""
+        held, trace = self._accumulators(), current_trace()
+        if trace is not None:
+            state = {name: trace.read(variable) for name, variable in held.items()}
+            for name, value in update(trace.op, state, list(arrays)).items():
+                trace.assign(held[name], value)
+            return
         names = list(held)
 
         def emit(op: Emitter, values: list[ir.Value]) -> list[ir.Value]:
@@ -220,6 +230,36 @@ class Accumulator(Configured):
         values = [held[name].numpy() for name in names]
         outputs = run_emission(emit, arrays, key=key, fixed=values)
         assign_together(zip(held.values(), outputs, strict=True))
+
+
+def data_of(data: Any, dtype: str | None, what: str) -> Any:
+    """Return data given to a metric as an array; in a trace as a value of the graph.
+
+    Args:
+        data: an array or a tensor.
+        dtype: dtype to cast to; None: as it is.
+        what: name of the data in errors.
+    """
+    trace = current_trace()
+    if trace is None:
+        return np.atleast_1d(dtypes.to_array(data, dtype, what))
+    value = trace.value(data)
+    return value if dtype is None else trace.op.cast(value, dtype)
+
+
+def weights_of(sample_weight: Any) -> Any:
+    """Return sample weights as `data_of` does; one number stays one."""
+    if current_trace() is None:
+        return dtypes.to_array(sample_weight, "float32", "sample_weight")
+    return data_of(sample_weight, "float32", "sample_weight")
+
+
+def sizes_of(data: Any) -> TargetShape:
+    """Return the shape of what `data_of` has returned."""
+    if isinstance(data, ir.Value):
+        return TracedTensor(data).shape
+    shape: TargetShape = data.shape
+    return shape
 
 
 class Metric(Accumulator):
@@ -308,7 +348,9 @@ class Metric(Accumulator):
         return {name: trace.assigned[self._held[name]] for name in state}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Accumulate a batch of arrays. A user's own works on tensors and assigns.
+        """Accumulate a batch of arrays; in a `call` on tensors, one of tensors.
+
+        A user's own works on tensors and assigns.
 
         Args:
             y_true: targets.
@@ -319,13 +361,9 @@ class Metric(Accumulator):
         Raises:
             ValueError: if the weights do not fit the predictions.
         """
-        arrays = [
-            np.atleast_1d(dtypes.to_array(y_true, None, "y_true")),
-            np.atleast_1d(dtypes.to_array(y_pred, "float32", "y_pred")),
-        ]
-        if sample_weight is not None:
-            arrays.append(dtypes.to_array(sample_weight, "float32", "sample_weight"))
-        self._build(arrays[0].shape, arrays[1].shape)
+        given = [data_of(y_true, None, "y_true"), data_of(y_pred, "float32", "y_pred")]
+        arrays = given if sample_weight is None else [*given, weights_of(sample_weight)]
+        self._build(sizes_of(arrays[0]), sizes_of(arrays[1]))
         self._advance(lambda op, state, values: self.update(op, state, *values), arrays)
 
     def __call__(

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import dtypes
 from seqonnx.configuration import arguments_for
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.signatures import adopt_renamed
 from seqonnx.graph.tracing import emission_of, emit_method
-from seqonnx.metrics.base import Accumulator, Metric, Result, State, Values
+from seqonnx.metrics.base import (
+    Accumulator,
+    Metric,
+    Result,
+    State,
+    Values,
+    data_of,
+    weights_of,
+)
 from seqonnx.objectives import (
     match_ranks,
     refuse_misfit,
@@ -291,9 +297,7 @@ def _pair(inputs: list[ir.Value]) -> tuple[ir.Value, ir.Value | None]:
     return inputs[0], inputs[1] if len(inputs) > 1 else None
 
 
-def _arrays(values: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> list[npt.NDArray[Any]]:
-    """Values and perhaps weights as float32 arrays."""
-    arrays = [np.atleast_1d(dtypes.to_array(values, "float32", "values"))]
-    if sample_weight is not None:
-        arrays.append(dtypes.to_array(sample_weight, "float32", "sample_weight"))
-    return arrays
+def _arrays(values: Any, sample_weight: Any) -> list[Any]:
+    """Values and perhaps weights as float32 arrays, or values of a graph."""
+    given = [data_of(values, "float32", "values")]
+    return given if sample_weight is None else [*given, weights_of(sample_weight)]

@@ -15,13 +15,12 @@ from seqonnx.catalogue import register
 from seqonnx.graph import auto_name, current_trace
 from seqonnx.layers.architecture import connect_config, graph_config, subclass_config
 from seqonnx.layers.network import Network
-from seqonnx.metrics import Metric
+from seqonnx.metrics.base import Accumulator
 from seqonnx.models import saving
 from seqonnx.optimizers import Optimizer
 from seqonnx.report import model_rows
 from seqonnx.symbolic.structure import holds_symbolic
 from seqonnx.training import compile_arguments, copying, feeding, fitting
-from seqonnx.training.measures import named_metrics
 from seqonnx.training.sessions import Sessions
 
 PathLike = str | os.PathLike[str]
@@ -158,16 +157,14 @@ class Model(Network):
         return self._sessions.compilation and self._sessions.compilation.loss
 
     @property
-    def metrics(self) -> list[Metric]:
+    def metrics(self) -> list[Accumulator]:
         """The metrics; `"accuracy"` is there once data have shown which kind of it is meant."""
         return self._sessions.metrics()
 
     @property
     def metrics_names(self) -> list[str]:
         """Names that `evaluate` gives values for, in their order."""
-        compilation = self._sessions.compiled()
-        named = named_metrics(compilation.metrics, compilation.weighted_metrics)
-        return ["loss", *(name for name, _, _ in named)]
+        return self._sessions.metrics_names()
 
     def reset_metrics(self) -> None:
         """Do nothing: every `fit`, `evaluate` and `..._on_batch` starts its metrics anew."""

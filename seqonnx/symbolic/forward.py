@@ -31,7 +31,7 @@ def emit_forward(
         outputs: tensors wanted.
         training: whether dropout drops and batch statistics are used.
         with_losses: whether what layers add to the loss stays in the graph (`op.losses`), and
-            the masks of the outputs.
+            the masks of the outputs and what its calls count in metrics.
         batch: size of the batch; a number for a graph that takes no other.
 
     Returns:
@@ -46,6 +46,10 @@ def emit_forward(
     if not with_losses:
         op.losses.clear()
         op.forget_masks()
+        counted = [variable for variable in op.updates if variable._measures]
+        unwanted = unwanted or len(counted) > 0
+        for variable in counted:
+            del op.updates[variable]
     return values, _lower(op, results, Options(training=training, prune=unwanted))
 
 

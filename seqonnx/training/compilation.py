@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Variable
 from seqonnx.losses import Loss
+from seqonnx.metrics.base import Accumulator
 from seqonnx.optimizers import Optimizer
 from seqonnx.regularizers import Regularizer
 from seqonnx.runtime.noise import EARLIER_GENERATOR
@@ -27,6 +28,7 @@ class Subject:
         frozen: weights that no step changes, statistics of frozen layers included.
         regularized: weights with their regularizers.
         constrained: weights with their constraints.
+        metrics: metrics that layers update in their calls.
     """
 
     inputs: Sequence[SymbolicTensor]
@@ -36,6 +38,7 @@ class Subject:
     frozen: Sequence[Variable]
     regularized: Sequence[tuple[Variable, Regularizer]]
     constrained: Sequence[tuple[Variable, Constraint]]
+    metrics: Sequence[Accumulator] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from seqonnx.callbacks.base import Logs
 from seqonnx.graph import Variable
 from seqonnx.metrics import Metric, resolve
+from seqonnx.metrics.base import Accumulator
 from seqonnx.symbolic import Shape
 from seqonnx.training.state import DeviceState
 from seqonnx.training.step import Tracked
@@ -25,6 +26,7 @@ class Measures:
         weighted_metrics: metrics that they do.
         target: shape of the targets, batch first.
         output: shape of the model's output.
+        inside: metrics that layers update in their calls.
     """
 
     def __init__(
@@ -33,11 +35,18 @@ class Measures:
         weighted_metrics: Sequence[MetricSpec],
         target: Shape,
         output: Shape,
+        inside: Sequence[Accumulator] = (),
     ) -> None:
         self.tracked = [
             Tracked.of(name, resolve(spec, target, output), weighted=weighted)
             for name, spec, weighted in named_metrics(metrics, weighted_metrics)
         ]
+        taken = {"loss", *(tracked.name for tracked in self.tracked)}
+        for metric in inside:
+            name = _free_name(metric.name, taken, weighted=False)
+            taken.add(name)
+            metric.reset_state()
+            self.tracked.append(Tracked(name, metric, dict(metric._accumulators()), inside=True))
         zero = np.zeros((), np.float32)
         self.loss_total = Variable(zero, "total", trainable=False, path="loss/total")
         self.loss_count = Variable(zero, "count", trainable=False, path="loss/count")
@@ -49,6 +58,8 @@ class Measures:
         state.overwrite(self.loss_count, zero)
         for tracked in self.tracked:
             for key, start in tracked.metric._reset().items():
+                if tracked.inside:  # training and evaluation share it
+                    tracked.state[key].assign(start)
                 state.overwrite(tracked.state[key], np.asarray(start))
 
     def logs(self, state: DeviceState) -> Logs:

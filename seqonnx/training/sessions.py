@@ -13,16 +13,19 @@ import numpy.typing as npt
 from seqonnx import config
 from seqonnx.callbacks.base import CallbackModel
 from seqonnx.graph import Variable, last_setting
+from seqonnx.layers._inside import parts_of
 from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
 from seqonnx.losses import Loss
 from seqonnx.metrics import Metric
+from seqonnx.metrics.base import Accumulator
 from seqonnx.runtime import select_device
 from seqonnx.runtime.compiled import Compiled
 from seqonnx.runtime.forking import making
 from seqonnx.runtime.session_cache import SessionCache
 from seqonnx.training.compilation import Compilation, Progress, Subject
 from seqonnx.training.forward import Forward, compile_training_call
+from seqonnx.training.measures import named_metrics
 from seqonnx.training.trainer import Trainer
 
 _TRAINABLE_CHANGED = (
@@ -104,7 +107,7 @@ class Sessions:
         """
         return self.compiled().required_loss()
 
-    def metrics(self) -> list[Metric]:
+    def metrics(self) -> list[Accumulator]:
         """Return the metrics; those that data must choose (`"accuracy"`) once it has."""
         if self.compilation is None:
             return []
@@ -112,6 +115,13 @@ class Sessions:
             return self._trainer.metrics
         given = (*self.compilation.metrics, *self.compilation.weighted_metrics)
         return [metric for metric in given if isinstance(metric, Metric)]
+
+    def metrics_names(self) -> list[str]:
+        """Return the names that `evaluate` gives values for, in their order."""
+        compilation = self.compiled()
+        named = named_metrics(compilation.metrics, compilation.weighted_metrics)
+        inside = metrics_inside(self.network) if self.network.built else []
+        return ["loss", *(name for name, _, _ in named), *(metric.name for metric in inside)]
 
     def trainer(self) -> Trainer:
         """Return the trainer, for the layers that trained at `compile`.
@@ -223,4 +233,16 @@ def subject_of(network: Network) -> Subject:
         frozen=network._frozen_weights,
         regularized=[pair for pair in network._regularized_weights if pair[0] in trained],
         constrained=network._constrained_weights,
+        metrics=metrics_inside(network),
     )
+
+
+def metrics_inside(network: Network) -> list[Accumulator]:
+    """Return the metrics that layers of a network keep in attributes, each once."""
+    found: dict[int, Accumulator] = {}
+    stack: list[Any] = list(reversed(network._leaf_layers()))
+    while stack:
+        layer = stack.pop()
+        found |= {id(metric): metric for metric in parts_of(vars(layer), Accumulator)}
+        stack.extend(reversed(layer._inner_layers))
+    return list(found.values())

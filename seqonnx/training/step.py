@@ -33,6 +33,7 @@ from seqonnx.losses import Loss
 from seqonnx.lowering import pipeline
 from seqonnx.lowering.pipeline import DeviceName, Options
 from seqonnx.metrics import Metric
+from seqonnx.metrics.base import Accumulator
 from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.loss_scale import LossScale
 from seqonnx.regularizers import Regularizer, penalty_of
@@ -49,9 +50,11 @@ class Tracked:
     """A metric with its accumulators; the loss is tracked as one, too."""
 
     name: str
-    metric: Metric
+    metric: Accumulator
     state: Mapping[str, Variable]
     weighted: bool = False
+    inside: bool = False
+    """Whether a layer of the model updates it in its call."""
 
     @classmethod
     def of(cls, name: str, metric: Metric, *, weighted: bool = False) -> Tracked:
@@ -240,6 +243,11 @@ def _emit_goal(op: Emitter, goal: Goal, *, training: bool) -> tuple[list[ir.Valu
         op.update(goal.loss_total, total)
         op.update(goal.loss_count, op.Add(op.read(goal.loss_count), count))
     for tracked in goal.tracked:
+        if tracked.inside:  # and there it has been updated, if at all
+            for variable in tracked.state.values():
+                op.updates.setdefault(variable, op.read(variable))
+            continue
+        assert isinstance(tracked.metric, Metric)
         with op.scope(f"metrics/{tracked.name}"):
             state = {key: op.read(variable) for key, variable in tracked.state.items()}
             chosen = weight if tracked.weighted else None

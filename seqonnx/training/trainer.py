@@ -17,7 +17,7 @@ from seqonnx import config
 from seqonnx.autodiff.rule_emitter import by_rule
 from seqonnx.callbacks.base import Logs
 from seqonnx.graph import Dim, Variable, last_setting, read_together
-from seqonnx.metrics import Metric
+from seqonnx.metrics.base import Accumulator
 from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.step_count import count_steps_of, stop_counting
 from seqonnx.runtime import Device
@@ -142,7 +142,7 @@ class Trainer:
         return slots if scaling is None else [*slots, *scaling.variables]
 
     @property
-    def metrics(self) -> list[Metric]:
+    def metrics(self) -> list[Accumulator]:
         """The metrics, as the first data has resolved them; none before."""
         measures = self._train_measures or self._test_measures
         return [] if measures is None else [tracked.metric for tracked in measures.tracked]
@@ -319,7 +319,8 @@ class Trainer:
         assert batch.y is not None
         compilation, output = self.compilation, self.subject.outputs[0]
         return Measures(
-            compilation.metrics, compilation.weighted_metrics, batch.y.shape, output.shape
+            *(compilation.metrics, compilation.weighted_metrics, batch.y.shape, output.shape),
+            inside=self.subject.metrics,
         )
 
 

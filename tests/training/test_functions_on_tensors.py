@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 import seqonnx as keras
@@ -155,3 +156,37 @@ def test_a_loss_is_called_inside_of_a_call():
 def test_a_loss_on_symbolic_tensors_says_where_to_call_it():
     with pytest.raises(TypeError, match=r"Only layers and the functions.*`Lambda` layer"):
         regularizers.L2()(keras.Input((2,)))
+
+
+def test_metrics_that_layers_update_in_their_calls_are_in_the_logs(tmp_path):
+    class Seeing(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.mean = metrics.Mean(name="mean_input")
+            self.right = metrics.BinaryAccuracy(name="positive")
+
+        def call(self, x):
+            self.mean.update_state(abs(x))
+            self.right.update_state(x * 0.0 + 1.0, x)
+            return x
+
+    def expected(x):
+        return {"mean_input": np.abs(x).mean(), "positive": np.mean(x > 0.5)}
+
+    other = 2.0 * X[:4]
+    model = keras.Sequential([keras.Input((3,)), Seeing(), layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    history = model.fit(
+        X, Y, batch_size=2, epochs=2, validation_data=(other, Y[:4]), verbose=0
+    ).history
+    for name, value in expected(X).items():
+        assert history[name] == pytest.approx([value] * 2, rel=1e-5)
+    for name, value in expected(other).items():
+        assert history[f"val_{name}"] == pytest.approx([value] * 2, rel=1e-5)
+    assert model.metrics_names == ["loss", "mae", "mean_input", "positive"]
+    assert [metric.name for metric in model.metrics] == ["mae", "mean_input", "positive"]
+    logs = model.evaluate(X, Y, 4, verbose=0, return_dict=True)
+    assert logs["mean_input"] == pytest.approx(np.abs(X).mean(), rel=1e-5)
+    model.export(tmp_path / "m.onnx")  # and no state of a metric
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    assert (len(graph.input), len(graph.output)) == (1, 1)
