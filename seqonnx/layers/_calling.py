@@ -5,7 +5,7 @@ Functions over a layer, so that a layer's own methods are what its user has give
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -61,8 +61,8 @@ class Callable(Emits, Protocol):
         """How the layer's `call` is written."""
 
     @property
-    def _switches(self) -> tuple[bool, ...]:
-        """Whether the layer, and each inside it, is trainable."""
+    def _settings(self) -> tuple[Hashable, ...]:
+        """Settings that the nodes depend on."""
 
     def _separate(self, x: Any) -> list[Any]:
         """Return one entry per input."""
@@ -226,11 +226,23 @@ def _call_on_data(
 
     pattern, results = layer._calls_on_data.run(
         arrays,
-        (training, layer._switches, repr(arguments)),
+        (training, layer._settings, repr(arguments), *_others(arguments)),
         emit,
         seed=config.next_seed() if training else 0,
     )
     return _arranged(layer, pattern, results)
+
+
+def _others(arguments: Arguments | None) -> list[Any]:
+    """Functions and other objects in arguments, whose `repr` may soon be that of another."""
+    if arguments is None:
+        return []
+    plain = (type(None), int, float, str, np.generic, Slot, list, tuple, Mapping)
+    return [
+        part
+        for part in _parts([arguments.first, arguments.named])
+        if isinstance(part, Hashable) and not isinstance(part, plain)
+    ]
 
 
 def _given(layer: Callable, made: LayerCall | None, outputs: list[SymbolicTensor]) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+import numpy as np
 
 from seqonnx.graph import tracing
 
@@ -13,6 +15,10 @@ _T = TypeVar("_T")
 
 _OWNERS: ContextVar[tuple[str, ...]] = ContextVar("_OWNERS", default=())
 """Names of the layers that are being built, from the outside in."""
+
+
+_FEW: Final = 32
+"""Longest list that is looked into at every call on data."""
 
 
 @contextmanager
@@ -56,3 +62,19 @@ def parts_of(attributes: Mapping[str, Any], kind: type[_T]) -> list[_T]:
         elif type(part) in {list, tuple}:
             stack.extend(reversed(part))
     return list(found.values())
+
+
+def plain_attributes(layer: object) -> Hashable:
+    """Return the numbers and strings in public attributes, by name: they may change at any time."""
+    return tuple(
+        (name, repr(value))
+        for name, value in vars(layer).items()
+        if not name.startswith("_") and _is_plain(value)
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a number or a string, or a few of them."""
+    if type(value) in {list, tuple}:
+        return len(value) <= _FEW and all(isinstance(part, int | float | str) for part in value)
+    return isinstance(value, int | float | str | np.generic)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from seqonnx.constraints import Constraint
 from seqonnx.graph import Emitter, Variable
 from seqonnx.graph.operable import Valueless
 from seqonnx.graph.signatures import Spelling
@@ -16,7 +15,6 @@ from seqonnx.layers.core.operation import Operation
 from seqonnx.layers.finding import check_unique_names, find_layer
 from seqonnx.layers.subclassing import connect_call
 from seqonnx.layers.weighted import Weighted
-from seqonnx.regularizers import Regularizer
 from seqonnx.symbolic import (
     LayerCall,
     Shape,
@@ -262,16 +260,6 @@ class Network(Layer):
             for v in layer.weights
             if v not in trained and (v.trainable or not layer.trainable)
         ]
-
-    @property
-    def _regularized_weights(self) -> list[tuple[Variable, Regularizer]]:
-        """Weights with their regularizers, each once."""
-        return [pair for layer in self._leaf_layers() for pair in layer._regularized_weights]
-
-    @property
-    def _constrained_weights(self) -> list[tuple[Variable, Constraint]]:
-        """Weights with their constraints, each once."""
-        return [pair for layer in self._leaf_layers() for pair in layer._constrained_weights]
 
     @classmethod
     def from_config(

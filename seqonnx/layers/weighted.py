@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from seqonnx import constraints, regularizers
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Aggregation, Variable
 from seqonnx.layers import _weights
-from seqonnx.layers._inside import parts_of
+from seqonnx.layers._inside import parts_of, plain_attributes
 from seqonnx.layers.precision import Typed
 
 
@@ -135,15 +135,15 @@ class Weighted(Typed):
 
     @property
     def _regularized_weights(self) -> list[tuple[Variable, regularizers.Regularizer]]:
-        """Weights with their regularizers."""
+        """Weights with their regularizers, each once."""
         inner = (pair for layer in self._inner_layers for pair in layer._regularized_weights)
-        return [*self._regularized, *inner]
+        return list(dict([*self._regularized, *inner]).items())
 
     @property
     def _constrained_weights(self) -> list[tuple[Variable, Constraint]]:
-        """Weights with their constraints."""
+        """Weights with their constraints, each once."""
         inner = (pair for layer in self._inner_layers for pair in layer._constrained_weights)
-        return [*self._constrained, *inner]
+        return list(dict([*self._constrained, *inner]).items())
 
     @property
     def _inner_layers(self) -> list[Weighted]:
@@ -151,10 +151,10 @@ class Weighted(Typed):
         return parts_of(vars(self), Weighted)
 
     @property
-    def _switches(self) -> tuple[bool, ...]:
-        """Whether this layer, and each inside it, is trainable."""
-        inner = (switch for layer in self._inner_layers for switch in layer._switches)
-        return (self.trainable, *inner)
+    def _settings(self) -> tuple[Hashable, ...]:
+        """Settings that the nodes of this layer, and of each inside it, depend on."""
+        inner = (setting for layer in self._inner_layers for setting in layer._settings)
+        return (self.trainable, plain_attributes(self), *inner)
 
     def get_weights(self) -> list[npt.NDArray[Any]]:
         """Return copies of the weights in the Keras layout."""

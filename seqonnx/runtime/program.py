@@ -7,9 +7,10 @@ implementation: the nodes that it emits.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from seqonnx.runtime.device import select_device
@@ -56,7 +57,7 @@ def run_emission(
         arrays: data whose first dimension is the batch: another batch size needs no new session.
             Where they do not share it, as with weights to broadcast, all shapes are fixed.
         key: what `emit` depends on besides ranks, sizes and dtypes; equal keys must mean
-            equal graphs. See `value_key`.
+            equal graphs. See `value_key`. None where that cannot be told: nothing is kept.
         fixed: arrays whose shape is fixed in the graph, such as state and scalars.
         seed: seed of the noise, where the graph has any.
 
@@ -77,10 +78,11 @@ def run_emission(
     shapes += tuple(array.shape for array in fixed)
     types = tuple(array.dtype.name for array in (*arrays, *fixed))
     known = (key, device, len(arrays), shapes, types)
-    program = _programs.pop(known, None)
+    program = None if key is None else _programs.pop(known, None)
     if program is None:
         program = _compile(emit, shapes, types)
-    _programs[known] = program
+    if key is not None:
+        _programs[known] = program
     if len(_programs) > _CAPACITY:
         _programs.popitem(last=False)
     if program.compiled is None:
@@ -96,15 +98,40 @@ def value_key(obj: object, *, ignore: Collection[str] = ()) -> Hashable:
         ignore: attributes that its nodes do not depend on.
 
     Returns:
-        A key by value; the object itself where an attribute (an array, say) has no hash.
+        A key by value, arrays and lists in attributes included.
     """
-    items = tuple(sorted((k, v) for k, v in vars(obj).items() if k not in ignore))
-    key = (type(obj), tuple((name, type(value), value) for name, value in items))
+    items = sorted((name, value) for name, value in vars(obj).items() if name not in ignore)
+    return (type(obj), tuple((name, _frozen(value)) for name, value in items))
+
+
+class _Same(NamedTuple):
+    """An object that is known by its identity alone, which lasts as long as a key holds it."""
+
+    held: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.held is self.held
+
+    def __hash__(self) -> int:
+        return id(self.held)
+
+
+def _frozen(value: Any) -> Hashable:
+    """Return what has a hash, and is equal for values of one type that are the same."""
+    if isinstance(value, np.ndarray):
+        content = value.tolist() if value.dtype.kind == "O" else value.tobytes()
+        return (value.dtype.str, value.shape, _frozen(content))
+    if isinstance(value, Mapping):
+        return (type(value), tuple((key, _frozen(part)) for key, part in value.items()))
+    if isinstance(value, list | tuple):
+        return (type(value), tuple(map(_frozen, value)))
+    if isinstance(value, float):  # 0.0 equals -0.0, and nan not itself
+        return (type(value), repr(value))
     try:
-        hash(key)
+        hash(value)
     except TypeError:
-        return obj
-    return key
+        return _Same(value)
+    return (type(value), value)
 
 
 def _free_batch(arrays: Sequence[npt.NDArray[Any]]) -> tuple[tuple[Dim, ...], ...]:

@@ -224,3 +224,43 @@ def test_operators_and_indexing_of_symbolic_tensors(tmp_path):
         for ours, right in zip(each([a, b]), expected, strict=True):
             assert ours.dtype == right.dtype
             np.testing.assert_allclose(ours, right, rtol=1e-5, atol=1e-6)
+
+
+class Half(layers.Layer):
+    """Half of what the layer that it is given makes."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, x):
+        return self.inner(x) / 2
+
+
+def test_a_regularizer_of_a_layer_with_several_owners_counts_once():
+    shared = layers.Dense(2, kernel_initializer="ones", kernel_regularizer="l2", use_bias=False)
+    x = keras.Input((2,))
+    model = keras.Model(x, Half(shared)(x) + Half(Half(shared))(x) + shared(x))
+    both = Half(Half(shared))
+    both.other = Half(shared)
+    both(np.ones((1, 2), np.float32))
+    for held in (model, both):
+        assert held.losses == pytest.approx([0.04])
+        assert held.count_params() == 4
+    model.compile("sgd", "mse")
+    zeros = np.zeros((3, 2), np.float32)
+    assert model.evaluate(zeros, zeros, verbose=0) == pytest.approx(0.04)
+
+
+def test_a_regularizer_of_a_weight_of_the_model_counts():
+    class Owner(keras.Model):
+        def build(self, input_shape):
+            self.factor = self.add_weight((2,), "ones", regularizer="l2", name="factor")
+            super().build(input_shape)
+
+        def call(self, x):
+            return layers.Lambda(lambda x: x * 1.0)(x)
+
+    model = Owner()
+    model(np.ones((1, 2), np.float32))
+    assert model.losses == pytest.approx([0.02])

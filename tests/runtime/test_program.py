@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from seqonnx.runtime.program import run_emission, value_key
@@ -64,10 +66,33 @@ def test_value_key_is_by_class_and_attributes():
     assert value_key(Thing(a=1)) != value_key(Other(a=1))
 
 
-def test_value_key_of_an_object_with_an_array_is_the_object():
+def test_value_key_sees_into_arrays_lists_and_dicts():
     class Thing:
-        weights = None
+        def __init__(self, content):
+            self.content = content
 
-    thing = Thing()
-    thing.weights = np.ones(2)
-    assert value_key(thing) is thing
+    contents = [
+        np.ones(2),
+        np.ones((2, 1)),
+        np.ones(2, np.int64),
+        [1.0, 2.0],
+        [1.0, 3.0],
+        (1.0, 2.0),
+        [1, 2],
+        {"a": [np.zeros(1)]},
+        {"a": [np.ones(1)]},
+        0.0,
+        -0.0,
+        float("nan"),
+        {1},
+    ]
+    keys = [value_key(Thing(content)) for content in contents]
+    assert len(set(keys)) == len(contents)
+    assert [value_key(Thing(copy.copy(content))) for content in contents[:-1]] == keys[:-1]
+
+
+def test_a_program_without_a_key_is_not_kept():
+    made = []
+    for _ in range(2):
+        run_emission(counting(made), [np.ones(3, np.float32)], key=None)
+    assert len(made) == 2
