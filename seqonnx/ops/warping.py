@@ -173,7 +173,7 @@ def map_coordinates(
 
 
 def _corner(op: Emitter, x: ir.Value, corner: Any, fill_mode: str, fill_value: float) -> ir.Value:
-    """What one of the neighbours adds."""
+    """The share of one of the neighbours."""
     at = op.Concat(*(op.Unsqueeze(index, [-1]) for index, _, _ in corner), axis=-1)
     part = op.GatherND(x, at)
     if fill_mode == "constant":
