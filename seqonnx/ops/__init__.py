@@ -10,6 +10,7 @@ from typing import Any
 from seqonnx import catalogue
 from seqonnx.ops import (
     activation,
+    adaptive,
     arithmetic,
     arranging,
     attention,
@@ -61,6 +62,7 @@ _FAMILIES = (
     signals,
     pictures,
     warping,
+    adaptive,
     bits,
     comparison,
     control_flow,

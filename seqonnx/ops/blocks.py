@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, dtype_name, static_shape
+from seqonnx.graph import Emitter, dtype_name
 from seqonnx.ops.arranging import pad
 from seqonnx.ops.channels import (
     FIRST,
     check_data_format,
-    from_channels_first,
-    to_channels_first,
 )
 from seqonnx.ops.promotion import floating, tensor
 from seqonnx.ops.sizes import FreeSize, Size, product, reshaped, sizes_of
@@ -142,53 +140,6 @@ def fold(
         pads=[*around, *around],
         output_padding=extra,
     )
-
-
-@tensor_function()
-def adaptive_max_pool(
-    op: Emitter, inputs: Any, output_size: Any, data_format: str | None = None
-) -> ir.Value:
-    """Return the largest of each of so many windows.
-
-    Window i of n along an axis of size s goes from floor(i s / n) to ceil((i + 1) s / n).
-
-    Args:
-        inputs: `(batch, *space, channels)`.
-        output_size: how many windows along each axis.
-        data_format: `"channels_last"` (default) or `"channels_first"`.
-    """
-    return _adaptive(op, inputs, output_size, data_format, mean=False)
-
-
-@tensor_function()
-def adaptive_average_pool(
-    op: Emitter, inputs: Any, output_size: Any, data_format: str | None = None
-) -> ir.Value:
-    """Return the mean of each of so many windows; arguments as those of `adaptive_max_pool`."""
-    return _adaptive(op, inputs, output_size, data_format, mean=True)
-
-
-def _adaptive(
-    op: Emitter, inputs: Any, output_size: Any, data_format: str | None, mean: bool
-) -> ir.Value:
-    x = floating(op, inputs)
-    first = check_data_format(data_format) == FIRST
-    x = x if first else to_channels_first(op, x)
-    counts = integers(output_size, len(static_shape(x)) - 2, "output_size")
-    for axis, count in enumerate(counts, 2):
-        size = _known(sizes_of(x)[axis])
-        bounds = [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
-        longest = max(end - start for start, end in bounds)
-        rows = np.array([[min(a + i, b - 1) for i in range(longest)] for a, b in bounds])
-        windows = op.Gather(x, rows, axis=axis)
-        if not mean:
-            x = op.ReduceMax(windows, [axis + 1], keepdims=0)
-            continue
-        weights = np.array([[(a + i < b) / (b - a) for i in range(longest)] for a, b in bounds])
-        shape = [*weights.shape, *[1] * (len(static_shape(x)) - 1 - axis)]
-        shares = op.constant(weights.reshape(shape).astype(dtype_name(x)))
-        x = op.ReduceSum(op.Mul(windows, shares), [axis + 1], keepdims=0)
-    return x if first else from_channels_first(op, x)
 
 
 def window_rows(size: int, window: int, apart: int, step: int) -> npt.NDArray[np.int64]:

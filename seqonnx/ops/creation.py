@@ -13,7 +13,7 @@ from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.ops.promotion import floats, promoted, result_type, tensor
 from seqonnx.ops.shaping import ordered
-from seqonnx.ops.sizes import counted, expanded, given_sizes, rank_of, sizes_of
+from seqonnx.ops.sizes import counted, expanded, given_sizes, rank_of, sizes_in, sizes_of
 from seqonnx.tensor_function import tensor_function
 
 
@@ -30,7 +30,7 @@ def full(op: Emitter, shape: Any, fill_value: Any, dtype: Any = None) -> ir.Valu
         >>> full((2,), 3.0).tolist()
         [3.0, 3.0]
     """
-    return expanded(op, _cast(op, tensor(op, fill_value), dtype), given_sizes(shape))
+    return expanded(op, _cast(op, tensor(op, fill_value), dtype), sizes_in(op, shape))
 
 
 @tensor_function("empty")
@@ -149,7 +149,9 @@ def linspace(
     at = op.cast(op.constant(share), dtype_name(first))
     line = op.Add(op.Mul(op.Sub(1.0, at), first), op.Mul(at, last))
     if rank > 0 and axis != 0:
-        line = ordered(op, line, np.moveaxis(np.arange(rank + 1), 0, axis).tolist())
+        order = list(range(1, rank + 1))
+        order.insert(axis % (rank + 1), 0)
+        line = ordered(op, line, order)
     line = _cast(op, line, dtype)
     if not retstep:
         return line

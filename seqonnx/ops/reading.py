@@ -17,6 +17,7 @@ from seqonnx.ops.sizes import (
     rank_of,
     reshaped,
     scalar,
+    sizes_in,
     sizes_of,
     vector,
 )
@@ -180,7 +181,7 @@ def scatter(op: Emitter, indices: Any, values: Any, shape: Any) -> ir.Value:
     values = tensor(op, values)
     zeros = op.Expand(
         op.constant(np.array(0, values.dtype.numpy() if values.dtype else np.float32)),
-        vector(op, given_sizes(shape)),
+        vector(op, sizes_in(op, shape)),
     )
     return op.ScatterND(zeros, _wide_places(op, indices), values, reduction="add")
 

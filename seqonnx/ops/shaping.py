@@ -19,6 +19,7 @@ from seqonnx.ops.sizes import (
     rank_of,
     reshaped,
     scalar,
+    sizes_in,
     sizes_of,
 )
 from seqonnx.tensor_function import tensor_function
@@ -37,8 +38,8 @@ def reshape(op: Emitter, x: Any, newshape: Any) -> ir.Value:
         [[1, 2], [3, 4]]
     """
     x = tensor(op, x)
-    if isinstance(newshape, ir.Value) and rank_of(newshape) == 1:
-        return op.Reshape(x, op.cast(newshape, "int64"))
+    if isinstance(newshape, ir.Value):
+        return reshaped(op, x, sizes_in(op, newshape))
     # None stands for a size that is not known: there may be one.
     sizes = [-1 if size is None else size for size in _parts(newshape)]
     return reshaped(op, x, given_sizes(sizes))
@@ -138,7 +139,7 @@ def squeeze(op: Emitter, x: Any, axis: Any = None) -> ir.Value:
 @tensor_function()
 def broadcast_to(op: Emitter, x: Any, shape: Any) -> ir.Value:
     """Return x repeated along axes of size 1, to a shape."""
-    return expanded(op, tensor(op, x), given_sizes(shape))
+    return expanded(op, tensor(op, x), sizes_in(op, shape))
 
 
 @tensor_function()

@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Dim, Emitter, static_shape
+from seqonnx.graph.reading import constant_ints
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,23 @@ def given_sizes(shape: Any) -> list[Size]:
     shape = plain_value(shape)
     parts = shape if isinstance(shape, list | tuple) else [shape]
     return [part if isinstance(part, ir.Value | FreeSize) else int(part) for part in parts]
+
+
+def sizes_in(op: Emitter, shape: Any) -> list[Size]:
+    """Return a shape that the user gave as sizes; it may be a vector of the graph.
+
+    Raises:
+        ValueError: if it is one whose length is not known.
+    """
+    if not isinstance(shape, ir.Value) or rank_of(shape) == 0:
+        return given_sizes(shape)
+    (count,) = static_shape(shape)
+    if not isinstance(count, int):
+        raise ValueError(f"A shape must have a known number of sizes. Received: {shape.name}")
+    known = constant_ints(shape)
+    if known is not None:
+        return list(known)
+    return [op.Gather(shape, np.array(i), axis=0) for i in range(count)]
 
 
 def scalar(op: Emitter, size: Size) -> ir.Value:

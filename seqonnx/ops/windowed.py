@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -249,11 +250,37 @@ def _pooled(
     data_format: str | None,
 ) -> ir.Value:
     x = floating(op, inputs)
-    data_format = check_data_format(data_format)
     rank = rank_of(x) - 2
     window = integers(pool_size, rank, "pool_size")
     steps = window if strides is None else integers(strides, rank, "strides")
     padding = check_padding(padding, "same", "valid")
+    return pooled(op, operator, x, window, steps, padding, check_data_format(data_format))
+
+
+def pooled(
+    op: Emitter,
+    operator: str,
+    x: ir.Value,
+    window: Sequence[int],
+    steps: Sequence[int],
+    padding: str,
+    data_format: str,
+) -> ir.Value:
+    """Emit a pooling; cells added by the padding count for neither maximum nor mean.
+
+    Args:
+        op: emitter of the graph.
+        operator: `"MaxPool"` or `"AveragePool"`.
+        x: images, time series or volumes.
+        window: size of the window.
+        steps: steps from one window to the next.
+        padding: `"valid"` or `"same"`.
+        data_format: where the channels are.
+
+    Raises:
+        ValueError: if the input is too small for a single window.
+    """
+    rank = rank_of(x) - 2
     sizes = [static_shape(x)[axis] for axis in spatial_axes(data_format, rank)]
     dense = (1,) * rank
     if has_no_output(padding, sizes, window, dense):

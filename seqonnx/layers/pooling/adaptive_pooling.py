@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, Unpack
 
-import numpy as np
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
@@ -16,17 +13,11 @@ from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.convolution.convolution import Size
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
+from seqonnx.ops.adaptive import adaptive_pooled, windows_of
 from seqonnx.ops.channels import (
-    LAST,
     check_data_format,
-    from_channels_first,
-    spatial_axes,
-    to_channels_first,
 )
 from seqonnx.ops.window import integers, shown_shape
-
-Windows = list[tuple[int, int]]
-"""Start and end of every window along an axis."""
 
 _LEGAL = {
     1: "an integer or tuple of 1 integer",
@@ -68,48 +59,19 @@ class _AdaptivePooling(Layer):
         return integers(sizes, self._rank, "output_size")
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
-        """Emit one pooling where all windows of an axis are of one size and equally far apart.
-
-        Else each axis is pooled alone, which comes to the same.
-        """
-        windows = self._windows(x)
-        if self.data_format == LAST:
-            x = to_channels_first(op, x)
-        steps = [_regular(axis) for axis in windows]
-        regular = [step for step in steps if step is not None]
-        if len(regular) == len(steps):
-            attributes = {
-                "kernel_shape": [size for size, _ in regular],
-                "strides": [step for _, step in regular],
-            }
-            y: ir.Value = op.emit(self._operator, [x], attributes)
-        else:
-            y = self._each_axis(op, x, windows)
-        return from_channels_first(op, y) if self.data_format == LAST else y
-
-    def _each_axis(self, op: Emitter, x: ir.Value, windows: Sequence[Windows]) -> ir.Value:
-        """Emit the pooling of one axis after another; channels come first."""
-        raise NotImplementedError
-
-    def _windows(self, x: ir.Value) -> list[Windows]:
-        """The windows along each axis.
+        """Emit the pooling.
 
         Raises:
-            ValueError: if a size of the input is not known, on which they depend.
+            ValueError: if a size of the input is not known, on which the windows depend.
         """
-        shape = static_shape(x)
-        sizes = [shape[axis] for axis in spatial_axes(self.data_format, self._rank)]
-        known = [size for size in sizes if isinstance(size, int)]
-        if len(known) < len(sizes):
+        windows = windows_of(x, self.output_size, self.data_format)
+        if windows is None:
             raise ValueError(
                 f"Layer '{self.name}' ({type(self).__name__}) needs to know the sizes that it "
-                f"pools: its windows depend on them. Received: `inputs.shape={shown_shape(shape)}`."
-                " Give the input fixed sizes."
+                "pools: its windows depend on them. Received: "
+                f"`inputs.shape={shown_shape(static_shape(x))}`. Give the input fixed sizes."
             )
-        return [
-            [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
-            for size, count in zip(known, self.output_size, strict=True)
-        ]
+        return adaptive_pooled(op, self._operator, x, windows, self.data_format)
 
 
 class _AdaptiveMaxPooling(_AdaptivePooling):
@@ -117,40 +79,11 @@ class _AdaptiveMaxPooling(_AdaptivePooling):
 
     _operator = "MaxPool"
 
-    def _each_axis(self, op: Emitter, x: ir.Value, windows: Sequence[Windows]) -> ir.Value:
-        """Emit a Gather of every window, filled up with its last place, and its ReduceMax."""
-        for axis, places in enumerate(windows, 2):
-            longest = max(end - start for start, end in places)
-            rows = [[min(start + i, end - 1) for i in range(longest)] for start, end in places]
-            x = op.ReduceMax(op.Gather(x, np.array(rows), axis=axis), [axis + 1], keepdims=0)
-        return x
-
 
 class _AdaptiveAveragePooling(_AdaptivePooling):
     """Base of the adaptive mean poolings."""
 
     _operator = "AveragePool"
-
-    def _each_axis(self, op: Emitter, x: ir.Value, windows: Sequence[Windows]) -> ir.Value:
-        """Emit a MatMul over the last axis and bring the next one there, until all are through."""
-        turned = [0, 1, self._rank + 1, *range(2, self._rank + 1)]
-        for places in reversed(windows):
-            means = np.zeros((places[-1][1], len(places)))
-            for column, (start, end) in enumerate(places):
-                means[start:end, column] = 1.0 / (end - start)
-            assert x.dtype is not None
-            x = op.MatMul(x, means.astype(x.dtype.numpy()))
-            x = x if self._rank == 1 else op.Transpose(x, perm=turned)
-        return x
-
-
-def _regular(windows: Windows) -> tuple[int, int] | None:
-    """Size and step of windows that a pooling operator can have; None where they differ."""
-    sizes = {end - start for start, end in windows}
-    steps = {after[0] - before[0] for before, after in pairwise(windows)}
-    if len(sizes) > 1 or len(steps) > 1 or 0 in steps:
-        return None
-    return sizes.pop(), steps.pop() if len(steps) > 0 else 1
 
 
 @register("layer")

@@ -7,25 +7,14 @@ from typing import Unpack
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.convolution.convolution import Size
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
-from seqonnx.ops.channels import (
-    LAST,
-    check_data_format,
-    from_channels_first,
-    spatial_axes,
-    to_channels_first,
-)
-from seqonnx.ops.window import (
-    check_padding,
-    has_no_output,
-    integers,
-    padding_attributes,
-    shown_shape,
-)
+from seqonnx.ops.channels import check_data_format
+from seqonnx.ops.window import check_padding, integers
+from seqonnx.ops.windowed import pooled
 
 
 class _Pooling(Layer):
@@ -58,23 +47,8 @@ class _Pooling(Layer):
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the pooling; cells added by the padding count for neither maximum nor mean."""
-        shape = static_shape(x)
-        sizes = [shape[axis] for axis in spatial_axes(self.data_format, self._rank)]
-        dense = (1,) * self._rank
-        if has_no_output(self.padding, sizes, self.pool_size, dense):
-            raise ValueError(
-                "Computed output size would be zero or negative. Received: "
-                f"`inputs.shape={shown_shape(shape)}` and `pool_size={self.pool_size}`."
-            )
-        if self.data_format == LAST:
-            x = to_channels_first(op, x)
-        attributes = {
-            "kernel_shape": list(self.pool_size),
-            "strides": list(self.strides),
-            **padding_attributes(self.padding, sizes, self.pool_size, self.strides, dense),
-        }
-        y: ir.Value = op.emit(self._operator, [x], attributes)
-        return from_channels_first(op, y) if self.data_format == LAST else y
+        windows = (self.pool_size, self.strides, self.padding)
+        return pooled(op, self._operator, x, *windows, self.data_format)
 
 
 class _MaxPooling(_Pooling):
