@@ -17,6 +17,7 @@ import onnx_ir as ir
 
 from seqonnx import config, dtypes
 from seqonnx.catalogue import register
+from seqonnx.contexts import in_own_context
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Dim, Emitter, dtype_name, static_shape, tracing
 from seqonnx.tensor_function import TensorFunction
@@ -78,9 +79,14 @@ class RandomFunction(TensorFunction):
         arguments = self._by_name(args, kwargs)
         seed = arguments.get("seed")
         if isinstance(seed, int | np.integer):
-            with tracing(None):  # numbers that are always the same are constants of a graph
-                return super().__call__(**arguments)
+            return self._outside(arguments)
         return super().__call__(**arguments)
+
+    @in_own_context
+    def _outside(self, arguments: dict[str, Any]) -> Any:
+        """Draw numbers that are always the same: they are constants of a graph."""
+        with tracing(None):
+            return super().__call__(**arguments)
 
     def _seed(self, arguments: dict[str, Any]) -> int:
         """The seed of a call on arrays."""

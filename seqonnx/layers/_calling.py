@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import config, dtypes
+from seqonnx.contexts import in_own_context
 from seqonnx.graph import Trace, TracedTensor, Variable, current_trace, tracing
 from seqonnx.graph.signatures import Spelling
 from seqonnx.layers.alone import CallsOnData
@@ -79,6 +80,7 @@ class Callable(Emits, Protocol):
         """Note a call in the layer graph; returns what it gives."""
 
 
+@in_own_context
 def call(
     layer: Callable,
     x: Any,

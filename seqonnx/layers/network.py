@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from seqonnx.contexts import in_own_context
 from seqonnx.graph import Emitter, Variable
 from seqonnx.graph.operable import Valueless
 from seqonnx.graph.signatures import Spelling
@@ -300,13 +301,19 @@ class Network(Layer):
             **others: `dtypes` of the inputs, in the same structure, for a `call` of the user's.
         """
         if self._inputs is None and self._is_subclassed():
-            if type(self).build is not Network.build:
-                with building(self.name):
-                    self.build(shape)
-            connect_call(self, shape, others.get("dtypes"))
+            self._trace_call(shape, others.get("dtypes"))
         shapes = shape.values() if isinstance(shape, Mapping) else shape
         for index, one in enumerate(shapes if isinstance(shape, list | Mapping) else [shape]):
             self._check_input(one, index)
+
+    @in_own_context
+    def _trace_call(self, shape: Any, kinds: Any) -> None:
+        """Build and trace what the user has written."""
+        if type(self).build is not Network.build:
+            with building(self.name):
+                self.build(shape)
+        if self._inputs is None:
+            connect_call(self, shape, kinds)
 
     def build(self, input_shape: Any) -> None:
         """Trace a `call` of the user's for inputs of a shape; others are built from the start.

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import onnx_ir as ir
 
+from seqonnx.contexts import in_own_context
 from seqonnx.graph import Emitter, auto_name
 from seqonnx.graph.signatures import spelling_of
 from seqonnx.layers import _calling
@@ -43,6 +44,7 @@ class Traced(Protocol):
         """Build the model for inputs of a shape."""
 
 
+@in_own_context
 def connect_call(model: Traced, shapes: Any, dtypes: Any = None) -> None:
     """Trace the `call` of a model, and make it the model's graph.
 

@@ -65,7 +65,7 @@ class Model(Network):
         Args:
             x: symbolic tensor, or array with the batch first; for several inputs a list of them,
                 or a dict by the names of the inputs.
-            *args: further arguments of one's own `call`; `**kwargs` are the same by name.
+            *args: `training` without its name; `**kwargs`: none.
             training: see `Layer`.
 
         Returns:
@@ -73,6 +73,7 @@ class Model(Network):
         """
         if holds_symbolic(x) or current_trace() is not None:
             return super().__call__(x, *args, training=training, **kwargs)
+        training = self._spelling.named(args, kwargs).get("training", training)
         return self._arrange(self._sessions.run(feeding.input_arrays(self, x), training))
 
     def predict(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -154,7 +155,9 @@ def _compile(emit: Emission, shapes: Sequence[tuple[Dim, ...]], types: Sequence[
         for i, (dtype, shape) in enumerate(zip(types, shapes, strict=True))
     ]
     outputs: list[ir.Value] = []
-    pattern = take_out(emit(op, inputs), lambda part: isinstance(part, ir.Value), outputs)
+    pattern = take_out(
+        copy_context().run(emit, op, inputs), lambda part: isinstance(part, ir.Value), outputs
+    )
     for i, value in enumerate(outputs):
         op.output(value, f"y{i}")
     return _Program(Compiled(op) if len(outputs) > 0 else None, pattern)

@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from seqonnx.contexts import in_own_context
 from seqonnx.graph import BATCH, Dim, Emitter, dtype_name, static_shape
 from seqonnx.symbolic.tensor import LayerCall, Shape, SymbolicTensor
 
@@ -57,6 +58,7 @@ def calls_between(
     return ordered
 
 
+@in_own_context
 def emit_network(
     op: Emitter,
     inputs: Sequence[SymbolicTensor],

@@ -19,6 +19,7 @@ from seqonnx import dtypes
 from seqonnx.autodiff import backward, refuse_blockers
 from seqonnx.autodiff.rule_emitter import Choose, by_rule
 from seqonnx.constraints import Constraint
+from seqonnx.contexts import in_own_context
 from seqonnx.graph import (
     Dim,
     Emitter,
@@ -121,6 +122,7 @@ class StepGraph:
     """Steps in one run; above 1 the data, noise and scalars have them as their first axis."""
 
 
+@in_own_context
 def build_train_step(
     goal: Goal,
     update: Update,
@@ -181,6 +183,7 @@ def build_train_step(
     )
 
 
+@in_own_context
 def build_test_step(
     goal: Goal,
     *,

@@ -266,3 +266,20 @@ def test_an_interrupt_while_waiting_for_the_device_leaves_it_to_be_waited_for():
     with pytest.raises(KeyboardInterrupt):
         variable.numpy()
     assert (variable.numpy().tolist(), len(waits)) == ([2.0], 2)
+
+
+def test_an_interrupted_call_leaves_no_trace_and_no_owner():
+    class Around(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(2)
+
+        def call(self, x):
+            return self.inner(x) * 2.0
+
+    x = np.ones((1, 3), np.float32)
+    for _ in at_every_line(lambda: Around()(x), stride=211):
+        assert current_trace() is None
+        alone = layers.Dense(1, name="alone")
+        alone(x)
+        assert alone.kernel.path == "alone/kernel"
