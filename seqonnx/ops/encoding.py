@@ -17,12 +17,13 @@ from seqonnx.ops.sizes import (
     Size,
     axis_of,
     counted,
+    expanded,
     given_sizes,
     rank_of,
     reshaped,
     sizes_of,
-    vector,
 )
+from seqonnx.ops.writing import merged
 from seqonnx.tensor_function import tensor_function
 
 
@@ -217,8 +218,8 @@ def _by_segment(
     else:
         (count,) = given_sizes(num_segments)
     start = op.constant(_neutral(dtype_name(data), reduction))
-    empty = op.Expand(start, vector(op, [count, *sizes_of(data)[1:]]))
-    return op.ScatterND(empty, op.Unsqueeze(ids, [-1]), data, reduction=reduction)
+    empty = expanded(op, start, [count, *sizes_of(data)[1:]])
+    return merged(op, empty, op.Unsqueeze(ids, [-1]), data, reduction)
 
 
 def _neutral(dtype: str, reduction: str) -> Any:

@@ -21,9 +21,10 @@ from seqonnx.ops.sizes import (
     sizes_of,
     vector,
 )
+from seqonnx.ops.writing import merged
 from seqonnx.tensor_function import tensor_function
 
-_REDUCTIONS: Final = {None: "none", "add": "add", "mul": "mul", "max": "max", "min": "min"}
+_REDUCTIONS: Final = frozenset({None, "add", "mul", "max", "min"})
 
 
 @tensor_function()
@@ -179,11 +180,9 @@ def scatter(op: Emitter, indices: Any, values: Any, shape: Any) -> ir.Value:
         shape: shape of the result.
     """
     values = tensor(op, values)
-    zeros = op.Expand(
-        op.constant(np.array(0, values.dtype.numpy() if values.dtype else np.float32)),
-        vector(op, sizes_in(op, shape)),
-    )
-    return op.ScatterND(zeros, _wide_places(op, indices), values, reduction="add")
+    zero = op.constant(np.array(0, values.dtype.numpy() if values.dtype else np.float32))
+    zeros = expanded(op, zero, sizes_in(op, shape))
+    return merged(op, zeros, _wide_places(op, indices), values, "add")
 
 
 @tensor_function()
@@ -213,7 +212,9 @@ def scatter_update(
     rest = [*sizes_of(at)[:-1], *sizes_of(x)[_coordinates(at) :]]
     if rank_of(updates) < len(rest):
         updates = expanded(op, updates, rest)
-    return op.ScatterND(x, at, updates, reduction=_REDUCTIONS[reduction])
+    if reduction is None:
+        return op.ScatterND(x, at, updates)
+    return merged(op, x, at, updates, reduction)
 
 
 @tensor_function()

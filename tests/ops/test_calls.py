@@ -13,7 +13,7 @@ X = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]], np.float32)
 
 
 class Arraylike:
-    """What NumPy makes an array of, as tensors of other libraries are."""
+    """An object that NumPy makes an array of, as tensors of other libraries are."""
 
     def __init__(self, array):
         self.array = array
@@ -158,3 +158,14 @@ def test_operators_of_tensors_are_these_functions():
     ]
     for found, want in zip(keras.Model(x, expressions)(X), wanted, strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-6)
+
+
+def test_places_that_many_share_are_added_up_without_loss():
+    rng = np.random.default_rng(2)
+    places = rng.integers(0, 4, 40_000)
+    parts = rng.integers(0, 3, (40_000, 16)).astype(np.float32)
+    wanted = np.stack([parts[places == i].sum(0) for i in range(4)])
+    np.testing.assert_array_equal(ops.segment_sum(parts, places, 4), wanted)
+    np.testing.assert_array_equal(ops.scatter(places[:, None], parts, (4, 16)), wanted)
+    added = ops.scatter_update(np.ones((4, 16), np.float32), places[:, None], parts, "add")
+    np.testing.assert_array_equal(added, wanted + 1)
