@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import seqonnx as keras
+from seqonnx import layers
 from seqonnx.errors import ExecutionError
-from seqonnx.graph import Variable
+from seqonnx.graph import Variable, current_trace
 from seqonnx.runtime import CPU, DeviceArray
 from seqonnx.training.state import DeviceState
 from support.reliability.interrupting import at_every_line, interrupted_at
