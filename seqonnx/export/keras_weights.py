@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from seqonnx.importers.keras.archive import open_archive
 from seqonnx.importers.keras.hdf5 import open_hdf5
@@ -16,6 +17,8 @@ from seqonnx.layers.network import Network
 
 ARCHIVE: Final = ".keras"
 WEIGHTS: Final = ".weights.h5"
+_OF_NETWORKS: Final = ("_layers", "_stack")
+"""Attributes of networks with the layers that `layers` gives."""
 READABLE: Final = (".h5", ".hdf5", ARCHIVE)
 
 
@@ -92,36 +95,43 @@ def _refuse_by_name(by_name: bool, path: Path) -> None:
 def _part(layer: Layer, visited: set[int]) -> Part:
     """A layer as a weight file sees it; a layer that is used again counts once."""
     visited.add(id(layer))
-    label = layer._label
-    if isinstance(layer, Network):
-        inner = layer.layers
-        names = numbered_names([class_name(child) for child in inner])
-        parts = [
-            (f"layers/{name}", _part(child, visited))
-            for name, child in zip(names, inner, strict=True)
-            if id(child) not in visited
-        ]
-        return Part(layer.name, label, [], parts)
     weights = layer._variables
     own = [v for v in weights if v.trainable] + [v for v in weights if not v.trainable]
-    held = [(path, inner) for path, inner in _held(layer) if id(inner) not in visited]
-    return Part(layer.name, label, own, [(path, _part(inner, visited)) for path, inner in held])
+    parts = [
+        (path, _part(inner, visited)) for path, inner in _held(layer) if id(inner) not in visited
+    ]
+    return Part(layer.name, layer._label, own, parts)
 
 
-def _held(layer: Layer) -> list[tuple[str, Layer]]:
-    """Layers with weights in the attributes of another, each at its path in Keras's files."""
-    found: list[tuple[str, Layer]] = []
-    for name, value in sorted(vars(layer).items()):
-        if isinstance(value, Layer):
-            found.append((_public_name(layer, name), value))
-            continue
-        parts = list(value.values()) if isinstance(value, dict) else value
-        if name.startswith("_") or not isinstance(parts, list | tuple):
-            continue
-        inner = [part for part in parts if isinstance(part, Layer)]
-        names = numbered_names([class_name(part) for part in inner])
-        found += [(f"{name}/{each}", part) for each, part in zip(names, inner, strict=True)]
-    return [(path, inner) for path, inner in found if len(inner.weights) > 0]
+def _held(layer: Layer) -> Iterator[tuple[str, Layer]]:
+    """Layers in a layer, each at its path in Keras's files, in the order that Keras visits them.
+
+    Those of a network come first, and all of them; attributes come by name, private ones last. A
+    model whose user has written `call` is known by its attributes, of which `layers` is one.
+    """
+    attributes = {name: value for name, value in vars(layer).items() if name not in _OF_NETWORKS}
+    if isinstance(layer, Network) and layer._is_subclassed():
+        attributes["layers"] = layer.layers
+    elif isinstance(layer, Network):
+        yield from _named("layers", layer.layers)
+    shown = {_public_name(layer, name): part for name, part in attributes.items()}
+    for name in sorted(shown, key=lambda name: f"~{name}" if name[0] == "_" else name):
+        held = _named(name, shown[name])
+        yield from (pair for pair in held if name == "layers" or len(pair[1].weights) > 0)
+
+
+def _named(path: str, value: Any) -> Iterator[tuple[str, Layer]]:
+    """The layers in an attribute: itself, or in lists, tuples and dicts."""
+    if isinstance(value, Layer):
+        yield path, value
+        return
+    parts = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(parts, list | tuple):
+        return
+    known = [part for part in parts if isinstance(part, Layer | list | tuple | dict)]
+    names = numbered_names([class_name(x) if isinstance(x, Layer) else "container" for x in known])
+    for name, part in zip(names, known, strict=True):
+        yield from _named(f"{path}/{name}", part)
 
 
 def _public_name(layer: Layer, name: str) -> str:

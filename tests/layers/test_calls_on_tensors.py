@@ -264,3 +264,47 @@ def test_a_regularizer_of_a_weight_of_the_model_counts():
     model = Owner()
     model(np.ones((1, 2), np.float32))
     assert model.losses == pytest.approx([0.02])
+
+
+class Chain(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._blocks = [layers.Dense(3), layers.Dense(3)]
+        self.more = [[layers.Dense(3)], {"last": layers.Dense(3)}]
+
+    def call(self, x):
+        for layer in [*self._blocks, *self.more[0], self.more[1]["last"]]:
+            x = layer(x)
+        return x
+
+
+class OwnModel(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.chain, self.a, self._private = Chain(), layers.Dense(3), layers.Dense(3)
+
+    def build(self, input_shape):
+        self.factor = self.add_weight((3,), "ones", name="factor")
+        super().build(input_shape)
+
+    def call(self, x):
+        return self._private(self.a(self.chain(x)))
+
+
+def test_a_file_for_keras_holds_the_weights_of_every_layer_at_its_path(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="writes files of Keras's")
+    model, other = OwnModel(), OwnModel()
+    model(X), other(X)
+    model.save_weights(tmp_path / "own.weights.h5")
+    other.load_weights(tmp_path / "own.weights.h5")
+    for ours, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    names = []
+    with h5py.File(tmp_path / "own.weights.h5") as file:
+        file.visit(names.append)
+        found = [name for name in names if isinstance(file[name], h5py.Dataset)]
+    held = [  # as Keras 3.15.1 names them
+        *("a", "chain/_blocks/dense", "chain/_blocks/dense_1"),
+        *("chain/more/container/dense", "chain/more/container_1/dense", "layers/dense_1"),
+    ]
+    assert sorted(found) == sorted([f"{n}/vars/{i}" for n in held for i in "01"] + ["vars/0"])
