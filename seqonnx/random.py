@@ -20,6 +20,8 @@ from seqonnx.catalogue import register
 from seqonnx.contexts import in_own_context
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Dim, Emitter, dtype_name, static_shape, tracing
+from seqonnx.graph.operable import Valueless
+from seqonnx.structures import holds
 from seqonnx.tensor_function import TensorFunction
 
 __all__ = [
@@ -69,7 +71,8 @@ class SeedGenerator:
 class RandomFunction(TensorFunction):
     """A function that draws numbers; its last argument is `seed`.
 
-    A number as `seed` gives the same numbers at every call, as in Keras.
+    A number as `seed` gives the same numbers at every call, as in Keras, where nothing else that
+    is given is a tensor of a graph.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -78,7 +81,7 @@ class RandomFunction(TensorFunction):
             return super().__call__(*args, **kwargs)
         arguments = self._by_name(args, kwargs)
         seed = arguments.get("seed")
-        if isinstance(seed, int | np.integer):
+        if isinstance(seed, int | np.integer) and not holds(arguments, Valueless):
             return self._outside(arguments)
         return super().__call__(**arguments)
 

@@ -39,7 +39,7 @@ def with_masks(op: Emitter, spelling: Spelling, x: Any, named: Mapping[str, Any]
     recurrent layer that is called with `initial_state`.
     """
     given = dict(named)
-    if not op.has_masks:
+    if not op.has_masks or not spelling.names:
         return given
     tensors = {name: v for name, v in {spelling.names[0]: x, **named}.items() if _has_tensors(v)}
     several = len(tensors) > 1

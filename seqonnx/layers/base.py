@@ -34,7 +34,7 @@ from seqonnx.layers.setting import Setting
 from seqonnx.layers.spec import InputSpec, declared_shape
 from seqonnx.layers.weighted import Weighted
 from seqonnx.regularizers import activity_penalty
-from seqonnx.structures import put_back
+from seqonnx.structures import put_back, take_out
 from seqonnx.symbolic import LayerCall, Symbolic, SymbolicTensor, infer_call
 
 __all__ = ["InputSpec", "Layer"]
@@ -325,7 +325,9 @@ class Layer(Weighted):
         with owning(self.name):
             y = self._emit_typed(op, x, training, named)
         if self.activity_regularizer is not None:
-            for part in [y] if isinstance(y, ir.Value) else y:
+            parts: list[ir.Value] = []
+            take_out(y, lambda part: isinstance(part, ir.Value), parts)
+            for part in parts:
                 value = op.cast(part, dtypes.widened(dtype_name(part)))
                 op.add_loss(activity_penalty(op, self.activity_regularizer, value))
         carry_masks(op, self, x, named.get("mask"), y)

@@ -308,3 +308,34 @@ def test_a_file_for_keras_holds_the_weights_of_every_layer_at_its_path(tmp_path)
         *("chain/more/container/dense", "chain/more/container_1/dense", "layers/dense_1"),
     ]
     assert sorted(found) == sorted([f"{n}/vars/{i}" for n in held for i in "01"] + ["vars/0"])
+
+
+def test_activity_of_every_output_in_a_structure_is_penalised():
+    class Pair(layers.Layer):
+        def call(self, x):
+            return {"a": x, "b": [x * 2.0]}
+
+    x = keras.Input((3,))
+    model = keras.Model(x, Pair(activity_regularizer="l2")(x)["a"])
+    model.compile("sgd", "mse")
+    expected = 0.01 * 5 * np.sum(X**2) / len(X)
+    assert model.evaluate(X, X, batch_size=6, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_call_of_any_arguments_takes_masks():
+    class Any(layers.Layer):
+        def call(self, *inputs):
+            return inputs[0] * 2.0
+
+    data = np.array([[1, 2, 0]])
+    layer = Any()
+    layer.supports_masking = True
+    model = keras.Sequential([keras.Input((3,)), layers.Embedding(3, 2, mask_zero=True), layer])
+    table = model.layers[0].get_weights()[0]
+    np.testing.assert_allclose(model(data), 2 * table[data], rtol=1e-6)
+
+
+def test_dropout_with_a_number_as_seed_drops_in_a_call():
+    layer = layers.Lambda(lambda x: keras.random.dropout(x, 0.5, seed=3))
+    dropped = layer(np.ones((40, 50)))
+    assert 0.4 < np.mean(dropped == 0.0) < 0.6
