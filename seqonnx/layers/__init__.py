@@ -1,7 +1,7 @@
 """Layers: what a model is made of."""
 
 import seqonnx.ops
-import seqonnx.random  # noqa: F401 - the operators of tensors are functions of it
+import seqonnx.random  # noqa: F401 - it enters the catalogue of functions
 from seqonnx.layers.activation.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from seqonnx.layers.attention.attention import AdditiveAttention, Attention
 from seqonnx.layers.attention.group_query_attention import GroupedQueryAttention

@@ -125,7 +125,8 @@ class ScoredAttention(Layer):
 
     def _scores(self, op: Emitter, query: ir.Value, key: ir.Value) -> ir.Value:
         """Emit the scores: (batch, queries, values)."""
-        raise NotImplementedError
+        # Abstract: each of the two layers of this file has scores of its own.
+        raise NotImplementedError(f"{type(self).__name__} does not define `_scores`.")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the query."""

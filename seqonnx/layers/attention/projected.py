@@ -94,7 +94,8 @@ class ProjectedAttention(Layer):
     @property
     def _query_heads(self) -> int:
         """Number of heads of the queries."""
-        raise NotImplementedError
+        # Abstract: the two layers of this base name their arguments differently.
+        raise NotImplementedError(f"{type(self).__name__} does not define `_query_heads`.")
 
     @property
     def _key_heads(self) -> int:
@@ -104,7 +105,8 @@ class ProjectedAttention(Layer):
     @property
     def _key_size(self) -> int:
         """Size of a head of queries and keys."""
-        raise NotImplementedError
+        # Abstract: the two layers of this base name their arguments differently.
+        raise NotImplementedError(f"{type(self).__name__} does not define `_key_size`.")
 
     @property
     def _value_size(self) -> int:
