@@ -13,71 +13,103 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from seqonnx.release import __version__ as __version__
+
 if TYPE_CHECKING:
     from seqonnx import (
         activations,
         applications,
         autodiff,
+        backend,
         callbacks,
         config,
         constraints,
+        data,
         datasets,
+        dtype_policies,
         initializers,
         layers,
         losses,
         metrics,
+        mixed_precision,
         models,
         ops,
         optimizers,
+        preprocessing,
+        quantizers,
         random,
         regularizers,
+        saving,
+        tree,
+        utils,
+        wrappers,
     )
     from seqonnx.config import set_device, set_dtype_policy, set_random_seed
     from seqonnx.constraints import Constraint
+    from seqonnx.dtypes import DTypePolicy, FloatDTypePolicy
     from seqonnx.graph import Variable, clear_session
     from seqonnx.initializers import Initializer
     from seqonnx.layers import Input, InputSpec, Layer
     from seqonnx.losses import Loss
     from seqonnx.metrics import Metric
-    from seqonnx.models import Model, Sequential, load_model
+    from seqonnx.models import Model, Sequential, from_keras, load_model
     from seqonnx.optimizers import Optimizer
+    from seqonnx.quantizers import Quantizer
     from seqonnx.regularizers import Regularizer
     from seqonnx.symbolic import SymbolicTensor as KerasTensor
-
-__version__ = "0.1.0"
+    from seqonnx.training import GradientTape, function, grad, value_and_grad
 
 _ROOMS = (
     "activations",
     "applications",
     "autodiff",
+    "backend",
     "callbacks",
     "config",
     "constraints",
+    "data",
     "datasets",
+    "dtype_policies",
     "initializers",
     "layers",
+    "legacy",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
+    "quantizers",
     "random",
     "regularizers",
+    "saving",
+    "tree",
+    "utils",
+    "wrappers",
 )
 _NAMES = {
     "Constraint": "constraints",
+    "DTypePolicy": "dtypes",
+    "FloatDTypePolicy": "dtypes",
     "Initializer": "initializers",
     "Input": "layers",
     "InputSpec": "layers",
+    "GradientTape": "training",
+    "function": "training",
+    "grad": "training",
+    "value_and_grad": "training",
     "Layer": "layers",
     "Loss": "losses",
     "Metric": "metrics",
     "Model": "models",
     "Optimizer": "optimizers",
+    "Quantizer": "quantizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "graph",
     "clear_session": "graph",
+    "from_keras": "models",
     "load_model": "models",
     "set_device": "config",
     "set_dtype_policy": "config",
@@ -86,6 +118,9 @@ _NAMES = {
 
 __all__ = [
     "Constraint",
+    "DTypePolicy",
+    "FloatDTypePolicy",
+    "GradientTape",
     "Initializer",
     "Input",
     "InputSpec",
@@ -95,31 +130,53 @@ __all__ = [
     "Metric",
     "Model",
     "Optimizer",
+    "Quantizer",
     "Regularizer",
     "Sequential",
     "Variable",
     "activations",
     "applications",
     "autodiff",
+    "backend",
     "callbacks",
     "clear_session",
     "config",
     "constraints",
+    "data",
     "datasets",
+    "dtype_policies",
+    "from_keras",
+    "function",
+    "grad",
     "initializers",
     "layers",
+    "legacy",
     "load_model",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
+    "quantizers",
     "random",
     "regularizers",
+    "saving",
     "set_device",
     "set_dtype_policy",
     "set_random_seed",
+    "tree",
+    "utils",
+    "value_and_grad",
+    "version",
+    "wrappers",
 ]
+
+
+def version() -> str:
+    """Return the version of seqonnx."""
+    return __version__
 
 
 def __getattr__(name: str) -> Any:

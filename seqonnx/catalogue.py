@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
+from seqonnx import registration
 from seqonnx.dtypes import plain_value
 
 
@@ -37,8 +38,11 @@ KINDS: Final = MappingProxyType(
         "loss": Kind("loss", "fn(op, y_true, y_pred)"),
         "metric": Kind("metric", "fn(op, y_true, y_pred)"),
         "model": Kind("model"),
+        "objective": Kind("function of targets and predictions"),
         "op": Kind("op"),
         "optimizer": Kind("optimizer"),
+        "quantization": Kind("function of quantisation"),
+        "quantizer": Kind("quantizer"),
         "random": Kind("random function"),
         "regularizer": Kind("regularizer", "fn(op, x)"),
         "schedule": Kind("learning rate schedule"),
@@ -124,12 +128,14 @@ def find(kind: str, name: Any, custom_objects: Mapping[str, Any] | None = None) 
     Args:
         kind: one of `KINDS`.
         name: the name.
-        custom_objects: the user's own classes and functions, by name; they come first.
+        custom_objects: the user's own classes and functions, by name; they come first, then those
+            that `registration` knows.
     """
     if not isinstance(name, str):
         return None
-    own = None if custom_objects is None else custom_objects.get(name)
-    return _entries_of(kind).get(name) if own is None else own
+    own = registration.own_object(name, custom_objects)
+    known = _entries_of(kind).get(name) if own is None else own
+    return registration.registered_by_class(name) if known is None else known
 
 
 def get(
@@ -185,8 +191,20 @@ def serialize(thing: Any) -> dict[str, Any]:
 
 
 def saved_name(entry: Any) -> str:
-    """Return the name of a class or function in files; the user's own keep theirs."""
-    return _SAVED_AS.get(id(entry), name_of(entry))
+    """Return the name of a class or function in files.
+
+    The user's own keep theirs, or have the one that they are registered under.
+    """
+    known = _SAVED_AS.get(id(entry))
+    if known is not None:
+        return known
+    named = getattr(entry, "__name__", None) is not None
+    return registration.get_registered_name(entry) if named else name_of(entry)
+
+
+def is_own(kind: str, entry: Any) -> bool:
+    """Return whether a class or function is one of seqonnx's of a kind, not one of the user's."""
+    return any(known is entry for known in _entries_of(kind).values())
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -6,10 +6,11 @@ Nothing heavy is imported before the arguments are understood, so `--help` answe
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A name in a file may not exist in the encoding of the terminal.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _inspect(arguments)
+        code: int = arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (`head`, a closed pager) has what it wanted; Python's own flush at exit must
@@ -77,7 +78,43 @@ def _parser() -> argparse.ArgumentParser:
     for form, text in (("json", "as JSON"), ("markdown", "as Markdown"), ("csv", "rows as CSV")):
         forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=text)
     _add_options(inspect)
+    inspect.set_defaults(run=_inspect)
+    _add_convert(commands)
     return parser
+
+
+def _add_convert(commands: Any) -> None:
+    """Describe `convert`."""
+    convert = commands.add_parser(
+        "convert",
+        help="write a model file as an ONNX file of other versions, precision or batch",
+        description="Convert a .keras or whole-model .h5 file, or an .onnx file of any program, to "
+        "an .onnx file, and run it against the source.",
+        epilog="exit status: 0 ok, 1 the outputs differ by more than rounding explains, 2 the file "
+        "is absent, broken, or holds what cannot be converted",
+    )
+    convert.add_argument("source", metavar="IN", help="the .keras, .h5 or .onnx file")
+    convert.add_argument("target", metavar="OUT", help="the .onnx file to write")
+    convert.add_argument(
+        "--opset", type=int, metavar="N", help="operator set, 13 to 23; default 18 if that suffices"
+    )
+    convert.add_argument("--ir-version", type=int, metavar="N", help="version of the file format")
+    precision = convert.add_mutually_exclusive_group()
+    precision.add_argument("--float16", action="store_true", help="compute in float16")
+    precision.add_argument("--int8", action="store_true", help="quantise; needs --calibration")
+    convert.add_argument(
+        "--calibration", metavar="DATA.npz", help="inputs that show the ranges, by their names"
+    )
+    convert.add_argument(
+        "--batch", type=_batch, metavar="N|free", help="samples that the result takes"
+    )
+    convert.add_argument(
+        "--external-data", action="store_true", help="weights in a data file beside the model"
+    )
+    convert.add_argument(
+        "--inputs", metavar="DATA.npz", help="inputs to compare on; default: made up"
+    )
+    convert.set_defaults(run=_convert)
 
 
 def _add_options(inspect: argparse.ArgumentParser) -> None:
@@ -114,6 +151,13 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, tuple(int(part) for part in parts)
 
 
+def _batch(text: str) -> int | str:
+    """Parse the number of a batch, or `free`."""
+    if text == "free" or (text.isdecimal() and int(text) > 0):
+        return text if text == "free" else int(text)
+    raise argparse.ArgumentTypeError(f"expected a number from 1, or free; received {text!r}")
+
+
 def _providers(text: str) -> str | list[str]:
     """Parse `cpu`, `cuda:1`, `cpu,cuda` or ONNX Runtime's own provider names."""
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -147,6 +191,72 @@ def _inspect(arguments: argparse.Namespace) -> int:
     for check in failures:
         _complain(f"{report.file}: {check.name} failed: {check.detail}", CHECK_FAILED)
     return CHECK_FAILED if failures else OK
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    """Convert, compare and print."""
+    from pathlib import Path
+
+    from seqonnx.export.options import export_options
+    from seqonnx.models.converting import convert_file
+
+    source, target = Path(arguments.source), Path(arguments.target)
+    try:
+        given = {
+            "opset": arguments.opset,
+            "ir_version": arguments.ir_version,
+            "dtype": "float16" if arguments.float16 else None,
+            "quantize": "int8" if arguments.int8 else None,
+            "calibration_data": _arrays(arguments.calibration),
+            "external_data": True if arguments.external_data else None,
+        }
+        defaults = {"keep_io": True, "merge_lora": True, "weights_as": "initializer"}
+        options = export_options("onnx", {**given, **defaults, "verbose": False})
+        inputs = _arrays(arguments.inputs)
+        with _status() as say:
+            done = convert_file(
+                source, target, options, batch=arguments.batch, inputs=inputs, say=say
+            )
+    except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
+        return _complain(" ".join(str(error).split()), NO_MODEL, "convert")
+    sys.stdout.write(f"{target}: operator set {done.opset}, IR version {done.ir_version}\n")
+    if done.apart is None:
+        sys.stdout.write(f"not compared with {source}: {done.reason}\n")
+        return OK
+    sys.stdout.write(f"largest difference from {source}: {done.apart.largest:.3g}\n")
+    exact = not arguments.float16 and not arguments.int8
+    if exact and not done.apart.alike:
+        return _complain(
+            f"output '{done.apart.output}' differs by more than rounding explains",
+            CHECK_FAILED,
+            "convert",
+        )
+    return OK
+
+
+@contextlib.contextmanager
+def _status() -> Iterator[Callable[[str], object]]:
+    """Show on a terminal what is being done."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("read") as status:
+        yield status.update
+
+
+def _arrays(path: str | None) -> dict[str, Any] | None:
+    """Read the arrays of an `.npz` file.
+
+    Raises:
+        ValueError: if it is another file.
+    """
+    if path is None:
+        return None
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as file:
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError(f"{path} is no .npz file: write it with numpy.savez, by input names")
+        return {name: file[name] for name in file.files}
 
 
 def _place(report: ModelReport, request: str | list[str]) -> ModelReport:
@@ -192,7 +302,7 @@ def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
     return drawn(render_text(report, width=width, color=terminal), encoding)
 
 
-def _complain(reason: object, code: int) -> int:
+def _complain(reason: object, code: int, command: str = "inspect") -> int:
     """Print why on standard error."""
-    sys.stderr.write(f"seqonnx inspect: {reason}\n")
+    sys.stderr.write(f"seqonnx {command}: {reason}\n")
     return code

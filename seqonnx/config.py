@@ -6,19 +6,66 @@ All are read when a layer is made, or a model built or compiled; nothing here im
 from __future__ import annotations
 
 import os
+import random
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from seqonnx import defaults, dtypes
+from seqonnx.defaults import (
+    disable_flash_attention,
+    disable_interactive_logging,
+    enable_flash_attention,
+    enable_interactive_logging,
+    enable_unsafe_deserialization,
+    epsilon,
+    floatx,
+    image_data_format,
+    is_flash_attention_enabled,
+    is_interactive_logging_enabled,
+    max_epochs,
+    max_steps_per_epoch,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+    set_max_epochs,
+    set_max_steps_per_epoch,
+)
+
 __all__ = [
+    "backend",
+    "disable_flash_attention",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "dtype_policy",
     "enable_cuda_graphs",
+    "enable_flash_attention",
+    "enable_interactive_logging",
     "enable_tensor_float_32",
+    "enable_traceback_filtering",
+    "enable_unsafe_deserialization",
+    "epsilon",
+    "floatx",
     "get_device",
     "get_dtype_policy",
+    "image_data_format",
+    "is_flash_attention_enabled",
+    "is_interactive_logging_enabled",
+    "is_nnx_enabled",
+    "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "set_backend",
     "set_device",
     "set_dtype_policy",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
     "set_random_seed",
 ]
 
@@ -33,7 +80,7 @@ DeviceRequest = str | Sequence[str | tuple[str, dict[str, Any]]]
 _DEVICE_VARIABLE = "SEQONNX_DEVICE"
 _CACHE_VARIABLE = "SEQONNX_CACHE"
 
-DTYPE_POLICIES: Final = ("float32", "mixed_float16", "mixed_bfloat16")
+DTYPE_POLICIES: Final = (*dtypes.FLOAT_TYPES, *dtypes.MIXED_POLICIES)
 """The argument of `set_dtype_policy`."""
 
 
@@ -43,7 +90,6 @@ class _Settings:
     def __init__(self) -> None:
         self.device: DeviceRequest | None = None
         self.seeds = np.random.SeedSequence()
-        self.dtype_policy = "float32"
         self.tensor_float_32 = True
         self.cuda_graphs = False
 
@@ -84,6 +130,8 @@ def get_device() -> DeviceRequest:
 def set_random_seed(seed: int) -> None:
     """Make what follows repeatable: initial weights, shuffling, dropout.
 
+    As in Keras, the generators of Python's `random` and of `numpy.random` begin anew, too.
+
     Args:
         seed: an integer >= 0. Two programs that make the same calls after the same seed get
             bit-identical results on the CPU.
@@ -97,6 +145,8 @@ def set_random_seed(seed: int) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"`seed` must be a non-negative integer. Received: seed={seed!r}")
     _settings.seeds = np.random.SeedSequence(int(seed))
+    random.seed(int(seed))
+    np.random.seed(int(seed) % 2**32)
 
 
 def next_seed() -> int:
@@ -105,7 +155,7 @@ def next_seed() -> int:
     return int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def set_dtype_policy(policy: str) -> None:
+def set_dtype_policy(policy: str | dtypes.DTypePolicy) -> None:
     """Choose the dtypes of layers made from now on that are not given `dtype`.
 
     With a mixed policy a layer keeps its weights in float32 and computes in 16 bits, which halves
@@ -121,7 +171,8 @@ def set_dtype_policy(policy: str) -> None:
     not.
 
     Args:
-        policy: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
+        policy: `"mixed_float16"`, `"mixed_bfloat16"`, or a floating-point dtype for weights and
+            computation alike; by name or as a `DTypePolicy`.
 
     Raises:
         ValueError: if `policy` is none of these.
@@ -132,18 +183,67 @@ def set_dtype_policy(policy: str) -> None:
         'mixed_float16'
         >>> set_dtype_policy("float32")
     """
-    if policy not in DTYPE_POLICIES:
+    name = policy.name if isinstance(policy, dtypes.DTypePolicy) else policy
+    if name not in DTYPE_POLICIES:
         raise ValueError(
             f"A dtype policy must be one of {', '.join(DTYPE_POLICIES)}. Received: "
             f"policy={policy!r}. Other dtypes are given to single layers, as "
-            "`Dense(10, dtype='float64')`."
+            "`Dense(10, dtype='int32')`."
         )
-    _settings.dtype_policy = policy
+    defaults.set_dtype_policy(name)
 
 
 def get_dtype_policy() -> str:
     """Return the name of the policy for layers that are not given `dtype`."""
-    return _settings.dtype_policy
+    return defaults.dtype_policy()
+
+
+def dtype_policy() -> dtypes.DTypePolicy:
+    """Return the policy of layers that are not given `dtype`."""
+    return dtypes.DTypePolicy()
+
+
+def backend() -> str:
+    """Return the name of what computes: `"onnxruntime"`."""
+    return "onnxruntime"
+
+
+def set_backend(backend: str) -> None:
+    """Accept the one backend that there is.
+
+    Args:
+        backend: `"onnxruntime"`; where it computes is chosen by `set_device`.
+
+    Raises:
+        ValueError: for any other.
+    """
+    if backend != "onnxruntime":
+        raise ValueError(
+            "The backend is 'onnxruntime'; `set_device` chooses where it computes. Received: "
+            f"backend={backend!r}"
+        )
+
+
+def is_nnx_enabled() -> bool:
+    """Return False: NNX is a part of JAX."""
+    return False
+
+
+def enable_traceback_filtering() -> None:
+    """Warn that tracebacks are always whole."""
+    warnings.warn(
+        "Tracebacks are not filtered: errors are raised near to the call that they are about.",
+        stacklevel=2,
+    )
+
+
+def disable_traceback_filtering() -> None:
+    """Do nothing: tracebacks are always whole."""
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Return False: tracebacks are always whole."""
+    return False
 
 
 def enable_tensor_float_32(enabled: bool) -> None:

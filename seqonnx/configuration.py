@@ -72,10 +72,11 @@ def argument_names(cls: type, root: type) -> list[str]:
 
 
 def arguments_for(thing: object, function: Callable[..., Any], root: type) -> dict[str, Any]:
-    """Return those keyword-only arguments of a function that an object's constructor takes, too."""
+    """Return those arguments of a function that an object's constructor takes, too."""
     own = set(argument_names(type(thing), root))
     parameters = inspect.signature(function).parameters.values()
-    wanted = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in own]
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    wanted = [p.name for p in parameters if p.kind in named and p.name in own]
     return {name: getattr(thing, name) for name in wanted}
 
 

@@ -26,7 +26,11 @@ __all__ = [
     "UnitNorm",
     "deserialize",
     "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
     "serialize",
+    "unit_norm",
 ]
 
 
@@ -205,6 +209,10 @@ class MinMaxNorm(Constraint):
         clipped = op.Clip(norm, float(self.min_value), float(self.max_value))
         wanted = op.Add(op.Mul(clipped, float(self.rate)), op.Mul(norm, 1.0 - self.rate))
         return op.Mul(w, op.Div(wanted, op.Add(norm, _TINY)))
+
+
+# The names of the classes in lower case, which Keras has, too.
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
 
 class FunctionConstraint(FromUserFunction, Constraint):

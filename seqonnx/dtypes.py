@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx import defaults
+from seqonnx.tables import holds_numbers, numbers_of
+
 FLOAT_TYPES: Final = ("float16", "bfloat16", "float32", "float64")
 INTEGER_TYPES: Final = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 HALF_TYPES: Final = ("float16", "bfloat16")
 MIXED_POLICIES: Final = ("mixed_float16", "mixed_bfloat16")
+QUANTIZATION_MODES: Final = ("int8", "int4")
+"""The forms of quantised weights."""
 _TEXT: Final = "OUST"
 """NumPy's kinds of arrays that may hold text."""
+_PYTHON_TYPES: Final = {bool: "bool", int: "int32", float: "float32", str: "string"}
 ALL_TYPES: Final = (*FLOAT_TYPES, *INTEGER_TYPES, "bool", "string")
 
 
@@ -21,7 +26,8 @@ def standardize(dtype: object) -> str:
     """Return the standard name of `dtype`.
 
     Args:
-        dtype: a name (`"float32"`), a NumPy dtype or type, or None for the default `"float32"`.
+        dtype: a name (`"float32"`), a NumPy or torch dtype, a type, a `DTypePolicy` (the dtype that
+            it computes in), or None for `config.floatx()`.
 
     Returns:
         One of `ALL_TYPES`.
@@ -34,54 +40,204 @@ def standardize(dtype: object) -> str:
         'float64'
     """
     if dtype is None:
-        return "float32"
-    # `np.dtype` is typed for what it accepts; anything may come in here, and it says what is wrong.
-    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name  # type: ignore[call-overload]
-    if name in {"half", "single", "double"}:
-        name = np.dtype(name).name
+        return defaults.floatx()
+    if isinstance(dtype, DTypePolicy):
+        return dtype.compute_dtype
+    name = _PYTHON_TYPES.get(dtype) if isinstance(dtype, type) else None
+    name = _name_of(dtype) if name is None else name
     if name not in ALL_TYPES:
         raise ValueError(f"Invalid dtype: {dtype}. Expected one of {', '.join(ALL_TYPES)}.")
     return str(name)
 
 
-@dataclass(frozen=True)
-class Policy:
-    """Dtypes of a layer.
+class DTypePolicy:
+    """Dtypes of a layer: that of its weights, and that it computes in.
+
+    Every `dtype` argument takes one, in the place of its name; one is equal to its name.
 
     Args:
-        name: a dtype, or one of `MIXED_POLICIES`.
-        variable_dtype: type of its weights.
-        compute_dtype: type that it computes in and gives.
+        name: a dtype, for both; or one of `MIXED_POLICIES`: weights in float32, computation in 16
+            bits. None for the policy of the process.
+
+    Raises:
+        TypeError: if `name` is no string.
+        ValueError: if it names no policy.
 
     Example:
-        >>> Policy.of("mixed_float16")
-        Policy(name='mixed_float16', variable_dtype='float32', compute_dtype='float16')
+        >>> policy = DTypePolicy("mixed_float16")
+        >>> policy, policy.variable_dtype, policy.compute_dtype
+        (<DTypePolicy "mixed_float16">, 'float32', 'float16')
     """
 
-    name: str
-    variable_dtype: str
-    compute_dtype: str
+    def __init__(self, name: str | None = None) -> None:
+        if name is None:
+            name = defaults.dtype_policy()
+        if not isinstance(name, str):
+            raise TypeError(
+                "'name' must be a string, such as 'mixed_float16'. "
+                f"Received: name={name} (of type {type(name)})"
+            )
+        mixed = name in MIXED_POLICIES
+        if name.startswith("mixed_") and not mixed:
+            raise ValueError(
+                f"Invalid dtype policy: {name}. Expected one of {', '.join(MIXED_POLICIES)}, or "
+                "a dtype."
+            )
+        self._compute_dtype = name.removeprefix("mixed_") if mixed else standardize(name)
+        self._variable_dtype = "float32" if mixed else self._compute_dtype
+        self._name = name if mixed else self._compute_dtype
 
     @classmethod
-    def of(cls, dtype: object) -> Policy:
-        """Return the policy that `dtype` names.
+    def of(cls, dtype: object) -> DTypePolicy:
+        """Return the policy that a `dtype` argument stands for.
 
         Args:
-            dtype: what `standardize` takes (weights and computation alike), or one of
-                `MIXED_POLICIES`.
+            dtype: a policy, its name, what `standardize` takes, or None for the policy of the
+                process.
 
         Raises:
             ValueError: if it names none.
         """
-        if isinstance(dtype, str) and dtype in MIXED_POLICIES:
-            return cls(dtype, "float32", dtype.removeprefix("mixed_"))
-        if isinstance(dtype, str) and dtype.startswith("mixed_"):
+        if isinstance(dtype, DTypePolicy):
+            return dtype
+        if isinstance(dtype, str) and "_from_" in dtype:
+            return quantized_policy(dtype)
+        if dtype is None or isinstance(dtype, str):
+            return DTypePolicy(dtype)
+        return DTypePolicy(standardize(dtype))
+
+    @property
+    def name(self) -> str:
+        """Name of the policy."""
+        return self._name
+
+    @property
+    def variable_dtype(self) -> str:
+        """Dtype of the weights."""
+        return self._variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """Dtype of the computation, and of its outputs."""
+        return self._compute_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """The form of quantised weights, one of `QUANTIZATION_MODES`; None where they are not."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"name": self._name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
+        """Make a policy from the configuration returned by `get_config`, here or in Keras."""
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        named = other.name if isinstance(other, DTypePolicy) else other
+        return self._name == named
+
+    def __hash__(self) -> int:
+        return hash(self._name)
+
+    def __repr__(self) -> str:
+        return f'<DTypePolicy "{self._name}">'
+
+
+class FloatDTypePolicy(DTypePolicy):
+    """Another name of `DTypePolicy`, as in Keras."""
+
+
+class QuantizedDTypePolicy(DTypePolicy):
+    """Dtypes of a layer whose large weights are small integers.
+
+    Args:
+        mode: `"int8"`, or `"int4"` without blocks.
+        source_name: the policy of the rest of the layer; default that of the process.
+
+    Raises:
+        ValueError: if there is no such form, or it does not go with float16.
+
+    Example:
+        >>> QuantizedDTypePolicy("int8", "float32")
+        <QuantizedDTypePolicy "int8_from_float32">
+    """
+
+    def __init__(self, mode: str, source_name: str | None = None) -> None:
+        super().__init__(source_name)
+        if mode not in QUANTIZATION_MODES:
             raise ValueError(
-                f"Invalid dtype policy: {dtype}. Expected one of {', '.join(MIXED_POLICIES)}, or "
-                "a dtype."
+                f"Invalid quantization mode. Expected one of {QUANTIZATION_MODES}. "
+                f"Received: mode={mode!r}"
             )
-        name = standardize(dtype)
-        return cls(name, name, name)
+        if mode == "int8" and self._compute_dtype == "float16":
+            raise ValueError(
+                "Quantization mode='int8' does not go with compute_dtype='float16', whose range "
+                f"its sums leave. Use float32 or bfloat16. Received: source_name={source_name!r}"
+            )
+        self._mode, self._source_name = mode, self._name
+        self._name = f"{mode}_from_{self._source_name}"
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """The form of quantised weights, one of `QUANTIZATION_MODES`."""
+        return self._mode
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"mode": self._mode, "source_name": self._source_name}
+
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__} "{self._name}">'
+
+
+class Int4DTypePolicy(QuantizedDTypePolicy):
+    """Dtypes of a layer whose large weights are integers of 4 bits, in blocks.
+
+    Args:
+        mode: `"int4/128"` for blocks of 128 inputs; `"int4/-1"` for none.
+        source_name: the policy of the rest of the layer; default that of the process.
+
+    Raises:
+        ValueError: if the mode is written otherwise.
+    """
+
+    def __init__(self, mode: str, source_name: str | None = None) -> None:
+        form, _, size = mode.partition("/")
+        if form != "int4" or not (size == "-1" or (size.isdecimal() and int(size) > 0)):
+            raise ValueError(
+                "The mode of an Int4DTypePolicy is written 'int4/<block_size>', with a positive "
+                f"integer, or -1 for no blocks. Received: mode={mode!r}"
+            )
+        super().__init__(form, source_name)
+        self.block_size = int(size)
+        self._name = f"{mode}_from_{self._source_name}"
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"mode": f"int4/{self.block_size}"}
+
+
+def quantized_policy(name: str) -> QuantizedDTypePolicy:
+    """Return the policy of a name such as `"int8_from_float32"` or `"int4/128_from_float32"`.
+
+    Raises:
+        ValueError: if it is not written so.
+    """
+    mode, _, source = name.partition("_from_")
+    return (Int4DTypePolicy if "/" in mode else QuantizedDTypePolicy)(mode, source)
+
+
+def _name_of(dtype: object) -> str:
+    """The name of a dtype of NumPy or torch, or of what NumPy makes one."""
+    if not isinstance(dtype, str):
+        if str(dtype).startswith("torch."):
+            return str(dtype).removeprefix("torch.")
+        # `np.dtype` is typed for what it accepts; anything may come in, and it says what is wrong.
+        return str(np.dtype(dtype).name)  # type: ignore[call-overload]  # any object; NumPy says
+    return np.dtype(dtype).name if dtype in {"half", "single", "double"} else dtype
 
 
 def widened(dtype: str) -> str:
@@ -97,6 +253,16 @@ def widened(dtype: str) -> str:
 def is_float(dtype: str) -> bool:
     """Whether `dtype` (a standard name) is a floating-point type."""
     return dtype in FLOAT_TYPES
+
+
+def is_float_dtype(dtype: object) -> bool:
+    """Return whether a dtype, in any form that `standardize` takes, is a floating-point one."""
+    return standardize(dtype) in FLOAT_TYPES
+
+
+def is_int_dtype(dtype: object) -> bool:
+    """Return whether a dtype, in any form that `standardize` takes, is an integer one."""
+    return standardize(dtype) in INTEGER_TYPES
 
 
 def plain_value(value: Any) -> Any:
@@ -141,9 +307,9 @@ def to_array(data: Any, dtype: str | None, what: str) -> npt.NDArray[Any]:
     array = _as_array(data, what)
     if dtype == "string":
         return _text_of(array, what)
-    if not _holds_numbers(array) and getattr(data, "to_numpy", None) is not None:
-        array = _numbers_of(data, what)
-    if not _holds_numbers(array):
+    if not holds_numbers(array) and getattr(data, "to_numpy", None) is not None:
+        array = numbers_of(data, what)
+    if not holds_numbers(array):
         raise ValueError(
             f"`{what}` must hold numbers. Received data of dtype {array.dtype} "
             f"(type {type(data).__name__}). Encode text and objects as numbers first."
@@ -191,49 +357,3 @@ def _text_of(array: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
                 f"at place {np.unravel_index(index, array.shape)}"
             )
     return flat.reshape(array.shape)
-
-
-def _holds_numbers(array: npt.NDArray[Any]) -> bool:
-    """Whether the dtype of an array is one of numbers or bools."""
-    return array.dtype.kind in "biuf" or array.dtype.name == "bfloat16"
-
-
-def _numbers_of(table: Any, what: str) -> npt.NDArray[Any]:
-    """A table of pandas, or a column of one, as numbers; a value that is missing becomes NaN.
-
-    The library makes an array of objects of columns that differ in their dtypes, and of
-    those of nullable types, though each holds numbers or bools.
-
-    Raises:
-        ValueError: if a column does not hold numbers; names all such columns.
-    """
-    pairs = getattr(table, "items", None)
-    if pairs is None or getattr(table, "columns", None) is None:
-        return _column(table)
-    names, columns = zip(*pairs(), strict=True)
-    arrays = [_column(column) for column in columns]
-    wrong = {
-        name: str(column.dtype)
-        for name, column, array in zip(names, columns, arrays, strict=True)
-        if not _holds_numbers(array)
-    }
-    if len(wrong) > 0:
-        listed = ", ".join(f"{name!r} (dtype {dtype})" for name, dtype in wrong.items())
-        raise ValueError(
-            f"`{what}` must hold numbers, which these columns of the {type(table).__name__} do "
-            f"not: {listed}. Encode text, categories and dates as numbers, or leave them out."
-        )
-    return np.column_stack(arrays)
-
-
-def _column(column: Any) -> npt.NDArray[Any]:
-    """A column as numbers if it holds numbers, bools and missing values, else as it is."""
-    array = np.asarray(column)
-    kind = getattr(getattr(column, "dtype", None), "kind", "O")
-    text = any(isinstance(value, str | bytes) for value in array.flat)
-    if _holds_numbers(array) or kind not in "biufO" or text:
-        return array
-    try:
-        return np.asarray(column.to_numpy(dtype="float64", na_value=np.nan))
-    except (TypeError, ValueError):
-        return array

@@ -1,15 +1,16 @@
 """Random tensors by Keras's names.
 
-In a `call` that works on tensors they are drawn anew at every run; the seed of the run decides
-(`seqonnx.set_random_seed`), and each sample has numbers of its own. On arrays they are drawn at
-once. A file has an input for each draw, which takes uniform numbers in [0, 1): the random
-operators of ONNX have no kernels in ONNX Runtime at the operator set that is written.
+In a `call` that works on tensors they are drawn anew at every run; their `seed` decides, or that of
+the run (`seqonnx.set_random_seed`), and each sample has numbers of its own. On arrays they are
+drawn at once. A file has an input for each draw, which takes uniform numbers in [0, 1): the random
+operators of ONNX have no kernels in ONNX Runtime at the operator set that is written. `beta`,
+`binomial`, `gamma` and `shuffle` draw on arrays only.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,24 @@ import onnx_ir as ir
 from seqonnx import config, dtypes
 from seqonnx.catalogue import register
 from seqonnx.contexts import in_own_context
+from seqonnx.drawing import beta, binomial, gamma, shuffle
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Dim, Emitter, dtype_name, static_shape, tracing
 from seqonnx.graph.operable import Valueless
+from seqonnx.seeds import SeedGenerator, source_of
 from seqonnx.structures import holds
 from seqonnx.tensor_function import TensorFunction
 
 __all__ = [
     "SeedGenerator",
+    "beta",
+    "binomial",
     "categorical",
     "dropout",
+    "gamma",
     "normal",
     "randint",
+    "shuffle",
     "truncated_normal",
     "uniform",
 ]
@@ -37,35 +44,6 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class SeedGenerator:
-    """A source of seeds: functions that get one draw other numbers at every call.
-
-    Args:
-        seed: the first seed; default one of the process (`seqonnx.set_random_seed`). In a graph
-            the seed of the run decides.
-        name: name shown.
-
-    Example:
-        >>> normal((2,), seed=SeedGenerator(1)).shape
-        (2,)
-    """
-
-    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
-        self.seed = config.next_seed() if seed is None else int(seed)
-        self.name = "seed_generator" if name is None else name
-        self._drawn = 0
-
-    def next(self) -> int:
-        """Return the next seed."""
-        self._drawn += 1
-        words = np.random.SeedSequence([self.seed, self._drawn]).generate_state(2, np.uint64)
-        return int(words[0] >> np.uint64(1))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"seed": self.seed, "name": self.name}
 
 
 class RandomFunction(TensorFunction):
@@ -78,12 +56,17 @@ class RandomFunction(TensorFunction):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Emit, draw, or extend a model."""
         if len(args) > 0 and isinstance(args[0], Emitter):
-            return super().__call__(*args, **kwargs)
+            return self.emitted(args[0], self._by_name(args[1:], kwargs))
         arguments = self._by_name(args, kwargs)
         seed = arguments.get("seed")
         if isinstance(seed, int | np.integer) and not holds(arguments, Valueless):
             return self._outside(arguments)
         return super().__call__(**arguments)
+
+    def emitted(self, op: Emitter, arguments: Mapping[str, Any]) -> Any:
+        """Emit, with the arguments by name; what is drawn follows the `seed`."""
+        with op.drawing_from(source_of(arguments.get("seed"))):
+            return super().emitted(op, arguments)
 
     @in_own_context
     def _outside(self, arguments: dict[str, Any]) -> Any:
@@ -125,7 +108,7 @@ def uniform(
         >>> bool((uniform((100,), 2.0, 3.0) >= 2.0).all())
         True
     """
-    noise = op.random_uniform(_sizes(shape))
+    noise = op.random_uniform(_sizes(op, shape))
     scaled = noise if maxval - minval == 1.0 else op.Mul(noise, float(maxval - minval))
     moved = scaled if minval == 0.0 else op.Add(scaled, float(minval))
     return op.cast(moved, dtypes.standardize(dtype))
@@ -151,7 +134,7 @@ def normal(
         dtype: dtype; default float32.
         seed: see `uniform`.
     """
-    sizes = _sizes(shape)
+    sizes = _sizes(op, shape)
     # 1 - u lies in (0, 1]: its logarithm is finite.
     radius = op.Sqrt(op.Mul(op.Log(op.Sub(1.0, op.random_uniform(sizes))), -2.0 * stddev**2))
     drawn = op.Mul(radius, op.Cos(op.Mul(op.random_uniform(sizes), 2.0 * math.pi)))
@@ -179,7 +162,7 @@ def truncated_normal(
         seed: see `uniform`.
     """
     bound = math.erf(2.0 / math.sqrt(2.0))
-    y = op.Mul(op.Sub(op.Mul(op.random_uniform(_sizes(shape)), 2.0), 1.0), bound)
+    y = op.Mul(op.Sub(op.Mul(op.random_uniform(_sizes(op, shape)), 2.0), 1.0), bound)
     x = _inverse_erf(op, y)
     drawn = op.Clip(op.Mul(x, math.sqrt(2.0)), -2.0, 2.0)
     scaled = drawn if stddev == 1.0 else op.Mul(drawn, float(stddev))
@@ -212,7 +195,7 @@ def randint(
         raise ValueError(
             f"`randint` draws from 1 to 2**24 integers. Received: minval={minval}, maxval={maxval}"
         )
-    drawn = op.Floor(op.Mul(op.random_uniform(_sizes(shape)), float(count)))
+    drawn = op.Floor(op.Mul(op.random_uniform(_sizes(op, shape)), float(count)))
     # A product that rounds up to the count would be one too many.
     whole = op.cast(op.Min(drawn, float(count - 1)), "int64")
     return op.cast(op.Add(whole, int(minval)), dtypes.standardize(dtype))
@@ -261,14 +244,15 @@ def dropout(
         shape
         if noise_shape is None
         else _sizes(
-            [have if size is None else size for have, size in zip(shape, noise_shape, strict=True)]
+            op,
+            [have if size is None else size for have, size in zip(shape, noise_shape, strict=True)],
         )
     )
     kept = op.cast(op.GreaterOrEqual(op.random_uniform(sizes), float(rate)), dtype_name(inputs))
     return op.Div(op.Mul(inputs, kept), 1.0 - rate)
 
 
-def _sizes(shape: Any) -> list[Dim]:
+def _sizes(op: Emitter, shape: Any) -> list[Dim]:
     """A shape that the user gave as sizes: numbers, and symbols of sizes known at run time.
 
     Raises:
@@ -276,11 +260,15 @@ def _sizes(shape: Any) -> list[Dim]:
     """
     given = plain_value(shape)
     parts = given if isinstance(given, list | tuple) else [given]
-    return [_symbol(part) if isinstance(part, ir.Value) else part for part in parts]
+    return [_symbol(op, part) if isinstance(part, ir.Value) else part for part in parts]
 
 
-def _symbol(size: ir.Value) -> Dim:
+def _symbol(op: Emitter, size: ir.Value) -> Dim:
     """The symbol of a size that was read from a tensor by `seqonnx.ops.shape`."""
+    if op.shapes_only and size.is_graph_input():  # read in another node of the model
+        return None
+    if size.const_value is not None:
+        return int(size.const_value.numpy())
     node = size.producer()
     while node is not None and node.op_type in {"Cast", "Squeeze", "Reshape", "Unsqueeze"}:
         source = node.inputs[0]

@@ -28,6 +28,7 @@ __all__ = [
     "l1",
     "l1_l2",
     "l2",
+    "orthogonal_regularizer",
     "serialize",
 ]
 
@@ -194,6 +195,10 @@ class OrthogonalRegularizer(Regularizer):
         return op.Mul(total, 0.5 * self.factor / pairs)
 
 
+orthogonal_regularizer = OrthogonalRegularizer
+"""The class by the name that Keras has for it, too."""
+
+
 class FunctionRegularizer(FromUserFunction, Regularizer):
     """A user's function `(op, x)`, or `(x)` on tensors, to a scalar.
 
@@ -266,34 +271,13 @@ def activity_penalty(op: Emitter, regularizer: Regularizer, y: ir.Value) -> ir.V
     return op.Div(penalty, op.cast(counted, dtype_name(penalty)))
 
 
-def l1(l1: float = 0.01) -> L1:
-    """Return `L1(l1)`.
-
-    Example:
-        >>> l1(0.1)
-        L1(l1=0.1)
-    """
-    return L1(l1)
+l1, l2, l1_l2 = L1, L2, L1L2
+"""The classes by the names that Keras has for them, too."""
 
 
-def l2(l2: float = 0.01) -> L2:
-    """Return `L2(l2)`.
-
-    Example:
-        >>> l2(0.1)
-        L2(l2=0.1)
-    """
-    return L2(l2)
-
-
-@register("regularizer", "l1l2")
-def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
-    """Return `L1L2(l1, l2)`.
-
-    Example:
-        >>> l1_l2()
-        L1L2(l1=0.01, l2=0.01)
-    """
+@register("regularizer", "l1l2", "l1_l2")
+def l1_and_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """By its name the penalty has the strengths that `"l1"` and `"l2"` have."""
     return L1L2(l1, l2)
 
 

@@ -78,3 +78,36 @@ def holds(structure: Any, kind: Any) -> bool:
     found: list[Any] = []
     take_out(structure, lambda part: isinstance(part, kind), found)
     return len(found) > 0
+
+
+def mapped(change: Callable[[Any], Any], structure: Any, kind: Any) -> Any:
+    """Return a structure with a change of each part of a kind.
+
+    Args:
+        change: gives the new part.
+        structure: see `take_out`.
+        kind: a class, or a union of them.
+
+    Example:
+        >>> mapped(str.upper, {"a": ["x", 1]}, str)
+        {'a': ['X', 1]}
+    """
+    found: list[Any] = []
+    pattern = take_out(structure, lambda part: isinstance(part, kind), found)
+    return put_back(pattern, [change(part) for part in found])
+
+
+def parts(structure: Any, kind: Any) -> list[Any]:
+    """Return the parts of a structure that are of a kind, in order.
+
+    Args:
+        structure: see `take_out`.
+        kind: a class, or a union of them.
+
+    Example:
+        >>> parts({"a": ["x", 1], "b": "y"}, str)
+        ['x', 'y']
+    """
+    found: list[Any] = []
+    take_out(structure, lambda part: isinstance(part, kind), found)
+    return found

@@ -77,7 +77,9 @@ class TensorFunction:
                 ". Such tensors live only inside of the `call` that they were given to."
             )
         if holds(arguments, Valueless):
-            return catalogue.find("layer", "Operation")(self.__name__).record(arguments)
+            return catalogue.find("layer", "Operation")(catalogue.saved_name(self)).record(
+                arguments
+            )
         return self._compute(self._arrays(arguments))
 
     def emitted(self, op: Emitter, arguments: Mapping[str, Any]) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from seqonnx.applications.assembly import IMAGENET, ApplicationOptions
-from seqonnx.applications.downloads import RemoteFile
+from seqonnx.downloads import RemoteFile
 from seqonnx.models import Model
 from seqonnx.symbolic import SymbolicTensor
 
@@ -25,7 +25,7 @@ _TEXT = """Return the {name} network: {parameters:,} parameters, {size} x {size}
         pooling: without the classifier: `"avg"`, `"max"`, or None for the last feature map.
         classes: number of classes.
         classifier_activation: activation of the classifier; None gives logits.
-        name: name of the model.
+{further}        name: name of the model.
 
     Returns:
         The model.
@@ -61,6 +61,8 @@ class Application(Protocol):
 
 def application(
     *,
+    title: str | None = None,
+    name: str | None = None,
     size: int,
     least: int,
     parameters: int,
@@ -71,6 +73,8 @@ def application(
     """Decorate what makes a network, and give it the arguments of an application.
 
     Args:
+        title: name of the application; default: that of what is decorated.
+        name: default name of the model; default: the title in lower case.
         size: height and width of the images with a classifier.
         least: least height and width.
         parameters: number of parameters with a classifier.
@@ -83,7 +87,7 @@ def application(
     """
 
     def decorate(network: NetworkFunction) -> Application:
-        title = network.__name__
+        called = network.__name__ if title is None else title
 
         def build(
             include_top: bool = True,
@@ -93,7 +97,7 @@ def application(
             pooling: str | None = None,
             classes: int = 1000,
             classifier_activation: Any = "softmax",
-            name: str | None = title.lower(),
+            name: str | None = called.lower() if name is None else name,
         ) -> Model:
             options = ApplicationOptions(
                 include_top,
@@ -108,11 +112,31 @@ def application(
             output = network(entry, options)
             return options.model(output, entry, name, full if include_top else headless)
 
-        build.__name__ = build.__qualname__ = title
-        build.__module__ = network.__module__
-        build.__doc__ = _TEXT.format(
-            name=title, parameters=parameters, size=size, least=least, features=features
-        )
+        facts = {"parameters": parameters, "size": size, "least": least, "features": features}
+        describe(build, called, network.__module__, facts)
         return build
 
     return decorate
+
+
+PREPROCESSING = (
+    "        include_preprocessing: whether images are of 0 … 255, and the network prepares them.\n"
+)
+"""Text on an argument that some applications have besides."""
+
+
+def describe(
+    build: Any, title: str, module: str, facts: Mapping[str, int], further: str = ""
+) -> None:
+    """Give a function that makes a network its name and its documentation.
+
+    Args:
+        build: the function.
+        title: its name.
+        module: where it is found.
+        facts: number of `parameters` and `features`, `size` and `least` size of the images.
+        further: text on further arguments.
+    """
+    build.__name__ = build.__qualname__ = title
+    build.__module__ = module
+    build.__doc__ = _TEXT.format(name=title, further=further, **facts)

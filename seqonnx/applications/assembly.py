@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from seqonnx import activations
-from seqonnx.applications.downloads import RemoteFile, fetch
 from seqonnx.applications.imagenet import CLASSES
+from seqonnx.downloads import RemoteFile, fetch
 from seqonnx.layers import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Input
 from seqonnx.models import Model
 from seqonnx.symbolic import SymbolicTensor
@@ -111,12 +111,22 @@ class ApplicationOptions:
             x = GlobalMaxPooling2D(name="max_pool" if named else None)(x)
         return x
 
-    def classify(self, x: SymbolicTensor) -> SymbolicTensor:
+    def classify(self, x: SymbolicTensor, name: str = "predictions", **kwargs: Any) -> Any:
         """Add the classifier.
+
+        Args:
+            x: features.
+            name: name of the layer.
+            **kwargs: further arguments of the layer.
 
         Raises:
             ValueError: if pretrained weights would meet an activation they were not made for.
         """
+        self.check_activation()
+        return Dense(self.classes, self.classifier_activation, name=name, **kwargs)(x)
+
+    def check_activation(self) -> None:
+        """Raise if pretrained weights would meet an activation they were not made for."""
         activation = self.classifier_activation
         if self.weights is not None and activations.get(activation) not in {
             activations.get(None),
@@ -127,8 +137,6 @@ class ApplicationOptions:
                 "argument when using pretrained weights, with `include_top=True`; Received: "
                 f"classifier_activation={activation}"
             )
-        output: SymbolicTensor = Dense(self.classes, activation, name="predictions")(x)
-        return output
 
     def model(
         self, x: SymbolicTensor, entry: SymbolicTensor, name: str | None, published: RemoteFile
@@ -148,6 +156,17 @@ class ApplicationOptions:
         elif self.weights is not None:
             model.load_weights(self.weights)
         return model
+
+
+def check_match(input_tensor: Any, input_shape: Sequence[int | None] | None) -> None:
+    """Raise if a tensor and a shape are both given, and differ in the width of the images."""
+    if not isinstance(input_tensor, SymbolicTensor) or input_shape is None:
+        return
+    if input_tensor.shape[2] != input_shape[1]:
+        raise ValueError(
+            "input_tensor.shape[2] must equal input_shape[1]; Received "
+            f"`input_tensor.shape={input_tensor.shape}`, `input_shape={input_shape}`"
+        )
 
 
 def _sources(tensor: SymbolicTensor) -> list[SymbolicTensor]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from seqonnx import dtypes
-from seqonnx.applications.downloads import RemoteFile, fetch
+from seqonnx import dtypes, ops
+from seqonnx.downloads import RemoteFile, fetch
 from seqonnx.errors import ModelFileError
-from seqonnx.symbolic import SymbolicTensor
+from seqonnx.graph.operable import Valueless
 
 Prediction = tuple[str, str, float]
 """WordNet id, name and score of a class."""
@@ -26,46 +26,67 @@ CLASS_INDEX: Final = RemoteFile(
 
 # Mean of the training images of Simonyan and Zisserman (2014): blue, green, red.
 _MEAN_BGR = (103.939, 116.779, 123.68)
+# Mean and deviation of the colours of the training images, of 0 … 1.
+_MEAN_RGB = (0.485, 0.456, 0.406)
+_DEVIATION_RGB = (0.229, 0.224, 0.225)
 
 
-def preprocess(
-    x: Any, mode: Literal["tf", "caffe"], data_format: str | None = None
-) -> npt.NDArray[Any]:
+def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe") -> Any:
     """Return images as a network expects them; the images given stay as they are.
 
     Args:
-        x: images with values from 0 to 255: (height, width, 3) or (batch, height, width, 3).
-        mode: `"tf"` scales to -1 … 1; `"caffe"` turns RGB into BGR and takes the mean image away.
+        x: images with values from 0 to 255: (height, width, 3) or (batch, height, width, 3); an
+            array, or floats as a symbolic tensor inside a model.
         data_format: `"channels_last"` (default) or `"channels_first"`.
+        mode: `"caffe"` turns RGB into BGR and takes the mean image away, `"tf"` scales to -1 … 1,
+            `"torch"` scales to 0 … 1, takes the mean colour away and divides by its deviation.
 
     Returns:
-        An array of floats of the same shape.
+        Floats of the same shape: an array, or a symbolic tensor.
 
     Raises:
-        ValueError: if it is not an array of images.
+        ValueError: if it is not an array of images, or an argument is none of the choices.
+
+    Example:
+        >>> preprocess_input([[[255, 0, 127.5]]], mode="tf").tolist()
+        [[[1.0, -1.0, 0.0]]]
     """
-    if isinstance(x, SymbolicTensor):
+    if mode not in {"caffe", "tf", "torch"}:
         raise ValueError(
-            "`preprocess_input` works on arrays of images. Inside a model, use a layer such as "
-            "Rescaling(1 / 127.5, offset=-1)."
+            f"Expected mode to be one of `caffe`, `tf` or `torch`. Received: mode={mode}"
         )
     if data_format not in {None, "channels_last", "channels_first"}:
         raise ValueError(
             "Expected data_format to be one of `channels_first` or `channels_last`. "
             f"Received: data_format={data_format}"
         )
-    array = dtypes.to_array(x, None, "x")
-    floats = array if array.dtype.kind == "f" else array.astype(np.float32)
-    if mode == "tf":
-        return floats / floats.dtype.type(127.5) - floats.dtype.type(1.0)
     axis = -3 if data_format == "channels_first" else -1
-    if floats.ndim not in {3, 4} or floats.shape[axis] != 3:
+    if isinstance(x, Valueless):
+        return _prepared(x, mode, axis)
+    array = dtypes.to_array(x, None, "x")
+    return _prepared(array if array.dtype.kind == "f" else array.astype(np.float32), mode, axis)
+
+
+def _prepared(x: Any, mode: str, axis: int) -> Any:
+    """Floats in a mode, for an array or a tensor with its channels on an axis."""
+    if mode == "tf":
+        return x / 127.5 - 1.0
+    if len(x.shape) not in {3, 4} or x.shape[axis] != 3:
         raise ValueError(
             "Expected images with 3 channels, (height, width, 3) or (batch, height, width, 3). "
-            f"Received: shape={floats.shape}"
+            f"Received: shape={tuple(x.shape)}"
         )
-    mean = np.asarray(_MEAN_BGR, floats.dtype)
-    return np.flip(floats, axis) - (mean[:, None, None] if axis == -3 else mean)
+    sizes = [3, 1, 1] if axis == -3 else [3]
+
+    dtype = x.dtype if isinstance(x, np.ndarray) else np.float32
+
+    def spread(values: tuple[float, ...]) -> npt.NDArray[Any]:
+        return np.asarray(values, dtype).reshape(sizes)
+
+    if mode == "torch":
+        return (x / 255.0 - spread(_MEAN_RGB)) / spread(_DEVIATION_RGB)
+    turned = ops.flip(x, axis) if isinstance(x, Valueless) else np.flip(x, axis)
+    return turned - spread(_MEAN_BGR)
 
 
 def decode_predictions(

@@ -7,12 +7,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy.typing as npt
-
 from seqonnx.applications import imagenet
-from seqonnx.applications.assembly import IMAGENET, ApplicationOptions
-from seqonnx.applications.downloads import RemoteFile
+from seqonnx.applications.assembly import IMAGENET, ApplicationOptions, check_match
 from seqonnx.applications.imagenet import decode_predictions
+from seqonnx.applications.parts import rounded, strided_padding
+from seqonnx.downloads import RemoteFile
 from seqonnx.layers import (
     Add,
     BatchNormalization,
@@ -77,19 +76,20 @@ def MobileNetV2(  # noqa: N802 - Keras's name
     options = ApplicationOptions(
         include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
     )
+    check_match(input_tensor, input_shape)
     given = input_shape if input_tensor is None else input_tensor.shape[1:]
     published_size = _published_size(given)
     entry = options.entry(default_size=published_size, min_size=32)
     if weights == IMAGENET:
         _check_published(alpha, entry)
-    x: Any = Conv2D(_rounded(32 * alpha), 3, 2, "same", use_bias=False, name="Conv1")(entry)
+    x: Any = Conv2D(rounded(32 * alpha), 3, 2, "same", use_bias=False, name="Conv1")(entry)
     x = ReLU(6.0, name="Conv1_relu")(_normalized(x, "bn_Conv1"))
     index = 0
     for filters, strides, count in _STAGES:
         for block in range(count):
-            x = _block(x, _rounded(int(filters * alpha)), strides if block == 0 else 1, index)
+            x = _block(x, rounded(int(filters * alpha)), strides if block == 0 else 1, index)
             index += 1
-    last = _rounded(1280 * alpha) if alpha > 1.0 else 1280
+    last = rounded(1280 * alpha) if alpha > 1.0 else 1280
     x = _normalized(Conv2D(last, 1, use_bias=False, name="Conv_1")(x), "Conv_1_bn")
     x = ReLU(6.0, name="out_relu")(x)
     x = options.classify(GlobalAveragePooling2D()(x)) if include_top else options.pool(x)
@@ -100,14 +100,14 @@ def MobileNetV2(  # noqa: N802 - Keras's name
     return options.model(x, entry, named, published)
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> npt.NDArray[Any]:
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Return images of 0 … 255 scaled to -1 … 1.
 
     Example:
         >>> float(preprocess_input([[[255, 0, 127.5]]]).max())
         1.0
     """
-    return imagenet.preprocess(x, "tf", data_format)
+    return imagenet.preprocess_input(x, data_format, "tf")
 
 
 def _block(x: Any, filters: int, strides: int, index: int) -> Any:
@@ -119,7 +119,7 @@ def _block(x: Any, filters: int, strides: int, index: int) -> Any:
         x = _normalized(expand(x), f"{name}_expand_BN")
         x = ReLU(6.0, name=f"{name}_expand_relu")(x)
     if strides == 2:
-        x = ZeroPadding2D(_padding(x.shape[1:3]), name=f"{name}_pad")(x)
+        x = ZeroPadding2D(strided_padding(x, 3), name=f"{name}_pad")(x)
     padding = "same" if strides == 1 else "valid"
     depthwise = DepthwiseConv2D(3, strides, padding, use_bias=False, name=f"{name}_depthwise")
     x = ReLU(6.0, name=f"{name}_depthwise_relu")(_normalized(depthwise(x), f"{name}_depthwise_BN"))
@@ -128,20 +128,8 @@ def _block(x: Any, filters: int, strides: int, index: int) -> Any:
     return Add(name=f"{name}_add")([inputs, x]) if channels == filters and strides == 1 else x
 
 
-def _padding(sizes: Sequence[int | None]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Zeros before and after each axis for a window of 3 and strides of 2."""
-    known = [0 if sizes[0] is None or size is None else size % 2 for size in sizes]
-    return ((known[0], 1), (known[1], 1))
-
-
 def _normalized(x: Any, name: str) -> Any:
     return BatchNormalization(momentum=_MOMENTUM, epsilon=1e-3, name=name)(x)
-
-
-def _rounded(filters: float) -> int:
-    """The nearest multiple of 8 that is at least 8 and not below 90 %."""
-    result = max(8, int(filters + 4) // 8 * 8)
-    return result + 8 if result < 0.9 * filters else result
 
 
 def _published_size(shape: Sequence[int | None] | None) -> int:

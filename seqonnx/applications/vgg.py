@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy.typing as npt
-
 from seqonnx.applications import imagenet
 from seqonnx.applications.assembly import ApplicationOptions
 from seqonnx.layers import Conv2D, Dense, Flatten, MaxPooling2D
@@ -41,11 +39,11 @@ def layers_of(
     return x
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> npt.NDArray[Any]:
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Return RGB images of 0 … 255 as BGR with ImageNet's mean taken away.
 
     Example:
         >>> preprocess_input([[[0.0, 0.0, 255.0]]]).round(3).tolist()
         [[[151.061, -116.779, -123.68]]]
     """
-    return imagenet.preprocess(x, "caffe", data_format)
+    return imagenet.preprocess_input(x, data_format, "caffe")

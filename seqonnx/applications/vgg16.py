@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from seqonnx.applications.application import application
 from seqonnx.applications.assembly import ApplicationOptions
-from seqonnx.applications.downloads import RemoteFile
 from seqonnx.applications.imagenet import decode_predictions
 from seqonnx.applications.vgg import layers_of, preprocess_input
+from seqonnx.downloads import RemoteFile
 from seqonnx.symbolic import SymbolicTensor
 
 __all__ = ["VGG16", "decode_predictions", "preprocess_input"]

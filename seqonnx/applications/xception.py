@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy.typing as npt
-
 from seqonnx.applications import imagenet
 from seqonnx.applications.application import application
 from seqonnx.applications.assembly import ApplicationOptions
-from seqonnx.applications.downloads import RemoteFile
 from seqonnx.applications.imagenet import decode_predictions
+from seqonnx.downloads import RemoteFile
 from seqonnx.layers import (
     Activation,
     Add,
@@ -56,14 +54,14 @@ def Xception(entry: SymbolicTensor, options: ApplicationOptions) -> Any:  # noqa
     return x
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> npt.NDArray[Any]:
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Return images of 0 … 255 scaled to -1 … 1.
 
     Example:
         >>> float(preprocess_input([[[255, 0, 127.5]]]).max())
         1.0
     """
-    return imagenet.preprocess(x, "tf", data_format)
+    return imagenet.preprocess_input(x, data_format, "tf")
 
 
 def _stem(x: Any) -> Any:

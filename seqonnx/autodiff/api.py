@@ -12,7 +12,12 @@ from seqonnx.importers.onnx.importing import ModelLike
 
 
 def gradients(
-    model: ModelLike, output: str, wrt: str | Sequence[str], *, device: DeviceName = "cpu"
+    model: ModelLike,
+    output: str,
+    wrt: str | Sequence[str],
+    *,
+    device: DeviceName = "cpu",
+    keep_outputs: bool = False,
 ) -> onnx.ModelProto:
     """Return a model that computes gradients of another model.
 
@@ -25,6 +30,8 @@ def gradients(
             ways through other tensors of the list.
         device: `"cpu"` or `"cuda"`: where the model will run. Rules choose a formulation by it;
             the values are the same.
+        keep_outputs: whether the outputs of the original come first: an energy and its forces are
+            then one file, and what both need is computed once.
 
     Returns:
         A model with the inputs of the original and one output for each of `wrt`, called
@@ -42,7 +49,39 @@ def gradients(
     """
     opened = Opened(model, device)
     target, sources = opened.find([output], "output"), opened.find(wrt, "wrt")
-    return opened.finish(_sum_gradient(opened, target, sources), sources, "grad")
+    kept = {value: str(value.name) for value in opened.graph.outputs} if keep_outputs else {}
+    return opened.finish(_sum_gradient(opened, target, sources), sources, "grad", kept)
+
+
+def value_and_grad(
+    model: ModelLike, output: str, wrt: str | Sequence[str], *, device: DeviceName = "cpu"
+) -> onnx.ModelProto:
+    """Return a model that computes a tensor of another model together with its gradients.
+
+    Args:
+        model: path of an ONNX file, an `onnx.ModelProto`, or a seqonnx model.
+        output: name of the tensor to differentiate (see `gradients`); it need not be an output of
+            the model.
+        wrt: names of the tensors to differentiate with respect to (see `gradients`).
+        device: `"cpu"` or `"cuda"` (see `gradients`).
+
+    Returns:
+        A model with the inputs of the original; its first output is the tensor, under its name,
+        and then comes `grad/NAME` for each of `wrt`.
+
+    Raises:
+        ValueError: if a name is not in the graph, stands twice, or is no float tensor.
+        GradientError: if an operator on the way has no gradient rule.
+        ModelFileError: if the file cannot be read.
+
+    Example:
+        >>> model = value_and_grad("energy.onnx", "energy", "positions")  # doctest: +SKIP
+        >>> [o.name for o in model.graph.output]  # doctest: +SKIP
+        ['energy', 'grad/positions']
+    """
+    opened = Opened(model, device)
+    target, sources = opened.find([output], "output"), opened.find(wrt, "wrt")
+    return opened.finish(_sum_gradient(opened, target, sources), sources, "grad", target)
 
 
 def vjp(

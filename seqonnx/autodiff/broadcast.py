@@ -54,13 +54,23 @@ def sum_over(op: Emitter, value: ir.Value, axes: list[int], *, keepdims: bool) -
 def _sum_rows(op: Emitter, value: ir.Value, *, keepdims: bool) -> ir.Value:
     sizes = static_shape(value)
     rows = value if len(sizes) == 2 else op.Flatten(value, axis=1)
-    count = op.Shape(value, start=0, end=1)
-    one = ir.tensor([1.0], dtype=value.dtype)
-    ones = op.ConstantOfShape(op.Concat([1], count, axis=0), value=one)
-    ones.shape = ir.Shape([1, sizes[0]])
-    total = op.MatMul(ones, rows)
+    total = op.MatMul(_row_of_ones(op, value), rows)
     shape = [d for d in sizes[1:] if isinstance(d, int)]
     return op.Reshape(total, [1, *shape] if keepdims else shape)
+
+
+def _row_of_ones(op: Emitter, value: ir.Value) -> ir.Value:
+    """A one for each row of a value; one row of them for all values of a batch."""
+    size, dtype = static_shape(value)[0], value.dtype
+    kept = op.shared.get(("ones", size, dtype))
+    if kept is not None and size is not None and kept.graph is op.graph:
+        return kept
+    count = op.Shape(value, start=0, end=1)
+    one = ir.tensor([1.0], dtype=dtype)
+    ones: ir.Value = op.ConstantOfShape(op.Concat([1], count, axis=0), value=one)
+    ones.shape = ir.Shape([1, size])
+    op.shared["ones", size, dtype] = ones
+    return ones
 
 
 def _undecided(have: Dim, want: Dim) -> bool:

@@ -109,11 +109,24 @@ class Opened:
             return [backward(self.op, targets, [v], device=self._device)[0] for v in values]
 
     def finish(
-        self, results: Sequence[ir.Value | None], like: Named, prefix: str
+        self,
+        results: Sequence[ir.Value | None],
+        like: Named,
+        prefix: str,
+        kept: Named | None = None,
     ) -> onnx.ModelProto:
-        """Return the model of some results, one `prefix/NAME` for each value; None means zeros."""
+        """Return the model of some results, one `prefix/NAME` for each value; None means zeros.
+
+        Args:
+            results: the results.
+            like: values that they belong to.
+            prefix: what their names begin with.
+            kept: values that are outputs before them, under their names.
+        """
         with reading(self._title, refusals=True):
             self.graph.outputs.clear()
+            for value, name in (kept or {}).items():
+                self._keep(value, name)
             for result, (value, name) in zip(results, like.items(), strict=True):
                 self._output(
                     self.filled(value, 0.0) if result is None else result, f"{prefix}/{name}"
@@ -124,6 +137,13 @@ class Opened:
             common_passes.RemoveUnusedNodesPass()(wrapped)
             common_passes.RemoveUnusedOpsetsPass()(wrapped)
             return to_proto(self.graph)
+
+    def _keep(self, value: ir.Value, name: str) -> None:
+        """Make an output of a value that the graph has."""
+        if value.producer() is None:  # an input or a weight keeps its name
+            self.op.output(value, name)
+        else:
+            self.graph.outputs.append(value)
 
     def _output(self, value: ir.Value, name: str) -> None:
         """Make an output; an inner tensor of the same name, from an earlier turn, gives way."""

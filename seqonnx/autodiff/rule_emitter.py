@@ -20,6 +20,11 @@ def everywhere(op: RuleEmitter, place: Any) -> bool:
     return True
 
 
+def nowhere(op: RuleEmitter, place: Any) -> bool:
+    """The preference of a form that is offered after all others."""
+    return False
+
+
 @dataclass(frozen=True)
 class Form(Generic[Place, Made]):
     """One of several forms in which a gradient can be computed.
@@ -32,6 +37,8 @@ class Form(Generic[Place, Made]):
         emit: emits the gradient at a place: a record of the node, its values and its sizes.
         applies: whether it is right at a place.
         preferred: whether, as far as it was measured, it is the fastest where it applies.
+        blocked: how many of the gradients it gives are convolutions or pools to be run in ONNX
+            Runtime's blocked layout (see `lowering.blocked`); without that, such forms are slow.
 
     Example:
         >>> Form("by halves", lambda op, dy: op.Mul(dy, 0.5)).name
@@ -42,6 +49,7 @@ class Form(Generic[Place, Made]):
     emit: Callable[[RuleEmitter, Place], Made]
     applies: Callable[[RuleEmitter, Place], bool] = everywhere
     preferred: Callable[[RuleEmitter, Place], bool] = everywhere
+    blocked: int = 0
 
 
 AnyForm = Form[Any, Any]

@@ -1,5 +1,6 @@
 """Callbacks: what happens around the epochs and batches of fit, evaluate and predict."""
 
+from seqonnx.callbacks.backup_and_restore import BackupAndRestore
 from seqonnx.callbacks.base import Callback
 from seqonnx.callbacks.callback_list import CallbackList
 from seqonnx.callbacks.csv_logger import CSVLogger
@@ -9,9 +10,13 @@ from seqonnx.callbacks.lambda_callback import LambdaCallback
 from seqonnx.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from seqonnx.callbacks.model_checkpoint import ModelCheckpoint
 from seqonnx.callbacks.progress import Progbar, ProgbarLogger
+from seqonnx.callbacks.remote_monitor import RemoteMonitor
+from seqonnx.callbacks.swap_ema_weights import SwapEMAWeights
+from seqonnx.callbacks.tensorboard import TensorBoard
 from seqonnx.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -23,6 +28,9 @@ __all__ = [
     "Progbar",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
 

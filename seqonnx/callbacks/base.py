@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -63,6 +64,32 @@ class CallbackModel(Protocol):
         """Write the weights to a file."""
 
 
+class FitRun(Protocol):
+    """A call of `fit`, for a callback that saves it between two steps or profiles it.
+
+    Attributes:
+        watched: set to True before the first epoch to be able to save it.
+    """
+
+    watched: bool
+
+    @property
+    def steps_per_execution(self) -> int:
+        """The most batches between two calls of `on_train_batch_end`."""
+
+    def save(self, path: Path, epoch: int, batch: int) -> None:
+        """Write the run: an epoch, and how many of its batches are done."""
+
+    def restore(self, path: Path) -> None:
+        """Go on where the run in a file was."""
+
+    def start_profile(self, path: Path) -> None:
+        """Profile the steps to come; the trace will be at the path."""
+
+    def stop_profile(self) -> None:
+        """Write the trace of the profiled steps."""
+
+
 class Callback:
     """Base of all callbacks: a subclass defines the hooks that it wants.
 
@@ -115,6 +142,9 @@ class Callback:
     def set_model(self, model: CallbackModel) -> None:
         """Receive the model."""
         self._model = model
+
+    def _set_run(self, run: FitRun) -> None:
+        """Receive the call of `fit` that begins."""
 
     def _set_screen(self, screen: Screen) -> None:
         """Receive the place where this run's text goes."""

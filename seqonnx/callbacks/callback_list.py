@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from seqonnx.callbacks.base import Callback, CallbackModel, Logs, ordered
+from seqonnx.callbacks.base import Callback, CallbackModel, FitRun, Logs, ordered
 from seqonnx.callbacks.history import History
 from seqonnx.callbacks.progress import ProgbarLogger
 from seqonnx.callbacks.screen import Screen
@@ -28,11 +28,12 @@ class CallbackList:
 
     Args:
         callbacks: a callback, a sequence of them, another list, or None.
-        model: the model, handed to each callback.
-        params: `{"verbose", "epochs", "steps"}`, handed to each callback.
         add_history: whether to add a `History` if there is none.
         add_progbar: whether to add a `ProgbarLogger` if there is none.
+        model: the model, handed to each callback.
+        params: `{"verbose", "epochs", "steps"}`, handed to each callback.
         console: where messages and the progress bar go; default: standard output.
+        **run: entries of `params`, by name, as in Keras.
 
     Attributes:
         callbacks: all callbacks, in the order of their calls.
@@ -51,16 +52,17 @@ class CallbackList:
     def __init__(
         self,
         callbacks: Callback | CallbackList | Sequence[Callback] | None = None,
-        *,
-        model: CallbackModel | None = None,
-        params: dict[str, Any] | None = None,
         add_history: bool = False,
         add_progbar: bool = False,
+        model: CallbackModel | None = None,
+        *,
+        params: dict[str, Any] | None = None,
         console: Console | None = None,
+        **run: Any,
     ) -> None:
         self._screen = Screen(console)
         self._model = model
-        self._params = params
+        self._params = params if len(run) == 0 else {**(params or {}), **run}
         self.callbacks: list[Callback] = []
         self._history: History | None = None
         self._progress: ProgbarLogger | None = None
@@ -109,6 +111,11 @@ class CallbackList:
             if _listens(callback, mode, "end"):
                 self._end[mode].append(callback)
         self.batch_hooks = any(self._begin[mode] or self._end[mode] for mode in _MODES)
+
+    def _set_run(self, run: FitRun) -> None:
+        """Hand all callbacks the call of `fit` that begins."""
+        for callback in self.callbacks:
+            callback._set_run(run)
 
     def on_train_batch_begin(self, batch: int) -> None:
         """Tell the callbacks that listen that a training batch begins."""

@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from seqonnx.callbacks.base import Callback, Logs
+from seqonnx.callbacks.base import Callback, FitRun, Logs
 from seqonnx.callbacks.monitor import Monitor
 from seqonnx.graph.writing import target_of
 
-_MODEL_ENDINGS: Final = (".onnx",)
+_MODEL_ENDINGS: Final = (".keras", ".onnx")
 _WEIGHTS_ENDINGS: Final = (".npz", ".weights.h5")
 
 
@@ -21,7 +21,8 @@ class ModelCheckpoint(Callback):
     """Saves the model after every epoch, or after every so many batches.
 
     Args:
-        filepath: where to save: `.onnx` for a whole model, `.npz` or `.weights.h5` for weights.
+        filepath: where to save: `.keras` or `.onnx` for a whole model, `.weights.h5` or `.npz`
+            for weights.
             It may hold fields for the epoch (from 1), the batch (from 1, with a numeric
             `save_freq`) and any metric: `"{epoch:02d}-{val_loss:.2f}.onnx"`. Folders are made.
         monitor: name of the metric that tells which model is best.
@@ -63,6 +64,8 @@ class ModelCheckpoint(Callback):
         self.best = initial_value_threshold
         self._every = _batches_between_saves(save_freq)
         self._batches = 0
+        self._seen = -1
+        self._most = 1
         self._epoch = 0
         self._monitor = Monitor("ModelCheckpoint", monitor, mode) if save_best_only else None
         self._check_ending()
@@ -75,8 +78,12 @@ class ModelCheckpoint(Callback):
 
     @property
     def _needs_batch_logs(self) -> bool:
-        """Whether the model is saved after the next batch."""
-        return self._every is not None and self._batches + 1 >= self._every
+        """Whether the model may be saved after the next batches."""
+        return self._every is not None and self._batches + self._most >= self._every
+
+    def _set_run(self, run: FitRun) -> None:
+        """Note how many batches there may be between two calls."""
+        self._most = run.steps_per_execution
 
     def _listens_to(self, hook: str) -> bool:
         """Batches matter only with a numeric `save_freq`."""
@@ -97,7 +104,10 @@ class ModelCheckpoint(Callback):
         """Save, if enough batches have passed since the last save."""
         if self._every is None:
             return
-        self._batches += 1
+        # With several steps in one run this is called after the last of them. As in Keras, a number
+        # that is not greater is one of a new epoch.
+        self._batches += batch + 1 if batch <= self._seen else batch - self._seen
+        self._seen = batch
         if self._batches >= self._every:
             self._batches = 0
             self._consider(self._epoch, batch, logs or {})

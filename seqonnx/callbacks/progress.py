@@ -136,6 +136,8 @@ class Progbar:
         interval: least time between two drawings, in seconds.
         stateful_metrics: names of values to show as they are; the others are averaged over the
             steps.
+        stateless_metrics: names of values to average; the others are shown as they are. Not
+            together with `stateful_metrics`.
         unit_name: what a step is called.
         console: where to write; default: standard output.
         clock: gives the time, in seconds.
@@ -154,13 +156,20 @@ class Progbar:
         verbose: int = 1,
         interval: float = INTERVAL,
         stateful_metrics: Iterable[str] | None = None,
+        stateless_metrics: Iterable[str] | None = None,
         unit_name: str = "step",
         *,
         console: Console | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError(
+                "Only one of `stateful_metrics` or `stateless_metrics` can be provided. Received: "
+                f"stateful_metrics={stateful_metrics}, stateless_metrics={stateless_metrics}"
+            )
         self.target = target
         self._stateful = frozenset(stateful_metrics or ())
+        self._stateless = None if stateless_metrics is None else frozenset(stateless_metrics)
         self._sums: dict[str, tuple[Any, int]] = {}  # sum and number of steps
         self._finished = False
         self._line = ProgressLine(
@@ -189,7 +198,7 @@ class Progbar:
         steps = max(current - self._line.seen, 1)
         for name, value in values or ():
             total, count = self._sums.get(name, (0.0, 0))
-            if name in self._stateful or isinstance(value, str):
+            if self._as_it_is(name) or isinstance(value, str):
                 self._sums[name] = (value, 1)
             else:
                 self._sums[name] = (total + plain(value) * steps, count + steps)
@@ -203,6 +212,10 @@ class Progbar:
     def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
         """Show that `n` more steps are done."""
         self.update(self._line.seen + n, values)
+
+    def _as_it_is(self, name: str) -> bool:
+        """Whether a value is shown without an average."""
+        return name in self._stateful if self._stateless is None else name not in self._stateless
 
     def _means(self) -> dict[str, Any]:
         """The values to show."""

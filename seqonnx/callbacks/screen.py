@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeVar
+
+from seqonnx import defaults
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +32,7 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console
+        self._given = console is not None
         self._drawn = 0  # cells of the live line on show
 
     @property
@@ -43,7 +47,12 @@ class Screen:
     @property
     def is_live(self) -> bool:
         """Whether a line can be redrawn here: on a terminal and in a notebook."""
-        return self.console.is_terminal or self.console.is_jupyter
+        return not self._logs and (self.console.is_terminal or self.console.is_jupyter)
+
+    @property
+    def _logs(self) -> bool:
+        """Whether lines go to the logger: see `config.disable_interactive_logging`."""
+        return not self._given and not defaults.is_interactive_logging_enabled()
 
     @property
     def rule(self) -> str:
@@ -52,10 +61,13 @@ class Screen:
 
     def __getstate__(self) -> dict[str, object]:
         """Return the state of a copy, which writes to standard output."""
-        return {"_console": None, "_drawn": 0}
+        return {"_console": None, "_given": False, "_drawn": 0}
 
     def line(self, text: Text | str) -> None:
-        """Write one whole line, in place of a live line."""
+        """Write one whole line, in place of a live line; to a logger, where that is wished."""
+        if self._logs:
+            logging.getLogger("seqonnx").info("%s", text)
+            return
         if self._drawn > 0:
             self._write("\r" + " " * self._drawn + "\r")
             self._drawn = 0

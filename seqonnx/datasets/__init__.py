@@ -1,13 +1,32 @@
-"""Small data sets to train on: one carried in the package, one read from a file you have.
+"""Small data sets to train on: one carried in the package, and those that Keras publishes.
 
-`load_digits()` works everywhere at once; `mnist.load_data()` reads the `mnist.npz` that Keras
-users know. Nothing here downloads, and only NumPy is imported.
+`load_digits()` works everywhere at once. The others are fetched once, by `utils.get_file`, with
+Keras's URLs and checksums, and a copy that Keras has fetched is taken.
 """
 
-from seqonnx.datasets import mnist
+from seqonnx.datasets import (
+    boston_housing,
+    california_housing,
+    cifar10,
+    cifar100,
+    fashion_mnist,
+    imdb,
+    mnist,
+    reuters,
+)
 from seqonnx.datasets.digits import load_digits
 
-__all__ = ["load_digits", "mnist"]
+__all__ = [
+    "boston_housing",
+    "california_housing",
+    "cifar10",
+    "cifar100",
+    "fashion_mnist",
+    "imdb",
+    "load_digits",
+    "mnist",
+    "reuters",
+]
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""MNIST handwritten digits, 28 x 28, read from an `mnist.npz` file.
+"""MNIST handwritten digits, 28 x 28.
 
 Data: Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits".
 """
@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx.cached_files import get_file
+from seqonnx.datasets.published import FOLDER
+
 __all__ = ["load_data"]
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8]
 
+_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 _LAYOUT = (
     "images `x_train`, `x_test` as uint8 of shape (n, 28, 28) and labels `y_train`, `y_test` as "
@@ -30,8 +34,9 @@ def load_data(
 ) -> tuple[tuple[Images, Labels], tuple[Images, Labels]]:
     """Load MNIST, or a part of it, from an `.npz` file in the layout that Keras uses.
 
-    Nothing is downloaded. A relative `path` that does not exist is also looked for where Keras
-    keeps its downloads (`~/.keras/datasets`, or `datasets` below `KERAS_HOME`).
+    A relative `path` that does not exist is also looked for where Keras keeps its downloads
+    (`~/.keras/datasets`, or `datasets` below `KERAS_HOME`); a name that is not there either is
+    downloaded, see `utils.get_file`.
 
     Args:
         path: an `.npz` file with the arrays `x_train`, `y_train`, `x_test`, `y_test`.
@@ -42,7 +47,7 @@ def load_data(
         whole data set has 60,000 training and 10,000 test images.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file, and it cannot be downloaded.
         ValueError: if the file is not an `.npz` file, or does not hold these four arrays.
 
     Example:
@@ -63,12 +68,18 @@ def _find(path: Path) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
+    failure: ConnectionError | None = None
+    if path.name == str(path):
+        try:
+            return Path(get_file(path.name, origin=FOLDER + "mnist.npz", file_hash=_SHA256))
+        except ConnectionError as error:
+            failure = error
     places = " or ".join(repr(str(place)) for place in dict.fromkeys(candidates))
     raise FileNotFoundError(
         f"No MNIST file at {places}. Expected an .npz file with {_LAYOUT}. It is the "
         "`mnist.npz` that Keras distributes and caches: copy it here, or pass its `path`. "
         "`seqonnx.datasets.load_digits()` needs no file."
-    )
+    ) from failure
 
 
 def _read(file: Path) -> dict[str, npt.NDArray[Any]]:

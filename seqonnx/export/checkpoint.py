@@ -9,6 +9,7 @@ that only infers never looks there.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +20,11 @@ import numpy.typing as npt
 import onnx
 
 from seqonnx.errors import ForeignFileError, ModelFileError
-from seqonnx.export.inference import CONFIG, Source, emit_inference
-from seqonnx.graph.files import read_model, write_model
+from seqonnx.export.inference import CONFIG, Source, emit_apart
+from seqonnx.export.options import ExportOptions
+from seqonnx.export.versions import in_wanted_versions
+from seqonnx.graph.external import mapped_arrays
+from seqonnx.graph.files import Arrays, check_model, read_model, write_model
 from seqonnx.graph.serde import PRODUCER
 
 WEIGHTS = "seqonnx.weights"
@@ -72,14 +76,19 @@ def write_checkpoint(
         OSError: if the file cannot be written.
     """
     _check_plain(source.config)
-    model, named = emit_inference(source, folded=False)
+    emitted = emit_apart(source, folded=False)
+    arrays = emitted.arrays
+    # Of each save, no word.
+    model = in_wanted_versions(emitted.model, ExportOptions(), logging.DEBUG)
+    if len(arrays) == 0:
+        check_model(model)
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    names = {variable: name for name, variable in named.items()}
+    names = {variable: name for name, variable in emitted.named.items()}
     extra: dict[str, npt.NDArray[Any]] = {}
     order: list[str] = []
     for index, weight in enumerate(source.weights):
         name, value = names.get(weight, ""), source.values[weight]
-        if not _holds(tensors.get(name), value):
+        if arrays.get(name) is not value and not _holds(tensors.get(name), value):
             # Not in the inference graph, or there in another layout.
             name = f"weights/{index}/{weight.path}"
             extra[name] = value
@@ -89,7 +98,7 @@ def write_checkpoint(
     _attach(model, {"training": values}, {**extra, **slots})
     record = {"names": order, "state": training is not None or len(extra) > 0}
     model.metadata_props.add(key=WEIGHTS, value=json.dumps(record))
-    write_model(model, path, external_from=external_from)
+    write_model(model, path, external_from=external_from, arrays=arrays)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -99,7 +108,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ForeignFileError: if another program wrote the file.
         ModelFileError: if the file is absent or broken, or was not written by `save`.
     """
-    model = read_model(path)
+    model = read_model(path, mapped=True)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     if CONFIG not in metadata and WEIGHTS not in metadata and model.producer_name != PRODUCER:
         raise ForeignFileError(f"{path} does not hold a model saved by seqonnx.")
@@ -111,7 +120,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 "holds an inference graph alone, which `layers.ONNXModel` takes as a layer."
             )
     try:
-        return _read(model, metadata)
+        return _read(model, metadata, mapped_arrays(model, path))
     except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise ModelFileError(f"{path} is damaged: {error!r} while reading its weights.") from error
 
@@ -133,15 +142,18 @@ def _check_plain(config: Mapping[str, Any]) -> None:
             )
 
 
-def _read(model: onnx.ModelProto, metadata: Mapping[str, str]) -> Checkpoint:
-    """Read the parts of a checkpoint."""
+def _read(model: onnx.ModelProto, metadata: Mapping[str, str], mapped: Arrays) -> Checkpoint:
+    """Read the parts of a checkpoint; `mapped` are weights that stay in its data file."""
     record = json.loads(metadata[WEIGHTS])
     state = next((i for i in model.training_info if i.algorithm.name == _STATE_GRAPH), None)
     if state is None and record["state"]:
         raise ValueError("the training state is missing")
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     own = {} if state is None else {t.name: t for t in state.algorithm.initializer}
-    weights = [_array(own.pop(name) if name in own else tensors[name]) for name in record["names"]]
+    weights = [
+        mapped[name] if name in mapped else _array(own.pop(name) if name in own else tensors[name])
+        for name in record["names"]
+    ]
     config = json.loads(metadata[CONFIG])
     values = None if state is None else json.loads(state.algorithm.doc_string)["training"]
     if values is None:

@@ -13,7 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, Variable
-from seqonnx.graph.files import check_model
+from seqonnx.graph.apart import Arrays, to_proto_apart
 from seqonnx.graph.serde import to_proto
 from seqonnx.lowering.pipeline import INFERENCE, Options, lower
 from seqonnx.symbolic import SymbolicTensor, declare_updates, emit_baked, emit_forward
@@ -65,8 +65,23 @@ class Source:
     values: Mapping[Variable, npt.NDArray[Any]]
 
 
+@dataclass(frozen=True)
+class Emitted:
+    """An inference model, in the pinned operator set; it is not checked yet.
+
+    Args:
+        model: the ModelProto.
+        named: the weight behind each initializer.
+        arrays: large weights of a large model, which are not in the ModelProto, by name.
+    """
+
+    model: onnx.ModelProto
+    named: Mapping[str, Variable]
+    arrays: Arrays
+
+
 def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, dict[str, Variable]]:
-    """Build the inference model.
+    """Build the inference model, in the pinned operator set; it is not checked yet.
 
     Args:
         source: the model.
@@ -76,6 +91,24 @@ def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, di
     Returns:
         The ModelProto, and the weight behind each initializer.
     """
+    op, named, metadata = _emit(source, folded=folded)
+    return to_proto(op.graph, metadata), named
+
+
+def emit_apart(source: Source, *, folded: bool) -> Emitted:
+    """Build the inference model as `emit_inference` does, for writing: large weights stay apart.
+
+    Args:
+        source: the model.
+        folded: see `emit_inference`.
+    """
+    op, named, metadata = _emit(source, folded=folded)
+    model, arrays = to_proto_apart(op.graph, metadata)
+    return Emitted(model, named, arrays)
+
+
+def _emit(source: Source, *, folded: bool) -> tuple[Emitter, dict[str, Variable], dict[str, str]]:
+    """Emit the graph; returns its emitter, the weights by name, and the metadata of the file."""
 
     def emit(op: Emitter) -> list[ir.Value]:
         tensors = [tensor for _, tensor in source.outputs]
@@ -92,9 +125,7 @@ def emit_inference(source: Source, *, folded: bool) -> tuple[onnx.ModelProto, di
         LAYERS: json.dumps([layer.record() for layer in source.layers]),
     }
     lower(op, INFERENCE, Options(folded=folded))
-    model = to_proto(op.graph, metadata)
-    check_model(model)
-    return model, named
+    return op, named, metadata
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
+from seqonnx.graph import read_together
 from seqonnx.importers.keras.archive import open_archive
 from seqonnx.importers.keras.hdf5 import open_hdf5
 from seqonnx.importers.keras.heaps import refuse_endless_heaps
@@ -14,6 +17,8 @@ from seqonnx.importers.keras.parts import Failure, Matched, Part, assign, number
 from seqonnx.importers.keras.weights import match_weights, write_weights
 from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
+from seqonnx.layers.quantizable import Quantizable
+from seqonnx.layers.standing import merged_values, stand_ins_in
 
 ARCHIVE: Final = ".keras"
 WEIGHTS: Final = ".weights.h5"
@@ -43,7 +48,9 @@ def save_weights(model: Network, path: Path) -> None:
             f"Model '{model.name}' has not yet been built, so it has no weights to save. Call it "
             "on data or call `build()` first."
         )
-    write_weights(part_of(model), path)
+    weights = model.weights
+    values = dict(zip(weights, read_together(weights)[1], strict=True))
+    write_weights(part_of(model), merged_values([model], values), path)
 
 
 def load_weights(model: Network, path: Path, *, skip_mismatch: bool, by_name: bool) -> None:
@@ -66,22 +73,33 @@ def load_weights(model: Network, path: Path, *, skip_mismatch: bool, by_name: bo
         _refuse_by_name(by_name, path)
         with open_archive(path) as archive, open_hdf5(path, archive.weights) as file:
             matched, failures = match_weights(file, part_of(model))
+            matched += without_adapters(model)
     else:
         with open_hdf5(path) as file:
             refuse_endless_heaps(path)
             group = legacy_group(file)
             if group is not None:
                 match = match_by_name if by_name else match_in_order
-                matched = match(group, _legacy_parts(model), skip=skip_mismatch)
+                matched = match(group, legacy_parts(model), skip=skip_mismatch)
             else:
                 _refuse_by_name(by_name, path)
                 matched, failures = match_weights(file, part_of(model))
+                matched += without_adapters(model)
     assign(matched, failures, path, skip=skip_mismatch)
 
 
 def part_of(model: Network) -> Part:
     """Return a model as a weight file sees it."""
     return _part(model, set())
+
+
+def without_adapters(model: Network) -> Matched:
+    """Return what an adapter is beside weights that it has been merged into: of no effect.
+
+    Keras sets both of its matrices to 0, after which neither would have a gradient.
+    """
+    parts = [part for adapter in stand_ins_in([model]).values() for part in adapter.parts[1:]]
+    return [(part, np.zeros(part.shape, part.dtype)) for part in parts]
 
 
 def _refuse_by_name(by_name: bool, path: Path) -> None:
@@ -95,8 +113,18 @@ def _refuse_by_name(by_name: bool, path: Path) -> None:
 def _part(layer: Layer, visited: set[int]) -> Part:
     """A layer as a weight file sees it; a layer that is used again counts once."""
     visited.add(id(layer))
-    weights = layer._variables
-    own = [v for v in weights if v.trainable] + [v for v in weights if not v.trainable]
+    adapted = layer._stand_ins
+    # Keras keeps an adapted kernel where it was, with its adapter merged in.
+    ranges = layer._rounded_input
+    hidden = {ranges.low, ranges.high} if ranges is not None else set()
+    hidden |= {part for adapter in adapted.values() for part in adapter.parts}
+    weights = [v for v in layer._variables if v not in hidden]
+    # Of a weight that is stored as integers those come first, and what they need comes last.
+    integers = layer._quantized if isinstance(layer, Quantizable) else None
+    leading = {integers.variables[0]} if integers is not None else set(adapted)
+    first = [v for v in weights if v in leading] if integers is not None else []
+    first += [v for v in weights if (v.trainable or v in leading) and v not in first]
+    own = first + [v for v in weights if v not in first]
     parts = [
         (path, _part(inner, visited)) for path, inner in _held(layer) if id(inner) not in visited
     ]
@@ -145,8 +173,8 @@ def class_name(layer: Layer) -> str:
     return "Functional" if type(layer).__name__ == "Model" else type(layer).__name__
 
 
-def _legacy_parts(model: Network) -> list[Part]:
-    """Layers with their weights in the order of legacy files: those that train come first."""
+def legacy_parts(model: Network) -> list[Part]:
+    """Return layers with their weights as legacy files order them: those that train first."""
     return [
         Part(layer.name, layer._label, [*layer.trainable_weights, *layer.non_trainable_weights])
         for layer in model.layers

@@ -33,7 +33,7 @@ def write_weights(variables: Sequence[Variable], path: Path) -> None:
     _check_suffix(path)
     _, values = read_together(variables)
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, variable, value in zip(_keys(variables), variables, values, strict=True):
+        for name, variable, value in zip(keys_of(variables), variables, values, strict=True):
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
             with archive.open(entry, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, variable._shown(value), allow_pickle=False)
@@ -59,7 +59,7 @@ def read_weights(
     """
     _check_suffix(path)
     with open_arrays(path) as stored:
-        keys = _keys(variables)
+        keys = keys_of(variables)
         shapes = [array.shape for array in stored.values()]
         in_order = shapes == [variable.shape for variable in variables]
         renamed = in_order and not set(keys) <= set(stored)
@@ -104,8 +104,8 @@ def _numbers(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array.view(ml_dtypes.bfloat16)
 
 
-def _keys(variables: Sequence[Variable]) -> list[str]:
-    """Paths, numbered where two weights share one."""
+def keys_of(variables: Sequence[Variable]) -> list[str]:
+    """Return paths, numbered where two weights share one."""
     seen: dict[str, int] = {}
     keys = []
     for variable in variables:

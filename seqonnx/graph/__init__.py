@@ -8,7 +8,15 @@ from seqonnx.graph.changes import (
     settled_change,
 )
 from seqonnx.graph.emitter import Emitter, WeightsAs, ir_dtype
-from seqonnx.graph.names import BATCH, auto_name, check_name, clear_session, to_snake_case
+from seqonnx.graph.names import (
+    BATCH,
+    auto_name,
+    check_name,
+    clear_session,
+    get_uid,
+    to_snake_case,
+)
+from seqonnx.graph.noise_inputs import NoiseInput
 from seqonnx.graph.reading import Dim, dtype_name, static_shape
 from seqonnx.graph.tracing import Trace, TracedTensor, current_trace, tracing
 from seqonnx.graph.variable import (
@@ -30,6 +38,7 @@ __all__ = [
     "Dim",
     "Emitter",
     "Home",
+    "NoiseInput",
     "Trace",
     "TracedTensor",
     "Variable",
@@ -41,6 +50,7 @@ __all__ = [
     "commit",
     "current_trace",
     "dtype_name",
+    "get_uid",
     "ir_dtype",
     "last_change",
     "last_setting",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import onnx.defs
 import onnx_ir as ir
 import onnxscript
+
+from seqonnx.graph import inferred
+
+INFERENCE_ERROR: Final = "pkg.onnxscript.shape_inference_error"
+"""Where onnxscript notes that inference has refused a node."""
 
 
 class Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has no types for it
@@ -33,28 +39,96 @@ class Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has 
             if kept.get(value.name) is not value:
                 del self._constant_cache[key]
 
-    def _partition_inputs_attributes(
-        self, schema: onnx.defs.OpSchema | None, args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> tuple[Sequence[Any], dict[str, Any]]:
-        """Without a signature made anew of the schema for each node: a quarter of the time."""
-        if schema is None or schema.domain != "":
-            partition: tuple[Sequence[Any], dict[str, Any]]
-            partition = super()._partition_inputs_attributes(schema, args, kwargs)
-            return partition
-        attributes = _attributes_of(schema.name, schema.since_version)
-        unknown = kwargs.keys() - attributes.keys()
-        missing = [name for name, needed in attributes.items() if needed and name not in kwargs]
-        if unknown or missing or not schema.min_input <= len(args) <= schema.max_input:
+    def call_op(
+        self,
+        op_type: str,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        /,
+        domain: str = "",
+        version: int | None = None,
+        outputs: int | Sequence[str | ir.Value] = 1,
+        name: str | None = None,
+    ) -> ir.Value | Sequence[ir.Value]:
+        """Append a node, named like its outputs.
+
+        For an operator of the standard without what onnxscript asks and notes anew for each node:
+        half of the time of building a deep network.
+        """
+        if domain != "" or version is None or name is None or not isinstance(outputs, int):
+            options = {"domain": domain, "version": version, "outputs": outputs, "name": name}
+            made: ir.Value | Sequence[ir.Value] = super().call_op(op_type, args, kwargs, **options)
+            if name is not None:
+                values = [made] if isinstance(made, ir.Value) else made
+                for value, own in zip(values, _output_names(name, len(values)), strict=True):
+                    value.name = own
+            return made
+        known = _standard(op_type, version)
+        attributes = known.sorted_attributes(args, kwargs)
+        if any(not isinstance(arg, ir.Value) and arg is not None for arg in args):
+            args = self._cast_inputs(known.schema, args)
+        node = ir.Node(
+            "",
+            op_type,
+            args,
+            attributes=ir.convenience.convert_attributes(attributes) if attributes else (),
+            outputs=[ir.Value(name=own) for own in _output_names(name, outputs)],
+            version=version,
+            name=name,
+        )
+        self.graph.append(node)
+        if op_type == "Constant":
+            self._constant_propagation(node)
+        self._infer_shapes(node)
+        return node.outputs[0] if outputs == 1 else node.outputs
+
+    def _infer_shapes(self, node: ir.Node) -> None:
+        """Infer each kind of node once: protobuf there and back is half of what a node costs."""
+        key = inferred.key_of(node)
+        if key is None or not inferred.recall(node, key):
+            super()._infer_shapes(node)
+            if key is not None and INFERENCE_ERROR not in node.metadata_props:
+                inferred.remember(node, key)
+
+
+def _output_names(name: str, count: int) -> list[str]:
+    """Names of the outputs of a node: its own where there is one."""
+    return [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
+
+
+@dataclass(frozen=True)
+class _Standard:
+    """An operator of the standard, as its schema says.
+
+    Args:
+        schema: the schema.
+        least: fewest inputs.
+        most: most inputs.
+        attributes: names of its attributes, and whether they must be given.
+    """
+
+    schema: onnx.defs.OpSchema
+    least: int
+    most: int
+    attributes: Mapping[str, bool]
+
+    def sorted_attributes(self, args: Sequence[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return attributes in the order of the schema; raise a TypeError if they do not fit."""
+        known = self.attributes
+        unknown = given.keys() - known.keys()
+        missing = [name for name, needed in known.items() if needed and name not in given]
+        if unknown or missing or not self.least <= len(args) <= self.most:
             raise TypeError(
-                f"{schema.name} takes {schema.min_input} to {schema.max_input} inputs and the "
-                f"attributes {list(attributes)}. Received: {len(args)} inputs, attributes "
-                f"{list(kwargs)}" + (f"; {missing} must be given" if missing else "")
+                f"{self.schema.name} takes {self.least} to {self.most} inputs and the attributes "
+                f"{list(known)}. Received: {len(args)} inputs, attributes {list(given)}"
+                + (f"; {missing} must be given" if missing else "")
             )
-        return args, {name: kwargs[name] for name in attributes if name in kwargs}
+        return {name: given[name] for name in known if name in given}
 
 
 @cache
-def _attributes_of(op_type: str, version: int) -> dict[str, bool]:
-    """Attributes of a standard operator, and whether they must be given."""
+def _standard(op_type: str, version: int) -> _Standard:
+    """The facts about an operator, asked once: onnx makes each answer anew."""
     schema = onnx.defs.get_schema(op_type, version, "")
-    return {name: attribute.required for name, attribute in schema.attributes.items()}
+    attributes = {name: attribute.required for name, attribute in schema.attributes.items()}
+    return _Standard(schema, schema.min_input, schema.max_input, attributes)

@@ -6,8 +6,8 @@ each node) and adds what seqonnx needs: names scoped by layer, variables, noise,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -15,16 +15,18 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import dtypes
-from seqonnx.graph.builder import Builder
+from seqonnx.graph.builder import INFERENCE_ERROR, Builder
+from seqonnx.graph.initializers import add_initializer
+from seqonnx.graph.noise_inputs import NoiseInputs
 from seqonnx.graph.operators import Operators
-from seqonnx.graph.reading import Dim
+from seqonnx.graph.reading import STOP_GRADIENT, Dim
 from seqonnx.graph.variable import Variable
 from seqonnx.graph.versions import OPSET, VERSIONS
+from seqonnx.seeds import SeedSource
 
 WeightsAs = Literal["initializer", "input"]
 
 
-_INFERENCE_ERROR = "pkg.onnxscript.shape_inference_error"
 _FOREIGN_INSIDE = "No opset import for domain"
 """The result of inference where a subgraph holds a foreign operator: no error, no shape."""
 
@@ -45,6 +47,10 @@ class Emitter(Operators):
         values: what to bake in where a variable's value of this moment is not what is wanted.
         shapes_only: whether the graph is made for its shapes and never run: a layer may then
             emit what it does not know yet.
+        in_order: whether what reads a variable after `update` sees the new value, as in a program
+            of statements; else all of a graph sees the value before the step.
+        names: names of variables that are to have the same in several graphs; others are called
+            after the scope that reads them first.
 
     Example:
         >>> op = Emitter()
@@ -63,25 +69,32 @@ class Emitter(Operators):
         except_for: Collection[Variable] = (),
         values: Mapping[Variable, npt.NDArray[Any]] | None = None,
         shapes_only: bool = False,
+        in_order: bool = False,
+        names: Mapping[Variable, str] | None = None,
     ) -> None:
         self.shapes_only = shapes_only
+        self._in_order = in_order
+        self._newest: dict[Variable, ir.Value] = {}
         if graph is None:
             graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name="seqonnx")
         self.graph = graph
         self._weights_as = weights_as
         self._except_for = frozenset(except_for)
         self._values = {} if values is None else values
+        self._named = {} if names is None else names
         self.variables: dict[Variable, ir.Value] = {}
         self.updates: dict[Variable, ir.Value] = {}
         self.losses: list[ir.Value] = []
-        self.noise: dict[str, ir.Value] = {}
-        self._products: dict[Dim, tuple[Dim, Dim]] = {}
+        self.draws = NoiseInputs()
+        self.noise = self.draws.values
+        self.shared: dict[Hashable, ir.Value] = {}
+        """Values that several places ask for; a pass may have removed one."""
         self._masks: dict[ir.Value, ir.Value] = {}
         self._compute_dtype: str | None = None
         self._narrowed: dict[tuple[Variable, str], ir.Value] = {}
         self._builder = Builder(graph)
         self._scopes: list[str] = []
-        self._taken = _names_in(graph)
+        self._taken = {*_names_in(graph), *self._named.values()}
         self._numbers: dict[str, int] = {}
 
     def emit(self, op_type: str, args: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
@@ -109,11 +122,9 @@ class Emitter(Operators):
             op_type, values, attributes, domain=domain, version=version, outputs=count, name=name
         )
         outputs: tuple[ir.Value, ...] = (made,) if isinstance(made, ir.Value) else tuple(made)
-        for i, value in enumerate(outputs):
-            value.name = name if len(outputs) == 1 else f"{name}.{i}"
         node = outputs[0].producer()
         if node is not None:
-            error = node.metadata_props.get(_INFERENCE_ERROR)
+            error = node.metadata_props.get(INFERENCE_ERROR)
             if error is not None and _FOREIGN_INSIDE not in error:
                 raise ValueError(self._refusal(name, op_type, values, error))
             node.metadata_props.clear()
@@ -143,7 +154,7 @@ class Emitter(Operators):
         """
         value = self.variables.get(variable)
         if value is None:
-            name = self.unique_name(variable.name)
+            name = self._named.get(variable) or self.unique_name(variable._emitted_name)
             baked = (self._weights_as == "initializer") != (variable in self._except_for)
             if baked:
                 stored = self._values.get(variable)
@@ -151,6 +162,7 @@ class Emitter(Operators):
             else:
                 value = self._input(name, variable.dtype, variable._stored_shape)
             self.variables[variable] = value
+        value = self._newest.get(variable, value)
         wanted = self._compute_dtype
         cast = variable._autocast and dtypes.is_float(variable.dtype)
         if wanted is None or wanted == variable.dtype or not cast:
@@ -217,6 +229,19 @@ class Emitter(Operators):
         """Say that a training step replaces `variable` by `value` (moving averages and such)."""
         self.read(variable)
         self.updates[variable] = self.cast(value, variable.dtype)
+        if self._in_order:
+            with self.scope(STOP_GRADIENT):  # a gradient is for the values of its own time
+                self._newest[variable] = self.Identity(self.updates[variable])
+            for key in [key for key in self._narrowed if key[0] is variable]:
+                del self._narrowed[key]
+
+    def updated(self, variable: Variable) -> ir.Value | None:
+        """Return what `update` has left in the place of a variable for what comes now, if any."""
+        return (self._newest if self._in_order else self.updates).get(variable)
+
+    def values_now(self) -> dict[Variable, ir.Value]:
+        """Return the value that stands for each variable here, after what has been updated."""
+        return self.variables | self._newest
 
     def cast(self, value: ir.Value, dtype: str) -> ir.Value:
         """Return `value` in another dtype; itself where it has it."""
@@ -262,16 +287,19 @@ class Emitter(Operators):
             shape: its shape; the first axis counts samples, so that each has numbers of its own,
                 whatever batch it is in.
         """
-        factors = self._products.get(shape[0]) if len(shape) > 0 else None
+        factors = self.draws.factors_of(shape)
         if factors is not None:
             drawn = self.random_uniform([*factors, *shape[1:]])
             made: ir.Value = self.Reshape(drawn, [-1, *shape[1:]])
             made.shape = ir.Shape(shape)
             return made
-        name = self.unique_name("noise")
-        value = self._input(name, "float32", shape)
-        self.noise[name] = value
+        value = self._input(self.unique_name("noise"), "float32", shape)
+        self.draws.add(value)
         return value
+
+    def drawing_from(self, source: SeedSource | None) -> AbstractContextManager[None]:
+        """Let the noise that is drawn inside follow a seed of its own; None: as outside."""
+        return self.draws.following(source)
 
     def product_of(self, first: Dim, second: Dim) -> Dim:
         """Return the size of an axis that two axes have become; noise can be drawn for it.
@@ -280,13 +308,7 @@ class Emitter(Operators):
             first: size of the one, such as `"batch"`.
             second: size of the other.
         """
-        if first is None or second is None:
-            return None
-        if isinstance(first, int) and isinstance(second, int):
-            return first * second
-        product = f"{first}*{second}"
-        self._products[product] = (first, second)
-        return product
+        return self.draws.product_of(first, second)
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -308,7 +330,7 @@ class Emitter(Operators):
 
     def refresh_names(self) -> None:
         """Learn the names that a pass over the graph has given or freed."""
-        self._taken = _names_in(self.graph)
+        self._taken = {*_names_in(self.graph), *self._named.values()}
         self._numbers.clear()
         self._builder.forget_lost_constants()
 
@@ -341,14 +363,7 @@ class Emitter(Operators):
             tensor: Any = ir.StringTensor(texts, shape=ir.Shape(array.shape), name=name)
         else:
             tensor = ir.Tensor(array, name=name)
-        value = ir.Value(
-            name=name,
-            type=ir.TensorType(tensor.dtype),
-            shape=ir.Shape(array.shape),
-            const_value=tensor,
-        )
-        self.graph.register_initializer(value)
-        return value
+        return add_initializer(self.graph, tensor)
 
     def _refusal(self, name: str, op_type: str, values: Sequence[Any], error: str) -> str:
         shapes = ", ".join(str(v.shape) for v in values if isinstance(v, ir.Value))

@@ -6,13 +6,17 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterator
-from pathlib import Path, PureWindowsPath
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
+import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.external import load_data, weight_tensors
+from seqonnx.graph.mapped import chunks_of
 from seqonnx.graph.writing import Aside, aside, remove_unlocked, target_of
 
 EXTERNAL_FROM = (1 << 31) - (1 << 26)
@@ -21,8 +25,16 @@ EXTERNAL_FROM = (1 << 31) - (1 << 26)
 Protobuf's limit is 2 GiB; the rest is room for nodes and names.
 """
 
-_SMALL_TENSOR = 1024
+MOST_BYTES = 1 << 31
+"""Number of bytes from which a message is too large for protobuf."""
+
+SMALL_TENSOR = 1024
+"""Bytes from which a tensor goes to a data file; smaller ones stay in the model file."""
+
 _ALIGNMENT = 4096
+
+
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def check_model(model: onnx.ModelProto) -> None:
@@ -33,17 +45,26 @@ def check_model(model: onnx.ModelProto) -> None:
     Raises:
         onnx.checker.ValidationError: if the model breaks the standard.
     """
-    if _weight_bytes(model) < EXTERNAL_FROM:
+    apart = any(t.data_location == onnx.TensorProto.EXTERNAL for t in weight_tensors(model))
+    if not apart and _weight_bytes(model) < EXTERNAL_FROM:
         onnx.checker.check_model(model, full_check=True)
 
 
-def write_model(model: onnx.ModelProto, path: Path, *, external_from: int = EXTERNAL_FROM) -> None:
+def write_model(
+    model: onnx.ModelProto,
+    path: Path,
+    *,
+    external_from: int = EXTERNAL_FROM,
+    arrays: Arrays | None = None,
+) -> None:
     """Write a model file; more weights than protobuf can hold go to a data file beside it.
 
     Args:
         model: the ModelProto; its tensors are moved out of it where they go to the data file.
         path: where to write.
         external_from: number of bytes of weights from which a data file is used.
+        arrays: weights that are not in the ModelProto, by name (see `graph.apart`): with any, a
+            data file is used, and they are written to it piece by piece.
 
     Raises:
         OSError: if the file cannot be written; an earlier file is then untouched.
@@ -51,12 +72,14 @@ def write_model(model: onnx.ModelProto, path: Path, *, external_from: int = EXTE
     """
     path = target_of(path)
     old_data = _data_files(path)
-    new_data = {_data_path(model, path)} if _weight_bytes(model) >= external_from else set()
+    arrays = {} if arrays is None else arrays
+    outside = len(arrays) > 0 or _weight_bytes(model) >= external_from
+    new_data = {_data_path(model, path, arrays)} if outside else set()
     with contextlib.ExitStack() as held:  # the data file stays locked until the model is there
         temporary = held.enter_context(aside(path))
         try:
             for data in new_data:
-                _write_data(model, data.name, held.enter_context(aside(data, owner=path)))
+                _write_data(model, data.name, held.enter_context(aside(data, owner=path)), arrays)
             temporary.file.write(model.SerializeToString(deterministic=True))
             if len(new_data) > 0:
                 temporary.file.flush()
@@ -71,19 +94,27 @@ def write_model(model: onnx.ModelProto, path: Path, *, external_from: int = EXTE
                     unused.unlink(missing_ok=True)
 
 
-def read_model(path: Path, *, weights: bool = True) -> onnx.ModelProto:
+def read_model(path: Path, *, weights: bool = True, mapped: bool = False) -> onnx.ModelProto:
     """Read a model file.
 
     Args:
         path: the file.
         weights: whether to load tensors that lie in data files beside it.
+        mapped: whether the large ones of a large model are left there, for `mapped_arrays`.
 
     Raises:
-        ModelFileError: if the file is absent, truncated or not an ONNX model, or a data file is
-            missing.
+        ModelFileError: if the file is absent, truncated or not an ONNX model, or too large for
+            one, or a data file is missing.
     """
     if not path.is_file():
         raise ModelFileError(f"File not found: {path}. Expected an ONNX model file.")
+    size = os.stat(path).st_size
+    if size >= MOST_BYTES:
+        raise ModelFileError(
+            f"{path} is a file of {size:,} bytes, and protobuf, which ONNX is written in, ends at "
+            f"{MOST_BYTES:,}. Its weights have to lie in a data file beside it: "
+            "`onnx.save(model, path, save_as_external_data=True)` where the model is made."
+        )
     model = onnx.ModelProto()
     try:
         model.ParseFromString(path.read_bytes())
@@ -94,141 +125,58 @@ def read_model(path: Path, *, weights: bool = True) -> onnx.ModelProto:
     if not model.HasField("graph"):
         raise ModelFileError(f"{path} is not an ONNX model: it holds no graph.")
     if weights:
-        _load_data(model, path)
+        load_data(model, path, leave=mapped)
     return model
 
 
-def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor that a model holds: weights, training state, constants, also in subgraphs."""
-    yield from _tensors(model)
-    graphs = [model.graph]
-    nodes = [node for function in model.functions for node in function.node]
-    while len(graphs) > 0 or len(nodes) > 0:
-        if len(nodes) == 0:
-            graph = graphs.pop()
-            nodes.extend(graph.node)
-            if graph is not model.graph:
-                yield from graph.initializer
-            continue
-        for attribute in nodes.pop().attribute:
-            yield from attribute.tensors
-            if attribute.HasField("t"):
-                yield attribute.t
-            graphs.extend(attribute.graphs)
-            if attribute.HasField("g"):
-                graphs.append(attribute.g)
-
-
-def stored_bytes(model: onnx.ModelProto) -> int:
-    """Bytes of the elements of all tensors that a ModelProto itself holds, in whatever field."""
-    return sum(
-        len(t.raw_data)
-        + 4 * (len(t.float_data) + len(t.int32_data))
-        + 8 * (len(t.int64_data) + len(t.double_data) + len(t.uint64_data))
-        for t in all_tensors(model)
-    )
-
-
-def refuse_outside(model: onnx.ModelProto, name: str) -> None:
-    """Refuse a ModelProto whose tensors lie outside the working directory, or nowhere.
-
-    A ModelProto does not say which file it is of, so its data files are looked for there.
-
-    Raises:
-        ModelFileError: if a tensor does.
-    """
-    folder = Path()
-    for tensor in all_tensors(model):
-        if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            continue
-        location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
-        if lies_outside(folder, location) or not (folder / location).is_file():
-            raise ModelFileError(
-                f"Tensor '{tensor.name}' of {name} lies in {location!r}, which is no file in the "
-                "working directory. Pass the path of the model's file, or load the ModelProto "
-                "with its data."
-            )
-
-
-def lies_outside(folder: Path, location: str) -> bool:
-    """Whether the location of a data file leads out of a folder: absolute, with `..`, or a link.
-
-    A location is taken as both systems read it, since a file may come from the other one.
-
-    Example:
-        >>> lies_outside(Path("models"), "../secret"), lies_outside(Path("models"), "m.data")
-        (True, False)
-    """
-    windows = PureWindowsPath(location)
-    if location.startswith("/") or windows.drive or windows.root:
-        return True
-    depth = 0
-    for part in windows.parts:  # "/" and "\\" alike
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            return True
-    try:
-        place, home = os.path.realpath(folder / location), os.path.realpath(folder)
-    except ValueError:  # a name that no system allows: it is missing
-        return False
-    return place != home and not place.startswith(os.path.join(home, ""))
-
-
-def _load_data(model: onnx.ModelProto, path: Path) -> None:
-    """Load the tensors that lie in data files beside a model file."""
-    folder = os.path.realpath(path.parent)
-    try:
-        for tensor in all_tensors(model):
-            if tensor.data_location == onnx.TensorProto.EXTERNAL:
-                expected = {entry.key: entry.value for entry in tensor.external_data}.get("length")
-                onnx.external_data_helper.load_external_data_for_tensor(tensor, folder)
-                tensor.data_location = onnx.TensorProto.DEFAULT
-                del tensor.external_data[:]
-                if expected is not None and len(tensor.raw_data) != int(expected):
-                    raise ValueError(f"it is truncated: '{tensor.name}' is not whole")
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise ModelFileError(
-            f"The weights of {path} lie in a data file that cannot be read: {error}"
-        ) from error
-
-
 def _weight_bytes(model: onnx.ModelProto) -> int:
-    return sum(len(tensor.raw_data) for tensor in _tensors(model))
+    return sum(len(tensor.raw_data) for tensor in weight_tensors(model))
 
 
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Weights of the graph and of the training state."""
-    yield from model.graph.initializer
-    for info in model.training_info:
-        yield from info.algorithm.initializer
-
-
-def _data_path(model: onnx.ModelProto, path: Path) -> Path:
+def _data_path(model: onnx.ModelProto, path: Path, arrays: Arrays) -> Path:
     """Path of the data file of a model: it is named after its contents."""
     digest = hashlib.sha256()
-    for tensor in _large_tensors(model):
-        digest.update(tensor.raw_data)
+    for tensor in _large_tensors(model, arrays):
+        for chunk in _content(tensor, arrays):
+            digest.update(chunk)
     data = path.with_name(f"{path.name}.{digest.hexdigest()[:12]}.data")
     target_of(data)  # its name is longer than that of the model
     return data
 
 
-def _write_data(model: onnx.ModelProto, name: str, temporary: Aside) -> None:
+def _write_data(model: onnx.ModelProto, name: str, temporary: Aside, arrays: Arrays) -> None:
     """Move large tensors to a data file."""
     file = temporary.file
-    for tensor in _large_tensors(model):
+    for tensor in _large_tensors(model, arrays):
         file.write(b"\0" * (-file.tell() % _ALIGNMENT))
-        offset, length = file.tell(), len(tensor.raw_data)
-        file.write(tensor.raw_data)
+        offset = file.tell()
+        for chunk in _content(tensor, arrays):
+            file.write(chunk)
+        length = file.tell() - offset
         tensor.ClearField("raw_data")
+        del tensor.external_data[:]
         tensor.data_location = onnx.TensorProto.EXTERNAL
         for key, value in (("location", name), ("offset", offset), ("length", length)):
             tensor.external_data.add(key=key, value=str(value))
     temporary.commit()
 
 
-def _large_tensors(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    return [tensor for tensor in _tensors(model) if len(tensor.raw_data) >= _SMALL_TENSOR]
+def _content(tensor: onnx.TensorProto, arrays: Arrays) -> Iterator[bytes]:
+    """The bytes of a tensor, wherever they are."""
+    array = arrays.get(tensor.name)
+    if array is None or tensor.HasField("raw_data"):
+        yield tensor.raw_data
+    else:
+        yield from chunks_of(array)
+
+
+def _large_tensors(model: onnx.ModelProto, arrays: Arrays) -> list[onnx.TensorProto]:
+    return [
+        tensor
+        for tensor in weight_tensors(model)
+        if len(tensor.raw_data) >= SMALL_TENSOR
+        or (tensor.name in arrays and tensor.data_location == onnx.TensorProto.EXTERNAL)
+    ]
 
 
 def _data_files(path: Path) -> set[Path]:

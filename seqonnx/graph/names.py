@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
 
@@ -9,6 +10,7 @@ BATCH = "batch"
 """Name of the first dimension of every model input in the graphs that seqonnx emits."""
 
 _counts: Counter[str] = Counter()
+_uids: Counter[str] = Counter()
 
 
 def to_snake_case(name: str) -> str:
@@ -45,10 +47,27 @@ def check_name(name: object) -> str:
     return name
 
 
-def clear_session() -> None:
-    """Start the automatic names anew: the next Dense is `dense` again.
+def get_uid(prefix: str = "") -> int:
+    """Return how often this was called with a prefix since the last `clear_session`.
+
+    Example:
+        >>> get_uid("block"), get_uid("block")
+        (1, 2)
+    """
+    _uids[prefix] += 1
+    return _uids[prefix]
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Start the automatic names and numbers anew: the next Dense is `dense` again.
+
+    Args:
+        free_memory: whether to collect what is no longer used at once; else Python does so later.
 
     Example:
         >>> clear_session()
     """
     _counts.clear()
+    _uids.clear()
+    if free_memory:
+        gc.collect()

@@ -30,6 +30,7 @@ class BodyEmitter(Emitter):
         super().__init__()
         self._outer = outer
         self._draw = outer.random_uniform if draw is None else draw
+        self.draws = outer.draws
         self.graph.name = prefix or self.graph.name
         self._scopes += [prefix] if prefix else []
 

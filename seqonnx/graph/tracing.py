@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import dtypes
+from seqonnx import defaults, dtypes
 from seqonnx.graph.emitter import Emitter
 from seqonnx.graph.operable import TRACE, Valueless, apply_op
 from seqonnx.graph.reading import dtype_name, static_shape
@@ -106,6 +106,8 @@ class Trace:
     ) -> None:
         self.op = op
         self.training = training
+        self.may_train = training
+        """Whether a layer may be called with `training=True`."""
         self.assigned: dict[Variable, ir.Value] = {} if read_as is None else read_as
 
     @classmethod
@@ -143,7 +145,7 @@ class Trace:
 
     def read(self, variable: Variable) -> ir.Value:
         """Return the value of a variable: the last that was assigned in this graph."""
-        value = self.assigned.get(variable, self.op.updates.get(variable))
+        value = self.assigned.get(variable, self.op.updated(variable))
         if value is None:
             value = self.op.read(variable)
         shown = self._shown(variable, value)
@@ -170,6 +172,32 @@ class Trace:
             self.assigned[variable] = stored
         else:
             self.op.update(variable, stored)
+
+    def optimize(
+        self,
+        optimizer: Any,
+        grads: Sequence[Any],
+        variables: Sequence[Variable],
+        weights: Sequence[Variable],
+    ) -> None:
+        """Take a step of an optimizer on tensors; a trace of a training step does so.
+
+        Args:
+            optimizer: the optimizer.
+            grads: a gradient for each variable.
+            variables: the variables that have one.
+            weights: all variables of the optimizer.
+
+        Raises:
+            RuntimeError: in other traces.
+        """
+        raise RuntimeError(
+            f"`apply` of {optimizer!r} works on tensors in a `train_step` or in a function that "
+            "`seqonnx.function` compiles. It was called in the `call` of a layer or a loss."
+        )
+
+    def begin_call(self, layer: Any) -> None:
+        """Note that a layer is called from the outside of all layers."""
 
     def _shown(self, variable: Variable, value: ir.Value) -> ir.Value:
         """The value in the Keras layout."""
@@ -270,7 +298,8 @@ def as_array(x: Any, dtype: str | None = None) -> npt.NDArray[Any]:
 
     Args:
         x: what is given.
-        dtype: dtype of what has none of its own: default int32 for integers, float32 for others.
+        dtype: dtype of what has none of its own: default int32 for integers, `config.floatx()` for
+            others.
 
     Example:
         >>> as_array([1.5]).dtype.name, as_array(2).dtype.name
@@ -279,7 +308,7 @@ def as_array(x: Any, dtype: str | None = None) -> npt.NDArray[Any]:
     array = dtypes.to_array(x, None, "x")
     if getattr(x, "dtype", None) is not None:
         return array
-    usual = {"i": "int32", "f": "float32"}.get(array.dtype.kind, array.dtype.name)
+    usual = {"i": "int32", "f": defaults.floatx()}.get(array.dtype.kind, array.dtype.name)
     return array.astype(dtype or usual)
 
 

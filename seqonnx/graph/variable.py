@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx.graph.changes import commit, committing
+from seqonnx.graph.mapped import is_mapped
 from seqonnx.graph.operable import TRACE, Operable
 
 Array = npt.NDArray[Any]
@@ -94,6 +95,8 @@ class Variable(Operable):
         path: full path.
         trainable: whether training may change it.
         aggregation: how replicas of a model agree on it.
+        regularizer: what a layer has declared it with; None for none.
+        constraint: what a layer has declared it with; None for none.
 
     Raises:
         ValueError: if `aggregation` is not one of those that there are.
@@ -104,6 +107,9 @@ class Variable(Operable):
         >>> step.numpy().tolist()
         [1.0, 2.0]
     """
+
+    regularizer: Any = None
+    constraint: Any = None
 
     def __init__(
         self,
@@ -165,6 +171,16 @@ class Variable(Operable):
     def _nbytes(self) -> int:
         """Number of bytes of the value."""
         return self._size * self._dtype.itemsize
+
+    @property
+    def _emitted_name(self) -> str:
+        """Its name in a graph, in the scope where it is read."""
+        return self.name
+
+    @property
+    def _file_path(self) -> str:
+        """Its name in a file of the state of training."""
+        return self.path
 
     @property
     def _changed_at(self) -> int:
@@ -292,6 +308,8 @@ class Variable(Operable):
 
     def _store(self, value: Array) -> Array:
         shown = value if self._to_stored is None else value.transpose(self._to_stored)
+        if is_mapped(shown):  # read-only: nobody else can change it
+            return shown
         return np.array(shown, order="C")
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
@@ -300,6 +318,12 @@ class Variable(Operable):
 
     def __len__(self) -> int:
         return self._shape[0]
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.numpy())

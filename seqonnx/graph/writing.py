@@ -41,11 +41,13 @@ class Aside:
     Args:
         file: the open temporary file.
         target: the file whose place it takes.
+        removable: whether other writers may take the file away that lies there (a data file).
     """
 
-    def __init__(self, file: IO[bytes], target: Path) -> None:
+    def __init__(self, file: IO[bytes], target: Path, *, removable: bool = False) -> None:
         self.file = file
         self.target = target
+        self._removable = removable
 
     @property
     def committed(self) -> bool:
@@ -69,7 +71,9 @@ class Aside:
             os.chmod(self.file.name, stat.S_IMODE(self.target.stat().st_mode))
         if _locks is None:
             self.file.close()  # Windows renames no open file
-        os.replace(self.file.name, self.target)
+        # Who removes the file at the place holds its lock: the new one must not come in between.
+        with _lock_of(self.target) if self._removable else contextlib.nullcontext():
+            os.replace(self.file.name, self.target)
         _sync_directory(self.target.parent)
 
 
@@ -142,7 +146,7 @@ def aside(path: Path, *, owner: Path | None = None) -> Iterator[Aside]:
     owner = target if owner is None else owner
     _remove_abandoned(owner)
     with naming(path), _locked(owner, target) as file:
-        temporary = Aside(file, target)
+        temporary = Aside(file, target, removable=owner != target)
         try:
             _open.add(file.name)
             yield temporary
@@ -202,6 +206,21 @@ def _locked(owner: Path, target: Path) -> Iterator[IO[bytes]]:
                 continue  # another writer took it for abandoned before the lock was there
             yield file
             return
+
+
+@contextlib.contextmanager
+def _lock_of(path: Path) -> Iterator[None]:
+    """Hold the lock of a file that is there, once its writer is done; else do nothing."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        yield
+        return
+    try:
+        _lock(handle)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _lock(handle: int) -> bool:

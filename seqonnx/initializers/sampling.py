@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 
 from seqonnx import config
 from seqonnx.catalogue import register
 from seqonnx.initializers.base import Array, Initializer, as_dtype
+from seqonnx.seeds import SeedGenerator
 
 CUT: Final = 2.0
 """A truncated normal holds no value further than this many standard deviations from its mean."""
@@ -21,15 +22,35 @@ class Sampled(Initializer):
 
     Args:
         seed: None draws a new seed of the process at each call (`set_random_seed` makes these
-            repeatable); with an int, every call returns the same numbers.
+            repeatable); with an int, every call returns the same numbers; a `SeedGenerator` moves
+            on with every call.
+
+    Raises:
+        ValueError: if the seed is none of these.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        self.seed = seed
+    def __init__(self, seed: int | SeedGenerator | None = None) -> None:
+        self.seed = _checked(seed)
 
     def _generator(self) -> np.random.Generator:
         """Return the source of one call's numbers."""
+        if isinstance(self.seed, SeedGenerator):
+            return np.random.default_rng(self.seed.next())
         return np.random.default_rng(config.next_seed() if self.seed is None else self.seed)
+
+
+def _checked(seed: Any) -> int | SeedGenerator | None:
+    """The seed of an initializer; a configuration becomes the generator that it is of."""
+    if isinstance(seed, Mapping) and seed.get("class_name") == "SeedGenerator":
+        return SeedGenerator.from_config(dict(seed["config"]))
+    if seed is None or isinstance(seed, SeedGenerator):
+        return seed
+    if isinstance(seed, int | np.integer):
+        return int(seed)
+    raise ValueError(
+        "`seed` argument should be an instance of `keras.random.SeedGenerator()` or an integer. "
+        f"Received: seed={seed}"
+    )
 
 
 @register("initializer", "random_normal", "normal")
@@ -46,7 +67,9 @@ class RandomNormal(Sampled):
         (2, 3)
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(
+        self, mean: float = 0.0, stddev: float = 0.05, seed: int | SeedGenerator | None = None
+    ) -> None:
         super().__init__(seed)
         self.mean = mean
         self.stddev = stddev
@@ -72,7 +95,7 @@ class RandomUniform(Sampled):
     """
 
     def __init__(
-        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | SeedGenerator | None = None
     ) -> None:
         super().__init__(seed)
         self.minval = minval
@@ -118,7 +141,7 @@ class Orthogonal(Sampled):
         True
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: int | SeedGenerator | None = None) -> None:
         super().__init__(seed)
         self.gain = gain
 

@@ -10,6 +10,7 @@ from seqonnx.catalogue import register
 from seqonnx.dtypes import plain_value
 from seqonnx.initializers.base import Array, as_dtype
 from seqonnx.initializers.sampling import Sampled, normal, truncated_normal, uniform
+from seqonnx.seeds import SeedGenerator
 
 _MODES: Final = ("fan_in", "fan_out", "fan_avg")
 _DISTRIBUTIONS: Final = ("truncated_normal", "untruncated_normal", "uniform")
@@ -44,7 +45,7 @@ class VarianceScaling(Sampled):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: int | SeedGenerator | None = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -110,7 +111,7 @@ class _Named(VarianceScaling):
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: int | SeedGenerator | None = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:

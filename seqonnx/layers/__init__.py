@@ -26,6 +26,7 @@ from seqonnx.layers.core.lambda_layer import Lambda
 from seqonnx.layers.core.masking import Masking
 from seqonnx.layers.core.operation import Operation  # noqa: F401 - enters the catalogue
 from seqonnx.layers.core.reversible_embedding import ReversibleEmbedding
+from seqonnx.layers.merging.custom_scale import CustomScaleLayer  # noqa: F401 - enters the catalogue
 from seqonnx.layers.merging.dot import Dot
 from seqonnx.layers.merging.functions import (
     add,
@@ -37,6 +38,7 @@ from seqonnx.layers.merging.functions import (
     multiply,
     subtract,
 )
+from seqonnx.layers.merging.layer_scale import LayerScale  # noqa: F401 - enters the catalogue
 from seqonnx.layers.merging.merging import (
     Add,
     Average,

@@ -17,9 +17,10 @@ import onnx_ir as ir
 
 from seqonnx import config, dtypes
 from seqonnx.contexts import in_own_context
-from seqonnx.graph import Trace, TracedTensor, Variable, current_trace, tracing
+from seqonnx.graph import Trace, TracedTensor, Variable, current_trace, dtype_name, tracing
 from seqonnx.graph.signatures import Spelling
 from seqonnx.layers.alone import CallsOnData
+from seqonnx.layers.spec import check_dtypes
 from seqonnx.structures import Slot, put_back, take_out
 from seqonnx.symbolic import Arguments, Emits, LayerCall, SymbolicTensor, infer_call
 
@@ -42,6 +43,7 @@ class Callable(Emits, Protocol):
 
     trainable: bool
     autocast: bool
+    input_spec: Any
     _data_dtype: str | None
     _calls: list[tuple[LayerCall, list[SymbolicTensor]]]
     _calls_on_data: CallsOnData
@@ -49,6 +51,10 @@ class Callable(Emits, Protocol):
     @property
     def dtype(self) -> str:
         """Dtype of the weights."""
+
+    @property
+    def compute_dtype(self) -> str:
+        """Dtype that the layer computes in."""
 
     @property
     def _on_host(self) -> bool:
@@ -138,12 +144,14 @@ def _call_traced(
     layer: Callable, trace: Trace, x: Any, training: bool | None, named: Mapping[str, Any]
 ) -> Any:
     """Emit a layer in place, in the graph of a trace."""
-    if training and not trace.training:
+    if training and not trace.may_train:
         raise ValueError(_refused_training(layer))
+    trace.begin_call(layer)
     first = _arrays_in(_first(layer, x))
     arguments, found = Arguments.of(first, _arrays_named(named), _is_traced)
     values = [trace.value(part) for part in found]
     shapes = [TracedTensor(value).shape for value in values]
+    _check_dtypes(layer, arguments, [dtype_name(value) for value in values])
     with tracing(None):  # a Sequential or a subclassed model is built by calls on symbolic tensors
         build_for(layer, arguments, shapes)
     first, others = arguments.filled(values)
@@ -179,6 +187,7 @@ def _note_call(
     if training and not _FOLLOWING.get():
         raise ValueError(_refused_training(layer))
     training = None if training else training
+    _check_dtypes(layer, arguments, [tensor.dtype for tensor in inputs])
     build_for(layer, arguments, [tensor.shape for tensor in inputs])
     number = layer._calls[-1][0].index + 1 if len(layer._calls) > 0 else 0
     made = LayerCall(layer, tuple(inputs), number, training, arguments)
@@ -211,6 +220,20 @@ def build_for(layer: Callable, arguments: Arguments | None, shapes: Sequence[Any
     layer._build_for(put_back(arguments.first, shapes), **others)
 
 
+def _check_dtypes(layer: Callable, arguments: Arguments | None, kinds: Sequence[str]) -> None:
+    """Raise a ValueError if the dtypes of a call do not fit the requirements of a layer.
+
+    Floating-point inputs count in the dtype that the layer casts them to.
+    """
+    if layer.input_spec is None:
+        return
+    cast = layer.autocast and dtypes.is_float(layer.compute_dtype)
+    kinds = [layer.compute_dtype if cast and dtypes.is_float(kind) else kind for kind in kinds]
+    given = kinds if arguments is None else put_back(arguments.first, kinds)
+    single = arguments is None and not layer._takes_list
+    check_dtypes(layer.input_spec, given[0] if single else given, layer.name)
+
+
 def _call_on_data(
     layer: Callable,
     arrays: list[npt.NDArray[Any]],
@@ -218,6 +241,7 @@ def _call_on_data(
     arguments: Arguments | None,
 ) -> Any:
     """Compute on arrays."""
+    _check_dtypes(layer, arguments, [array.dtype.name for array in arrays])
     build_for(layer, arguments, [array.shape for array in arrays])
 
     def emit(op: Any, values: list[ir.Value]) -> Any:

@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx import dtypes, initializers
-from seqonnx.graph import Aggregation, Variable, assign_together, read_together
+from seqonnx.graph import (
+    Aggregation,
+    Trace,
+    TracedTensor,
+    Variable,
+    assign_together,
+    read_together,
+)
 from seqonnx.graph.budget import claim
 from seqonnx.regularizers import Regularizer, penalty_of, sees_tensors
 from seqonnx.runtime.program import run_emission, value_key
@@ -99,10 +106,10 @@ def replace(layer: str, variables: Sequence[Variable], weights: Sequence[npt.Arr
 
 def penalty(regularizer: Regularizer, variable: Variable) -> float:
     """Return what a regularizer adds to the loss, for the value of a weight as it is now."""
-    (value,) = run_emission(
-        lambda op, values: [penalty_of(op, regularizer, values[0])],
+    value = run_emission(
+        lambda op, values: penalty_of(op, regularizer, values[0]),
         [],
-        key=value_key(regularizer),
+        key=("penalty", value_key(regularizer)),  # a call of the regularizer has the other
         fixed=[variable.numpy() if sees_tensors(regularizer) else variable._stored()],
     )
     return float(value)
@@ -113,3 +120,31 @@ def _free_name(layer: _Declares) -> str:
     taken = {variable.name for variable in layer._variables}
     names = ("variable", *(f"variable_{number}" for number in range(1, len(taken) + 1)))
     return next(name for name in names if name not in taken)
+
+
+def losses_in(
+    trace: Trace, layer: Any, regularized: Sequence[tuple[Variable, Regularizer]]
+) -> list[TracedTensor]:
+    """Return the tensors that a layer adds to the loss in a trace.
+
+    Args:
+        trace: the trace.
+        layer: the layer.
+        regularized: its weights with their regularizers.
+    """
+    names = names_inside(layer)
+    added = [loss for loss in trace.op.losses if names & set(str(loss.name).split("/"))]
+    penalties = [penalty_of(trace.op, regularizer, weight) for weight, regularizer in regularized]
+    return [TracedTensor(value) for value in (*added, *penalties)]
+
+
+def names_inside(layer: Any) -> set[str]:
+    """Names of a layer and of all layers inside it."""
+    found: set[str] = set()
+    stack = [layer]
+    while stack:
+        each = stack.pop()
+        if each.name not in found:
+            found.add(each.name)
+            stack.extend(each._inner_layers)
+    return found

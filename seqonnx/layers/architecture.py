@@ -7,19 +7,27 @@ is written `[name of the layer, number of its call in this model, number of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from seqonnx.catalogue import find, saved_name
+from seqonnx.contexts import in_own_context
 from seqonnx.layers.arguments import own_arguments
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import UNNAMED, InputLayer
 from seqonnx.layers.core.operation import Operation
+from seqonnx.layers.fake_quantization import round_layer
 from seqonnx.layers.network import Network
+from seqonnx.layers.quantizable import check_told
 from seqonnx.layers.serialization import deserialize, serialize
+from seqonnx.layers.shared_entries import collect_shared, find_shared, note_shared, number_of
+from seqonnx.layers.sharing import number_shared
 from seqonnx.structures import put_back, take_out
 from seqonnx.symbolic import Arguments, LayerCall, SymbolicTensor
 from seqonnx.symbolic.arguments import arguments_config, arguments_from
 from seqonnx.symbolic.structure import Structure
+
+QAT: Final = "int8 in training"
+"""Says of a layer in a configuration that it is rounded to int8 while it trains."""
 
 Reference = tuple[str, int, int]
 
@@ -27,9 +35,10 @@ Reference = tuple[str, int, int]
 def serialize_part(layer: Layer) -> dict[str, Any]:
     """Return a layer, a model or an input layer as plain values."""
     config = serialize(layer) | {"class_name": saved_name(type(layer))}
+    check_told(layer, config)
     if isinstance(layer, InputLayer) and layer.output.name == UNNAMED:
         del config["config"]["name"]
-    return config
+    return config | ({"quantized": QAT} if layer._rounds else {}) | number_of(layer)
 
 
 def network_class(class_name: str, custom: Mapping[str, Any]) -> type[Network] | None:
@@ -44,27 +53,42 @@ def network_class(class_name: str, custom: Mapping[str, Any]) -> type[Network] |
 
 
 def deserialize_part(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Layer:
-    """Make what `serialize_part` was given.
+    """Make what `serialize_part` was given; what models inside share, once.
 
     Raises:
         ValueError: if a class is not known.
     """
+    layer: Layer | None = find_shared(config)
+    if layer is None:
+        layer = _deserialized(config, custom)
+        note_shared(config, layer)
+    return layer
+
+
+def _deserialized(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Layer:
+    """Make what `serialize_part` was given, anew."""
     name = str(config["class_name"])
     if name == "InputLayer":
         return InputLayer(**config["config"])
     cls = network_class(name, custom)
     if cls is None:
-        return deserialize(config, custom)
+        layer = deserialize(config, custom)
+        layer._rounds = config.get("quantized") == QAT
+        if layer._rounds and layer.built:  # one whose weights came with its file
+            round_layer(layer)
+        return layer
     return cls.from_config(dict(config["config"]), custom)
 
 
+@in_own_context
 def graph_config(model: Network) -> dict[str, Any]:
     """Return the graph of a model's layers as plain values.
 
     Returns:
         Entries `layers`, `input_layers` and `output_layers`.
     """
-    calls = _numbered_calls(model)
+    number_shared(model)
+    calls = numbered_calls(model)
     inputs = {id(x.output): [x.name, 0, 0] for x in model.layers if isinstance(x, InputLayer)}
 
     def refer(tensor: SymbolicTensor) -> list[Any]:
@@ -100,6 +124,7 @@ def subclass_config(model: Network, root: type) -> dict[str, Any]:
     return {"name": model.name} | own_arguments(model, root)
 
 
+@in_own_context
 def connect_config(
     config: Mapping[str, Any], custom: Mapping[str, Any]
 ) -> tuple[Structure, Structure]:
@@ -115,6 +140,7 @@ def connect_config(
     Raises:
         ValueError: if a class is not known, or layers wait for each other.
     """
+    collect_shared()
     tensors: dict[Reference, SymbolicTensor] = {}
     waiting: list[tuple[Layer, int, Mapping[str, Any]]] = []
     for entry in config["layers"]:
@@ -180,7 +206,7 @@ def _arguments(arguments: Arguments) -> list[Any]:
     return [arguments_config(arguments.first), arguments_config(arguments.named)]
 
 
-def _numbered_calls(model: Network) -> dict[LayerCall, int]:
+def numbered_calls(model: Network) -> dict[LayerCall, int]:
     """Calls inside a model with their numbers among those of their layer, in order."""
     calls = list(dict.fromkeys(call for call, _ in model._calls_inside))
     counts: dict[int, int] = {}

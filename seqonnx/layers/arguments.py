@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from seqonnx import catalogue
 from seqonnx.configuration import argument_names, config_of
+from seqonnx.layers.shared_entries import number_of
+
+_UNLESS_GIVEN: Final = frozenset({"lora_rank", "lora_alpha", "quantization_config"})
+"""Arguments of a mode that most layers are not in: absent from the configuration of those."""
 
 
 def own_arguments(layer: object, root: type) -> dict[str, Any]:
@@ -19,7 +23,16 @@ def own_arguments(layer: object, root: type) -> dict[str, Any]:
         root: the base class of all layers.
     """
     config = config_of(layer, root, without=argument_names(root, root))
-    return {name: _plain(value) for name, value in config.items()}
+    return {
+        name: _numbered(_plain(value), getattr(layer, name, None))
+        for name, value in config.items()
+        if value is not None or name not in _UNLESS_GIVEN
+    }
+
+
+def _numbered(value: Any, held: Any) -> Any:
+    """An argument, with its number if it is a layer that stands elsewhere, too."""
+    return value | number_of(held) if isinstance(value, dict) else value
 
 
 def _plain(value: Any) -> Any:

@@ -29,11 +29,13 @@ from seqonnx.layers._inside import building, owner_path, owning
 from seqonnx.layers._masks import carry_masks, with_masks
 from seqonnx.layers.alone import CallsOnData
 from seqonnx.layers.arguments import own_arguments
-from seqonnx.layers.precision import policy_for
+from seqonnx.layers.fake_quantization import RoundedInput, round_layer
 from seqonnx.layers.setting import Setting
-from seqonnx.layers.spec import InputSpec, declared_shape
+from seqonnx.layers.spec import InputSpec, check_shapes, declared_shape
+from seqonnx.layers.standing import StandIn, standing_in
 from seqonnx.layers.weighted import Weighted
 from seqonnx.regularizers import activity_penalty
+from seqonnx.seeds import SeedSource
 from seqonnx.structures import put_back, take_out
 from seqonnx.symbolic import LayerCall, Symbolic, SymbolicTensor, infer_call
 
@@ -53,8 +55,8 @@ class Layer(Weighted):
         name: name, unique in a model; default: the class name in snake case, numbered.
         trainable: whether training changes the weights.
         dtype: dtype of weights and computation, or a mixed policy such as
-            `"mixed_float16"`: weights in float32, computation in float16. Default
-            `seqonnx.config.get_dtype_policy()`.
+            `"mixed_float16"`: weights in float32, computation in float16; by name or as a
+            `DTypePolicy`. Default `seqonnx.config.get_dtype_policy()`.
         activity_regularizer: regularizer of the layer's output, divided by the batch size.
         input_shape: shape without the batch, for a first layer (prefer `Input`).
         input_dim: the same for a vector input.
@@ -77,7 +79,7 @@ class Layer(Weighted):
         *,
         name: str | None = None,
         trainable: bool = True,
-        dtype: str | None = None,
+        dtype: str | dtypes.DTypePolicy | None = None,
         activity_regularizer: Any = None,
         input_shape: Sequence[int | None] | int | None = None,
         input_dim: int | None = None,
@@ -88,21 +90,28 @@ class Layer(Weighted):
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {unknown}"
             )
         self.name = auto_name(type(self).__name__) if name is None else check_name(name)
-        self._policy = policy_for(dtype)
+        self._policy = self._policy_of(dtype)
         self.activity_regularizer = activity_regularizer
-        self.input_spec: InputSpec | None = None
+        self.input_spec: Any = None
         self._declared_input_shape = declared_shape(input_shape, input_dim)
         self._trainable = bool(trainable)
         self._built = False
+        self._built_for: tuple[Any, dict[str, Any]] | None = None
         self._owner = ""
         self._variables: list[Variable] = []
         self._regularized: list[tuple[Variable, regularizers.Regularizer]] = []
         self._constrained: list[tuple[Variable, Constraint]] = []
+        self._stand_ins: dict[Variable, StandIn] = {}
+        self._rounded_input: RoundedInput | None = None
+        self._rounds = False  # whether fake quantisation comes with the weights
+        self._fixed: set[Variable] = set()  # what an adapter trains in the place of
         self._calls: list[tuple[LayerCall, list[SymbolicTensor]]] = []
         self._calls_on_data = CallsOnData(self.name)
 
     activity_regularizer = Setting(regularizers.get)
     """Regularizer of the output, or None."""
+
+    _source: SeedSource | None = None  # of draws that follow a seed of the layer's own
 
     supports_masking = False
     """Whether the mask of the input, or what `compute_mask` makes of it, is that of the output."""
@@ -308,21 +317,25 @@ class Layer(Weighted):
             shape: shape of the input; a list of shapes for a layer that takes a list.
             **others: shapes of the further arguments that are tensors, as `mask_shape`.
         """
-        if self.input_spec is not None:
-            self.input_spec._check(shape, self.name)
+        check_shapes(self.input_spec, shape, self.name)
         if not self.built:
             self._owner = owner_path(self.name).rpartition("/")[0]
             with building(self.name):
                 wanted = spelling_of(self.build).names[1:]
-                self.build(shape, **{name: others[name] for name in wanted if name in others})
-            self._built = True
-            if self.input_spec is not None:
-                self.input_spec._check(shape, self.name)
+                given = {name: others[name] for name in wanted if name in others}
+                self.build(shape, **given)
+            self._built, self._built_for = True, (shape, given)
+            if self._rounds:
+                round_layer(self)
+            check_shapes(self.input_spec, shape, self.name)
 
     def _emit(self, op: Emitter, x: Any, training: bool, **named: Any) -> Any:
         """Emit the layer in its dtype, with its activity regularizer and mask; see `call`."""
         named = with_masks(op, self._spelling, x, named)
-        with owning(self.name):
+        drawing = op.drawing_from(self._source)
+        with owning(self.name), standing_in(op, self._stand_ins), drawing:
+            if self._rounded_input is not None and isinstance(x, ir.Value):
+                x = self._rounded_input.emit(op, x, training)
             y = self._emit_typed(op, x, training, named)
         if self.activity_regularizer is not None:
             parts: list[ir.Value] = []

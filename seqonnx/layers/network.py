@@ -9,8 +9,8 @@ from seqonnx.contexts import in_own_context
 from seqonnx.graph import Emitter, Variable
 from seqonnx.graph.operable import Valueless
 from seqonnx.graph.signatures import Spelling
-from seqonnx.layers._inside import building, parts_of
-from seqonnx.layers.base import Layer
+from seqonnx.layers._inside import are_built, building, parts_of
+from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.core.operation import Operation
 from seqonnx.layers.finding import check_unique_names, find_layer
@@ -136,13 +136,11 @@ class Network(Layer):
         return list(x)
 
     def _arrange(self, values: Sequence[Any]) -> Any:
-        """Arrange one value per output as the model's outputs were given."""
+        """Arrange one value per output as the model's outputs were given; one in a list is bare."""
         structure = self._output_structure
-        if isinstance(structure, SymbolicTensor):
-            return values[0]
         if isinstance(structure, Mapping):
             return dict(zip(structure, values, strict=True))
-        return list(values)
+        return values[0] if len(values) == 1 else list(values)
 
     @property
     def _is_built(self) -> bool:
@@ -151,7 +149,10 @@ class Network(Layer):
 
     @property
     def layers(self) -> list[Layer]:
-        """Layers in the order of Keras, from the inputs to the outputs, input layers included."""
+        """Layers from the inputs to the outputs; before there are any, those in attributes."""
+        if self._inputs is None and not self._layers:
+            own = {name: part for name, part in vars(self).items() if name not in self._frame}
+            return parts_of(own, Layer)
         return list(self._layers)
 
     @property
@@ -259,7 +260,7 @@ class Network(Layer):
             v
             for layer in self._leaf_layers()
             for v in layer.weights
-            if v not in trained and (v.trainable or not layer.trainable)
+            if v not in trained and (v.trainable or not layer.trainable or v in layer._fixed)
         ]
 
     @classmethod
@@ -339,7 +340,7 @@ class Network(Layer):
         if len(shape) == tensor.ndim:
             for call, _ in self._calls_inside:
                 spec = call.layer.input_spec if isinstance(call.layer, Layer) else None
-                if spec is not None and tensor in call.inputs:
+                if isinstance(spec, InputSpec) and tensor in call.inputs:
                     spec._check(shape, call.layer.name)
         expected = (None, *tensor.shape[1:])
         raise ValueError(
@@ -366,7 +367,7 @@ class Network(Layer):
         return self._inputs
 
     def _require_weights(self) -> None:
-        if not self.built:
+        if not self.built and not (self._inputs is None and are_built(self.layers)):
             raise ValueError(
                 f"Weights for model '{self.name}' have not yet been created. Weights are created "
                 "when the model is first called on inputs or `build()` is called with an "

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from seqonnx.dtypes import DTypePolicy
+
 
 class UnnamedOptions(TypedDict, total=False):
     """Options of a layer with a `name` of its own, too."""
 
     trainable: bool
-    dtype: str | None
+    dtype: str | DTypePolicy | None
     input_shape: Sequence[int | None] | int | None
 
 

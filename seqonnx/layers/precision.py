@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import onnx_ir as ir
 
-from seqonnx import config, dtypes
+from seqonnx import dtypes
 from seqonnx.graph import Emitter, Trace, tracing
 from seqonnx.graph.signatures import check_method, spelling_of
 from seqonnx.graph.tracing import traced
@@ -23,10 +23,39 @@ class Typed:
     Where that is an integer or bool, fractions are cut off. Inputs of other dtypes are not cast.
     """
 
+    _casts_integers = False
+    """Whether inputs of integers and bools are cast like floats: the layer multiplies or averages.
+
+    Keras's functions promote there; ONNX's operators take one dtype.
+    """
+
     _data_dtype: str | None = None
     """Dtype that data are given in, `"string"` or `"int64"`; None: numbers, as the layer wants."""
 
-    _policy: dtypes.Policy
+    _takes_quantized_dtype = False
+    """Whether the layer has a form whose large weight is stored as integers."""
+
+    _policy: dtypes.DTypePolicy
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """The form of the integers that the large weight is stored as; None where it is not."""
+        return self._policy.quantization_mode
+
+    def _policy_of(self, dtype: object) -> dtypes.DTypePolicy:
+        """The policy that the argument `dtype` stands for.
+
+        Raises:
+            ValueError: if it stands for none, or for integers that this layer does not have.
+        """
+        policy = dtypes.DTypePolicy.of(dtype)
+        if policy.quantization_mode is not None and not self._takes_quantized_dtype:
+            raise ValueError(
+                f"Layer {type(self).__name__} has no form whose weights are stored as integers; "
+                "Dense, EinsumDense, Embedding and ReversibleEmbedding have. "
+                f"Received: dtype={policy.name!r}"
+            )
+        return policy
 
     @property
     def dtype(self) -> str:
@@ -34,9 +63,9 @@ class Typed:
         return self._policy.variable_dtype
 
     @property
-    def dtype_policy(self) -> str:
-        """Name of the policy: a dtype, `"mixed_float16"` or `"mixed_bfloat16"`."""
-        return self._policy.name
+    def dtype_policy(self) -> dtypes.DTypePolicy:
+        """The policy; equal to its name: a dtype, `"mixed_float16"` or `"mixed_bfloat16"`."""
+        return self._policy
 
     @property
     def compute_dtype(self) -> str:
@@ -73,7 +102,8 @@ class Typed:
         inside, outside = self._working_dtype, self.compute_dtype
         with op.computing_in(inside):
             given = cast_floats(op, dict(named), inside)
-            y = self._call_on_values(op, cast_floats(op, x, inside), training, given)
+            cast = cast_numbers if self._casts_integers else cast_floats
+            y = self._call_on_values(op, cast(op, x, inside), training, given)
         return y if inside == outside else cast_floats(op, y, outside)
 
     def _call_on_values(self, op: Emitter, x: Any, training: bool, named: Mapping[str, Any]) -> Any:
@@ -100,11 +130,6 @@ class Typed:
             return trace.values(result)
 
 
-def policy_for(dtype: object) -> dtypes.Policy:
-    """Return the policy that a layer's `dtype` names; None is that of the process."""
-    return dtypes.Policy.of(config.get_dtype_policy() if dtype is None else dtype)
-
-
 def cast_floats(op: Emitter, x: Any, dtype: str) -> Any:
     """Cast a value, or each in a structure, where it has a floating-point type.
 
@@ -113,12 +138,17 @@ def cast_floats(op: Emitter, x: Any, dtype: str) -> Any:
         x: value, or lists, tuples and dicts of them.
         dtype: standard name; an integer one cuts off fractions.
     """
+    return _cast_where(op, x, dtype, lambda kind: kind.is_floating_point())
+
+
+def cast_numbers(op: Emitter, x: Any, dtype: str) -> Any:
+    """Cast a value, or each in a structure, where it holds numbers or bools (see `cast_floats`)."""
+    return _cast_where(op, x, dtype, lambda kind: kind != ir.DataType.STRING)
+
+
+def _cast_where(op: Emitter, x: Any, dtype: str, wanted: Callable[[ir.DataType], bool]) -> Any:
+    """Cast the values in a structure whose dtype is wanted."""
     values: list[ir.Value] = []
     pattern = take_out(x, lambda part: isinstance(part, ir.Value), values)
-    return put_back(
-        pattern,
-        [
-            op.cast(v, dtype) if v.dtype is not None and v.dtype.is_floating_point() else v
-            for v in values
-        ],
-    )
+    cast = [op.cast(v, dtype) if v.dtype is not None and wanted(v.dtype) else v for v in values]
+    return put_back(pattern, cast)

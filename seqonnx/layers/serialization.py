@@ -8,6 +8,7 @@ from typing import Any, Final
 from seqonnx import catalogue
 from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
+from seqonnx.layers.shared_entries import find_shared, note_shared
 
 KNOWN: Final = catalogue.entries("layer")
 """The layer classes that a configuration may name."""
@@ -15,7 +16,7 @@ KNOWN: Final = catalogue.entries("layer")
 _FUNCTIONS: Final = ("activation", "function", "mask", "standardize", "split")
 """Endings of the arguments that may hold a function of the user's, saved by its name."""
 
-_PARTS: Final = ("_initializer", "_regularizer", "_constraint")
+_PARTS: Final = ("_initializer", "_regularizer", "_constraint", "quantization_config")
 """Endings of the arguments that hold something else than a layer."""
 
 
@@ -49,6 +50,9 @@ def deserialize(
         >>> deserialize({"class_name": "Dense", "config": {"units": 3, "name": "d"}})
         <Dense name=d, built=False>
     """
+    shared: Layer | None = find_shared(config)
+    if shared is not None:
+        return shared
     custom = {} if custom_objects is None else custom_objects
     name = config.get("class_name")
     cls = catalogue.find("layer", name, custom)
@@ -62,6 +66,7 @@ def deserialize(
     layer: Layer = cls.from_config(
         {key: _revive(key, value, custom) for key, value in arguments.items()}
     )
+    note_shared(config, layer)
     return layer
 
 

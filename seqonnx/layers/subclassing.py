@@ -154,10 +154,11 @@ def built_from(model: Traced) -> dict[str, Any]:
 
 def build_again(model: Traced, config: Mapping[str, Any]) -> None:
     """Trace the `call` of a model as it was before it was saved; see `built_from`."""
-    if "build_config" not in config or model.built:
+    built = config.get("build_config") or {}
+    if built.get("input_shape") is None or model.built:
         return
-    shapes, kinds = config["build_config"]["input_shape"], config["build_config"]["dtype"]
-    model._build_for(_as_shapes(shapes), dtypes=kinds)
+    # Files of Keras's do not tell the dtypes.
+    model._build_for(_as_shapes(built["input_shape"]), dtypes=built.get("dtype"))
 
 
 def _as_shapes(shapes: Any) -> Any:

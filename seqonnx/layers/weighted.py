@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
 
 from seqonnx import constraints, regularizers
 from seqonnx.constraints import Constraint
-from seqonnx.graph import Aggregation, Variable
+from seqonnx.graph import Aggregation, Variable, current_trace
 from seqonnx.layers import _weights
 from seqonnx.layers._inside import parts_of, plain_attributes
 from seqonnx.layers.precision import Typed
@@ -24,6 +24,7 @@ class Weighted(Typed):
     _variables: list[Variable]
     _regularized: list[tuple[Variable, regularizers.Regularizer]]
     _constrained: list[tuple[Variable, Constraint]]
+    _fixed: set[Variable]
 
     def add_weight(
         self,
@@ -66,6 +67,7 @@ class Weighted(Typed):
         )
         self._variables.append(variable)
         chosen, limit = regularizers.get(regularizer), constraints.get(constraint)
+        variable.regularizer, variable.constraint = chosen, limit
         if chosen is not None:
             self._regularized.append((variable, chosen))
         if limit is not None:
@@ -124,9 +126,16 @@ class Weighted(Typed):
         return self.non_trainable_weights
 
     @property
-    def losses(self) -> list[float]:
-        """Penalties of the regularized trainable weights, for their current values."""
+    def losses(self) -> list[Any]:
+        """Penalties of the regularized trainable weights, for their current values.
+
+        In a `train_step` tensors: also of what the last call of each layer has added.
+        """
         trained = set(self.trainable_weights)
+        trace = current_trace()
+        if trace is not None:
+            pairs = [pair for pair in self._regularized_weights if pair[0] in trained]
+            return _weights.losses_in(trace, self, pairs)
         return [
             _weights.penalty(regularizer, variable)
             for variable, regularizer in self._regularized_weights
@@ -155,6 +164,10 @@ class Weighted(Typed):
         """Settings that the nodes of this layer, and of each inside it, depend on."""
         inner = (setting for layer in self._inner_layers for setting in layer._settings)
         return (self.trainable, plain_attributes(self), *inner)
+
+    def _output_axes(self) -> Mapping[Variable, int]:
+        """The axis of the outputs, in the ONNX layout, of weights of which a graph tells it."""
+        return {}
 
     def get_weights(self) -> list[npt.NDArray[Any]]:
         """Return copies of the weights in the Keras layout."""

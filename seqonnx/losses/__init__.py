@@ -8,11 +8,14 @@ from seqonnx.losses.base import Loss
 from seqonnx.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     SparseCategoricalCrossentropy,
 )
 from seqonnx.losses.custom import LossFunctionWrapper
+from seqonnx.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from seqonnx.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from seqonnx.losses.lookup import deserialize, get, serialize
+from seqonnx.losses.overlap import Dice, Tversky
 from seqonnx.losses.reduction import REDUCTIONS
 from seqonnx.losses.regression import (
     CosineSimilarity,
@@ -25,12 +28,18 @@ from seqonnx.losses.regression import (
     MeanSquaredLogarithmicError,
     Poisson,
 )
+from seqonnx.losses.sequence import CTC
+from seqonnx.losses.similarity import Circle
 from seqonnx.objectives.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
+    categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
+from seqonnx.objectives.ctc import ctc
+from seqonnx.objectives.focal import binary_focal_crossentropy, categorical_focal_crossentropy
 from seqonnx.objectives.hinge import categorical_hinge, hinge, squared_hinge
+from seqonnx.objectives.overlap import dice, tversky
 from seqonnx.objectives.probability import kl_divergence, poisson
 from seqonnx.objectives.regression import (
     huber,
@@ -40,6 +49,7 @@ from seqonnx.objectives.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from seqonnx.objectives.similarity import circle, cosine_similarity
 
 mse = mean_squared_error
 mae = mean_absolute_error
@@ -49,11 +59,17 @@ bce = binary_crossentropy
 kld = kl_divergence
 
 __all__ = [
+    "CTC",
     "REDUCTIONS",
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
+    "Dice",
     "Hinge",
     "Huber",
     "KLDivergence",
@@ -67,11 +83,19 @@ __all__ = [
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "bce",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
+    "cosine_similarity",
+    "ctc",
     "deserialize",
+    "dice",
     "get",
     "hinge",
     "huber",
@@ -90,6 +114,7 @@ __all__ = [
     "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]
 
 

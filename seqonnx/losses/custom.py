@@ -9,6 +9,7 @@ import onnx_ir as ir
 from seqonnx.graph import Emitter
 from seqonnx.graph.tracing import emission_of
 from seqonnx.losses.base import Formula, Loss
+from seqonnx.objectives import match_ranks
 
 
 class LossFunctionWrapper(Loss):
@@ -19,6 +20,7 @@ class LossFunctionWrapper(Loss):
             whose methods are the ONNX operators. Or `fn(y_true, y_pred)`, on tensors.
         reduction: see `Loss`.
         name: name shown; default: the function's name.
+        dtype: see `Loss`.
         **arguments: further keyword arguments of `fn`.
 
     Raises:
@@ -36,15 +38,18 @@ class LossFunctionWrapper(Loss):
         fn: Formula,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
+        dtype: Any = None,
         **arguments: Any,
     ) -> None:
-        super().__init__(getattr(fn, "__name__", None) if name is None else name, reduction)
+        own = getattr(fn, "__name__", None) if name is None else name
+        super().__init__(own, reduction, dtype)
         self._emission = emission_of(fn, "loss", "op", "y_true", "y_pred", **arguments)
         self.fn = fn
         self._arguments = arguments
 
     def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit what the function emits."""
+        """Emit what the function emits, of targets and predictions of one rank."""
+        y_true, y_pred = match_ranks(op, y_true, y_pred)
         value: ir.Value = self._emission(op, y_true, y_pred, **self._arguments)
         return value
 

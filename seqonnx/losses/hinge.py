@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from seqonnx.catalogue import register
 from seqonnx.losses.regression import Elementwise
 from seqonnx.objectives.hinge import (
@@ -9,6 +11,8 @@ from seqonnx.objectives.hinge import (
     hinge,
     squared_hinge,
 )
+
+_MEAN = "sum_over_batch_size"
 
 
 @register("loss", "hinge")
@@ -18,11 +22,17 @@ class Hinge(Elementwise, formula=hinge):
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> Hinge()([[1.0], [-1.0]], [[0.5], [-3.0]])
         0.25
     """
+
+    def __init__(
+        self, reduction: str | None = _MEAN, name: str | None = "hinge", dtype: Any = None
+    ) -> None:
+        super().__init__(reduction, name, dtype)
 
 
 @register("loss", "squared_hinge")
@@ -32,11 +42,17 @@ class SquaredHinge(Elementwise, formula=squared_hinge):
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> SquaredHinge()([[1.0], [-1.0]], [[0.5], [-3.0]])
         0.125
     """
+
+    def __init__(
+        self, reduction: str | None = _MEAN, name: str | None = "squared_hinge", dtype: Any = None
+    ) -> None:
+        super().__init__(reduction, name, dtype)
 
 
 @register("loss", "categorical_hinge")
@@ -46,8 +62,17 @@ class CategoricalHinge(Elementwise, formula=categorical_hinge):
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> CategoricalHinge()([[0.0, 1.0]], [[0.5, 1.0]])
         0.5
     """
+
+    def __init__(
+        self,
+        reduction: str | None = _MEAN,
+        name: str | None = "categorical_hinge",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)

@@ -9,6 +9,9 @@ from seqonnx import catalogue
 from seqonnx.losses.base import Loss
 from seqonnx.losses.custom import LossFunctionWrapper
 
+_FUNCTION = "function"
+"""The class of functions in configurations, as Keras writes them."""
+
 
 def get(identifier: Any) -> Loss | None:
     """Return the loss that an identifier means.
@@ -31,16 +34,22 @@ def get(identifier: Any) -> Loss | None:
     return deserialize(identifier)
 
 
-def serialize(loss: Loss) -> dict[str, Any]:
-    """Return the config that `get` turns back into an equal loss."""
+def serialize(loss: Any) -> dict[str, Any]:
+    """Return the config that `get` turns back into an equal loss.
+
+    Args:
+        loss: a `Loss`, or a function that stands for one.
+    """
+    if not isinstance(loss, Loss) and callable(loss):
+        return {"class_name": _FUNCTION, "config": catalogue.name_of(loss)}
     return catalogue.serialize(loss)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
-    """Make a loss from the configuration returned by `serialize`.
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
+    """Make a loss from the configuration returned by `serialize`, here or in Keras.
 
     Args:
-        config: the config, or whatever else `get` takes.
+        name: the config, or whatever else `get` takes.
         custom_objects: the user's own classes and functions, by name; they come first.
 
     Returns:
@@ -49,9 +58,11 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises:
         ValueError: if it means none.
     """
-    if config is None:
+    if name is None:
         return None
-    found: Loss = catalogue.get("loss", config, Loss, wrap=_wrapped, custom_objects=custom_objects)
+    if isinstance(name, Mapping) and name.get("class_name") == _FUNCTION:
+        name = name.get("config")
+    found: Loss = catalogue.get("loss", name, Loss, wrap=_wrapped, custom_objects=custom_objects)
     return found
 
 

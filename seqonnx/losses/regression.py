@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy.typing as npt
-import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.graph import Emitter
 from seqonnx.losses.base import Loss
 from seqonnx.losses.targets import TargetShape, check_same_shape
 from seqonnx.objectives.probability import (
@@ -16,7 +16,6 @@ from seqonnx.objectives.probability import (
     poisson,
 )
 from seqonnx.objectives.regression import (
-    cosine_similarity,
     huber,
     log_cosh,
     mean_absolute_error,
@@ -24,6 +23,7 @@ from seqonnx.objectives.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from seqonnx.objectives.similarity import cosine_similarity
 
 _MEAN = "sum_over_batch_size"
 
@@ -31,8 +31,10 @@ _MEAN = "sum_over_batch_size"
 class Elementwise(Loss):
     """A loss whose targets have the shape of the predictions."""
 
-    def __init__(self, reduction: str | None = _MEAN, name: str | None = None) -> None:
-        super().__init__(name, reduction)
+    def __init__(
+        self, reduction: str | None = _MEAN, name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(name, reduction, dtype)
 
     def _check_targets(self, y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
         """Raise a ValueError if targets do not fit (see `Loss._check_targets`)."""
@@ -46,11 +48,20 @@ class MeanSquaredError(Elementwise, formula=mean_squared_error):
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> MeanSquaredError()([[0.0, 1.0]], [[1.0, 3.0]])
         2.5
     """
+
+    def __init__(
+        self,
+        reduction: str | None = _MEAN,
+        name: str | None = "mean_squared_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
 
 
 @register("loss", "mean_absolute_error", "mae", "MAE")
@@ -60,11 +71,20 @@ class MeanAbsoluteError(Elementwise, formula=mean_absolute_error):
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> MeanAbsoluteError()([[0.0, 1.0]], [[1.0, 3.0]])
         1.5
     """
+
+    def __init__(
+        self,
+        reduction: str | None = _MEAN,
+        name: str | None = "mean_absolute_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
 
 
 @register("loss", "mean_absolute_percentage_error", "mape", "MAPE")
@@ -74,11 +94,20 @@ class MeanAbsolutePercentageError(Elementwise, formula=mean_absolute_percentage_
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> MeanAbsolutePercentageError()([[2.0, 4.0]], [[3.0, 4.0]])
         25.0
     """
+
+    def __init__(
+        self,
+        reduction: str | None = _MEAN,
+        name: str | None = "mean_absolute_percentage_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
 
 
 @register("loss", "mean_squared_logarithmic_error", "msle", "MSLE")
@@ -88,11 +117,20 @@ class MeanSquaredLogarithmicError(Elementwise, formula=mean_squared_logarithmic_
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> MeanSquaredLogarithmicError()([[1.0]], [[1.0]])
         0.0
     """
+
+    def __init__(
+        self,
+        reduction: str | None = _MEAN,
+        name: str | None = "mean_squared_logarithmic_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
 
 
 @register("loss", "log_cosh", "logcosh")
@@ -102,11 +140,17 @@ class LogCosh(Elementwise, formula=log_cosh):
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> round(LogCosh()([[0.0]], [[1.0]]), 4)
         0.4338
     """
+
+    def __init__(
+        self, reduction: str | None = _MEAN, name: str | None = "log_cosh", dtype: Any = None
+    ) -> None:
+        super().__init__(reduction, name, dtype)
 
 
 @register("loss", "huber", "huber_loss")
@@ -117,6 +161,7 @@ class Huber(Elementwise, formula=huber):
         delta: error where the quadratic becomes a line.
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> Huber()([[0.0, 0.0]], [[1.0, 3.0]])
@@ -124,28 +169,42 @@ class Huber(Elementwise, formula=huber):
     """
 
     def __init__(
-        self, delta: float = 1.0, reduction: str | None = _MEAN, name: str | None = "huber_loss"
+        self,
+        delta: float = 1.0,
+        reduction: str | None = _MEAN,
+        name: str | None = "huber_loss",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(reduction, name)
+        super().__init__(reduction, name, dtype)
         self.delta = float(delta)
 
 
 @register("loss", "cosine_similarity")
-class CosineSimilarity(Elementwise):
+class CosineSimilarity(Elementwise, formula=cosine_similarity):
     """Minus the cosine of the angle between y_true and y_pred: -1 is parallel.
 
     Args:
+        axis: the axis along which the vectors lie.
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> CosineSimilarity()([[0.0, 1.0]], [[0.0, 2.0]])
         -1.0
     """
 
-    def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-        """Emit minus the cosine along the last axis."""
-        return op.Neg(cosine_similarity(op, y_true, y_pred))
+    _unsaid: ClassVar[Mapping[str, Any]] = MappingProxyType({"axis": -1})
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = _MEAN,
+        name: str | None = "cosine_similarity",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+        self.axis = axis
 
 
 @register("loss", "poisson")
@@ -155,11 +214,17 @@ class Poisson(Elementwise, formula=poisson):
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> round(Poisson()([[2.0]], [[1.0]]), 4)
         1.0
     """
+
+    def __init__(
+        self, reduction: str | None = _MEAN, name: str | None = "poisson", dtype: Any = None
+    ) -> None:
+        super().__init__(reduction, name, dtype)
 
 
 @register("loss", "kl_divergence", "kld", "KLD")
@@ -169,8 +234,14 @@ class KLDivergence(Elementwise, formula=kl_divergence):
     Args:
         reduction: see `Loss`.
         name: name shown.
+        dtype: see `Loss`.
 
     Example:
         >>> KLDivergence()([[0.5, 0.5]], [[0.5, 0.5]])
         0.0
     """
+
+    def __init__(
+        self, reduction: str | None = _MEAN, name: str | None = "kl_divergence", dtype: Any = None
+    ) -> None:
+        super().__init__(reduction, name, dtype)

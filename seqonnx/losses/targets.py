@@ -43,23 +43,29 @@ def check_one_hot(y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
 
 
 def check_labels(
-    y_true: npt.NDArray[Any], y_pred_shape: TargetShape, ignore_class: int | None = None
+    y_true: npt.NDArray[Any],
+    y_pred_shape: TargetShape,
+    ignore_class: int | None = None,
+    axis: int = -1,
 ) -> None:
     """Raise unless targets are integer labels of the classes that the predictions have.
 
     Args:
-        y_true: labels, shape `y_pred_shape[:-1]` or that with a last 1.
-        y_pred_shape: shape of the predictions, classes last; None where a size is not known.
+        y_true: labels, of the shape of the predictions without the classes or with a 1 for them.
+        y_pred_shape: shape of the predictions; None where a size is not known.
         ignore_class: a label that is allowed besides.
+        axis: the axis of the classes.
 
     Raises:
         ValueError: if the shapes do not fit, or a label is no integer or out of range.
     """
     output = tuple(y_pred_shape)
+    at = axis % len(output)
+    classes, others = output[at], (*output[:at], *output[at + 1 :])
     shape = y_true.shape
-    if len(shape) == len(output) and shape[-1:] == (1,):
-        shape = shape[:-1]
-    if not _agree(shape, output[:-1]):
+    if len(shape) == len(output) and shape[at] == 1:
+        shape = (*shape[:at], *shape[at + 1 :])
+    if not _agree(shape, others):
         same = len(y_true.shape) == len(output) and _agree(y_true.shape, output)
         hint = (
             ". For one-hot targets use the loss `categorical_crossentropy`; this loss takes one "
@@ -72,7 +78,55 @@ def check_labels(
             f"dimension: target.shape={y_true.shape}, output.shape={output}{hint}"
         )
     if y_true.size > 0:
-        _check_range(y_true, output[-1], ignore_class)
+        _check_range(y_true, classes, ignore_class)
+
+
+def check_one_per_sample(y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
+    """Raise unless targets are one integer label for each sample.
+
+    Args:
+        y_true: labels, shape `(batch,)` or `(batch, 1)`.
+        y_pred_shape: shape of the predictions; None where a size is not known.
+
+    Raises:
+        ValueError: if the shapes do not fit, or a label is no integer.
+    """
+    flat = y_true[:, 0] if y_true.ndim == 2 and y_true.shape[1] == 1 else y_true
+    if len(y_pred_shape) != 2 or not _agree(flat.shape, tuple(y_pred_shape)[:1]):
+        raise ValueError(
+            "This loss takes one label for each sample, shape (batch,), and one embedding, shape "
+            f"(batch, size). Received: target.shape={y_true.shape}, "
+            f"output.shape={tuple(y_pred_shape)}"
+        )
+    _refuse_fractions(y_true)
+
+
+def check_texts(y_true: npt.NDArray[Any], y_pred_shape: TargetShape) -> None:
+    """Raise unless targets are texts of labels of the classes that the predictions have.
+
+    Args:
+        y_true: labels, shape `(batch, letters)`.
+        y_pred_shape: shape `(batch, time, classes)`; None where a size is not known.
+
+    Raises:
+        ValueError: if the shapes do not fit, or a label is no integer or out of range.
+    """
+    output = tuple(y_pred_shape)
+    if y_true.ndim != 2 or len(output) != 3 or not _agree(y_true.shape[:1], output[:1]):
+        raise ValueError(
+            "Targets `y_true` are expected to be a tensor of shape `(batch_size, max_length)` in "
+            "integer format, logits `y_pred` one of shape `(batch_size, max_length, num_classes)`. "
+            f"Received: y_true.shape={y_true.shape}, y_pred.shape={output}"
+        )
+    if y_true.size > 0:
+        _check_range(y_true, output[-1], None)
+
+
+def _refuse_fractions(labels: npt.NDArray[Any]) -> None:
+    """Raise for labels that are no integers."""
+    if labels.dtype.kind == "f" and not np.array_equal(labels, np.floor(labels)):
+        wrong = labels[labels != np.floor(labels)][0]
+        raise ValueError(f"The labels must be integers. Received a label value of {wrong}.")
 
 
 def _different(shape: TargetShape, y_pred_shape: TargetShape) -> str:

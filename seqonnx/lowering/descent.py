@@ -25,7 +25,8 @@ def descend(
     The gradient of a matrix is a product that only this reads, and so is that of a bias, a sum over
     the batch. Then the product starts from the matrix, with one factor scaled, and the gradient is
     never stored: 4 to 10 % less time for the update of a large one (measured on ONNX Runtime's CPU
-    provider), and fewer nodes for a small one.
+    provider), and fewer nodes for a small one. The gradient of a table, slices added to zeros, is
+    added to the table itself: its time is that of the slices and one copy of the table.
 
     Args:
         op: emitter of the graph.
@@ -37,6 +38,14 @@ def descend(
     Returns:
         The new value.
     """
+    scattered = _scattered(grad) if keep == 1.0 else None
+    if scattered is not None:
+        # Only rows of a table that the batch has named have moved.
+        _, places, summands = scattered.inputs
+        start = op.Reshape(value, [-1])
+        moves = op.Mul(summands, op.Neg(rate))
+        moved = op.ScatterElements(start, places, moves, axis=0, reduction="add")
+        return op.Reshape(moved, static_shape(value))
     factors = _factors(grad)
     # The attribute `beta` is a float32.
     exact = keep == 1.0 or value.dtype != ir.DataType.DOUBLE
@@ -56,6 +65,25 @@ def descend(
     kept = value if keep == 1.0 else op.Mul(value, keep)
     moved = op.Sub(kept, op.Mul(grad, rate))
     return moved
+
+
+def _scattered(grad: ir.Value) -> ir.Node | None:
+    """The node that adds slices to zeros, element by element, of which a gradient is made."""
+    if any(not isinstance(size, int) for size in static_shape(grad)):
+        return None
+    reshape = _maker(grad, readers=0)
+    if reshape is None or not is_op(reshape, "Reshape"):
+        return None
+    node = _maker(reshape.inputs[0], readers=1)
+    if node is None or not is_op(node, "ScatterElements") or len(node.inputs) != 3:
+        return None
+    adds = node.attributes.get_string("reduction", "none") == "add"
+    start = None if node.inputs[0] is None else node.inputs[0].producer()
+    if not adds or start is None or not is_op(start, "ConstantOfShape"):
+        return None
+    filling = start.attributes.get_tensor("value", None)
+    zeros = filling is None or not filling.numpy().any()
+    return node if zeros and len(static_shape(node.outputs[0])) == 1 else None
 
 
 def _factors(grad: ir.Value) -> tuple[ir.Node, int] | None:

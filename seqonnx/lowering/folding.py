@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import onnx_ir as ir
 from onnxscript import optimizer
 from onnxscript.rewriter import RewritePass
@@ -10,6 +12,12 @@ from onnxscript.rewriter.rules import common as rules
 from seqonnx.graph.reading import input_at, is_op, scope_of
 from seqonnx.graph.versions import IR_VERSION
 from seqonnx.lowering.unused import drop_unused
+
+ADAPTER: Final = "lora_"
+"""Beginning of the names of adapters' factors."""
+
+_OF_BLOCKS: Final = ("_scale", "_zero")
+"""Endings of the names of numbers that a block of integers shares."""
 
 _RULES = [
     rules.fuse_batchnorm_into_conv_rule,
@@ -28,19 +36,34 @@ def fold(graph: ir.Graph) -> None:
     before = set(graph)
     _give_products_a_bias(graph)
     RewritePass(_RULES)(model)
-    prepared = _recurrent_weights(graph)
+    prepared = _prepared_weights(graph)
     optimizer.fold_constants(
         model,
         onnx_shape_inference=False,
-        should_fold=lambda node: True if node in prepared else None,
+        should_fold=lambda node: _is_folded(node, prepared),
     )
     _drop_identities(graph)
     drop_unused(graph)
     _name_new(graph, before)
 
 
-def _recurrent_weights(graph: ir.Graph) -> set[ir.Node]:
-    """Nodes that bring weights into the layout of ONNX's recurrent operators, of whatever size."""
+def _is_folded(node: ir.Node, prepared: set[ir.Node]) -> bool | None:
+    """Whether a node on constants is computed; None where its size decides.
+
+    An adapter that is in a graph at all is meant to be there: what is deployed has it merged.
+    """
+    if is_op(node, "DequantizeLinear"):
+        return False  # a weight of integers is to stay one
+    names = [value.name for value in node.inputs if value is not None and value.name]
+    if any(name.rpartition("/")[2].startswith(ADAPTER) for name in names):
+        return False
+    if is_op(node, "Gather") and names[0].endswith(_OF_BLOCKS):
+        return False  # there would be one for each integer
+    return True if node in prepared else None
+
+
+def _prepared_weights(graph: ir.Graph) -> set[ir.Node]:
+    """Nodes that prepare weights, of whatever size: for recurrent operators, or as integers."""
     found: set[ir.Node] = set()
     stack = [
         value
@@ -48,6 +71,11 @@ def _recurrent_weights(graph: ir.Graph) -> set[ir.Node]:
         if any(is_op(node, name) for name in ("LSTM", "GRU", "RNN"))
         for value in node.inputs[1:4]
     ]
+    for each in graph:
+        weight = input_at(each, 0)
+        if is_op(each, "QuantizeLinear") and weight is not None and weight.const_value is not None:
+            found.add(each)
+            stack.extend(each.inputs)
     while stack:
         value = stack.pop()
         node = None if value is None else value.producer()

@@ -12,7 +12,9 @@ from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.reading import is_op, stops_gradient
 
 
-def logits_behind(op: Emitter, y_pred: ir.Value, activation: str) -> ir.Value | None:
+def logits_behind(
+    op: Emitter, y_pred: ir.Value, activation: str, classes: int = -1
+) -> ir.Value | None:
     """Return the logits of `y_pred` if the graph shows them, else None.
 
     The logarithm of a probability loses digits, and its gradient vanishes where the probability
@@ -20,16 +22,17 @@ def logits_behind(op: Emitter, y_pred: ir.Value, activation: str) -> ir.Value | 
 
     Args:
         op: emitter of the graph that holds `y_pred`.
-        y_pred: probabilities, classes last.
+        y_pred: probabilities.
         activation: `"Softmax"` or `"Sigmoid"`, the operator to look for.
+        classes: the axis of the classes.
 
     Returns:
         Logits with the shape and dtype of `y_pred`, or None if another operator computed `y_pred`,
-        or a Softmax over another axis than the last.
+        or a Softmax over another axis than that of the classes.
     """
     moves: list[list[int]] = []
     rank = len(static_shape(y_pred))
-    axis = rank - 1
+    axis = classes % rank
     node = y_pred.producer()
     while node is not None and (is_op(node, "Identity", "Transpose") or _is_float_cast(node)):
         if stops_gradient(node):

@@ -23,12 +23,14 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.lowering.batch_statistics import expand_batch_statistics
+from seqonnx.lowering.blocked import block_convolutions
 from seqonnx.lowering.cropping import crop_dead_borders
 from seqonnx.lowering.flat_outputs import flatten_outputs
 from seqonnx.lowering.folding import fold
 from seqonnx.lowering.layout import move_transposes
 from seqonnx.lowering.recompute import recompute_activations
-from seqonnx.lowering.relabel import relabel
+from seqonnx.lowering.relabel import say_for_cuda
+from seqonnx.lowering.shared_states import share_states
 from seqonnx.lowering.small_maps import multiply_small_maps
 from seqonnx.lowering.unused import drop_unused
 
@@ -49,6 +51,8 @@ class Options:
             the layers whose outputs are kept.
         flat: whether variables may leave the graph as vectors.
         folded: whether what only training needs goes into the weights.
+        block: channels in a block of ONNX Runtime's blocked layout; 0 to stay without it, as every
+            graph must that goes into a file.
     """
 
     device: DeviceName = "cpu"
@@ -58,6 +62,7 @@ class Options:
     recompute: bool | Sequence[str] = False
     flat: bool = False
     folded: bool = False
+    block: int = 0
 
 
 def _always(options: Options) -> bool:
@@ -122,9 +127,18 @@ _STATISTICS: Final = Pass(
     "inputs. After differentiation, whose rule knows the operator; in inference, too, where a file "
     "holds such nodes.",
 )
+_BLOCKED: Final = Pass(
+    "blocked",
+    lambda op, options: block_convolutions(op.graph, options.block),
+    "ONNX Runtime has faster convolutions for a layout of its own, which it takes for constant "
+    "weights alone; after recomputation, so that the copies gain, too, and before small maps, "
+    "which have what is left.",
+    devices=("cpu",),
+    wanted=lambda options: options.block > 0,
+)
 _RELABEL: Final = Pass(
     "relabel",
-    lambda op, _: relabel(op.graph),
+    lambda op, _: say_for_cuda(op.graph),
     "CUDA kernels are registered for older operator sets; last, as it asks every node.",
     devices=("cuda",),
 )
@@ -160,6 +174,13 @@ STEP: Final = (
         wanted=lambda options: options.flat,
     ),
     Pass(
+        "shared_states",
+        lambda op, _: share_states(op.graph),
+        "The gradients of recurrent operators compute all states again; before unused nodes go, as "
+        "the operators then are. Where activations are to be computed again, so are these.",
+        wanted=lambda options: options.recompute is False,
+    ),
+    Pass(
         "unused",
         lambda op, _: drop_unused(op.graph),
         "ONNX Runtime computes nodes that nothing uses, such as activations that no rule asked "
@@ -174,6 +195,7 @@ STEP: Final = (
         wanted=lambda options: options.recompute is not False,
     ),
     _RELABEL,
+    _BLOCKED,
     Pass(
         "small_maps",
         lambda op, _: multiply_small_maps(op.graph),
@@ -201,4 +223,5 @@ TUNING: Final = (
         "Only the gradient is measured: what the node itself computes, and no gradient reads, "
         "would count as well.",
     ),
+    _BLOCKED,
 )

@@ -6,25 +6,31 @@ changed nothing that matters here: the node then runs on the CPU, its data copie
 ONNX Runtime's `docs/OperatorKernels.md` of early 2026 lists for CUDA nothing newer than Pad 18,
 ReduceMax and ReduceMin 18, Scan 19, LSTM, GRU and RNN 14, Flatten 13, MaxPool 12, ConvTranspose 11,
 ConstantOfShape 9, Elu and Selu 6, GlobalAveragePool and GlobalMaxPool 1, all older than what the
-pinned set means (its issues 26393 and 27729 follow this). Set 18 means just these. Left behind are
-graphs with Gelu, which is from 20, and those in bfloat16, which Conv takes from 22 on.
+pinned set means (its issues 26393 and 27729 follow this). Set 18 means just these. Nodes that it
+can say in other words are respelled (`respelling`). Left behind are graphs in bfloat16, which Conv
+takes from 22 on, and those with operators from 21 on, such as Attention.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
 from typing import Final
 
-import onnx.defs
 import onnx_ir as ir
 
 from seqonnx.graph import OPSET
+from seqonnx.graph.schemas import same_defaults, schema_of, takes
+from seqonnx.lowering.respelling import (
+    has_older_spelling,
+    is_spelled_older,
+    pad_alike,
+    spell_older,
+)
 
-_OLDER: Final = (18, 20, 21)
+_OLDEST: Final = 18
+_OLDER: Final = (_OLDEST, 20, 21)
 """Operator sets to try, the one with most CUDA kernels first; Gelu is from 20."""
-_CHANGED: Final = frozenset({"DFT", "GridSample", "GroupNormalization"})
-"""Operators that mean something else in older sets, or spell it otherwise."""
+_CHANGED: Final = {"DFT": 20, "GridSample": 20, "GroupNormalization": 21}
+"""Operators that mean something else in sets older than this, or spell it otherwise."""
 
 
 def relabel(graph: ir.Graph) -> int:
@@ -53,9 +59,31 @@ def relabel(graph: ir.Graph) -> int:
     return OPSET
 
 
+def say_for_cuda(graph: ir.Graph) -> int:
+    """Say a graph so that as many nodes as possible have a CUDA kernel, in place.
+
+    Nodes that stand between the graph and the oldest set are respelled where all of them can be.
+
+    Returns:
+        The number of the operator set that the graph now declares.
+
+    Example:
+        >>> from seqonnx.graph import Emitter
+        >>> op = Emitter()
+        >>> _ = op.output(op.Gelu(op.input("x", "float32", ("batch", 2))), "y")
+        >>> say_for_cuda(op.graph), op.graph[1].op_type
+        (18, 'Erf')
+    """
+    pad_alike(graph)
+    others = [node for node in graph.all_nodes() if not _same_in(node, _OLDEST)]
+    if all(has_older_spelling(node) for node in others):
+        spell_older(graph)
+    return relabel(graph)
+
+
 def _same_in(node: ir.Node, version: int) -> bool:
     """Whether a node means in an older operator set what it means in the pinned one."""
-    older, newer = _schema(node.op_type, version), _schema(node.op_type, OPSET)
+    older, newer = schema_of(node.op_type, version), schema_of(node.op_type, OPSET)
     if older is None or newer is None or node.domain != "":
         return node.domain != ""
     if older.since_version == newer.since_version:
@@ -63,53 +91,11 @@ def _same_in(node: ir.Node, version: int) -> bool:
     if node.op_type == "AveragePool" and node.attributes.get_int("ceil_mode", 0) != 0:
         # Windows that reach over the end are averaged differently since then.
         return older.since_version >= 19
+    if is_spelled_older(node):
+        return older.since_version >= 16
     return (
-        node.op_type not in _CHANGED
+        older.since_version >= _CHANGED.get(node.op_type, 0)
         and node.attributes.keys() <= older.attributes.keys()
-        and _same_defaults(older, newer)
-        and _fits(node.inputs, older.inputs, older)
-        and _fits(node.outputs, older.outputs, older)
+        and same_defaults(older, newer)
+        and takes(older, node)
     )
-
-
-def _same_defaults(older: onnx.defs.OpSchema, newer: onnx.defs.OpSchema) -> bool:
-    """Whether attributes that both have mean the same where a node leaves them out."""
-    return all(
-        attribute.default_value == newer.attributes[name].default_value
-        for name, attribute in older.attributes.items()
-        if name in newer.attributes
-    )
-
-
-def _fits(
-    values: Sequence[ir.Value | None],
-    parameters: Sequence[onnx.defs.OpSchema.FormalParameter],
-    schema: onnx.defs.OpSchema,
-) -> bool:
-    """Whether a schema takes values of these dtypes in these places."""
-    constraints = {c.type_param_str: c.allowed_type_strs for c in schema.type_constraints}
-    variadic = onnx.defs.OpSchema.FormalParameterOption.Variadic
-    for index, value in enumerate(values):
-        if index >= len(parameters) and parameters[-1].option != variadic:
-            return False
-        place = parameters[min(index, len(parameters) - 1)]
-        if value is None or value.dtype is None or not isinstance(value.type, ir.TensorType):
-            continue
-        if f"tensor({_type_name(value.dtype)})" not in constraints.get(
-            place.type_str, [place.type_str]
-        ):
-            return False
-    return True
-
-
-def _type_name(dtype: ir.DataType) -> str:
-    """The name of a dtype in schemas."""
-    return str(dtype).lower()
-
-
-@cache
-def _schema(op_type: str, version: int) -> onnx.defs.OpSchema | None:
-    try:
-        return onnx.defs.get_schema(op_type, version, "")
-    except onnx.defs.SchemaError:
-        return None

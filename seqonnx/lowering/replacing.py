@@ -11,31 +11,36 @@ from seqonnx.graph.reading import scope_of
 
 
 def replace_node(
-    op: Emitter, node: ir.Node, compute: Callable[[Emitter, ir.Node], Sequence[ir.Value]]
-) -> None:
+    op: Emitter, node: ir.Node, compute: Callable[[Emitter, ir.Node], Sequence[ir.Value] | None]
+) -> list[ir.Node] | None:
     """Put other operators in the place of a node; its outputs keep their names where they are the
-    graph's.
+    graph's. Returns the added nodes; None where the node stays.
 
     Args:
-        op: emitter of the node's graph. Constants go in as arrays: an emitter on a graph that
-            exists names no others safely.
+        op: emitter of the node's graph, or of the graph that its subgraph belongs to. Constants go
+            in as arrays: an emitter on a graph that exists names no others safely.
         node: the node.
-        compute: emits what takes the place of the outputs, in their order.
+        compute: emits what takes the place of the outputs, in their order; or returns None, and
+            the node stays.
     """
     graph = op.graph
     count = len(graph)
     with op.scope(scope_of(node)):
         results = compute(op, node)
+    if results is None:
+        return None
     added = list(graph)[count:]
+    home = graph if node.graph is None else node.graph
     graph.remove(added)
-    graph.insert_before(node, added)
+    home.insert_before(node, added)
     for old, new in zip(node.outputs, results, strict=False):
         if old.is_graph_output():
             new.name = old.name
         old.replace_all_uses_with(new, replace_graph_outputs=True)
     inputs = node.inputs
-    graph.remove(node, safe=True)
+    home.remove(node, safe=True)
     _drop_unused(graph, inputs)
+    return added
 
 
 def _drop_unused(graph: ir.Graph, values: Sequence[ir.Value | None]) -> None:

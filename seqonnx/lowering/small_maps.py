@@ -64,7 +64,7 @@ def multiply_small_maps(graph: ir.Graph) -> None:
         geometry = _geometry(node)
         if geometry is not None:
             replace_node(op, node, partial(_multiply, geometry=geometry, tables=tables))
-        elif _is_pointwise(node):
+        elif is_small_pointwise(node):
             replace_node(op, node, _mix)
 
 
@@ -142,7 +142,7 @@ def _multiply(
     return [y]
 
 
-def _is_pointwise(node: ir.Node) -> bool:
+def is_small_pointwise(node: ir.Node) -> bool:
     """Whether a convolution is pointwise, with many more weights than pixels."""
     x, w, y = (known_sizes(value) or () for value in (*node.inputs[:2], node.outputs[0]))
     padded = any(node.attributes.get_ints("pads", ()) or ())

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.graph import Emitter, auto_name
-from seqonnx.metrics.base import Metric, Result, State, Values
+from seqonnx.graph import Emitter, Variable, static_shape
+from seqonnx.metrics.base import Held, Result, State, Values
+from seqonnx.metrics.metric import Metric
 from seqonnx.objectives import aligned, spread_weights, to_type_of
 
 TP, FP, TN, FN = "true_positives", "false_positives", "true_negatives", "false_negatives"
@@ -47,14 +48,14 @@ class ConfusionMetric(Metric):
         name: str | None = None,
         dtype: str | None = None,
     ) -> None:
-        super().__init__(auto_name(type(self).__name__) if name is None else name, dtype)
+        super().__init__(dtype, name)
         self._kept = tuple(kept)
-        self.thresholds = _levels(thresholds, 0.5 if top_k is None else _NEVER)
+        self.thresholds = list(_levels(thresholds, 0.5 if top_k is None else _NEVER))
         self.init_thresholds = _plain(thresholds)
         self.top_k = top_k
         self.class_id = class_id
 
-    def _start(self) -> dict[str, npt.NDArray[Any]]:
+    def _own_start(self) -> dict[str, npt.NDArray[Any]]:
         """Return the counts, one per threshold, all 0."""
         return self._zeros(*self._kept, shape=(len(self.thresholds),))
 
@@ -71,13 +72,25 @@ class ConfusionMetric(Metric):
         if self.top_k is not None:
             y_pred = _only_best(op, y_pred, self.top_k)
         if self.class_id is not None:
+            if len(static_shape(y_pred)) == 1:
+                raise ValueError(
+                    "When class_id is provided, y_pred must be a 2D array with shape "
+                    f"(num_samples, num_classes), found shape: {static_shape(y_pred)}"
+                )
             index = np.array(self.class_id, np.int64)
             y_true, y_pred = (op.Gather(v, index, axis=-1) for v in (y_true, y_pred))
-        counts = count_decisions(op, y_true, y_pred, self.thresholds, sample_weight, self._kept)
+        counts = self._count(op, y_true, y_pred, sample_weight)
         return {
             name: op.Add(state[name], to_type_of(op, counts[name], state[name]))
             for name in self._kept
         }
+
+    def _count(
+        self, op: Emitter, y_true: ir.Value, y_pred: ir.Value, sample_weight: ir.Value | None
+    ) -> dict[str, ir.Value]:
+        """Emit the counts of a batch by name."""
+        weights = [sample_weight]
+        return count_decisions(op, y_true, y_pred, self.thresholds, weights, self._kept)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -87,6 +100,7 @@ class ConfusionMetric(Metric):
 class _Share(ConfusionMetric):
     """The true positives as a part of themselves and one kind of mistake."""
 
+    true_positives = Held()
     _missed = ""
 
     def __init__(
@@ -120,6 +134,7 @@ class Precision(_Share):
         0.666666...
     """
 
+    false_positives = Held()
     _missed = FP
 
 
@@ -139,6 +154,7 @@ class Recall(_Share):
         0.666666...
     """
 
+    false_negatives = Held()
     _missed = FN
 
 
@@ -146,6 +162,11 @@ class _Count(ConfusionMetric):
     """The number (or summed weight) of one kind of decision."""
 
     _kind = ""
+
+    @property
+    def accumulator(self) -> Variable:
+        """The count, one per threshold."""
+        return self._accumulators()[self._kind]
 
     def __init__(
         self, thresholds: Thresholds = None, name: str | None = None, dtype: str | None = None
@@ -199,8 +220,10 @@ def count_decisions(
     y_true: ir.Value,
     y_pred: ir.Value,
     thresholds: Sequence[float],
-    sample_weight: ir.Value | None,
+    weights: Sequence[ir.Value | None],
     kept: Sequence[str],
+    *,
+    by_column: bool = False,
 ) -> dict[str, ir.Value]:
     """Emit the weighted counts of decisions `y_pred > threshold` in a batch.
 
@@ -209,27 +232,46 @@ def count_decisions(
         y_true: labels, not 0 where positive, with the shape of `y_pred`.
         y_pred: scores.
         thresholds: T numbers.
-        sample_weight: one number, or weights of shape `(batch,)` or that of `y_pred`.
+        weights: each one number, or weights of shape `(batch,)` or that of `y_pred`.
         kept: which counts are wanted.
+        by_column: whether the scores have shape `(batch, L)`, and each column is counted alone.
 
     Returns:
-        For each of `kept` a value of shape `(T,)`.
+        For each of `kept` a value of shape `(T,)`, or `(T, L)` by column.
     """
     levels = np.asarray(thresholds, y_pred.dtype.numpy() if y_pred.dtype else np.float32)[:, None]
-    above = to_type_of(op, op.Greater(op.Reshape(y_pred, [1, -1]), levels), y_pred)
-    positive = to_type_of(op, op.Cast(y_true, to=int(ir.DataType.BOOL)), y_pred)
-    sides = {TP: positive, FP: op.Sub(1.0, positive)}
-    if sample_weight is not None:
-        weight = spread_weights(op, to_type_of(op, sample_weight, y_pred), y_pred)
-        sides = {name: op.Mul(side, weight) for name, side in sides.items()}
+    if by_column:
+        scores = op.Unsqueeze(op.Transpose(y_pred, perm=[1, 0]), [1])
+    else:
+        scores = op.Reshape(y_pred, [1, -1])
+    above = to_type_of(op, op.Greater(scores, levels), y_pred)
     counts: dict[str, ir.Value] = {}
+    sides = _sides(op, y_true, y_pred, weights)
     for name, missed in ((TP, FN), (FP, TN)):
-        found = op.Squeeze(op.MatMul(above, op.Reshape(sides[name], [-1, 1])), [-1])
+        if by_column:
+            column = op.Unsqueeze(op.Transpose(sides[name], perm=[1, 0]), [-1])
+            found = op.Transpose(op.Squeeze(op.MatMul(above, column), [-1]), perm=[1, 0])
+        else:
+            found = op.Squeeze(op.MatMul(above, op.Reshape(sides[name], [-1, 1])), [-1])
         if name in kept:
             counts[name] = found
         if missed in kept:
-            counts[missed] = op.Sub(op.ReduceSum(sides[name], keepdims=0), found)
+            total = op.ReduceSum(sides[name], *([[0]] if by_column else []), keepdims=0)
+            counts[missed] = op.Sub(total, found)
     return counts
+
+
+def _sides(
+    op: Emitter, y_true: ir.Value, y_pred: ir.Value, weights: Sequence[ir.Value | None]
+) -> dict[str, ir.Value]:
+    """The part of each score in the true and to the false positives, where it is one of them."""
+    positive = to_type_of(op, op.Cast(y_true, to=int(ir.DataType.BOOL)), y_pred)
+    sides = {TP: positive, FP: op.Sub(1.0, positive)}
+    for given in weights:
+        if given is not None:
+            weight = spread_weights(op, to_type_of(op, given, y_pred), y_pred)
+            sides = {name: op.Mul(side, weight) for name, side in sides.items()}
+    return sides
 
 
 def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -10,10 +10,12 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.metrics.base import Metric, Result, State, TargetShape, Values
+from seqonnx.metrics.base import Held, Result, State, TargetShape, Values
 from seqonnx.metrics.confusion import FN, FP, TP, ratio
+from seqonnx.metrics.metric import Metric
 from seqonnx.objectives import refuse_misfit, spread_weights, to_type_of, without_leading_ones
 
+_POSITIVES: Final = "intermediate_weights"
 _AVERAGES: Final = (None, "micro", "macro", "weighted")
 
 
@@ -37,6 +39,9 @@ class FBetaScore(Metric):
         1.0
     """
 
+    true_positives, false_positives, false_negatives = Held(), Held(), Held()
+    intermediate_weights = Held()
+
     def __init__(
         self,
         average: str | None = None,
@@ -45,7 +50,7 @@ class FBetaScore(Metric):
         name: str | None = "fbeta_score",
         dtype: str | None = None,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         if average not in _AVERAGES:
             raise ValueError(
                 f"Invalid `average` argument value. Expected one of: {_AVERAGES}. "
@@ -72,9 +77,10 @@ class FBetaScore(Metric):
             )
         self._classes = y_pred_shape[-1]
 
-    def _start(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the counts of each class, all 0."""
-        return self._zeros(TP, FP, FN, shape=(self._classes or 1,))
+    def _own_start(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the counts of each class, or of all together, all 0."""
+        shape = () if self.average == "micro" else (self._classes or 1,)
+        return self._zeros(TP, FP, FN, _POSITIVES, shape=shape)
 
     def _update(
         self,
@@ -94,7 +100,8 @@ class FBetaScore(Metric):
         predicted = to_type_of(op, chosen, y_pred)
         y_true = to_type_of(op, y_true, y_pred)
         hit = op.Mul(predicted, y_true)
-        counts = {TP: hit, FP: op.Sub(predicted, hit), FN: op.Sub(y_true, hit)}
+        missed = op.Sub(y_true, hit)
+        counts = {TP: hit, FP: op.Sub(predicted, hit), FN: missed, _POSITIVES: y_true}
         if sample_weight is not None:
             weight = to_type_of(op, sample_weight, y_pred)
             if len(static_shape(weight)) == 1:
@@ -103,9 +110,10 @@ class FBetaScore(Metric):
             else:
                 weight = spread_weights(op, without_leading_ones(op, weight), y_pred)
             counts = {name: op.Mul(count, weight) for name, count in counts.items()}
+        axes = [0, 1] if self.average == "micro" else [0]
         return {
             name: op.Add(
-                state[name], to_type_of(op, op.ReduceSum(count, [0], keepdims=0), state[name])
+                state[name], to_type_of(op, op.ReduceSum(count, axes, keepdims=0), state[name])
             )
             for name, count in counts.items()
         }
@@ -113,9 +121,7 @@ class FBetaScore(Metric):
     def _compute(self, state: State) -> Result:
         """Return the score: a float, or an array where `average` is None."""
         tp, fp, fn = (np.asarray(state[name], np.float64) for name in (TP, FP, FN))
-        positives = tp + fn
-        if self.average == "micro":
-            tp, fp, fn = (counts.sum(keepdims=True) for counts in (tp, fp, fn))
+        positives = np.asarray(state[_POSITIVES], np.float64)
         square = self.beta**2
         scores = ratio((1 + square) * tp, (1 + square) * tp + square * fn + fp)
         if self.average is None:

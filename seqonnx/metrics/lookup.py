@@ -7,15 +7,16 @@ from typing import Any
 
 from seqonnx import catalogue
 from seqonnx.metrics import accuracy
-from seqonnx.metrics.base import Metric
-from seqonnx.metrics.mean import MeanMetricWrapper
+from seqonnx.metrics.mean import MeanMetricWrapper, function_named
+from seqonnx.metrics.metric import Metric
 
 
 def get(identifier: Any) -> Metric | None:
     """Return the metric that an identifier means.
 
     Args:
-        identifier: a name (`"mae"`, `"MeanAbsoluteError"`), a `Metric` or a subclass of it, a
+        identifier: a name (`"mae"`, `"MeanAbsoluteError"`, or that of a function of this room such
+            as `"huber"`), a `Metric` or a subclass of it, a
             config (`{"class_name": ..., "config": {...}}`), a function
             `fn(op, y_true, y_pred)`, or None.
 
@@ -47,9 +48,12 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     """
     if config is None:
         return None
+    function = function_named(config) if isinstance(config, str) else None
+    if function is not None and catalogue.find("metric", config, custom_objects) is None:
+        return MeanMetricWrapper(function, name=config)
     found: Metric = catalogue.get(
         "metric",
-        config,
+        _with_function(config, custom_objects or {}),
         Metric,
         wrap=MeanMetricWrapper,
         named=lambda cls, name: cls(name=name),
@@ -95,6 +99,16 @@ def resolve(
 def serialize(metric: Metric) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal metric."""
     return catalogue.serialize(metric)
+
+
+def _with_function(config: Any, custom_objects: Mapping[str, Any]) -> Any:
+    """A configuration with the user's function in the place of its name."""
+    inner = config.get("config") if isinstance(config, Mapping) else None
+    function = inner.get("fn") if isinstance(inner, Mapping) else None
+    name = function.get("config") if isinstance(function, Mapping) else None
+    if not isinstance(inner, Mapping) or name is None or name not in custom_objects:
+        return config
+    return {**config, "config": {**inner, "fn": custom_objects[name]}}
 
 
 def _accuracy(

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx import catalogue
+from seqonnx.catalogue import register
 from seqonnx.configuration import arguments_for
-from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph import Emitter, static_shape, to_snake_case
 from seqonnx.graph.signatures import adopt_renamed
 from seqonnx.graph.tracing import emission_of, emit_method
-from seqonnx.metrics.base import (
-    Accumulator,
-    Metric,
-    Result,
-    State,
-    Values,
-    data_of,
-    weights_of,
-)
+from seqonnx.metrics.base import Accumulator, Held, Result, State, Values
+from seqonnx.metrics.metric import Metric, data_of, weights_of
 from seqonnx.objectives import (
     match_ranks,
     refuse_misfit,
@@ -33,6 +28,79 @@ Formula = Callable[..., ir.Value]
 """`fn(op, y_true, y_pred, **arguments)` to values per sample."""
 
 
+@register("metric", "mean")
+class Mean(Metric):
+    """Running (weighted) mean of numbers.
+
+    Args:
+        name: name shown and logged.
+        dtype: dtype of the accumulators; default float32.
+
+    Example:
+        >>> mean = Mean()
+        >>> mean.update_state([1.0, 3.0, 5.0, 7.0], sample_weight=[1, 1, 0, 0])
+        >>> mean.result()
+        2.0
+    """
+
+    total, count = Held(), Held()
+
+    def __init__(self, name: str | None = "mean", dtype: str | None = None) -> None:
+        super().__init__(dtype, name)
+
+    def _own_start(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the sum and the number (or summed weights), both 0."""
+        return self._zeros("total", "count")
+
+    def update_state(  # type: ignore[override]  # of numbers, not of targets
+        self, values: Any, sample_weight: Any = None
+    ) -> None:
+        """Accumulate numbers; values beyond the first axis are averaged first."""
+        self._advance(
+            lambda op, state, inputs: accumulate_mean(op, state, *_pair(inputs)),
+            _arrays(values, sample_weight),
+        )
+
+    def _compute(self, state: State) -> Result:
+        """Return the mean; 0 before the first number."""
+        return mean_so_far(state)
+
+
+@register("metric", "sum")
+class Sum(Metric):
+    """Running (weighted) sum of numbers.
+
+    Args:
+        name: name shown and logged.
+        dtype: dtype of the accumulator; default float32.
+
+    Example:
+        >>> total = Sum()
+        >>> total.update_state([1.0, 3.0, 5.0, 7.0])
+        >>> total.result()
+        16.0
+    """
+
+    total = Held()
+
+    def __init__(self, name: str | None = "sum", dtype: str | None = None) -> None:
+        super().__init__(dtype, name)
+
+    def _own_start(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the sum, 0."""
+        return self._zeros("total")
+
+    def update_state(  # type: ignore[override]  # of numbers, not of targets
+        self, values: Any, sample_weight: Any = None
+    ) -> None:
+        """Accumulate numbers."""
+        self._advance(_accumulate_sum, _arrays(values, sample_weight))
+
+    def _compute(self, state: State) -> Result:
+        """Return the sum."""
+        return float(state["total"])
+
+
 class MeanMetric(Metric):
     """A metric that is the (weighted) mean over all samples of what `call` emits.
 
@@ -43,6 +111,7 @@ class MeanMetric(Metric):
         dtype: dtype of the accumulators; default float32.
     """
 
+    total, count = Held(), Held()
     _formula: ClassVar[Formula | None] = None
     _averages_elements: ClassVar[bool] = False
     """Whether `call` emits a mean over the last axis of what each element gives.
@@ -58,7 +127,7 @@ class MeanMetric(Metric):
         `class Bias(MeanMetric, formula=lambda op, y, p: op.Sub(p, op.CastLike(y, p)))`
 
         Args:
-            formula: `fn(op, y_true, y_pred)` to the values of the samples; its keyword-only
+            formula: `fn(op, y_true, y_pred)` to the values of the samples; its other
                 arguments are read from attributes of the same name.
             rows: whether the formula is a mean over the last axis of what each element gives:
                 data of one axis are then one row.
@@ -71,7 +140,10 @@ class MeanMetric(Metric):
         if rows is not None:
             cls._averages_elements = rows
 
-    def _start(self) -> dict[str, npt.NDArray[Any]]:
+    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
+        super().__init__(dtype, to_snake_case(type(self).__name__) if name is None else name)
+
+    def _own_start(self) -> dict[str, npt.NDArray[Any]]:
         """Return the sum and the number (or summed weights) of the samples, both 0."""
         return self._zeros("total", "count")
 
@@ -107,6 +179,10 @@ class MeanMetric(Metric):
         if sample_weight is not None and self._averages_elements:
             y_true, y_pred = _as_samples(op, y_true, y_pred, sample_weight)
         values = emit_method(self, "Metric", "call", ("y_true", "y_pred"), op, y_true, y_pred)
+        counted = op.mask_of(values)
+        # As in Keras: without weights what is masked counts, as 0.
+        if counted is not None and sample_weight is not None:
+            sample_weight = _under(op, counted, sample_weight)
         return accumulate_mean(op, state, values, sample_weight)
 
     def _compute(self, state: State) -> Result:
@@ -114,6 +190,7 @@ class MeanMetric(Metric):
         return mean_so_far(state)
 
 
+@register("metric", "mean_metric_wrapper")
 class MeanMetricWrapper(MeanMetric):
     """The mean of what a function emits.
 
@@ -152,69 +229,44 @@ class MeanMetricWrapper(MeanMetric):
         return value
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | self._arguments
+        """Return the constructor's arguments; a function of this package by its name."""
+        config = super().get_config() | self._arguments
+        name = catalogue.name_of(self.fn)
+        if function_named(name) is self.fn:
+            kind = {"module": "builtins", "class_name": "function", "registered_name": "function"}
+            config["fn"] = kind | {"config": name}
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a metric from the configuration returned by `get_config`, here or in Keras.
+
+        Raises:
+            ValueError: if it names a function that is not one of this package.
+        """
+        fn = config.get("fn")
+        if isinstance(fn, Mapping):
+            found = function_named(fn.get("config"))
+            if found is None:
+                raise ValueError(
+                    f"The metric '{config.get('name')}' is the mean of the function "
+                    f"'{fn.get('config')}', which is none of `seqonnx.metrics`. Pass it in "
+                    "`custom_objects`."
+                )
+            config = config | {"fn": found}
+        return cls(**config)
 
 
-class Mean(Accumulator):
-    """Running (weighted) mean of numbers.
-
-    Args:
-        name: name shown.
-        dtype: dtype of the accumulators; default float32.
-
-    Example:
-        >>> mean = Mean()
-        >>> mean.update_state([1.0, 3.0, 5.0, 7.0], sample_weight=[1, 1, 0, 0])
-        >>> mean.result()
-        2.0
-    """
-
-    def _start(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the sum and the number (or summed weights), both 0."""
-        return self._zeros("total", "count")
-
-    def update_state(
-        self, values: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> None:
-        """Accumulate numbers; values beyond the first axis are averaged first."""
-        self._advance(
-            lambda op, state, inputs: accumulate_mean(op, state, *_pair(inputs)),
-            _arrays(values, sample_weight),
-        )
-
-    def _compute(self, state: State) -> Result:
-        """Return the mean; 0 before the first number."""
-        return mean_so_far(state)
-
-
-class Sum(Accumulator):
-    """Running (weighted) sum of numbers.
-
-    Args:
-        name: name shown.
-        dtype: dtype of the accumulator; default float32.
+def function_named(name: Any) -> Callable[..., Any] | None:
+    """Return the function of this package that a name means; None if it means none.
 
     Example:
-        >>> total = Sum()
-        >>> total.update_state([1.0, 3.0, 5.0, 7.0])
-        >>> total.result()
-        16.0
+        >>> function_named("huber").__name__
+        'huber'
     """
-
-    def _start(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the sum, 0."""
-        return self._zeros("total")
-
-    def update_state(
-        self, values: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> None:
-        """Accumulate numbers."""
-        self._advance(_accumulate_sum, _arrays(values, sample_weight))
-
-    def _compute(self, state: State) -> Result:
-        """Return the sum."""
-        return float(state["total"])
+    kinds = ("metrics", "losses")
+    found = (catalogue.find("objective", f"{kind}.{name}") for kind in kinds)
+    return next((function for function in found if function is not None), None)
 
 
 def accumulate_mean(

@@ -20,23 +20,8 @@ from seqonnx.objectives.probability import (
 )
 
 
-class _SmoothedMetric(MeanMetric):
-    """A cross-entropy of probabilities or logits, with targets that may be smoothed."""
-
-    def __init__(
-        self,
-        name: str | None = None,
-        dtype: str | None = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-    ) -> None:
-        super().__init__(name, dtype)
-        self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
-
-
 @register("metric", "binary_crossentropy", "bce", "BCE")
-class BinaryCrossentropy(_SmoothedMetric, formula=binary_crossentropy, rows=True):
+class BinaryCrossentropy(MeanMetric, formula=binary_crossentropy, rows=True):
     """Mean of -(y log p + (1 - y) log(1 - p)); alias `"bce"`.
 
     Args:
@@ -50,9 +35,20 @@ class BinaryCrossentropy(_SmoothedMetric, formula=binary_crossentropy, rows=True
         0.6931
     """
 
+    def __init__(
+        self,
+        name: str | None = "binary_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ) -> None:
+        super().__init__(name, dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = float(label_smoothing)
+
 
 @register("metric", "categorical_crossentropy")
-class CategoricalCrossentropy(_SmoothedMetric, formula=categorical_crossentropy):
+class CategoricalCrossentropy(MeanMetric, formula=categorical_crossentropy):
     """Mean of -sum(y log p) for one-hot (or soft) targets.
 
     Args:
@@ -60,11 +56,25 @@ class CategoricalCrossentropy(_SmoothedMetric, formula=categorical_crossentropy)
         dtype: dtype of the accumulators.
         from_logits: whether `y_pred` has not been through a softmax.
         label_smoothing: s in [0, 1]; targets become y (1 - s) + s / classes.
+        axis: the axis of the classes.
 
     Example:
         >>> round(float(CategoricalCrossentropy()([[0, 1]], [[0.5, 0.5]])), 4)
         0.6931
     """
+
+    def __init__(
+        self,
+        name: str | None = "categorical_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(name, dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = float(label_smoothing)
+        self.axis = axis
 
 
 @register("metric", "sparse_categorical_crossentropy")
@@ -75,6 +85,9 @@ class SparseCategoricalCrossentropy(MeanMetric, formula=sparse_categorical_cross
         name: name shown and logged.
         dtype: dtype of the accumulators.
         from_logits: whether `y_pred` has not been through a softmax.
+        ignore_class: label whose samples have the value 0. As in Keras they count in the mean,
+            unless there are sample weights: then they are left out.
+        axis: the axis of the classes.
 
     Example:
         >>> round(float(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]])), 4)
@@ -83,12 +96,16 @@ class SparseCategoricalCrossentropy(MeanMetric, formula=sparse_categorical_cross
 
     def __init__(
         self,
-        name: str | None = None,
+        name: str | None = "sparse_categorical_crossentropy",
         dtype: str | None = None,
         from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
     ) -> None:
         super().__init__(name, dtype)
         self.from_logits = from_logits
+        self.ignore_class = ignore_class
+        self.axis = axis
 
 
 @register("metric", "kl_divergence")
@@ -104,6 +121,9 @@ class KLDivergence(MeanMetric, formula=kl_divergence):
         0.0
     """
 
+    def __init__(self, name: str | None = "kl_divergence", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric", "poisson")
 class Poisson(MeanMetric, formula=poisson, rows=True):
@@ -117,6 +137,9 @@ class Poisson(MeanMetric, formula=poisson, rows=True):
         >>> round(float(Poisson()([[2.0]], [[1.0]])), 4)
         1.0
     """
+
+    def __init__(self, name: str | None = "poisson", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
 
 
 @register("metric", "hinge")
@@ -132,6 +155,9 @@ class Hinge(MeanMetric, formula=hinge, rows=True):
         0.25
     """
 
+    def __init__(self, name: str | None = "hinge", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric", "squared_hinge")
 class SquaredHinge(MeanMetric, formula=squared_hinge, rows=True):
@@ -146,6 +172,9 @@ class SquaredHinge(MeanMetric, formula=squared_hinge, rows=True):
         0.125
     """
 
+    def __init__(self, name: str | None = "squared_hinge", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric", "categorical_hinge")
 class CategoricalHinge(MeanMetric, formula=categorical_hinge):
@@ -159,3 +188,6 @@ class CategoricalHinge(MeanMetric, formula=categorical_hinge):
         >>> CategoricalHinge()([[0.0, 1.0]], [[0.5, 1.0]])
         0.5
     """
+
+    def __init__(self, name: str | None = "categorical_hinge", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Final
 
 import numpy as np
@@ -10,8 +11,9 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
-from seqonnx.metrics.base import Metric, Result, State, TargetShape, Values
+from seqonnx.metrics.base import Held, Result, State, TargetShape, Values
 from seqonnx.metrics.confusion import ratio
+from seqonnx.metrics.metric import Metric
 from seqonnx.objectives import aligned, spread_weights, to_type_of, without_leading_ones
 
 _AGGREGATIONS: Final = ("uniform_average", "variance_weighted_average", None)
@@ -28,31 +30,53 @@ class R2Score(Metric):
     Args:
         class_aggregation: `"uniform_average"` over columns, `"variance_weighted_average"`, or
             None for an array.
+        num_regressors: p, the number of independent variables, for the adjusted score
+            1 - (1 - score) (n - 1) / (n - p - 1); n is the number of target values, as in Keras.
         name: name shown and logged.
         dtype: dtype of the accumulators.
 
     Raises:
-        ValueError: for an unknown aggregation.
+        ValueError: for an unknown aggregation, or a negative `num_regressors`.
 
     Example:
         >>> R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]])  # doctest: +ELLIPSIS
         0.571428...
     """
 
+    num_samples, count, mean, total_mse = Held(), Held(), Held(), Held("errors")
+
     def __init__(
         self,
         class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
         name: str | None = "r2_score",
         dtype: str | None = None,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         if class_aggregation not in _AGGREGATIONS:
             raise ValueError(
                 f"Invalid value for argument `class_aggregation`. Expected one of {_AGGREGATIONS}. "
                 f"Received: class_aggregation={class_aggregation}"
             )
+        if num_regressors < 0:
+            raise ValueError(
+                "Invalid value for argument `num_regressors`. Expected a value >= 0. "
+                f"Received: num_regressors={num_regressors}"
+            )
         self.class_aggregation = class_aggregation
+        self.num_regressors = num_regressors
         self._columns = 1
+
+    @property
+    def sum(self) -> Any:
+        """The weighted sum of the targets of each column."""
+        held = self._accumulators()
+        return held["mean"].numpy() * held["count"].numpy()
+
+    @property
+    def squared_sum(self) -> Any:
+        """The weighted sum of the squared targets of each column."""
+        return self._accumulators()["squares"].numpy() + self.sum * self.mean.numpy()
 
     def _build(self, y_true_shape: TargetShape, y_pred_shape: TargetShape) -> None:
         """Learn the number of columns."""
@@ -63,11 +87,10 @@ class R2Score(Metric):
             )
         self._columns = y_pred_shape[-1] if len(y_pred_shape) == 2 else 1
 
-    def _start(self) -> dict[str, npt.NDArray[Any]]:
-        """Return count, mean, squares about the mean and squared errors of each column, all 0."""
-        return self._zeros("count") | self._zeros(
-            "mean", "squares", "errors", shape=(self._columns,)
-        )
+    def _own_start(self) -> dict[str, npt.NDArray[Any]]:
+        """Return counts, and mean, squares about it and squared errors of each column, all 0."""
+        columns = self._zeros("mean", "squares", "errors", shape=(self._columns,))
+        return self._zeros("num_samples", "count") | columns
 
     def _update(
         self,
@@ -100,7 +123,9 @@ class R2Score(Metric):
         between = op.Mul(op.Mul(shift, shift), op.Mul(state["count"], part))
         within = op.Add(total(op.Mul(centred, centred)), between)
         error = op.Sub(y_true, y_pred)
+        size = to_type_of(op, op.Size(y_true), state["num_samples"])
         return {
+            "num_samples": op.Add(state["num_samples"], size),
             "count": count,
             "mean": op.Add(state["mean"], op.Mul(shift, part)),
             "squares": op.Add(state["squares"], within),
@@ -111,11 +136,24 @@ class R2Score(Metric):
         """Return the score: a float, or an array where `class_aggregation` is None."""
         squares = np.asarray(state["squares"], np.float64)
         scores = np.where(squares > 0, 1.0 - ratio(state["errors"], squares), 0.0)
-        if self.class_aggregation is None:
-            return scores
         if self.class_aggregation == "uniform_average":
-            return float(scores.mean())
-        return float(np.sum(scores * ratio(squares, np.full_like(squares, squares.sum()))))
+            scores = scores.mean()
+        elif self.class_aggregation == "variance_weighted_average":
+            scores = np.sum(scores * ratio(squares, np.full_like(squares, squares.sum())))
+        scores = self._adjusted(scores, float(state["num_samples"]))
+        return scores if self.class_aggregation is None else float(scores)
+
+    def _adjusted(self, scores: Any, samples: float) -> Any:
+        """The scores, with `num_regressors` taken into account."""
+        left = samples - self.num_regressors - 1
+        if self.num_regressors == 0 or left > 0:
+            return 1.0 - (1.0 - scores) * (samples - 1) / left if self.num_regressors else scores
+        if left < 0:
+            what = "More independent predictors than datapoints in adjusted R2 score."
+        else:
+            what = "Division by zero in Adjusted R2 score."
+        warnings.warn(f"{what} Falling back to standard R2 score.", stacklevel=2)
+        return scores
 
 
 def _per_sample(op: Emitter, weight: ir.Value, y_true: ir.Value) -> ir.Value:

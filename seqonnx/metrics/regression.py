@@ -12,13 +12,13 @@ from seqonnx.metrics.base import Result, State
 from seqonnx.metrics.mean import MeanMetric
 from seqonnx.objectives.align import aligned
 from seqonnx.objectives.regression import (
-    cosine_similarity,
     log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from seqonnx.objectives.similarity import cosine
 
 
 @register("metric", "mean_squared_error", "mse", "MSE")
@@ -34,6 +34,9 @@ class MeanSquaredError(MeanMetric, formula=mean_squared_error, rows=True):
         0.25
     """
 
+    def __init__(self, name: str | None = "mean_squared_error", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric", "root_mean_squared_error")
 class RootMeanSquaredError(MeanMetric):
@@ -47,6 +50,11 @@ class RootMeanSquaredError(MeanMetric):
         >>> RootMeanSquaredError()([[0, 1], [0, 0]], [[1, 1], [0, 0]])
         0.5
     """
+
+    def __init__(
+        self, name: str | None = "root_mean_squared_error", dtype: str | None = None
+    ) -> None:
+        super().__init__(name, dtype)
 
     def call(self, op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         """Emit the squared error of every element: the mean is taken over all of them."""
@@ -72,6 +80,9 @@ class MeanAbsoluteError(MeanMetric, formula=mean_absolute_error, rows=True):
         0.25
     """
 
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric", "mean_absolute_percentage_error", "mape", "MAPE")
 class MeanAbsolutePercentageError(MeanMetric, formula=mean_absolute_percentage_error, rows=True):
@@ -86,6 +97,11 @@ class MeanAbsolutePercentageError(MeanMetric, formula=mean_absolute_percentage_e
         25.0
     """
 
+    def __init__(
+        self, name: str | None = "mean_absolute_percentage_error", dtype: str | None = None
+    ) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric", "mean_squared_logarithmic_error", "msle", "MSLE")
 class MeanSquaredLogarithmicError(MeanMetric, formula=mean_squared_logarithmic_error, rows=True):
@@ -99,6 +115,11 @@ class MeanSquaredLogarithmicError(MeanMetric, formula=mean_squared_logarithmic_e
         >>> MeanSquaredLogarithmicError()([[1.0]], [[1.0]])
         0.0
     """
+
+    def __init__(
+        self, name: str | None = "mean_squared_logarithmic_error", dtype: str | None = None
+    ) -> None:
+        super().__init__(name, dtype)
 
 
 @register("metric", "log_cosh_error")
@@ -119,14 +140,21 @@ class LogCoshError(MeanMetric, formula=log_cosh, rows=True):
 
 
 @register("metric", "cosine_similarity")
-class CosineSimilarity(MeanMetric, formula=cosine_similarity):
-    """Mean cosine of the angle between y_true and y_pred along the last axis: 1 is parallel.
+class CosineSimilarity(MeanMetric, formula=cosine):
+    """Mean cosine of the angle between y_true and y_pred along an axis: 1 is parallel.
 
     Args:
         name: name shown and logged.
         dtype: dtype of the accumulators.
+        axis: the axis of the vectors.
 
     Example:
         >>> CosineSimilarity()([[0.0, 1.0]], [[0.0, 2.0]])
         1.0
     """
+
+    def __init__(
+        self, name: str | None = "cosine_similarity", dtype: str | None = None, axis: int = -1
+    ) -> None:
+        super().__init__(name, dtype)
+        self.axis = axis

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import warnings
@@ -10,37 +9,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqonnx.catalogue import entries
 from seqonnx.errors import ForeignFileError, ModelFileError
 from seqonnx.export.checkpoint import Checkpoint, read_checkpoint
-from seqonnx.export.keras_vocabularies import load_vocabularies
-from seqonnx.export.keras_weights import ARCHIVE, part_of
+from seqonnx.export.keras_weights import ARCHIVE, READABLE
 from seqonnx.graph import assign_together
 from seqonnx.graph.budget import weights_at_most
 from seqonnx.graph.damage import reading
-from seqonnx.importers.keras.archive import open_archive
-from seqonnx.importers.keras.config import Catalogue
-from seqonnx.importers.keras.graph import DAMAGED, model_config
-from seqonnx.importers.keras.hdf5 import open_hdf5
-from seqonnx.importers.keras.parts import assign
-from seqonnx.importers.keras.weights import match_weights
-from seqonnx.layers.architecture import deserialize_part, network_class
+from seqonnx.layers.architecture import network_class
 from seqonnx.layers.core.input import Input
 from seqonnx.layers.onnx.onnx_model import ONNXModel
-from seqonnx.layers.serialization import KNOWN
 from seqonnx.layers.subclassing import build_again
+from seqonnx.models.formats import refuse_other_formats
+from seqonnx.models.keras_files import load_keras_model
+from seqonnx.models.keras_objects import is_safe
+from seqonnx.models.legacy_files import load_legacy_model
 from seqonnx.models.model import Model
 from seqonnx.models.sequential import Sequential
 from seqonnx.symbolic import SymbolicTensor
 from seqonnx.training.checkpoint_state import Captured, compile_arguments, restore
 
-_NOT_OF_KERAS = ("ONNXModel",)
-_EXPANSION = 100
-"""How many times smaller the weights may be in a file of Keras's: HDF5 compresses."""
-
 
 def load_model(
-    filepath: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> Model:
     """Load a model that `save` wrote; it goes on as if it had not stopped.
 
@@ -48,16 +41,20 @@ def load_model(
     is not compiled.
 
     Args:
-        filepath: an `.onnx` file; or a `.keras` file of Keras's, which gives a model with its
-            weights, not compiled, and needs `seqonnx[keras]`.
+        filepath: an `.onnx` file; or a `.keras` or legacy `.h5` file of Keras's, or written here,
+            which needs `seqonnx[keras]`.
         custom_objects: classes and functions of one's own (layers, losses, metrics, optimizers,
-            schedules), by name.
+            schedules), by name. Those that `register_keras_serializable` registered are known.
+        compile: whether to compile the model as it was, with the state of its optimizer.
+        safe_mode: whether a lambda in a file of Keras's is refused; its code could do anything.
+            After `config.enable_unsafe_deserialization()` it is not, as in Keras.
 
     Returns:
-        The model, compiled if it was.
+        The model, compiled if it was and `compile` says so.
 
     Raises:
-        ModelFileError: if the file is absent, broken, or was written by `export`.
+        ModelFileError: if the file is absent, broken, of another format, or was written by
+            `export`.
         ValueError: if it needs a class or a function that is not known.
 
     Example:
@@ -66,13 +63,16 @@ def load_model(
     path = Path(filepath)
     custom = {} if custom_objects is None else dict(custom_objects)
     with reading(path):
-        return _load_model(path, custom)
+        return _load_model(path, custom, bool(compile), is_safe(safe_mode))
 
 
-def _load_model(path: Path, custom: Mapping[str, Any]) -> Model:
+def _load_model(path: Path, custom: Mapping[str, Any], compiled: bool, safe: bool) -> Model:
     """Load a model of any format."""
-    if path.suffix == ARCHIVE:
-        return _load_keras_model(path, custom)
+    refuse_other_formats(path)
+    if path.suffix in READABLE:
+        load = load_keras_model if path.suffix == ARCHIVE else load_legacy_model
+        model: Model = load(path, custom, compiled=compiled, safe=safe)
+        return model
     try:
         checkpoint = read_checkpoint(path)
     except ForeignFileError:
@@ -83,11 +83,13 @@ def _load_model(path: Path, custom: Mapping[str, Any]) -> Model:
                 stacklevel=3,
             )
         return _load_foreign_model(path)
-    return _revived(checkpoint, path, custom)
+    return _revived(checkpoint, path, custom, compiled)
 
 
-def _revived(checkpoint: Checkpoint, path: Path, custom: Mapping[str, Any]) -> Model:
-    """The model of a checkpoint, compiled if it was."""
+def _revived(
+    checkpoint: Checkpoint, path: Path, custom: Mapping[str, Any], compiled: bool
+) -> Model:
+    """The model of a checkpoint, compiled if it was and is wanted."""
     class_name = str(checkpoint.config["class_name"])
     cls = network_class(class_name, custom)
     if cls is None or not issubclass(cls, Model):
@@ -107,38 +109,10 @@ def _revived(checkpoint: Checkpoint, path: Path, custom: Mapping[str, Any]) -> M
         )
     assign_together(zip(weights, checkpoint.weights, strict=True))
     training = checkpoint.training
-    if training is not None:
+    if training is not None and compiled:
         with weights_at_most(held):
             model.compile(**compile_arguments(training.values, custom))
             restore(model._sessions, Captured(training.values, training.slots), path)
-    return model
-
-
-def _load_keras_model(path: Path, custom: Mapping[str, Any]) -> Model:
-    """The model of a `.keras` file with its weights; it is not compiled."""
-    known = {name: cls for name, cls in KNOWN.items() if name not in _NOT_OF_KERAS}
-    with open_archive(path) as archive:
-        with weights_at_most(archive.held, factor=_EXPANSION):
-            signatures = {name: inspect.signature(each) for name, each in entries("op").items()}
-            catalogue = Catalogue(known, custom, signatures)
-            config = model_config(archive.config, catalogue, path)
-            model = _built(config, custom, path)
-        with open_hdf5(path, archive.weights) as file:
-            matched, failures = match_weights(file, part_of(model))
-            load_vocabularies(model, archive.vocabularies, file)
-    assign(matched, failures, path, skip=False)
-    return model
-
-
-def _built(config: Mapping[str, Any], custom: Mapping[str, Any], path: Path) -> Model:
-    """A model from what was Keras's configuration."""
-    try:
-        model = deserialize_part(config, custom)
-    except DAMAGED as error:
-        raise ModelFileError(f"{path} is damaged: {error!r} in its configuration.") from error
-    except ValueError as error:
-        raise ModelFileError(f"{path} cannot be loaded. {error}") from error
-    assert isinstance(model, Model)
     return model
 
 

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, Self, Unpack
-
-import onnx
 
 from seqonnx import config
 from seqonnx.callbacks import Callback, History
 from seqonnx.catalogue import register
 from seqonnx.graph import auto_name, current_trace
 from seqonnx.layers.architecture import connect_config, graph_config, subclass_config
-from seqonnx.layers.network import Network
-from seqonnx.metrics.base import Accumulator
-from seqonnx.models import saving
+from seqonnx.models import quantizing
+from seqonnx.models.in_files import InFiles
 from seqonnx.optimizers import Optimizer
 from seqonnx.report import model_rows
 from seqonnx.symbolic.structure import holds_symbolic
 from seqonnx.training import compile_arguments, copying, feeding, fitting
 from seqonnx.training.sessions import Sessions
+from seqonnx.training.steps import Steps
 
 PathLike = str | os.PathLike[str]
 
 
 @register("model", saved_as="Functional")
-class Model(Network):
+class Model(InFiles, Steps):
     """A network of layers from input to output tensors, which can be trained, saved and exported.
 
     Args:
@@ -73,7 +70,8 @@ class Model(Network):
         """
         if holds_symbolic(x) or current_trace() is not None:
             return super().__call__(x, *args, training=training, **kwargs)
-        training = self._spelling.named(args, kwargs).get("training", training)
+        if args or kwargs:
+            training = self._spelling.named(args, kwargs).get("training", training)
         return self._arrange(self._sessions.run(feeding.input_arrays(self, x), training))
 
     def predict(
@@ -106,7 +104,7 @@ class Model(Network):
 
     def compile(
         self,
-        optimizer: str | Optimizer | Mapping[str, Any] = "rmsprop",
+        optimizer: str | Optimizer | Mapping[str, Any] | None = "rmsprop",
         loss: Any = None,
         metrics: Sequence[Any] | Mapping[str, Any] | None = None,
         *,
@@ -148,19 +146,14 @@ class Model(Network):
         return self._sessions.compilation is not None
 
     @property
-    def optimizer(self) -> Optimizer:
+    def optimizer(self) -> Optimizer | None:
         """The optimizer; its `learning_rate` may be set between steps."""
-        return self._sessions.compiled().optimizer
+        return self._sessions.optimizer()
 
     @property
     def loss(self) -> Any:
         """The loss, or None."""
         return self._sessions.compilation and self._sessions.compilation.loss
-
-    @property
-    def metrics(self) -> list[Accumulator]:
-        """The metrics; `"accuracy"` is there once data have shown which kind of it is meant."""
-        return self._sessions.metrics()
 
     @property
     def metrics_names(self) -> list[str]:
@@ -272,15 +265,37 @@ class Model(Network):
         logs = fitting.test_on_batch(self._sessions, x, y, sample_weight)
         return fitting.shaped_logs(logs, return_dict)
 
-    def save(self, filepath: PathLike) -> None:
-        """Write everything: the graph, weights, compile arguments, optimizer state, counters.
+    def quantize(
+        self,
+        form: str | None = None,
+        config: Any = None,
+        filters: quantizing.Filters = None,
+        *,
+        mode: str | None = None,
+        type_check: bool = True,
+    ) -> None:
+        """Turn large weights into integers; or train with weights and inputs rounded to int8.
+
+        `quantize("int8")` stores the kernels of Dense, EinsumDense and Embedding as integers, which
+        do not train any more; see the layers' `quantize`. After `quantize("int8", mode="qat")`
+        call `compile` and `fit`, for some epochs at a small learning rate: `export` then writes
+        kernels of int8 that lose little. To quantise a file alone, see `export(quantize=...)`.
 
         Args:
-            filepath: an `.onnx` file; it runs anywhere, and `seqonnx.load_model` goes on from it.
-        """
-        saving.save(self._sessions, Path(filepath))
+            form: `"int8"` or `"int4"`; default that of `config`.
+            config: a `seqonnx.quantizers.QuantizationConfig`; default the form's own.
+            filters: regular expressions for the names of the layers to quantise, or a function
+                that is given a layer; default: all that have matrices.
+            mode: `"qat"`, quantisation-aware training; else another name of `form`.
+            type_check: whether layers of classes of one's own stay as they are.
 
-    # Configuration, files, reports.
+        Raises:
+            ValueError: if an argument is not legal, the model is not built, or a layer is
+                quantised already.
+        """
+        quantizing.quantize(self, form, config, filters, mode, type_check=type_check)
+
+    # Configuration, reports.
 
     def get_config(self) -> dict[str, Any]:
         """Return name and layers, with what they are called on, as plain values.
@@ -305,50 +320,6 @@ class Model(Network):
             return cls(**config)
         inputs, outputs = connect_config(config, custom_objects or {})
         return cls(inputs, outputs, name=config["name"], trainable=config.get("trainable", True))
-
-    def export(self, filepath: PathLike, outputs: str | Sequence[str] | None = None) -> None:
-        """Write the inference graph: dynamic batch, normalization folded, dropout gone.
-
-        Args:
-            filepath: an `.onnx` file; an earlier one is replaced only when the new one is whole.
-            outputs: `"all"` for the output of every layer, or names of layers; default: the
-                model's outputs.
-
-        Raises:
-            ValueError: if the model is not built or a name is unknown.
-            OSError: if the file cannot be written; most obstacles are found before the work.
-        """
-        saving.export(self, Path(filepath), outputs)
-
-    def to_onnx(self) -> onnx.ModelProto:
-        """Return the inference graph as a ModelProto: weights as initializers, nothing folded."""
-        return saving.to_onnx(self)
-
-    def save_weights(self, filepath: PathLike) -> None:
-        """Write the weights.
-
-        Args:
-            filepath: an `.npz` file; or a `.weights.h5` file, which Keras 3 reads into the same
-                layers and which needs `seqonnx[keras]`.
-
-        Raises:
-            OSError: if the file cannot be written; an earlier one is then as it was.
-        """
-        saving.save_weights(self, Path(filepath))
-
-    def load_weights(
-        self, filepath: PathLike, skip_mismatch: bool = False, by_name: bool = False
-    ) -> None:
-        """Read weights that `save_weights` or Keras wrote; with an error nothing has changed.
-
-        Args:
-            filepath: an `.npz` file; or a file of Keras's: `.weights.h5`, `.keras`, or a legacy
-                `.h5`.
-            skip_mismatch: leave weights that do not fit as they are, and warn.
-            by_name: for legacy `.h5` files: match layers by name, not by order; layers that the
-                file does not name stay as they are.
-        """
-        saving.load_weights(self, Path(filepath), skip_mismatch, by_name)
 
     def summary(
         self,

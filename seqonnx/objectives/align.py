@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, static_shape
+from seqonnx.graph import Emitter, dtype_name, static_shape
 
-EPSILON = 1e-7
-"""The small number of Keras (`keras.config.epsilon()`) that keeps logarithms finite."""
+Axes = int | Sequence[int] | None
+"""The argument `axis`: an axis, several, or None for all."""
 
 
 def aligned(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> tuple[ir.Value, ir.Value]:
@@ -53,8 +56,50 @@ def to_type_of(op: Emitter, value: ir.Value, like: ir.Value) -> ir.Value:
     return op.Cast(value, to=int(like.dtype))
 
 
+def mean_along(op: Emitter, value: ir.Value, axis: Axes = -1) -> ir.Value:
+    """Mean over axes, which vanish; a size of 1 costs no arithmetic.
+
+    Args:
+        op: emitter of the graph.
+        value: a value.
+        axis: an axis, several, or None for all.
+    """
+    axes = axes_in(value, axis)
+    if all(static_shape(value)[one] == 1 for one in axes):
+        return op.Squeeze(value, axes)
+    return op.ReduceMean(value, axes, keepdims=0)
+
+
 def mean_of_last(op: Emitter, value: ir.Value) -> ir.Value:
     """Mean over the last axis, which vanishes; a size of 1 costs no arithmetic."""
-    if static_shape(value)[-1] == 1:
-        return op.Squeeze(value, [-1])
-    return op.ReduceMean(value, [-1], keepdims=0)
+    return mean_along(op, value)
+
+
+def axes_in(value: ir.Value, axis: Axes) -> list[int]:
+    """Return the axes that an argument `axis` names, as it counts them.
+
+    Args:
+        value: what has the axes.
+        axis: an axis, several, or None for all.
+
+    Raises:
+        ValueError: if there is no such axis, or it is no integer.
+    """
+    rank = len(static_shape(value))
+    if axis is None:
+        return list(range(rank))
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    for one in axes:
+        if isinstance(one, bool) or not isinstance(one, int) or not -rank <= one < rank:
+            raise ValueError(
+                f"`axis` must be an integer in [{-rank}, {rank}) for values of shape "
+                f"{static_shape(value)}. Received: axis={axis} of type {type(axis)}"
+            )
+    return axes
+
+
+def power(op: Emitter, value: ir.Value, exponent: float) -> ir.Value:
+    """Emit a power whose exponent has the digits of the value: ONNX takes one of another dtype."""
+    constant = op.constant(np.asarray(exponent, dtype_name(value)), "exponent")
+    result: ir.Value = op.Pow(value, constant)
+    return result

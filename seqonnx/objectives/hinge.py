@@ -6,10 +6,10 @@ import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.objectives.align import aligned, mean_of_last, to_type_of
-from seqonnx.tensor_function import TensorFunction
+from seqonnx.objectives.loss_function import loss_function
 
 
-@TensorFunction
+@loss_function
 def hinge(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean(max(1 - y_true y_pred, 0)) over the last axis.
 
@@ -24,14 +24,14 @@ def hinge(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     return mean_of_last(op, _shortfall(op, y_true, y_pred))
 
 
-@TensorFunction
+@loss_function
 def squared_hinge(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean(max(1 - y_true y_pred, 0)^2) over the last axis; arguments as `hinge`."""
     shortfall = _shortfall(op, y_true, y_pred)
     return mean_of_last(op, op.Mul(shortfall, shortfall))
 
 
-@TensorFunction
+@loss_function
 def categorical_hinge(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit max(neg - pos + 1, 0), pos = sum(y_true y_pred), neg = max((1 - y_true) y_pred).
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from seqonnx.defaults import epsilon
 from seqonnx.graph import Emitter
-from seqonnx.objectives.align import EPSILON, aligned, mean_of_last, to_type_of
-from seqonnx.tensor_function import TensorFunction
+from seqonnx.objectives.align import aligned, mean_of_last, to_type_of
+from seqonnx.objectives.loss_function import loss_function
 
 
-@TensorFunction
+@loss_function
 def kl_divergence(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit sum(y_true log(y_true / y_pred)) over the last axis, both clipped to [1e-7, 1].
 
@@ -21,13 +22,13 @@ def kl_divergence(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     Returns:
         Values of shape `y_pred.shape[:-1]`.
     """
-    p = op.Clip(to_type_of(op, y_true, y_pred), EPSILON, 1.0)
-    q = op.Clip(y_pred, EPSILON, 1.0)
+    p = op.Clip(to_type_of(op, y_true, y_pred), epsilon(), 1.0)
+    q = op.Clip(y_pred, epsilon(), 1.0)
     terms = op.Mul(p, op.Sub(op.Log(p), op.Log(q)))
     return op.ReduceSum(terms, [-1], keepdims=0)
 
 
-@TensorFunction
+@loss_function
 def poisson(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean(y_pred - y_true log(y_pred + 1e-7)) over the last axis.
 
@@ -43,5 +44,5 @@ def poisson(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
         Values of shape `y_pred.shape[:-1]`.
     """
     y_true, y_pred = aligned(op, y_true, y_pred)
-    likelihood = op.Mul(y_true, op.Log(op.Add(y_pred, EPSILON)))
+    likelihood = op.Mul(y_true, op.Log(op.Add(y_pred, epsilon())))
     return mean_of_last(op, op.Sub(y_pred, likelihood))

@@ -1,4 +1,4 @@
-"""Distances between numbers: squared, absolute, relative, logarithmic, robust, angular."""
+"""Distances between numbers: squared, absolute, relative, logarithmic, robust."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 
 import onnx_ir as ir
 
+from seqonnx.defaults import epsilon
 from seqonnx.graph import Emitter
-from seqonnx.objectives.align import EPSILON, aligned, mean_of_last
-from seqonnx.tensor_function import TensorFunction
+from seqonnx.objectives.align import aligned, mean_of_last
+from seqonnx.objectives.loss_function import loss_function
 
 
-@TensorFunction
+@loss_function
 def mean_squared_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean((y_pred - y_true)^2) over the last axis.
 
@@ -28,38 +29,38 @@ def mean_squared_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Va
     return mean_of_last(op, op.Mul(error, error))
 
 
-@TensorFunction
+@loss_function
 def mean_absolute_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean(|y_pred - y_true|) over the last axis; arguments as `mean_squared_error`."""
     y_true, y_pred = aligned(op, y_true, y_pred)
     return mean_of_last(op, op.Abs(op.Sub(y_pred, y_true)))
 
 
-@TensorFunction
+@loss_function
 def mean_absolute_percentage_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit 100 mean(|y_pred - y_true| / max(|y_true|, 1e-7)) over the last axis.
 
     Arguments as `mean_squared_error`.
     """
     y_true, y_pred = aligned(op, y_true, y_pred)
-    size = op.Max(op.Abs(y_true), EPSILON)
+    size = op.Max(op.Abs(y_true), epsilon())
     return mean_of_last(op, op.Mul(op.Abs(op.Div(op.Sub(y_pred, y_true), size)), 100.0))
 
 
-@TensorFunction
+@loss_function
 def mean_squared_logarithmic_error(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean((log(1 + y_pred) - log(1 + y_true))^2) over the last axis, both at least 1e-7.
 
     Arguments as `mean_squared_error`.
     """
     y_true, y_pred = aligned(op, y_true, y_pred)
-    logarithms = [op.Log(op.Add(op.Max(value, EPSILON), 1.0)) for value in (y_pred, y_true)]
+    logarithms = [op.Log(op.Add(op.Max(value, epsilon()), 1.0)) for value in (y_pred, y_true)]
     error = op.Sub(*logarithms)
     return mean_of_last(op, op.Mul(error, error))
 
 
-@TensorFunction
-def huber(op: Emitter, y_true: ir.Value, y_pred: ir.Value, *, delta: float = 1.0) -> ir.Value:
+@loss_function
+def huber(op: Emitter, y_true: ir.Value, y_pred: ir.Value, delta: float = 1.0) -> ir.Value:
     """Emit the mean over the last axis of e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2).
 
     Both branches are c (e - c / 2) with c = clip(e, -delta, delta).
@@ -80,7 +81,7 @@ def huber(op: Emitter, y_true: ir.Value, y_pred: ir.Value, *, delta: float = 1.0
     return mean_of_last(op, op.Mul(clipped, op.Sub(error, op.Mul(clipped, 0.5))))
 
 
-@TensorFunction
+@loss_function
 def log_cosh(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     """Emit mean(log(cosh(e))) of the error e over the last axis, as e + softplus(-2 e) - log 2.
 
@@ -90,19 +91,3 @@ def log_cosh(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
     error = op.Sub(y_pred, y_true)
     upper = op.Add(error, op.Softplus(op.Mul(error, -2.0)))
     return mean_of_last(op, op.Sub(upper, math.log(2.0)))
-
-
-@TensorFunction
-def cosine_similarity(op: Emitter, y_true: ir.Value, y_pred: ir.Value) -> ir.Value:
-    """Emit the cosine of the angle between the vectors along the last axis: 1 is parallel.
-
-    A vector shorter than 1e-7 is divided by 1e-7 in place of its length, so that a zero vector
-    gives 0. Arguments as `mean_squared_error`.
-    """
-    y_true, y_pred = aligned(op, y_true, y_pred)
-    dot = op.ReduceSum(op.Mul(y_true, y_pred), [-1], keepdims=0)
-    lengths = [
-        op.Sqrt(op.Max(op.ReduceSum(op.Mul(value, value), [-1], keepdims=0), EPSILON**2))
-        for value in (y_true, y_pred)
-    ]
-    return op.Div(dot, op.Mul(*lengths))

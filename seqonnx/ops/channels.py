@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.defaults import image_data_format
 from seqonnx.graph import Emitter
 
 LAST: Final = "channels_last"
@@ -17,7 +18,7 @@ FIRST: Final = "channels_first"
 
 
 def check_data_format(data_format: str | None) -> str:
-    """Return where the channels are; None means last.
+    """Return where the channels are; None means `config.image_data_format()`.
 
     Raises:
         ValueError: for any other text.
@@ -26,7 +27,7 @@ def check_data_format(data_format: str | None) -> str:
         >>> check_data_format(None)
         'channels_last'
     """
-    chosen = LAST if data_format is None else str(data_format).lower()
+    chosen = image_data_format() if data_format is None else str(data_format).lower()
     if chosen not in {FIRST, LAST}:
         raise ValueError(
             "The `data_format` argument must be one of "

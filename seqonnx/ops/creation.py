@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx import dtypes
+from seqonnx import defaults, dtypes
 from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.ops.promotion import floats, promoted, result_type, tensor
@@ -35,14 +35,14 @@ def full(op: Emitter, shape: Any, fill_value: Any, dtype: Any = None) -> ir.Valu
 
 @tensor_function("empty")
 def zeros(op: Emitter, shape: Any, dtype: Any = None) -> ir.Value:
-    """Return zeros, float32 unless a dtype is given."""
-    return full(op, shape, 0.0, "float32" if dtype is None else dtype)
+    """Return zeros, `config.floatx()` unless a dtype is given."""
+    return full(op, shape, 0.0, defaults.floatx() if dtype is None else dtype)
 
 
 @tensor_function()
 def ones(op: Emitter, shape: Any, dtype: Any = None) -> ir.Value:
-    """Return ones, float32 unless a dtype is given."""
-    return full(op, shape, 1.0, "float32" if dtype is None else dtype)
+    """Return ones, `config.floatx()` unless a dtype is given."""
+    return full(op, shape, 1.0, defaults.floatx() if dtype is None else dtype)
 
 
 @tensor_function()
@@ -100,10 +100,10 @@ def eye(op: Emitter, N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> ir
         N: rows.
         M: columns; default: as many.
         k: the diagonal: above the main one if positive.
-        dtype: dtype; default float32.
+        dtype: dtype; default `config.floatx()`.
     """
     distance = _distance(op, N, M)
-    return _cast(op, op.Equal(distance, k), "float32" if dtype is None else dtype)
+    return _cast(op, op.Equal(distance, k), defaults.floatx() if dtype is None else dtype)
 
 
 @tensor_function()
@@ -116,7 +116,7 @@ def identity(op: Emitter, n: Any, dtype: Any = None) -> ir.Value:
 def tri(op: Emitter, N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> ir.Value:  # noqa: N803 - Keras's names
     """Return a matrix with ones on and below a diagonal; arguments as those of `eye`."""
     distance = _distance(op, N, M)
-    return _cast(op, op.LessOrEqual(distance, k), "float32" if dtype is None else dtype)
+    return _cast(op, op.LessOrEqual(distance, k), defaults.floatx() if dtype is None else dtype)
 
 
 @tensor_function()
@@ -138,7 +138,7 @@ def linspace(
         num: how many.
         endpoint: whether `stop` is the last.
         retstep: also return the distance.
-        dtype: dtype; default float32.
+        dtype: dtype; default `config.floatx()`.
         axis: the new axis in the result, where start and stop are tensors.
     """
     first, last = floats(op, start, stop)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from seqonnx.defaults import epsilon
 from seqonnx.graph import Emitter, dtype_name, static_shape
+from seqonnx.objectives.ctc import alignments
 from seqonnx.ops.activation import log_softmax, softplus
-from seqonnx.ops.normalization import EPSILON
 from seqonnx.ops.promotion import floating, floats, tensor
 from seqonnx.ops.reading import places
 from seqonnx.ops.reduction import mean
@@ -36,7 +37,7 @@ def binary_crossentropy(
     _check_same(y, p)
     if from_logits:
         return op.Sub(softplus(op, p), op.Mul(p, y))
-    p = op.Clip(p, EPSILON, 1.0 - EPSILON)
+    p = op.Clip(p, epsilon(), 1.0 - epsilon())
     hit = op.Mul(y, op.Log(p))
     return op.Neg(op.Add(hit, op.Mul(op.Sub(1.0, y), op.Log(op.Sub(1.0, p)))))
 
@@ -99,6 +100,29 @@ def sparse_categorical_crossentropy(
 
 
 @tensor_function()
+def ctc_loss(
+    op: Emitter,
+    target: Any,
+    output: Any,
+    target_length: Any,
+    output_length: Any,
+    mask_index: int = 0,
+) -> ir.Value:
+    """Return -log of the probability of texts, summed over all their places in sequences.
+
+    Args:
+        target: labels, integers of shape `(batch, letters)`.
+        output: logits of shape `(batch, time, classes)`.
+        target_length: how many letters each text has, shape `(batch,)`.
+        output_length: how many steps each sequence has, shape `(batch,)`.
+        mask_index: the class that says that there is no letter.
+    """
+    whole = [op.cast(tensor(op, x), "int64") for x in (target, target_length, output_length)]
+    labels, letters, times = whole
+    return alignments(op, labels, floating(op, output), letters, times, mask_index)
+
+
+@tensor_function()
 def psnr(op: Emitter, x1: Any, x2: Any, max_val: float) -> ir.Value:
     """Return the peak ratio of signal to noise, in decibels.
 
@@ -120,7 +144,7 @@ def _log_of(op: Emitter, output: ir.Value, from_logits: bool, axis: int) -> ir.V
     if from_logits:
         return log_softmax(op, output, axis)
     p = op.Div(output, op.ReduceSum(output, np.array([axis], np.int64), keepdims=1))
-    return op.Log(op.Clip(p, EPSILON, 1.0 - EPSILON))
+    return op.Log(op.Clip(p, epsilon(), 1.0 - epsilon()))
 
 
 def _check_same(first: ir.Value, second: ir.Value) -> None:

@@ -17,7 +17,6 @@ MISSING: Final = MappingProxyType(
         "written; use `image.resize` or `image.affine_transform`",
         "vectorize": "returns a function of its own; use `vectorized_map`, or broadcast",
         "ctc_decode": "keeps a list of sentences of many lengths; decode the scores with NumPy",
-        "ctc_loss": "sums over all alignments of a text; no loop for it is written yet",
         "custom_gradient": "an ONNX graph has no place for a gradient of the user's; register a "
         "rule for a function of a domain of your own with `seqonnx.autodiff.gradient`",
         "eig": _SINGULAR,

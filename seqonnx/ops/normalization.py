@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from seqonnx import dtypes
+from seqonnx import defaults, dtypes
 from seqonnx.graph import Emitter, dtype_name
 from seqonnx.ops.linear_algebra import norm
 from seqonnx.ops.promotion import floating, floats
@@ -15,9 +15,6 @@ from seqonnx.ops.reduction import mean, sum
 from seqonnx.ops.sizes import Size, axes_of, axis_of, rank_of, reshaped, sizes_of
 from seqonnx.ops.statistics import var
 from seqonnx.tensor_function import tensor_function
-
-EPSILON = 1e-7
-"""The small number of Keras (`keras.config.epsilon()`)."""
 
 
 @tensor_function()
@@ -43,7 +40,7 @@ def normalize(
         raise ValueError(f"Argument `order` must be an int >= 1. Received: order={order}")
     x = floating(op, x)
     x = op.Unsqueeze(x, [0]) if rank_of(x) == 0 else x
-    least = EPSILON if epsilon is None else epsilon
+    least = defaults.epsilon() if epsilon is None else epsilon
     if order != 2:
         return op.Div(x, op.Clip(norm(op, x, order, axis, True), least, None))
     length = op.Sqrt(sum(op, op.Mul(x, x), axis, True))
@@ -150,7 +147,7 @@ def _wide(op: Emitter, x: Any) -> tuple[ir.Value, str]:
 
 
 def _inverse_root(op: Emitter, x: ir.Value, epsilon: float | None) -> ir.Value:
-    return op.Reciprocal(op.Sqrt(op.Add(x, EPSILON if epsilon is None else epsilon)))
+    return op.Reciprocal(op.Sqrt(op.Add(x, defaults.epsilon() if epsilon is None else epsilon)))
 
 
 def _like(op: Emitter, weight: Any, x: ir.Value) -> ir.Value:

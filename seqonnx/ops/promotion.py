@@ -2,7 +2,7 @@
 
 bool < integers < floating-point numbers; of two integers the wider, of two floats the wider
 (float16 with bfloat16 is float32). A Python number takes the dtype of the tensors around it,
-except that a float makes integers float32.
+except that a float makes integers `config.floatx()`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx import dtypes
+from seqonnx import defaults, dtypes
 from seqonnx.graph import Emitter, dtype_name, ir_dtype
 
 _LARGEST: Final = {
@@ -30,7 +30,7 @@ def tensor(op: Emitter, x: Any, dtype: str | None = None) -> ir.Value:
     Args:
         op: emitter of the graph.
         x: a value, a number, or a list of numbers and values.
-        dtype: dtype of what has none of its own; default int32, float32 or bool.
+        dtype: dtype of what has none of its own; default int32, `config.floatx()` or bool.
     """
     if isinstance(x, ir.Value):
         return x
@@ -39,7 +39,9 @@ def tensor(op: Emitter, x: Any, dtype: str | None = None) -> ir.Value:
         return op.Concat(*(op.Unsqueeze(part, [0]) for part in parts), axis=0)
     array = dtypes.to_array(x, None, "x")
     if not isinstance(x, np.ndarray | np.generic):  # NumPy makes int64 and float64 of Python's
-        array = array.astype({"i": "int32", "f": "float32"}.get(array.dtype.kind, array.dtype))
+        array = array.astype(
+            {"i": "int32", "f": defaults.floatx()}.get(array.dtype.kind, array.dtype)
+        )
     return op.constant(array if dtype is None else array.astype(dtype))
 
 
@@ -62,26 +64,28 @@ def arithmetic(op: Emitter, *operands: Any) -> list[ir.Value]:
 
 
 def floats(op: Emitter, *operands: Any) -> list[ir.Value]:
-    """Return operands as values of one floating-point dtype: integers become float32."""
+    """Return operands as values of one floating-point dtype: integers become `config.floatx()`."""
     found = result_type(*operands)
-    return promoted(op, *operands, at_least=None if dtypes.is_float(found) else "float32")
+    return promoted(op, *operands, at_least=None if dtypes.is_float(found) else defaults.floatx())
 
 
 def result_type(*operands: Any) -> str:
     """Return the dtype that operands are brought to.
 
     Args:
-        *operands: values, names of dtypes, Python numbers and lists of them.
+        *operands: values, dtypes, Python numbers and their types, and lists of them.
 
     Example:
         >>> result_type("int32", 1.5), result_type("float16", 2), result_type("bool", "uint8")
         ('float32', 'float16', 'uint8')
     """
     strong = [_dtype_of(x) for x in operands if _strong(x)]
-    weak = [np.asarray(x).dtype.kind for x in operands if not _strong(x)]
+    weak = [_kind_of(x) for x in operands if not _strong(x)]
+    if len(operands) == 0:
+        return defaults.floatx()
     dtype = _joined(strong) if len(strong) > 0 else None
     if "f" in weak and (dtype is None or not dtypes.is_float(dtype)):
-        return "float32"
+        return defaults.floatx()
     if "i" in weak or "u" in weak:
         return "int32" if dtype in (None, "bool") else str(dtype)
     return "bool" if dtype is None else dtype
@@ -91,7 +95,14 @@ def _strong(x: Any) -> bool:
     """Whether an operand has a dtype of its own."""
     if isinstance(x, list | tuple):
         return any(_strong(part) for part in x)
-    return isinstance(x, ir.Value | str | np.ndarray | np.generic)
+    if isinstance(x, type):
+        return x not in {bool, int, float}
+    return isinstance(x, ir.Value | str | np.ndarray | np.generic | np.dtype)
+
+
+def _kind_of(x: Any) -> str:
+    """NumPy's letter for the kind of a Python number, or of a type of them."""
+    return np.dtype(x).kind if isinstance(x, type) else np.asarray(x).dtype.kind
 
 
 def _dtype_of(x: Any) -> str:
@@ -99,7 +110,9 @@ def _dtype_of(x: Any) -> str:
         return result_type(*x)
     if isinstance(x, ir.Value):
         return dtype_name(x)
-    return x if isinstance(x, str) else np.asarray(x).dtype.name
+    if isinstance(x, str | type | np.dtype):
+        return dtypes.standardize(x)
+    return np.asarray(x).dtype.name
 
 
 def _joined(found: Sequence[str]) -> str:
@@ -118,7 +131,7 @@ def _joined(found: Sequence[str]) -> str:
 
 
 def floating(op: Emitter, x: Any) -> ir.Value:
-    """Return an operand as a value of a floating-point dtype: integers become float32."""
+    """Return an operand as a value of a floating-point dtype: integers become `config.floatx()`."""
     return floats(op, x)[0]
 
 

@@ -9,7 +9,8 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.base import Optimizer
+from seqonnx.optimizers.emission import Slots, Updated
 from seqonnx.optimizers.options import OptimizerOptions
 
 
@@ -24,7 +25,7 @@ class Adagrad(Optimizer):
         learning_rate: see `Optimizer`.
         initial_accumulator_value: what the sum starts from.
         epsilon: added to the sum under the root.
-        **common: name, weight_decay, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+        **common: name, weight_decay, clipping, averages and so on: see `Optimizer`.
 
     Example:
         >>> new = Adagrad(1.0, 0.0).apply([np.array([4.0])], [np.array([3.0])])[0]

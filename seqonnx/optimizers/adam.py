@@ -9,7 +9,8 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.base import Optimizer
+from seqonnx.optimizers.emission import Slots, Updated
 from seqonnx.optimizers.moments import average, average_square, power
 from seqonnx.optimizers.options import BasicOptimizerOptions, OptimizerOptions
 
@@ -29,7 +30,7 @@ class Adam(Optimizer):
         beta_2: part of the mean of squares that is kept.
         epsilon: added to the divisor.
         amsgrad: whether the divisor uses the largest v so far.
-        **common: name, weight_decay, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+        **common: name, weight_decay, clipping, averages and so on: see `Optimizer`.
 
     Example:
         >>> new = Adam(0.1).apply([np.array([2.0])], [np.array([1.0])])[0]
@@ -38,6 +39,7 @@ class Adam(Optimizer):
     """
 
     elementwise = True
+    _listed_later = ("velocity_hat",)
 
     def __init__(
         self,
@@ -97,7 +99,7 @@ class AdamW(Adam):
         beta_2: see `Adam`.
         epsilon: see `Adam`.
         amsgrad: see `Adam`.
-        **common: name, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+        **common: name, clipping, averages and so on: see `Optimizer`.
 
     Raises:
         ValueError: if `weight_decay` is None; see also `Optimizer`.

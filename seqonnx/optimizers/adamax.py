@@ -9,7 +9,8 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.base import Optimizer
+from seqonnx.optimizers.emission import Slots, Updated
 from seqonnx.optimizers.moments import average, power
 from seqonnx.optimizers.options import OptimizerOptions
 
@@ -25,7 +26,7 @@ class Adamax(Optimizer):
         beta_1: part of the mean of gradients that is kept.
         beta_2: part of the largest gradient that is kept.
         epsilon: added to the divisor.
-        **common: name, weight_decay, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+        **common: name, weight_decay, clipping, averages and so on: see `Optimizer`.
 
     Example:
         >>> new = Adamax(0.5).apply([np.array([2.0])], [np.array([1.0])])[0]

@@ -10,7 +10,8 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.base import Optimizer
+from seqonnx.optimizers.emission import Slots, Updated
 from seqonnx.optimizers.options import OptimizerOptions
 
 
@@ -31,7 +32,7 @@ class Ftrl(Optimizer):
         l2_regularization_strength: l2.
         l2_shrinkage_regularization_strength: adds 2 x this x w to g, but not to n.
         beta: added to the root of n.
-        **common: name, weight_decay, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+        **common: name, weight_decay, clipping, averages and so on: see `Optimizer`.
 
     Raises:
         ValueError: for a negative strength or a positive power; see also `Optimizer`.

@@ -9,7 +9,8 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.base import Optimizer
+from seqonnx.optimizers.emission import Slots, Updated
 from seqonnx.optimizers.moments import average
 from seqonnx.optimizers.options import OptimizerOptions
 
@@ -24,7 +25,7 @@ class Lion(Optimizer):
         learning_rate: see `Optimizer`.
         beta_1: part of m in the direction, in (0, 1].
         beta_2: part of m that is kept.
-        **common: name, weight_decay, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+        **common: name, weight_decay, clipping, averages and so on: see `Optimizer`.
 
     Raises:
         ValueError: if `beta_1` is not in (0, 1]; see also `Optimizer`.

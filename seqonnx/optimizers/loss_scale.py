@@ -27,6 +27,7 @@ class LossScale:
     Args:
         initial: first scale, positive, at most 2^120.
         growth_steps: finite steps in a row after which the scale doubles.
+        owner: name of the optimizer.
 
     Attributes:
         scale: the scale, float32 scalar.
@@ -34,12 +35,14 @@ class LossScale:
         skipped_steps: steps skipped so far, float32 scalar.
     """
 
-    def __init__(self, initial: float, growth_steps: int) -> None:
+    def __init__(
+        self, initial: float, growth_steps: int, owner: str = "loss_scale_optimizer"
+    ) -> None:
         self.initial = initial
         self.growth_steps = growth_steps
-        self.scale = _scalar("dynamic_scale", initial)
-        self.finite_steps = _scalar("step_counter", 0.0)
-        self.skipped_steps = _scalar("skipped_steps", 0.0)
+        self.scale = _Scalar("dynamic_scale", initial, owner)
+        self.finite_steps = _Scalar("step_counter", 0.0, owner)
+        self.skipped_steps = _Scalar("skipped_steps", 0.0, owner)
 
     @property
     def variables(self) -> list[Variable]:
@@ -99,7 +102,13 @@ class LossScale:
         return op.cast(op.Div(op.cast(grad, wide), op.cast(op.read(self.scale), wide)), narrow)
 
 
-def _scalar(name: str, value: float) -> Variable:
+class _Scalar(Variable):
     """A state variable of the training step."""
-    path = f"optimizer/loss_scale/{name}"
-    return Variable(np.array(value, np.float32), name, trainable=False, path=path)
+
+    def __init__(self, name: str, value: float, owner: str) -> None:
+        path = f"{owner}/{name}"
+        super().__init__(np.array(value, np.float32), name, trainable=False, path=path)
+
+    @property
+    def _file_path(self) -> str:
+        return f"optimizer/loss_scale/{self.name}"

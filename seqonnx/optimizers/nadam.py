@@ -10,8 +10,10 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.base import Optimizer
+from seqonnx.optimizers.emission import Slots, Updated
 from seqonnx.optimizers.moments import average, average_square, power
+from seqonnx.optimizers.numbers import Fixed
 from seqonnx.optimizers.options import OptimizerOptions
 
 _DECAY: Final = 0.96
@@ -32,7 +34,7 @@ class Nadam(Optimizer):
         beta_1: part of the mean of gradients that is kept.
         beta_2: part of the mean of squares that is kept.
         epsilon: added to the divisor.
-        **common: name, weight_decay, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+        **common: name, weight_decay, clipping, averages and so on: see `Optimizer`.
 
     Example:
         >>> new = Nadam(0.1).apply([np.array([2.0])], [np.array([1.0])])[0]
@@ -58,6 +60,11 @@ class Nadam(Optimizer):
     def slots(self, shape: Sequence[int], dtype: str) -> dict[str, float]:
         """Return the moving averages."""
         return {"momentum": 0.0, "velocity": 0.0}
+
+    @property
+    def _listed(self) -> list[Any]:
+        """The slots, and U_t, which Keras keeps."""
+        return [*super()._listed, _Product(self)]
 
     def prepare(self, op: Emitter, lr: ir.Value, step: ir.Value) -> dict[str, ir.Value]:
         """Emit the factors of m and g, and epsilon, all times sqrt(1 - beta_2^t)."""
@@ -101,6 +108,24 @@ class Nadam(Optimizer):
         sums = op.Mul(op.Sub(1.0, op.Pow(q.astype(dtype), step)), weights)
         decay = op.Exp(op.Neg(op.ReduceSum(sums, keepdims=0)))
         return op.Mul(power(op, self.beta_1, step), decay)
+
+
+class _Product(Fixed):
+    """U_t, which follows from the number of updates."""
+
+    def __init__(self, owner: Nadam) -> None:
+        super().__init__(owner, "variable", 1.0, "float32")
+
+    @property
+    def path(self) -> str:
+        """The name alone, as in Keras."""
+        return self.name
+
+    @property
+    def value(self) -> float:
+        """The product of u_1 ... u_t."""
+        updates = np.arange(1, int(self._owner.iterations) + 1)
+        return float(np.prod(self._owner.beta_1 * (1.0 - 0.5 * _DECAY**updates)))
 
 
 def _scheduled(op: Emitter, beta: float, step: ir.Value) -> ir.Value:

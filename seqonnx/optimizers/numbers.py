@@ -49,6 +49,86 @@ class _Assignable:
         return self.value
 
 
+class _Owned:
+    """A number in the list of what an optimizer keeps that is no variable of a graph.
+
+    Args:
+        owner: the optimizer.
+    """
+
+    name: ClassVar[str]
+    dtype: ClassVar[str]
+    shape: ClassVar[tuple[int, ...]] = ()
+
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
+
+    @property
+    def path(self) -> str:
+        """Name with that of the optimizer before it."""
+        return f"{self._owner.name}/{self.name}"
+
+    @property
+    def value(self) -> Any:
+        """The number."""
+        raise NotImplementedError
+
+    def numpy(self) -> Any:
+        """Return the number as NumPy's."""
+        return np.array(self.value, self.dtype)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} path={self.path}, value={self.value}>"
+
+
+class StepNumber(_Owned):
+    """The number of steps that an optimizer has taken."""
+
+    name = "iteration"
+    dtype = "int64"
+
+    @property
+    def value(self) -> int:
+        """The number of steps."""
+        return int(self._owner._steps_taken)
+
+    def assign(self, value: Any) -> None:
+        """Set the number of steps."""
+        self._owner._steps_taken = int(value)
+
+
+class Fixed(_Owned):
+    """A number that has a place in the list and says nothing.
+
+    Args:
+        owner: the optimizer.
+        name: its name.
+        value: the number.
+        dtype: its dtype.
+    """
+
+    def __init__(self, owner: Any, name: str, value: float, dtype: str) -> None:
+        super().__init__(owner)
+        self.name, self.dtype, self._number = name, dtype, value  # type: ignore[misc]  # its own
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return self._number
+
+    def assign(self, value: Any) -> None:
+        """Leave the number as it is: it follows from others, or nothing depends on it."""
+
+
 class LearningRate(_Assignable, float):
     """A learning rate: a float with `assign`.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from seqonnx.optimizers import schedules
 
-Rate = float | Callable[[int], float]
+Rate = float | Callable[..., float]
 
 
 def check_rate(value: Any) -> Rate:
@@ -19,8 +20,8 @@ def check_rate(value: Any) -> Rate:
         ValueError: if it is no number, schedule or function.
     """
     if callable(value):
-        schedule: Callable[[int], float] = value
-        return schedule
+        rate: Callable[..., float] = value
+        return rate
     if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, np.ndarray) and value.ndim == 0:
@@ -34,7 +35,9 @@ def check_rate(value: Any) -> Rate:
 
 def rate_at(rate: Rate, iteration: int) -> float:
     """Return the learning rate after `iteration` steps have been taken."""
-    return float(rate(iteration)) if callable(rate) else rate
+    if not callable(rate):
+        return rate
+    return float(rate(iteration) if _wants_steps(rate) else rate())
 
 
 def write_rate(rate: Rate) -> Any:
@@ -44,6 +47,19 @@ def write_rate(rate: Rate) -> Any:
     return rate
 
 
-def read_rate(config: Any) -> Any:
+def read_rate(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return what `write_rate` was given."""
-    return schedules.get(config) if isinstance(config, dict) else config
+    return schedules.deserialize(config, custom_objects) if isinstance(config, dict) else config
+
+
+def _wants_steps(rate: Callable[..., float]) -> bool:
+    """Whether a function needs the number of steps: Keras calls all but schedules without."""
+    if isinstance(rate, schedules.LearningRateSchedule):
+        return True
+    try:
+        inspect.signature(rate).bind()
+    except TypeError:
+        return True
+    except ValueError:  # a built-in without a signature
+        return False
+    return False

@@ -9,7 +9,8 @@ import onnx_ir as ir
 
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
-from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.base import Optimizer
+from seqonnx.optimizers.emission import Slots, Updated
 from seqonnx.optimizers.moments import average, average_square
 from seqonnx.optimizers.options import OptimizerOptions
 
@@ -29,7 +30,7 @@ class RMSprop(Optimizer):
         momentum: part of the last step that is taken again.
         epsilon: added to v under the root.
         centered: whether v is the variance in place of the mean square.
-        **common: name, weight_decay, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+        **common: name, weight_decay, clipping, averages and so on: see `Optimizer`.
 
     Example:
         >>> new = RMSprop(0.1, rho=0.75).apply([np.array([4.0])], [np.array([1.0])])[0]
@@ -38,6 +39,7 @@ class RMSprop(Optimizer):
     """
 
     elementwise = True
+    _listed_later = ("momentum", "average_gradient")
 
     def __init__(
         self,

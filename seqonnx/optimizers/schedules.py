@@ -323,9 +323,9 @@ def get(config: Any) -> LearningRateSchedule:
     return deserialize(config)
 
 
-def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """Return the config that `get` turns back into an equal schedule."""
-    return catalogue.serialize(schedule)
+    return catalogue.serialize(learning_rate_schedule)
 
 
 def deserialize(

@@ -10,7 +10,8 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.lowering.descent import descend
-from seqonnx.optimizers.base import Optimizer, Slots, Updated
+from seqonnx.optimizers.base import Optimizer
+from seqonnx.optimizers.emission import Slots, Updated
 from seqonnx.optimizers.options import OptimizerOptions
 
 
@@ -25,7 +26,7 @@ class SGD(Optimizer):
         learning_rate: see `Optimizer`.
         momentum: part of the last step that is taken again, in [0, 1].
         nesterov: whether the gradient counts as if taken after the momentum.
-        **common: name, weight_decay, clipnorm, clipvalue, global_clipnorm: see `Optimizer`.
+        **common: name, weight_decay, clipping, averages and so on: see `Optimizer`.
 
     Raises:
         ValueError: if `momentum` is not in [0, 1]; see also `Optimizer`.

@@ -10,7 +10,7 @@ import onnx
 from google.protobuf.message import DecodeError, Message
 
 from seqonnx.errors import ModelFileError
-from seqonnx.graph.files import lies_outside
+from seqonnx.graph.external import lies_outside
 from seqonnx.report.tensors import byte_size
 
 _PROTOBUF_LIMIT = 2**31 - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,9 +45,10 @@ class Binding:
         self._binding = runtime_session.io_binding()
         self._arrays: dict[str, DeviceArray | np.ndarray] = {}
         self._targets: dict[str, DeviceArray | None] = {}
-        self._allocated: tuple[str, ...] = ()
+        self._allocated: dict[str, None] = {}
         self._copied: set[str] = set()
         self._memories = _input_memories(session, runtime_session)
+        self._output_names = dict.fromkeys(session.output_names)
         self._fixed_shapes = _fixed_shapes(session.outputs)
         self._unsynchronized = _run_options(synchronize=False)
         for name in session.input_names:
@@ -100,7 +101,7 @@ class Binding:
         Raises:
             ValueError: if there is no such output, or if `array` shares read-only memory.
         """
-        _check_name("output", name, self._session.output_names)
+        _check_name("output", name, self._output_names)
         if array is None:
             self._bind_allocated(name)
         elif not array.writable:
@@ -111,7 +112,10 @@ class Binding:
         else:
             self._bind_target(name, array)
         self._targets[name] = array
-        self._allocated = tuple(key for key, target in self._targets.items() if target is None)
+        if array is None:
+            self._allocated[name] = None
+        else:
+            self._allocated.pop(name, None)
 
     def run(self, *, synchronize: bool = True, recording: int | None = None) -> None:
         """Run the graph on what is bound.
@@ -182,7 +186,7 @@ class Binding:
         self._binding.bind_output(name, device.memory, device.index)
 
 
-def _check_name(role: str, name: str, names: Iterable[str]) -> None:
+def _check_name(role: str, name: str, names: Collection[str]) -> None:
     """Refuse an unknown name here: ONNX Runtime's binding is unusable once it has seen one."""
     if name not in names:
         raise ValueError(f"There is no {role} '{name}'; there are {list(names)}.")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from seqonnx.graph import Emitter, assign_together, read_together, static_shape
-from seqonnx.graph.serde import to_bytes
+from seqonnx.graph.apart import to_session_model
 from seqonnx.runtime.device import Device, select_device
 from seqonnx.runtime.noise import noise_feeds, sizes_in
 from seqonnx.runtime.session import Session
@@ -35,7 +35,7 @@ class Compiled:
 
     def __init__(self, op: Emitter, device: Device | None = None) -> None:
         self._fed = {v.name: variable for variable, v in op.variables.items() if v.is_graph_input()}
-        self._noise = {name: static_shape(value) for name, value in op.noise.items()}
+        self._noise = op.draws.declared()
         special = self._fed.keys() | self._noise.keys()
         self._inputs = [value for value in op.graph.inputs if value.name not in special]
         self._names = [str(value.name) for value in self._inputs]
@@ -43,7 +43,7 @@ class Compiled:
         self._updated = list(op.updates)
         for variable, value in op.updates.items():
             op.output(value, f"next/{variable.path}")
-        self._model = to_bytes(op.graph)
+        self._model = to_session_model(op.graph)
         self._device = device or select_device()
         self._session = Session(self._model, self._device)
 
@@ -52,7 +52,6 @@ class Compiled:
         arrays: Sequence[npt.NDArray[Any]],
         *,
         seed: int = 0,
-        step: int = 0,
         seconds: float | None = None,
     ) -> list[npt.NDArray[Any]]:
         """Run the graph.
@@ -60,7 +59,6 @@ class Compiled:
         Args:
             arrays: one array for each declared input, in order.
             seed: seed of the noise, where the graph has any.
-            step: counter of the noise.
             seconds: when to give up; None for never.
 
         Returns:
@@ -74,7 +72,7 @@ class Compiled:
             feeds.update(zip(map(str, self._fed), values, strict=True))
         if self._noise:
             shapes = {str(value.name): static_shape(value) for value in self._inputs}
-            feeds |= noise_feeds(self._noise, sizes_in(shapes, feeds), seed, step)
+            feeds |= noise_feeds(self._noise, sizes_in(shapes, feeds), seed)
         results = self._session.run(feeds, seconds=seconds)
         assign_together(zip(self._updated, results[self._count :], strict=True))
         return results[: self._count]

@@ -38,6 +38,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx.graph.noise_inputs import NoiseInput
+
 GENERATOR: Final = "triple32"
 """Generator of new runs."""
 EARLIER_GENERATOR: Final = "pcg64dxsm"
@@ -202,22 +204,42 @@ def sizes_in(
 
 
 def noise_feeds(
-    shapes: Mapping[str, Sequence[int | str | None]],
-    sizes: Mapping[str, int],
-    seed: int,
-    step: int = 0,
+    inputs: Mapping[str, NoiseInput], sizes: Mapping[str, int], seed: int
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the noise of a run for each noise input of a graph.
+    """Return the noise of a run that nothing counts.
 
     Args:
-        shapes: their shapes by name.
+        inputs: the noise inputs of its graph by name.
         sizes: the sizes that symbols stand for.
-        seed: seed of the run.
-        step: number of the step.
+        seed: seed of the run; sources of their own give their next one.
     """
+    places = places_of(inputs, seed, None)
     return {
         name: uniform_noise(
-            seed, step, stream, [d if isinstance(d, int) else sizes[str(d)] for d in shape]
+            *places[name], [d if isinstance(d, int) else sizes[str(d)] for d in drawn.shape]
         )
-        for stream, (name, shape) in enumerate(shapes.items())
+        for name, drawn in inputs.items()
+    }
+
+
+def places_of(
+    inputs: Mapping[str, NoiseInput], seed: int, step: int | None, generator: str = GENERATOR
+) -> dict[str, tuple[int, int, int]]:
+    """Return seed, step and stream of each noise input in a run.
+
+    Args:
+        inputs: the noise inputs of its graph by name.
+        seed: seed of the run.
+        step: number of the step; None: the run is not one of many that are counted, so that
+            sources of their own give their next seed.
+        generator: generator of the run; when runs had the earlier one, all draws followed the seed
+            of the run.
+    """
+    if generator == EARLIER_GENERATOR:
+        return {name: (seed, step or 0, number) for number, name in enumerate(inputs)}
+    sources = {drawn.source for drawn in inputs.values() if drawn.source is not None}
+    own = {source: (source.next(), 0) if step is None else source._at(step) for source in sources}
+    return {
+        name: (*((seed, step or 0) if drawn.source is None else own[drawn.source]), drawn.stream)
+        for name, drawn in inputs.items()
     }

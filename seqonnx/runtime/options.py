@@ -52,8 +52,18 @@ def session_options(
         options.graph_optimization_level = (
             levels.ORT_ENABLE_ALL if blocked else levels.ORT_ENABLE_EXTENDED
         )
+        # Pairs of QuantizeLinear and DequantizeLinear would be moved and fused into kernels of
+        # integers, whose products are not the rounded ones that the gradient is of.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     else:
         options.graph_optimization_level = levels.ORT_ENABLE_ALL
+    # On x86 activations of int8 would become uint8, which fails to load where a node that ONNX
+    # Runtime has moved names its dtype (operator set 21 and above).
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    if training:
+        # ONNX Runtime makes one operator of DequantizeLinear and MatMul, which rounds what comes in
+        # to int8 as well; a step must compute what its gradient is of.
+        options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
     if yielding:
         # The threads of a session that has just run spin, and take the cores from the next one: two
         # sessions in turns were measured 1.5 to 1.9 times slower than one. This stops them at the

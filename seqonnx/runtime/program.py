@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx import defaults
 from seqonnx.runtime.device import select_device
 from seqonnx.structures import put_back, take_out
 
@@ -78,7 +79,8 @@ def run_emission(
     shapes: tuple[tuple[Dim, ...], ...] = _free_batch(arrays)
     shapes += tuple(array.shape for array in fixed)
     types = tuple(array.dtype.name for array in (*arrays, *fixed))
-    known = (key, device, len(arrays), shapes, types)
+    chosen = (defaults.floatx(), defaults.epsilon(), defaults.image_data_format())
+    known = (key, device, chosen, len(arrays), shapes, types)
     program = None if key is None else _programs.pop(known, None)
     if program is None:
         program = _compile(emit, shapes, types)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from seqonnx.runtime.failure import load_error, run_error
 from seqonnx.runtime.forking import generation
 from seqonnx.runtime.options import open_session, session_options, stopping_after
 from seqonnx.runtime.profile import ProfileRecord, read_profile
+from seqonnx.runtime.weights_apart import give_weights
+
+if TYPE_CHECKING:
+    from seqonnx.graph.apart import SessionModel  # needs onnx_ir, this room does not
 
 _FILE_ERRORS = ("NO_SUCHFILE", "INVALID_PROTOBUF", "NO_MODEL")
 
@@ -26,7 +30,7 @@ class Session:
     """A graph loaded on a device.
 
     Args:
-        model: the model file's bytes, or the path of a model file.
+        model: the model file's bytes, the path of a model file, or a model whose weights are apart.
         device: where to run, from `select_device`.
         training: whether the graph gets its weights as inputs: chooses optimizations for that.
         constant_weights: whether much of a training graph is frozen, its weights constants.
@@ -56,7 +60,7 @@ class Session:
 
     def __init__(
         self,
-        model: bytes | Path,
+        model: bytes | Path | SessionModel,
         device: Device,
         *,
         training: bool = False,
@@ -77,12 +81,14 @@ class Session:
             large=large,
             profile=profile,
         )
-        self._session = create_session(model, device, options, self._name)
+        content = model if isinstance(model, bytes | Path) else model.content
+        self._weights = _weights_of(model, options, device)
+        self._session = create_session(content, device, options, self._name)
         self.inputs = tuple(map(TensorSpec.from_runtime, self._session.get_inputs()))
         self.outputs = tuple(map(TensorSpec.from_runtime, self._session.get_outputs()))
         self.input_names = [spec.name for spec in self.inputs]
         self.output_names = [spec.name for spec in self.outputs]
-        self._fails_on_nothing = fails_on_nothing(model)
+        self._fails_on_nothing = fails_on_nothing(content)
         self._bfloat16_outputs = {s.name for s in self.outputs if s.dtype == "bfloat16"}
 
     @property
@@ -182,6 +188,13 @@ class Session:
         }
         fetched = self._session.run_with_ort_values(wanted, values, run_options)
         return [DeviceArray(value).numpy() for value in fetched]
+
+
+def _weights_of(
+    model: bytes | Path | SessionModel, options: Any, device: Device
+) -> list[DeviceArray]:
+    """The weights of a model that are apart from it; they live as long as its session."""
+    return [] if isinstance(model, bytes | Path) else give_weights(options, model, device)
 
 
 def create_session(model: bytes | Path, device: Device, options: Any, name: str) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
 from seqonnx.graph.operable import Valueless, apply_op
-from seqonnx.structures import take_out
+from seqonnx.structures import Slot, take_out
 from seqonnx.symbolic.arguments import Arguments
 
 Shape = tuple[int | None, ...]
@@ -126,9 +127,27 @@ class LayerCall:
             x, named = self.arguments.filled(values)
         with op.scope(self.layer.name):
             result = self.layer._emit(op, x, training and self.training is not False, **named)
+            if self.result is not None:
+                result = _with_values(op, self.result, result)
         outputs: list[ir.Value] = []
         pattern = take_out(result, lambda part: isinstance(part, ir.Value), outputs)
         return outputs, pattern
+
+
+def _with_values(op: Emitter, noted: Any, result: Any) -> Any:
+    """The result of a call with a value wherever a tensor was noted.
+
+    A size that was not known then may be a number in a graph for batches of one size.
+    """
+    if isinstance(noted, Slot):
+        known = isinstance(result, int | float)
+        return op.constant(np.asarray(result, np.int32)) if known else result
+    if isinstance(noted, Mapping):
+        return {key: _with_values(op, part, result[key]) for key, part in noted.items()}
+    if type(noted) in {list, tuple}:
+        pairs = zip(noted, result, strict=True)
+        return type(noted)(_with_values(op, part, own) for part, own in pairs)
+    return result
 
 
 Symbolic = SymbolicTensor | Sequence[SymbolicTensor]

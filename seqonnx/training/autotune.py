@@ -25,9 +25,10 @@ from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.graph.reading import known_sizes
 from seqonnx.graph.serde import to_bytes
 from seqonnx.graph.writing import replacing
-from seqonnx.lowering.pipeline import TUNING, lower
+from seqonnx.lowering.pipeline import TUNING, Options, lower
 from seqonnx.runtime import Device, DeviceArray, Session
 from seqonnx.runtime.install import load_onnxruntime
+from seqonnx.training.blocks import plain_forms
 
 _ROUNDS = 7
 _logger = logging.getLogger("seqonnx")
@@ -42,6 +43,7 @@ class Autotuner:
         device: where the gradients will run.
         path: file that remembers the names of the chosen forms; default `choices.json` in the
             cache folder (see `config.cache_folder`).
+        block: channels in a block of ONNX Runtime's blocked layout; 0 where steps are plain.
 
     Example:
         >>> choose = Autotuner(select_device("cpu"))  # doctest: +SKIP
@@ -49,13 +51,13 @@ class Autotuner:
         'indices'
     """
 
-    def __init__(self, device: Device, path: Path | None = None) -> None:
-        self._device = device
+    def __init__(self, device: Device, path: Path | None = None, *, block: int = 0) -> None:
+        self._device, self._block = device, block
         self._path = config.cache_folder() / "choices.json" if path is None else path
         version = load_onnxruntime().__version__
         self._machine = (
             f"{platform.machine()} {_processor()}, {os.cpu_count()} cores, {device}, "
-            f"onnxruntime {version}"
+            f"onnxruntime {version}, blocks of {block}"
         )
         self._known = _read(self._path)
 
@@ -63,6 +65,7 @@ class Autotuner:
         """Return the fastest form of the gradients of a node (see `autodiff.backward`)."""
         if any(value is not None and known_sizes(value) is None for value in node.inputs):
             return forms[0]
+        forms = forms if self._block > 0 else plain_forms(forms)
         choices = self._known.setdefault(self._machine, {})
         question = _describe(node, wanted)
         remembered = [form for form in forms if form.name == choices.get(question)]
@@ -112,7 +115,7 @@ class Autotuner:
         for i, value in enumerate(found):
             if value is not None:
                 op.output(value, f"grad/{i}")
-        lower(op, TUNING)
+        lower(op, TUNING, Options(block=self._block))
         session = Session(
             to_bytes(op.graph), self._device, training=True, name=f"tuning of {form.name}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from seqonnx.graph import Dim
 from seqonnx.symbolic import BATCH
@@ -28,6 +29,18 @@ class BatchSizes:
     def __init__(self) -> None:
         self._fixed: list[int] = []
         self._seen: Counter[int] = Counter()
+
+    @classmethod
+    def of(cls, state: Any) -> BatchSizes:
+        """Make one that has seen what another had, from its `state`."""
+        made = cls()
+        fixed, seen = state
+        made._fixed, made._seen = list(fixed), Counter(dict(map(tuple, seen)))
+        return made
+
+    def state(self) -> list[Any]:
+        """Return what was chosen and seen, as plain values."""
+        return [list(self._fixed), [list(pair) for pair in self._seen.items()]]
 
     def choose(self, size: int) -> Dim:
         """Return the size of batch of the graph that takes the next batch.

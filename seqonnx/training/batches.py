@@ -12,17 +12,29 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seqonnx import defaults
+from seqonnx.structures import take_out
 from seqonnx.training.class_weight import ClassWeights
 from seqonnx.training.columns import (
     Column,
     InputDtype,
     RowIndex,
+    StoredColumn,
     cast,
     check_cardinality,
     make_column,
     separate_inputs,
-    unwrap,
     whole_number,
+)
+from seqonnx.training.targets import (
+    Structure,
+    by_class,
+    columns_in,
+    each,
+    packed,
+    rows_of,
+    samples_of,
+    to_columns,
 )
 
 RAN_OUT: Final = (
@@ -37,7 +49,7 @@ _FEW_NUMBERS = 1 << 16
 a step of 0.29 ms in place of 0.34 ms)."""
 
 
-CheckTargets = Callable[[npt.NDArray[Any]], None]
+CheckTargets = Callable[[Structure], None]
 CheckInputs = Callable[[Sequence[npt.NDArray[Any]]], None]
 
 
@@ -46,15 +58,35 @@ class Batch(NamedTuple):
 
     Args:
         x: one C-contiguous array per model input, samples first.
-        y: targets, or None.
-        sample_weight: float32 weights, or None.
+        y: targets: an array, a list or dict of arrays for several outputs, or None.
+        sample_weight: float32 weights in the same form, or None.
         size: number of samples.
+        structure: for a step that the user has written, the data with a slot in the place of each
+            array; the arrays are all in `x` then.
     """
 
     x: tuple[npt.NDArray[Any], ...]
-    y: npt.NDArray[Any] | None
-    sample_weight: npt.NDArray[Any] | None
+    y: Structure
+    sample_weight: Structure
     size: int
+    structure: Any = None
+
+
+def free_batch(data: Any) -> Batch:
+    """Return a batch of data in a structure of their own.
+
+    Args:
+        data: arrays in lists, tuples and dicts, samples first.
+
+    Raises:
+        ValueError: if they hold no samples.
+    """
+    arrays: list[npt.NDArray[Any]] = []
+    structure = take_out(data, lambda part: isinstance(part, np.ndarray), arrays)
+    size = check_cardinality(arrays, [], [])
+    if size == 0:
+        raise ValueError("A batch must hold at least one sample. Received a batch of none.")
+    return Batch(tuple(arrays), None, None, size, structure)
 
 
 class Batches(ABC):
@@ -84,11 +116,21 @@ class Batches(ABC):
             if steps > length:
                 warnings.warn(RAN_OUT, stacklevel=4)
             steps = None
+        most = defaults.max_steps_per_epoch()
+        if most is not None and most < min(n for n in (steps, length, math.inf) if n is not None):
+            warnings.warn(f"Limiting steps_per_epoch to {most}", stacklevel=4)
+            steps = most
         self._limit = steps
+        self._left = steps  # batches that the present epoch still needs; None for a whole pass
         self._pass: Iterator[Batch] | None = None
         self.steps = length if steps is None else steps
         self.count: int | None = None
         self.depth = 2
+
+    @property
+    def limited(self) -> bool:
+        """Whether an epoch is a part of a pass, so that the next one goes on where it ended."""
+        return self._limit is not None
 
     @abstractmethod
     def peek(self) -> Batch | None:
@@ -126,6 +168,7 @@ class Batches(ABC):
         steps = itertools.count() if self._limit is None else range(self._limit)
         self._epoch_begins()
         for step in steps:
+            self._left = None if self._limit is None else self._limit - step
             batch = self._next(rng)
             if batch is None:
                 self._ended(step)
@@ -153,6 +196,9 @@ class Batches(ABC):
         Args:
             check: raises an error for inputs that the model does not take.
         """
+
+    def close(self) -> None:  # noqa: B027 (arrays have nothing to end)
+        """End what makes batches ahead of time, when no more are needed."""
 
     def _epoch_begins(self) -> None:  # noqa: B027 (a hook, for those who need it)
         """Called before the first batch of an epoch."""
@@ -183,6 +229,8 @@ class ArrayBatches(Batches):
         input_dtype: that of the one input, or a sequence with that of each.
         target_dtype: that of the targets; None keeps theirs.
         class_weight: gives sample weights from targets.
+        outputs: number of outputs of the model; None if it is not known.
+        free: whether a step that the user has written takes the data in their own structure.
 
     Raises:
         ValueError: if the data does not hold numbers, or the numbers of samples differ.
@@ -205,24 +253,29 @@ class ArrayBatches(Batches):
         input_dtype: InputDtype = None,
         target_dtype: str | None = None,
         class_weight: ClassWeights | None = None,
+        outputs: int | None = 1,
+        free: bool = False,
     ) -> None:
-        inputs = separate_inputs(x, input_dtype)
+        inputs = [] if free else separate_inputs(x, input_dtype)
         self._x = [(make_column(data, "x", dtype), dtype) for data, dtype in inputs]
-        self._y = None if y is None else make_column(unwrap(y), "y")
-        self._weight = (
-            None if sample_weight is None else make_column(unwrap(sample_weight), "sample_weight")
-        )
+        self._free = to_columns(x, "x", samples_of(x), None) if free else None
+        samples = samples_of(x) if free else self._x[0][0].shape[0]
+        self._y = to_columns(y, "y", samples, outputs)
+        several = outputs if isinstance(sample_weight, list | tuple) else 1
+        self._weight = to_columns(sample_weight, "sample_weight", samples, several)
         self._target_dtype = target_dtype
         self._class_weight = class_weight
         self._batch_size = whole_number(batch_size, "batch_size", least=1)
         self._shuffle = shuffle
-        columns: list[Column] = [column for column, _ in self._x]
-        self._samples = check_cardinality(columns, self._y, self._weight)
+        columns: list[Column] = [*(column for column, _ in self._x), *columns_in(self._free)]
+        self._samples = check_cardinality(columns, columns_in(self._y), columns_in(self._weight))
         super().__init__(steps, -(-self._samples // self._batch_size))
         self.count = self._samples
-        numbers = sum(math.prod(column.shape[1:]) for column, _ in self._x) * self._batch_size
-        if numbers < _FEW_NUMBERS:
+        numbers = sum(math.prod(column.shape[1:]) for column in columns) * self._batch_size
+        stored = any(isinstance(column, StoredColumn) for column in columns)
+        if numbers < _FEW_NUMBERS and not stored:
             self.depth = 0
+        self._check_targets: CheckTargets | None = None
 
     def peek(self) -> Batch | None:
         """Return the first samples; None if there are none."""
@@ -233,9 +286,11 @@ class ArrayBatches(Batches):
         return self._samples > 0
 
     def check_targets(self, check: CheckTargets) -> None:
-        """Check the whole array; its batches need no more checks."""
-        if self._y is not None:
-            check(self._y.rows(slice(None)))
+        """Check the whole array; its batches need no more checks. Not so what is in a file."""
+        if any(isinstance(column, StoredColumn) for column in columns_in(self._y)):
+            self._check_targets = check
+        elif self._y is not None:
+            check(rows_of(self._y, slice(None)))
 
     def _start(self, rng: np.random.Generator | None) -> Iterator[Batch]:
         """Begin a pass over the arrays."""
@@ -249,9 +304,14 @@ class ArrayBatches(Batches):
     def _gather(self, rows: RowIndex) -> Batch:
         """Make a batch of some rows."""
         x = tuple(cast(column.rows(rows), dtype) for column, dtype in self._x)
-        y = None if self._y is None else self._y.rows(rows)
-        weight = None if self._weight is None else cast(self._weight.rows(rows), "float32")
+        y = rows_of(self._y, rows)
+        if self._check_targets is not None:
+            self._check_targets(y)
+        weight = rows_of(self._weight, rows, "float32")
         if self._class_weight is not None and y is not None:
-            weight = self._class_weight.of(y)
-        target = None if y is None else cast(y, self._target_dtype)
-        return Batch(x, target, weight, len(x[0]))
+            weight = by_class(self._class_weight, y)
+        if self._target_dtype is not None:
+            y = each(lambda part: cast(part, self._target_dtype), y)
+        if self._free is not None:
+            return free_batch(packed(rows_of(self._free, rows), y, weight))
+        return Batch(x, y, weight, len(x[0]))

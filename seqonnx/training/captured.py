@@ -24,7 +24,7 @@ _logger = logging.getLogger("seqonnx")
 
 def may_capture(graph: StepGraph, device: Device) -> bool:
     """Whether a training step may be recorded: on a GPU, one step a run, all sizes fixed."""
-    shapes = [*graph.batch.values(), *graph.noise.values()]
+    shapes = [*graph.batch.values(), *(noise.shape for noise in graph.noise.values())]
     fixed = all(isinstance(size, int) for shape in shapes for size in shape)
     return cuda_graphs_enabled() and device.kind == "cuda" and graph.steps == 1 and fixed
 

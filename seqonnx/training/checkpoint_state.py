@@ -12,10 +12,13 @@ from seqonnx import losses, metrics, optimizers
 from seqonnx.dtypes import plain_value
 from seqonnx.errors import ModelFileError
 from seqonnx.graph import Variable, assign_together, read_together
+from seqonnx.losses import Loss
+from seqonnx.metrics import Metric
+from seqonnx.optimizers.options import without_defaults
 from seqonnx.runtime.forking import making
 from seqonnx.runtime.noise import EARLIER_GENERATOR, GENERATORS
+from seqonnx.structures import mapped
 from seqonnx.training.compilation import Compilation
-from seqonnx.training.measures import MetricSpec
 from seqonnx.training.sessions import Sessions
 from seqonnx.training.trainer import Trainer
 
@@ -68,16 +71,18 @@ def capture(sessions: Sessions) -> tuple[ArraysByVariable, Captured | None]:
 
 def _plain_values(compilation: Compilation, trainer: Trainer) -> dict[str, Any]:
     """Compile arguments and counters as a file holds them."""
+    weights = compilation.loss_weights
     values = {
-        "optimizer": optimizers.serialize(compilation.optimizer),
-        "loss": None if compilation.loss is None else losses.serialize(compilation.loss),
-        "metrics": [_metric_config(m) for m in compilation.metrics],
-        "weighted_metrics": [_metric_config(m) for m in compilation.weighted_metrics],
+        "optimizer": without_defaults(optimizers.serialize(compilation.optimizer)),
+        "loss": mapped(losses.serialize, compilation.loss, Loss),
+        "metrics": mapped(metrics.serialize, compilation.metrics, Metric),
+        "weighted_metrics": mapped(metrics.serialize, compilation.weighted_metrics, Metric),
         "steps_per_execution": compilation.steps_per_execution,
         "autotune": bool(compilation.autotune),
         "recompute": compilation.recompute,
         # Only where there is one: the files of other models stay as they were.
-        **({} if compilation.loss_weight == 1.0 else {"loss_weights": compilation.loss_weight}),
+        **({} if weights in (None, 1.0) else {"loss_weights": weights}),
+        **({} if compilation.trains else {"trains": False}),
         "step": trainer.step,
         "epochs": trainer.epochs,
         "seed": trainer.seed,
@@ -97,10 +102,10 @@ def compile_arguments(values: Mapping[str, Any], custom: Mapping[str, Any]) -> d
         ValueError: if a class or function is not known.
     """
     return {
-        "optimizer": _revived(values["optimizer"], custom),
+        "optimizer": _revived(values["optimizer"], custom) if values.get("trains", True) else None,
         "loss": _revived(values["loss"], custom),
-        "metrics": [_revived(m, custom) for m in values["metrics"]],
-        "weighted_metrics": [_revived(m, custom) for m in values["weighted_metrics"]],
+        "metrics": _revived(values["metrics"], custom),
+        "weighted_metrics": _revived(values["weighted_metrics"], custom),
         # Files of earlier versions lack these.
         "steps_per_execution": values.get("steps_per_execution", 1),
         "autotune": values.get("autotune", False),
@@ -127,16 +132,18 @@ def restore(sessions: Sessions, captured: Captured, path: Path) -> None:
     trainer.generator = _generator_of(values, path)
     trainer.epochs = int(values["epochs"])
     trainer.seed = int(values["seed"])
-    sessions.compiled().optimizer.iterations = int(values["step"])
+    sessions.compiled().optimizer._steps_taken = int(values["step"])
     variables = trainer.optimizer_variables
     found: list[tuple[Variable, npt.NDArray[Any]]] = []
     # By number: layers inside of a layer may be numbered otherwise in another process.
     held = {key.split("/")[1]: (key, array) for key, array in captured.slots.items()}
     for number, slot in enumerate(variables):
         key, array = held.get(str(number), ("", None))
-        same = key.rpartition("/")[2] == slot.path.rpartition("/")[2]
+        same = key.rpartition("/")[2] == slot._file_path.rpartition("/")[2]
         if array is None or not same or array.shape != slot._stored_shape:
-            raise ModelFileError(f"{path} is damaged: it lacks the optimizer slot {slot.path}.")
+            raise ModelFileError(
+                f"{path} is damaged: it lacks the optimizer slot {slot._file_path}."
+            )
         found.append((slot, array))
     assign_together(found)
 
@@ -155,11 +162,7 @@ def _generator_of(values: Mapping[str, Any], path: Path) -> str:
 
 def _keys(slots: Sequence[Variable]) -> list[str]:
     """Names of slots in a file; paths alone may be shared by layers of two nested models."""
-    return [f"slots/{number}/{slot.path}" for number, slot in enumerate(slots)]
-
-
-def _metric_config(metric: MetricSpec) -> Any:
-    return metric if isinstance(metric, str) else metrics.serialize(metric)
+    return [f"slots/{number}/{slot._file_path}" for number, slot in enumerate(slots)]
 
 
 def _plain(value: Any) -> Any:

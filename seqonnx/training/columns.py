@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqonnx import dtypes
+from seqonnx.training.frames import columns_of, is_frame
+from seqonnx.training.frames import to_array as frame_array
 
 Array = npt.NDArray[Any]
 RowIndex = slice | npt.NDArray[np.intp]
@@ -77,11 +79,56 @@ class SparseColumn:
         return self._matrix[rows]
 
 
+class StoredColumn:
+    """An array that stands in a file: only the rows of a batch are read, in their order there.
+
+    Args:
+        array: a memory-mapped array, a data set of HDF5 or Zarr: anything with a shape and a dtype
+            that gives rows for a slice, and for indices that increase.
+        dtype: `"string"` for text.
+        span: first row of it that is meant, and the row after the last one.
+    """
+
+    def __init__(self, array: Any, dtype: str | None, span: slice) -> None:
+        self._array = array
+        self._dtype = dtype
+        self._start, self._stop, _ = span.indices(int(array.shape[0]))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, samples first."""
+        return (self._stop - self._start, *self._array.shape[1:])
+
+    def rows(self, rows: RowIndex) -> Array:
+        """Return some rows, read now."""
+        if isinstance(rows, slice):
+            return self._read(self._inside(rows))
+        order = np.argsort(rows)
+        read = self._read(rows[order] + self._start)
+        gathered = np.empty_like(read)
+        gathered[order] = read
+        return gathered
+
+    def cut(self, rows: slice) -> Any:
+        """Return some rows, not read yet."""
+        return StoredColumn(self._array, self._dtype, self._inside(rows))
+
+    def _inside(self, rows: slice) -> slice:
+        """Rows of the span as rows of the array."""
+        start, stop, _ = rows.indices(self._stop - self._start)
+        return slice(self._start + start, self._start + stop)
+
+    def _read(self, rows: RowIndex) -> Array:
+        read = np.array(self._array[rows])
+        return dtypes.to_array(read, self._dtype, "x") if self._dtype == "string" else read
+
+
 def is_array(data: object) -> bool:
     """Whether `data` is an array, as opposed to something that yields batches."""
     return (
-        isinstance(data, list | tuple | str | bytes | int | float | np.generic)
+        isinstance(data, list | tuple | str | bytes | int | float | np.generic | StoredColumn)
         or _is_sparse(data)
+        or is_frame(data)
         or getattr(data, "__array__", None) is not None
     )
 
@@ -90,7 +137,8 @@ def make_column(data: Any, what: str, dtype: str | None = None) -> Column:
     """Return `data` as a column.
 
     Args:
-        data: array, list of numbers, `scipy.sparse` matrix, or anything with `__array__`.
+        data: array, list of numbers, `scipy.sparse` matrix, table of pandas, polars or Arrow, data
+            set in a file, or anything with `__array__`.
         what: name of the data in errors, such as `"x"`.
         dtype: `"string"` for text; else the data hold numbers.
 
@@ -104,17 +152,29 @@ def make_column(data: Any, what: str, dtype: str | None = None) -> Column:
         >>> make_column([[1, 2], [3, 4]], "x").rows(slice(1, 2)).tolist()
         [[3, 4]]
     """
+    if isinstance(data, StoredColumn):
+        return data
     if _is_sparse(data):
-        return SparseColumn(data)
+        return _sparse_column(data, what)
     if isinstance(data, int | float) or getattr(data, "ndim", None) == 0:
         raise ValueError(
             f"`{what}` must have its samples along the first axis. Received a single number: "
             f"{what}={data!r}"
         )
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError(
+            f"`{what}` has values that are masked, which no model sees. Fill them first, such as "
+            f"by `{what}.filled(0)`. Received: a masked array of shape {data.shape}"
+        )
+    if is_frame(data):
+        return DenseColumn(frame_array(data, dtype, what))
+    if is_stored(data):
+        # Checked on no rows at all, also below: `to_array` would read or copy the whole.
+        dtypes.to_array(np.empty(0, data.dtype), dtype, what)
+        return StoredColumn(data, dtype, slice(None))
     if dtype == "string":
         return DenseColumn(dtypes.to_array(data, dtype, what))
     if isinstance(data, np.ndarray):
-        # Checked on no rows at all: `to_array` would copy an array that is not contiguous.
         dtypes.to_array(np.empty(0, data.dtype), None, what)
         return DenseColumn(np.asarray(data))
     return DenseColumn(dtypes.to_array(data, None, what))
@@ -161,6 +221,8 @@ def separate_inputs(x: Any, dtype: InputDtype) -> list[tuple[Any, str | None]]:
 
 def _in_order(x: Any, types: Mapping[str, str]) -> Any:
     """Arrays given by name in the order of the inputs; other data as it is."""
+    if len(types) > 1 and is_frame(x):
+        x = dict(columns_of(x))
     if not isinstance(x, Mapping):
         return x
     if sorted(x) != sorted(types):
@@ -180,22 +242,22 @@ def unwrap(data: Any) -> Any:
     return data
 
 
-def check_cardinality(x: Sequence[Any], y: Any, sample_weight: Any) -> int:
+def check_cardinality(x: Sequence[Any], y: Sequence[Any], sample_weight: Sequence[Any]) -> int:
     """Return the number of samples.
 
     Args:
         x: arrays or columns, one per input.
-        y: array or column of targets, or None.
-        sample_weight: array or column of weights, or None.
+        y: arrays or columns of targets.
+        sample_weight: arrays or columns of weights.
 
     Raises:
         ValueError: if they differ in their number of samples.
     """
-    groups = {"x": list(x), "y": [y], "sample_weight": [sample_weight]}
+    groups = {"x": x, "y": y, "sample_weight": sample_weight}
     sizes = {
         name: [int(part.shape[0]) for part in parts]
         for name, parts in groups.items()
-        if parts[0] is not None
+        if len(parts) > 0
     }
     if len({size for group in sizes.values() for size in group}) > 1:
         raise ValueError(
@@ -225,4 +287,33 @@ def whole_number(value: Any, name: str, *, least: int) -> int:
 
 def _is_sparse(data: object) -> bool:
     """Whether this is a matrix of `scipy.sparse`, told without importing it."""
-    return type(data).__module__.startswith("scipy.sparse")
+    return any(cls.__module__.startswith("scipy.sparse") for cls in type(data).__mro__)
+
+
+def _sparse_column(data: Any, what: str) -> SparseColumn:
+    """A column of a sparse matrix, which only inputs can be."""
+    if what != "x":
+        raise ValueError(
+            f"`{what}` cannot be sparse. Pass `{what}.toarray()`. Received: {type(data)} of shape "
+            f"{data.shape}"
+        )
+    if len(data.shape) != 2:
+        raise ValueError(
+            f"Sparse data must have rows and columns. Received: `{what}` of shape {data.shape}"
+        )
+    dtypes.to_array(np.empty(0, data.dtype), None, what)
+    return SparseColumn(data)
+
+
+def is_stored(data: Any) -> bool:
+    """Whether this is an array in a file, of which rows can be read.
+
+    Arrays in files have chunks, or None in their place, besides a shape and a dtype.
+    """
+    if isinstance(data, np.memmap):
+        return data.ndim > 0
+    if isinstance(data, np.ndarray) or not callable(getattr(data, "__getitem__", None)):
+        return False
+    missing = object()
+    told = [getattr(data, name, missing) for name in ("shape", "dtype", "chunks")]
+    return all(value is not missing for value in told) and len(data.shape) > 0

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from seqonnx.constraints import Constraint
 from seqonnx.graph import Variable
-from seqonnx.losses import Loss
 from seqonnx.metrics.base import Accumulator
 from seqonnx.optimizers import Optimizer
+from seqonnx.optimizers.slots import SlotVariables
 from seqonnx.regularizers import Regularizer
 from seqonnx.runtime.noise import EARLIER_GENERATOR
+from seqonnx.structures import parts
 from seqonnx.symbolic import SymbolicTensor
-from seqonnx.training.measures import MetricSpec
+from seqonnx.training.heads import Head, MetricSpec, Outputs, make_heads
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Subject:
 
     Args:
         inputs: model inputs.
-        outputs: model outputs; training takes exactly one.
+        outputs: model outputs, with their names.
         weights: all weights.
         trainable: weights that a step changes.
         frozen: weights that no step changes, statistics of frozen layers included.
@@ -32,7 +34,7 @@ class Subject:
     """
 
     inputs: Sequence[SymbolicTensor]
-    outputs: Sequence[SymbolicTensor]
+    outputs: Outputs
     weights: Sequence[Variable]
     trainable: Sequence[Variable]
     frozen: Sequence[Variable]
@@ -46,26 +48,33 @@ class Compilation:
     """The arguments of `compile`, resolved."""
 
     optimizer: Optimizer
-    loss: Loss | None
-    metrics: Sequence[MetricSpec] = ()
-    weighted_metrics: Sequence[MetricSpec] = ()
+    loss: Any
+    """A loss, a list or a dict of them by the names of outputs, or None."""
+    metrics: Any = ()
+    """A tuple of metrics; for several outputs a tuple or dict of tuples of them."""
+    weighted_metrics: Any = ()
     steps_per_execution: int = 1
     autotune: bool = False
     recompute: bool | tuple[str, ...] = False
-    loss_weight: float = 1.0
+    loss_weights: Any = None
+    trains: bool = True
+    """Whether `compile` was given an optimizer."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Loss, metrics and the arguments that Keras has, by name, as `compile` was given them."""
 
-    def required_loss(self) -> Loss:
-        """Return the loss.
+    @property
+    def has_metrics(self) -> bool:
+        """Whether `compile` was given metrics."""
+        return len(parts((self.metrics, self.weighted_metrics), MetricSpec)) > 0
+
+    def heads(self, outputs: Outputs) -> list[Head]:
+        """Return the outputs of a model with what they are trained for and measured by.
 
         Raises:
-            ValueError: if `compile` was given none.
+            ValueError: if the arguments do not fit the outputs.
         """
-        if self.loss is None:
-            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-        return self.loss
-
-
-SlotVariables = Mapping[Variable, Mapping[str, Variable]]
+        given = (self.loss, self.loss_weights, self.metrics, self.weighted_metrics)
+        return make_heads(outputs, *given)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
@@ -11,12 +10,11 @@ import numpy as np
 
 from seqonnx import losses, optimizers
 from seqonnx import metrics as metrics_room
-from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
 from seqonnx.optimizers import LossScaleOptimizer, Optimizer
 from seqonnx.training.columns import whole_number
 from seqonnx.training.compilation import Compilation
-from seqonnx.training.measures import MetricSpec
+from seqonnx.training.heads import BY_SHAPE
 
 
 class Accepted(TypedDict, total=False):
@@ -49,16 +47,26 @@ def resolve(
         ValueError: if something cannot be interpreted.
     """
     check_accepted(accepted)
-    chosen, names = optimizers.get(optimizer), output_names(network)
+    chosen = optimizers.get("sgd" if optimizer is None else optimizer)
+    weights = accepted.get("loss_weights")
     return Compilation(
         _scaled_for(network, chosen) if auto_scale_loss else chosen,
-        losses.get(loss),
-        resolve_metrics(metrics, "metrics", names),
-        resolve_metrics(weighted_metrics, "weighted_metrics", names),
+        _resolve_losses(loss),
+        _resolve_metrics(metrics, "metrics"),
+        _resolve_metrics(weighted_metrics, "weighted_metrics"),
         whole_number(steps_per_execution, "steps_per_execution", least=1),
         autotune,
         _check_recompute(network, recompute),
-        resolve_loss_weight(accepted.get("loss_weights"), names),
+        weights.tolist() if isinstance(weights, np.ndarray) else weights,
+        trains=optimizer is not None,
+        given={
+            "loss": loss,
+            "loss_weights": weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": bool(accepted.get("run_eagerly", False)),
+            "jit_compile": accepted.get("jit_compile", "auto"),
+        },
     )
 
 
@@ -82,92 +90,47 @@ def check_accepted(accepted: Mapping[str, Any]) -> None:
         )
 
 
-def output_names(model: Network) -> list[str]:
-    """Names that arguments of `compile` may call the outputs by: theirs, and their layers'."""
-    if not model.built:
-        return [layer.name for layer in model.layers[-1:]]
-    callers = [tensor._call.layer for tensor in model.outputs if tensor._call is not None]
-    layers = [layer.name for layer in callers if isinstance(layer, Layer)]
-    return list(dict.fromkeys([*model.output_names, *layers]))
+def _resolve_losses(given: Any) -> Any:
+    """A loss, or a list or dict with one for each output, with names replaced by losses."""
+    if isinstance(given, Mapping) and "class_name" not in given:
+        return {name: _resolve_losses(each) for name, each in given.items()}
+    if isinstance(given, list | tuple):
+        return tuple(_resolve_losses(each) for each in given)
+    if isinstance(given, str) and given.lower() in BY_SHAPE:
+        return given
+    return losses.get(given)
 
 
-def resolve_loss_weight(given: Any, names: Sequence[str]) -> float:
-    """Return what the loss of the one output is multiplied by.
-
-    Args:
-        given: `loss_weights` of `compile`: a number, a list of just one, a dict with one by the
-            name of the output, or None.
-        names: names of the output; none where they are not known.
-
-    Raises:
-        ValueError: if it is something else.
-    """
-    values = [1.0 if given is None else given]
-    if isinstance(given, Mapping):
-        check_names(given, names, "loss_weights")
-        values = list(given.values())
-    elif isinstance(given, list | tuple):
-        values = list(given)
-    if len(values) != 1:
-        raise ValueError(
-            f"`loss_weights` must match the number of losses, got 1 losses and {len(values)} "
-            f"weights. Received: loss_weights={given!r}"
-        )
-    (weight,) = values
-    if isinstance(weight, bool) or not isinstance(weight, int | float | np.number):
-        raise ValueError(
-            "`loss_weights` must be a number, a list of one or a dict with one by the name of the "
-            f"output. Received: loss_weights={given!r} of type {type(given)}"
-        )
-    if not math.isfinite(weight):
-        raise ValueError(f"`loss_weights` must be finite. Received: loss_weights={given!r}")
-    return float(weight)
-
-
-def check_names(given: Mapping[str, Any], names: Sequence[str], argument: str) -> None:
-    """Raise a ValueError if a key of an argument of `compile` is not the name of an output."""
-    unknown = [name for name in given if name not in names]
-    if len(unknown) > 0 and len(names) > 0:
-        raise ValueError(
-            f"In the dict argument `{argument}`, {unknown} do not correspond to any model output. "
-            f"Names of the output: {list(names)}. Received: {argument}={given}"
-        )
-
-
-def resolve_metrics(given: Any, argument: str, names: Sequence[str]) -> tuple[MetricSpec, ...]:
-    """Return metrics as the trainer takes them.
+def _resolve_metrics(given: Any, argument: str) -> Any:
+    """Metrics in the structure they were given in, with names replaced by metrics.
 
     Args:
-        given: list or tuple of what `metrics.get` takes, a dict with one such list for the one
-            output, or None.
+        given: list or tuple of what `metrics.get` takes, or of such lists, a dict by the names of
+            outputs, or None.
         argument: name of the argument, for errors.
-        names: names of the output.
 
     Raises:
-        ValueError: if it is something else, or an output or a metric is not known.
+        ValueError: if it is something else, or a metric is not known.
     """
     if given is None:
         return ()
-    if isinstance(given, Mapping):
-        check_names(given, names, argument)
-        given = [spec for value in given.values() for spec in _listed(value)]
+    if isinstance(given, Mapping) and "class_name" not in given:
+        return {name: _each_metric(entry) for name, entry in given.items()}
     if not isinstance(given, list | tuple):
         raise ValueError(
             f"Expected `{argument}` argument to be a list, tuple, or dict. "
             f"Received instead: {argument}={given} of type {type(given)}"
         )
-    specs = [spec for entry in given for spec in _listed(entry)]
-    return tuple(_resolve_metric(spec) for spec in specs if spec is not None)
+    return tuple(_each_metric(entry) for entry in given)
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _resolve_metric(spec: Any) -> MetricSpec:
-    if isinstance(spec, str) and spec.lower() in {"accuracy", "acc"}:
-        return spec
-    metric = metrics_room.get(spec)
+def _each_metric(entry: Any) -> Any:
+    """One metric, or the metrics of one output."""
+    if isinstance(entry, list | tuple):
+        return tuple(_each_metric(each) for each in entry)
+    if entry is None or (isinstance(entry, str) and entry.lower() in {"accuracy", "acc"}):
+        return entry
+    metric = metrics_room.get(entry)
     assert metric is not None
     return metric
 

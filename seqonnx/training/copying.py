@@ -77,7 +77,7 @@ def restore(network: Network, model: CallbackModel, state: dict[str, Any]) -> No
     if moment is not None:
         assign_together(moment.values.items())
         if moment.steps is not None:
-            sessions.compiled().optimizer.iterations = moment.steps
+            sessions.compiled().optimizer._steps_taken = moment.steps
     for tensor, own in trained:
         tensor._in_training = own
     for call, outputs in calls:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
+from seqonnx.data.py_dataset import PyDataset
 from seqonnx.training.batches import ArrayBatches, Batch, Batches
 from seqonnx.training.class_weight import ClassWeight, ClassWeights
 from seqonnx.training.columns import (
@@ -14,9 +16,9 @@ from seqonnx.training.columns import (
     is_array,
     make_column,
     separate_inputs,
-    unwrap,
 )
-from seqonnx.training.iterators import IteratorBatches, PyDataset, check_iterable, describe
+from seqonnx.training.iterators import IteratorBatches, check_iterable, describe
+from seqonnx.training.targets import columns_in, cut, samples_of, to_columns
 
 __all__ = [
     "BATCH_SIZE",
@@ -50,9 +52,11 @@ def make_batches(
     batch_size: int | None = None,
     shuffle: bool = False,
     steps: int | None = None,
-    input_dtype: InputDtype = None,
+    input_dtype: InputDtype | Callable[[Any], InputDtype] = None,
     target_dtype: str | None = None,
     allow_empty: bool = False,
+    outputs: int | None = 1,
+    free: bool = False,
 ) -> ArrayBatches | IteratorBatches:
     """Turn user data into batches.
 
@@ -69,9 +73,12 @@ def make_batches(
         shuffle: whether training sees arrays, or the items of a `PyDataset`, in a new order in
             each pass.
         steps: batches per epoch; None for a whole pass.
-        input_dtype: that of the one model input, or a sequence with that of each.
+        input_dtype: that of the one model input, or a sequence with that of each; for what yields
+            batches, also a function that gives it for the inputs of the first.
         target_dtype: that of the targets; None keeps theirs.
         allow_empty: whether arrays may hold no samples, as in predict.
+        outputs: number of outputs of the model; None if it is not known.
+        free: whether a step that the user has written takes the data in their own structure.
 
     Returns:
         The batches.
@@ -88,7 +95,7 @@ def make_batches(
     """
     if class_weight is not None and sample_weight is not None:
         raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
-    if not yields_batches(x):
+    if not yields_batches(x) and not callable(input_dtype):
         if class_weight is not None and y is None:
             raise ValueError("`class_weight` weighs targets by their class. Received: y=None")
         batches = ArrayBatches(
@@ -101,6 +108,8 @@ def make_batches(
             input_dtype=input_dtype,
             target_dtype=target_dtype,
             class_weight=None if class_weight is None else ClassWeights(class_weight),
+            outputs=outputs,
+            free=free,
         )
         if batches.count == 0 and not allow_empty:
             raise ValueError("Expected at least one sample in `x`, received 0 samples.")
@@ -120,6 +129,8 @@ def make_batches(
         input_dtype=input_dtype,
         target_dtype=target_dtype,
         class_weight=None if class_weight is None else ClassWeights(class_weight),
+        outputs=outputs,
+        free=free,
     )
 
 
@@ -131,6 +142,8 @@ def split_validation(
     *,
     inputs: int = 1,
     input_dtype: InputDtype = None,
+    outputs: int | None = 1,
+    free: bool = False,
 ) -> tuple[DataPart, DataPart]:
     """Split off the last samples for validation, before any shuffling.
 
@@ -142,6 +155,8 @@ def split_validation(
         inputs: number of model inputs.
         input_dtype: that of the one model input, or a sequence with that of each; where any of
             them takes text.
+        outputs: number of outputs of the model; None if it is not known.
+        free: whether a step that the user has written takes the data in their own structure.
 
     Returns:
         `(x, y, sample_weight)` to train on, and the same to validate on. Dense arrays are
@@ -159,7 +174,9 @@ def split_validation(
     if not 0 < fraction < 1:
         raise ValueError(f"`validation_split` must be between 0 and 1, received: {fraction}")
     wrong = [
-        type(data) for data in (x, y, sample_weight) if data is not None and not is_array(data)
+        type(data)
+        for data in (x, y, sample_weight)
+        if data is not None and not is_array(data) and not isinstance(data, dict)
     ]
     if len(wrong) > 0:
         raise ValueError(
@@ -167,10 +184,15 @@ def split_validation(
             f"Found incompatible type in the input: {wrong}"
         )
     types = [None] * inputs if input_dtype is None else input_dtype
-    columns = [make_column(data, "x", each) for data, each in separate_inputs(x, types)]
-    target = None if y is None else make_column(unwrap(y), "y")
-    weight = None if sample_weight is None else make_column(unwrap(sample_weight), "sample_weight")
-    count = check_cardinality(columns, target, weight)
+    whole = to_columns(x, "x", samples_of(x), None) if free else None
+    columns = columns_in(whole)
+    if not free:
+        columns = [make_column(data, "x", each) for data, each in separate_inputs(x, types)]
+    samples = columns[0].shape[0]
+    target = to_columns(y, "y", samples, outputs)
+    several = outputs if isinstance(sample_weight, list | tuple) else 1
+    weight = to_columns(sample_weight, "sample_weight", samples, several)
+    count = check_cardinality(columns, columns_in(target), columns_in(weight))
     boundary = math.floor(count * (1.0 - fraction))
     if boundary in {0, count}:
         raise ValueError(
@@ -184,9 +206,9 @@ def split_validation(
         """The rows of all columns."""
         pieces = [column.cut(rows) for column in columns]
         return (
-            pieces[0] if len(pieces) == 1 else pieces,
-            None if target is None else target.cut(rows),
-            None if weight is None else weight.cut(rows),
+            cut(whole, rows) if free else pieces[0] if len(pieces) == 1 else pieces,
+            cut(target, rows),
+            cut(weight, rows),
         )
 
     return part(slice(0, boundary)), part(slice(boundary, count))

@@ -13,6 +13,7 @@ from seqonnx import config
 from seqonnx.graph import (
     Dim,
     Emitter,
+    NoiseInput,
     Variable,
     assign_together,
     last_change,
@@ -21,7 +22,7 @@ from seqonnx.graph import (
     settled_change,
     static_shape,
 )
-from seqonnx.graph.serde import to_bytes
+from seqonnx.graph.apart import to_session_model
 from seqonnx.lowering.pipeline import EAGER, INFERENCE, Options, lower
 from seqonnx.runtime import Device, Session
 from seqonnx.runtime.compiled import Compiled
@@ -46,8 +47,8 @@ class ForwardPass:
     """Variables that every run replaces, with the names of their input and output."""
     data: Mapping[str, tuple[Dim, ...]]
     """Shapes of the data inputs, for the sizes of the noise."""
-    noise: Mapping[str, tuple[Dim, ...]]
-    """Shapes of the noise inputs; a model that draws in inference has some."""
+    noise: Mapping[str, NoiseInput]
+    """The noise inputs; a model that draws in inference has some."""
 
     @property
     def inherited(self) -> bool:
@@ -86,6 +87,7 @@ class Forward:
 
     Attributes:
         made_for: device and shapes of the inputs; with others, another pass is needed.
+        setting: number of the last setting that had changed when it was made.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Forward:
         self._variables = list(variables)
         self.device = device
         self.made_for = (device, [tensor.shape for tensor in inputs])
+        self.setting = last_setting()
         self.structured = structured
         self._passes: SessionCache[ForwardPass] = SessionCache()
         # The newest pass, and a change up to which it is known to be the newest.
@@ -154,9 +157,9 @@ class Forward:
         self._variables = [v for v in self._variables if v not in op.updates]
         carried = declare_updates(op)
         lower(op, INFERENCE, Options(device=self.device.memory))
-        session = Session(to_bytes(op.graph), self.device, name="forward pass")
+        session = Session(to_session_model(op.graph), self.device, name="forward pass")
         data = {str(x.name): static_shape(x) for x in op.graph.inputs if x.name in names}
-        noise = {name: static_shape(value) for name, value in op.noise.items()}
+        noise = op.draws.declared()
         built = ForwardPass(session, self._inputs, names, carried, data, noise)
         self._passes.keep(_NEWEST, max(newest, setting), built)
         self._checked = (change, built)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from seqonnx import dtypes
-from seqonnx.training.batches import RAN_OUT, Batch, Batches, CheckInputs, CheckTargets
+from seqonnx.data.py_dataset import PyDataset
+from seqonnx.data.workers import Workers
+from seqonnx.training.batches import RAN_OUT, Batch, Batches, CheckInputs, CheckTargets, free_batch
 from seqonnx.training.class_weight import ClassWeights
 from seqonnx.training.columns import (
     InputDtype,
@@ -19,61 +22,11 @@ from seqonnx.training.columns import (
     check_cardinality,
     make_column,
     separate_inputs,
-    unwrap,
+    whole_number,
 )
+from seqonnx.training.targets import arrays_in, by_class, each, owned, to_arrays, to_columns
 
 _END: Final = object()
-
-
-class PyDataset:
-    """Base of data sets that make each batch by its number.
-
-    A subclass defines `__len__`, the number of batches, and `__getitem__(index)`, which returns
-    `(x,)`, `(x, y)` or `(x, y, sample_weight)`. It may define `on_epoch_begin` and
-    `on_epoch_end`. An endless data set defines `num_batches` as None instead of `__len__`.
-
-    Args:
-        workers: how many batches to prepare ahead; one thread makes them.
-        use_multiprocessing: warns, because a thread makes the batches in any case.
-        max_queue_size: most batches to prepare ahead.
-
-    Example:
-        >>> class Squares(PyDataset):
-        ...     def __len__(self):
-        ...         return 2
-        ...     def __getitem__(self, index):
-        ...         x = np.arange(3.0)[:, None] + index
-        ...         return x, x**2
-    """
-
-    # On the class, because subclasses often do not call `__init__`.
-    workers: int = 1
-    use_multiprocessing: bool = False
-    max_queue_size: int = 10
-
-    def __init__(
-        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
-    ) -> None:
-        self.workers = workers
-        self.use_multiprocessing = use_multiprocessing
-        self.max_queue_size = max_queue_size
-
-    def __len__(self) -> int:
-        raise NotImplementedError(f"{type(self).__name__} must define `__len__`.")
-
-    def __getitem__(self, index: int) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} must define `__getitem__`.")
-
-    @property
-    def num_batches(self) -> int | None:
-        """Number of batches; None if they never end."""
-        return len(self)
-
-    def on_epoch_begin(self) -> None:
-        """Called before the first batch of each epoch, of measuring and predicting, too."""
-
-    def on_epoch_end(self) -> None:
-        """Called after the last batch of each epoch, also where that is not the last of a pass."""
 
 
 class IteratorBatches(Batches):
@@ -88,9 +41,12 @@ class IteratorBatches(Batches):
             `PyDataset` again in each epoch.
         steps: items per epoch; None to go on until the data ends.
         shuffle: whether a `PyDataset` is asked for its batches in a new order each time.
-        input_dtype: that of the one input, or a sequence with that of each.
+        input_dtype: that of the one input, or a sequence with that of each; or what gives it for
+            the inputs of the first item.
         target_dtype: that of the targets; None keeps theirs.
         class_weight: gives sample weights from targets.
+        outputs: number of outputs of the model; None if it is not known.
+        free: whether a step that the user has written takes the items in their own structure.
 
     Raises:
         ValueError: if `data` never ends and `steps` is None.
@@ -107,10 +63,13 @@ class IteratorBatches(Batches):
         *,
         steps: int | None = None,
         shuffle: bool = False,
-        input_dtype: InputDtype = None,
+        input_dtype: InputDtype | Callable[[Any], InputDtype] = None,
         target_dtype: str | None = None,
         class_weight: ClassWeights | None = None,
+        outputs: int | None = 1,
+        free: bool = False,
     ) -> None:
+        self._outputs, self._free = outputs, free
         self._data = data
         self._by_index = is_dataset(data)
         self._once = isinstance(data, Iterator)
@@ -132,13 +91,28 @@ class IteratorBatches(Batches):
         self._ahead: Batch | None = None  # drawn to be looked at, and not used yet
         self._used = False  # whether a batch of the present pass was
         self._started = False
+        self._workers: Workers[Batch] | None = None
+        self._queue = 1
         if self._by_index:
-            self.depth = _depth(data)
+            self._queue = whole_number(
+                getattr(data, "max_queue_size", 10), "max_queue_size", least=1
+            )
+            self.depth = min(self.depth, self._queue)
+            self._workers = _workers_of(data)
+        if self._workers is not None:
+            # For data that turns out to be wrong before any loop begins.
+            weakref.finalize(self, self._workers.close)
+
+    def close(self) -> None:
+        """End the workers of a `PyDataset`; another epoch starts new ones."""
+        self._pass = None
+        if self._workers is not None:
+            self._workers.close()
 
     def peek(self) -> Batch | None:
         """Return the batch that comes next; None if there is none."""
         if self._ahead is None:
-            self._ahead = self._at(0) if self._by_index else self._draw()
+            self._ahead = self._first() if self._by_index else self._draw()
         return self._ahead
 
     def ready(self) -> bool:
@@ -186,22 +160,45 @@ class IteratorBatches(Batches):
 
     def _walk(self, rng: np.random.Generator | None) -> Iterator[Batch]:
         """All batches of a `PyDataset`, in a pass."""
-        order: Iterable[int] = itertools.count()
-        if self._length is not None:
-            order = range(self._length)
-            if self._shuffle and rng is not None:
-                order = rng.permutation(self._length).tolist()
-        for index in order:
-            batch = self._at(index)
-            if batch is not None:
+        order: Iterator[int] = itertools.count()
+        if self._length is not None and self._shuffle and rng is not None:
+            order = iter(rng.permutation(self._length).tolist())
+        elif self._length is not None:
+            order = iter(range(self._length))
+        if self._workers is None:
+            yield from map(self._at, order)
+            return
+        seed = 0 if rng is None else int(rng.integers(1 << 32))
+        made = -1
+        while made != 0:
+            # No more are made ahead than this epoch needs: the hooks between two may change them.
+            share = itertools.islice(order, self._left)
+            made = 0
+            known = {} if self._ahead is None else {0: self._ahead}
+            self._ahead = None
+            items = self._workers.items(self._at, share, self._queue, seed, known)
+            for made, batch in enumerate(items, start=1):  # noqa: B007 (counted)
                 yield batch
 
-    def _at(self, index: int) -> Batch | None:
-        """Batch number `index` of a `PyDataset`; None if it has no batches."""
-        if index == 0 and self._ahead is not None:
+    def _first(self) -> Batch | None:
+        """The first batch of a `PyDataset`; None if it has none."""
+        if self._length == 0:
+            return None
+        if self._workers is None:
+            return self._at(0)
+        # Not made here, where what it opens would keep the data set from going to a process.
+        return next(self._workers.items(self._at, [0], 1, 0))
+
+    def _at(self, index: int, make: Callable[[int], Any] | None = None) -> Batch:
+        """Batch number `index` of a `PyDataset`."""
+        if make is None and index == 0 and self._ahead is not None:
             batch, self._ahead = self._ahead, None
             return batch
-        return None if self._length == 0 else self._convert(self._data[index])
+        try:
+            return self._convert(self._data[index] if make is None else make(index))
+        except BaseException as error:
+            error.add_note(f"This is from batch {index} of {type(self._data).__name__}.")
+            raise
 
     def _epoch_begins(self) -> None:
         """Call the hook of a `PyDataset`, after which its first batch may be another one."""
@@ -228,6 +225,8 @@ class IteratorBatches(Batches):
 
     def _convert(self, item: Any) -> Batch:
         """Make a batch of an item, its targets as they are."""
+        if self._free:
+            return free_batch(to_arrays(item))
         parts = tuple(item) if isinstance(item, tuple | list) else (item,)
         if not 1 <= len(parts) <= 3:
             raise ValueError(
@@ -235,13 +234,17 @@ class IteratorBatches(Batches):
                 f"`(x, y, sample_weight)`, found: {len(parts)} parts."
             )
         data, target, weight = (*parts, None, None)[:3]
+        if callable(self._input_dtype):
+            self._input_dtype = self._input_dtype(data)
         x = tuple(
             _own(_dense(part, "x", dtype), dtype)
             for part, dtype in separate_inputs(data, self._input_dtype)
         )
-        y = None if target is None else _own(_dense(unwrap(target), "y"), None)
-        weights = None if weight is None else _own(_dense(weight, "sample_weight"), "float32")
-        size = check_cardinality(x, y, weights)
+        samples = len(x[0])
+        y = owned(to_columns(target, "y", samples, self._outputs), None)
+        several = self._outputs if isinstance(weight, list | tuple) else 1
+        weights = owned(to_columns(weight, "sample_weight", samples, several), "float32")
+        size = check_cardinality(x, arrays_in(y), arrays_in(weights))
         if size == 0:
             raise ValueError("A batch must hold at least one sample. Received a batch of none.")
         if self._class_weight is not None and y is not None:
@@ -250,7 +253,7 @@ class IteratorBatches(Batches):
                     "You cannot `class_weight` and `sample_weight` at the same time. Received: "
                     "class_weight for data that yields (x, y, sample_weight)."
                 )
-            weights = self._class_weight.of(y)
+            weights = by_class(self._class_weight, y)
         return Batch(x, y, weights, size)
 
     def _finished(self, batch: Batch) -> Batch:
@@ -261,7 +264,7 @@ class IteratorBatches(Batches):
             return batch
         if self._check_targets is not None:
             self._check_targets(batch.y)
-        return batch._replace(y=cast(batch.y, self._target_dtype))
+        return batch._replace(y=each(lambda part: cast(part, self._target_dtype), batch.y))
 
 
 def is_dataset(data: object) -> bool:
@@ -320,15 +323,13 @@ def _length(data: Any, by_index: bool) -> int | None:
         return None
 
 
-def _depth(data: Any) -> int:
-    """How many batches of a `PyDataset` to prepare ahead."""
-    if getattr(data, "use_multiprocessing", False):
-        warnings.warn(
-            f"`use_multiprocessing=True` of {type(data).__name__} has no effect: one thread makes "
-            "its batches ahead of time.",
-            stacklevel=4,
-        )
-    return max(2, min(getattr(data, "workers", 1), getattr(data, "max_queue_size", 10)))
+def _workers_of(data: Any) -> Workers[Batch] | None:
+    """The workers that a `PyDataset` wants; None if its batches are made where they are drawn."""
+    count = whole_number(getattr(data, "workers", 1), "workers", least=0)
+    processes = bool(getattr(data, "use_multiprocessing", False))
+    if count < 2 and not processes:
+        return None
+    return Workers(data, max(1, count), processes=processes)
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from seqonnx.callbacks import CallbackList
 from seqonnx.callbacks.base import Logs
+from seqonnx.data.prefetch import prefetch
+from seqonnx.structures import mapped, put_back
 from seqonnx.training.batches import Batch, Batches
 from seqonnx.training.forward import Forward
-from seqonnx.training.prefetch import prefetch
+from seqonnx.training.run import Run, order_of
 from seqonnx.training.runner import Staged
 from seqonnx.training.trainer import Trainer
 
@@ -58,14 +60,17 @@ def fit(
         validation: data to measure on, or None.
         stopped: whether a callback has asked to stop; asked after every batch and epoch.
     """
-    with closing(callbacks):
+    run = Run(trainer, batches)
+    callbacks._set_run(run)
+    measured_on = nullcontext() if validation is None else closing(validation.batches)
+    with measured_on, closing(batches), closing(callbacks):
         callbacks.on_train_begin()
         logs: Logs = {}
-        for epoch in epochs:
+        for epoch in run.epochs(epochs):
             if not batches.ready():
                 break
             callbacks.on_epoch_begin(epoch)
-            _train_epoch(trainer, batches, callbacks, stopped)
+            _train_epoch(trainer, batches, callbacks, stopped, run)
             logs = trainer.train_logs()
             if validation is not None and validation.due(epoch):
                 measured = _measure(trainer, validation.batches, callbacks)
@@ -73,12 +78,14 @@ def fit(
             callbacks.on_epoch_end(epoch, logs)
             if stopped():
                 break
+        if epochs.stop > 0:
+            trainer.finish_training()
         callbacks.on_train_end(logs)
 
 
 def evaluate(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> Logs:
     """Return loss and metrics over `batches`, loss first."""
-    with closing(callbacks):
+    with closing(batches), closing(callbacks):
         return _measure(trainer, batches, callbacks)
 
 
@@ -93,7 +100,7 @@ def predict(
         callbacks: told about every batch.
     """
     collected: list[list[npt.NDArray[Any]]] = []
-    with closing(callbacks):
+    with closing(batches), closing(callbacks):
         callbacks.on_predict_begin()
         compute = forward()
         newest = compute.current()  # and so it stays, whatever others do to the weights
@@ -106,6 +113,27 @@ def predict(
                 outputs = newest.run(batch.x)
                 collected.append(outputs)
                 callbacks._batch_done("predict", index, dict, outputs=compute.structured(outputs))
+        callbacks.on_predict_end()
+    return collected
+
+
+def predict_own(step: Callable[[Any], Any], batches: Batches, callbacks: CallbackList) -> list[Any]:
+    """Return what a step of the user's gives for every batch.
+
+    Args:
+        step: gives arrays for a batch.
+        batches: the data.
+        callbacks: told about every batch.
+    """
+    collected: list[Any] = []
+    with closing(callbacks):
+        callbacks.on_predict_begin()
+        with closing(prefetch(batches.epoch(None), batches.depth)) as stream:
+            for index, batch in enumerate(stream):
+                callbacks.on_predict_batch_begin(index)
+                outputs = step(put_back(batch.structure, batch.x))
+                collected.append(outputs)
+                callbacks._batch_done("predict", index, dict, outputs=outputs)
         callbacks.on_predict_end()
     return collected
 
@@ -129,29 +157,38 @@ def _measure(trainer: Trainer, batches: Batches, callbacks: CallbackList) -> Log
 
 
 def _train_epoch(
-    trainer: Trainer, batches: Batches, callbacks: CallbackList, stopped: Callable[[], bool]
+    trainer: Trainer,
+    batches: Batches,
+    callbacks: CallbackList,
+    stopped: Callable[[], bool],
+    run: Run,
 ) -> None:
     """Run one epoch, or the part of it until a callback asks to stop."""
-    rng = np.random.default_rng([trainer.seed, trainer.epochs])
+    done = run.begin_epoch()
+    order = order_of(trainer, trainer.epochs)
     trainer.epochs += 1
     trainer.begin_training()
-    source = _staged(trainer, batches.epoch(rng))
+    source = _staged(trainer, run.after(batches.epoch(order), done), run)
     with closing(prefetch(source, batches.depth)) as stream:
-        done = 0
         for staged in stream:
+            run.begin_step(staged)
             callbacks.on_train_batch_begin(done)
             trainer.train(staged)
+            run.end_step(staged)
             done += staged.steps
             callbacks._batch_done("train", done - 1, trainer.train_logs)
             if stopped():
                 break
+    run.end_epoch()
 
 
-def _staged(trainer: Trainer, batches: Iterator[Batch]) -> Iterator[Staged]:
+def _staged(trainer: Trainer, batches: Iterator[Batch], run: Run) -> Iterator[Staged]:
     """Stage batches for the steps to come; runs in the prefetching thread."""
     step = trainer.step
     for group in _groups(batches, trainer.compilation.steps_per_execution):
-        yield trainer.stage_train(group, step)
+        staged = trainer.stage_train(group, step)
+        run.staged()
+        yield staged
         step += len(group)
 
 
@@ -171,5 +208,5 @@ def _groups(batches: Iterator[Batch], most: int) -> Iterator[list[Batch]]:
 
 def _kind(batch: Batch) -> list[object]:
     """Shape and type of everything in a batch."""
-    arrays = (*batch.x, batch.y, batch.sample_weight)
-    return [None if array is None else (array.shape, array.dtype) for array in arrays]
+    shapes = partial(mapped, lambda array: (array.shape, array.dtype), kind=np.ndarray)
+    return [shapes(list(batch.x)), shapes(batch.y), shapes(batch.sample_weight)]

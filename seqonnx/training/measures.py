@@ -1,61 +1,69 @@
-"""Measures: the accumulators of the loss and the metrics, and what they amount to."""
+"""Measures: the accumulators of the losses and the metrics, and what they amount to."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from seqonnx.callbacks.base import Logs
 from seqonnx.graph import Variable
-from seqonnx.metrics import Metric, resolve
+from seqonnx.metrics import resolve
 from seqonnx.metrics.base import Accumulator
 from seqonnx.symbolic import Shape
+from seqonnx.training.goal import Tracked
+from seqonnx.training.heads import Head, MetricSpec
 from seqonnx.training.state import DeviceState
-from seqonnx.training.step import Tracked
-
-MetricSpec = str | Metric
-"""A metric, or `"accuracy"`, whose kind the shapes of the data decide."""
 
 
 class Measures:
-    """Accumulators of the loss and the metrics.
+    """Accumulators of the losses and the metrics.
 
     Args:
-        metrics: metrics that sample weights do not touch.
-        weighted_metrics: metrics that they do.
-        target: shape of the targets, batch first.
-        output: shape of the model's output.
+        heads: the outputs with what they are measured by.
+        targets: shape of the targets of each, batch first; None where there are none.
         inside: metrics that layers update in their calls.
+        anew: whether those begin anew.
+
+    Attributes:
+        targets: shape of the targets of each output.
+        loss_names: the name in logs of each output's own loss, where there are several.
     """
 
     def __init__(
         self,
-        metrics: Sequence[MetricSpec],
-        weighted_metrics: Sequence[MetricSpec],
-        target: Shape,
-        output: Shape,
+        heads: Sequence[Head],
+        targets: Sequence[Shape | None],
         inside: Sequence[Accumulator] = (),
+        *,
+        anew: bool = True,
     ) -> None:
-        self.tracked = [
-            Tracked.of(name, resolve(spec, target, output), weighted=weighted)
-            for name, spec, weighted in named_metrics(metrics, weighted_metrics)
-        ]
-        taken = {"loss", *(tracked.name for tracked in self.tracked)}
-        for metric in inside:
-            name = _free_name(metric.name, taken, weighted=False)
+        self.targets = targets
+        self.tracked: list[Tracked] = []
+        taken: set[str] = {"loss"}
+        for name, spec, head, weighted in named_metrics(heads):
+            target = targets[head]
+            assert target is not None
+            metric = resolve(spec, target, heads[head].output.shape)
+            self.tracked.append(Tracked.of(name, metric, head=head, weighted=weighted))
             taken.add(name)
-            metric.reset_state()
-            self.tracked.append(Tracked(name, metric, dict(metric._accumulators()), inside=True))
-        zero = np.zeros((), np.float32)
-        self.loss_total = Variable(zero, "total", trainable=False, path="loss/total")
-        self.loss_count = Variable(zero, "count", trainable=False, path="loss/count")
+        for inner in inside:
+            name = _free_name(inner.name, taken, weighted=False)
+            taken.add(name)
+            if anew:
+                inner.reset_state()
+            self.tracked.append(Tracked(name, inner, dict(inner._accumulators()), inside=True))
+        self.loss_total, self.loss_count = _zero("loss", "total"), _zero("loss", "count")
+        names = loss_names(heads)
+        self.loss_totals = {head: _zero(name, "total") for head, name in names.items()}
+        self.loss_names = names
+        self._several = len(heads) > 1
 
     def reset(self, state: DeviceState) -> None:
         """Start anew."""
         zero = np.zeros((), np.float32)
-        state.overwrite(self.loss_total, zero)
-        state.overwrite(self.loss_count, zero)
+        for variable in (self.loss_total, self.loss_count, *self.loss_totals.values()):
+            state.overwrite(variable, zero)
         for tracked in self.tracked:
             for key, start in tracked.metric._reset().items():
                 if tracked.inside:  # training and evaluation share it
@@ -65,38 +73,70 @@ class Measures:
     def logs(self, state: DeviceState) -> Logs:
         """Loss and metrics since the last reset, loss first.
 
-        A metric with several values, such as one for each class, is an array of its own.
+        Of several outputs the losses of each come next, then the metrics by name, as in Keras. A
+        metric with several values, such as one for each class, is an array of its own.
         """
-        count = float(state.read(self.loss_count))
-        logs: Logs = {"loss": float(state.read(self.loss_total)) / max(count, 1.0)}
+        count = max(float(state.read(self.loss_count)), 1.0)
+        logs: Logs = {"loss": float(state.read(self.loss_total)) / count}
+        for head, variable in self.loss_totals.items():
+            logs[self.loss_names[head]] = float(state.read(variable)) / count
+        values: Logs = {}
         for tracked in self.tracked:
-            values = {key: state.read(variable) for key, variable in tracked.state.items()}
-            result = np.array(tracked.metric.compute(values))
-            logs[tracked.name] = float(result) if result.ndim == 0 else result
-        return logs
+            held = {key: state.read(variable) for key, variable in tracked.state.items()}
+            result = np.array(tracked.metric.compute(held))
+            if not tracked.inside:
+                tracked.metric._keep(held)
+            values[tracked.name] = float(result) if result.ndim == 0 else result
+        return logs | (dict(sorted(values.items())) if self._several else values)
 
 
-def named_metrics(
-    metrics: Sequence[MetricSpec], weighted_metrics: Sequence[MetricSpec]
-) -> Iterator[tuple[str, MetricSpec, bool]]:
-    """Yield the name in logs, the metric, and whether sample weights touch it.
+def logged_names(heads: Sequence[Head]) -> list[str]:
+    """Return the names of loss and metrics in the order of `Measures.logs`, but for inner ones."""
+    metrics = [name for name, *_ in named_metrics(heads)]
+    return [
+        *("loss", *loss_names(heads).values()),
+        *(sorted(metrics) if len(heads) > 1 else metrics),
+    ]
 
-    A name that is taken becomes `weighted_NAME` for a weighted metric, else `NAME_1`.
+
+def loss_names(heads: Sequence[Head]) -> Mapping[int, str]:
+    """Return the name in logs of each output's own loss, where there are several, by its number."""
+    with_loss = [i for i, head in enumerate(heads) if head.loss is not None]
+    if len(with_loss) < 2:
+        return {}
+    ordered = sorted(with_loss, key=lambda i: heads[i].order)
+    return {i: f"{heads[i].names[0]}_loss" for i in ordered}
+
+
+def named_metrics(heads: Sequence[Head]) -> Iterator[tuple[str, MetricSpec, int, bool]]:
+    """Yield the name in logs, the metric, the number of its output, and whether it is weighted.
+
+    With several outputs a name begins with that of the output. A name that is taken becomes
+    `weighted_NAME` for a weighted metric, else `NAME_1`.
     """
     taken: set[str] = {"loss"}
-    for weighted, given in ((False, metrics), (True, weighted_metrics)):
-        for spec in given:
-            name = _free_name(spec if isinstance(spec, str) else spec.name, taken, weighted)
-            taken.add(name)
-            yield name, spec, weighted
+    for weighted in (False, True):
+        for number, head in enumerate(heads):
+            prefix = f"{head.names[0]}_" if len(heads) > 1 else ""
+            for spec in head.weighted_metrics if weighted else head.metrics:
+                own = spec if isinstance(spec, str) else spec.name
+                name = _free_name(own, taken, weighted=weighted, prefix=prefix)
+                taken.add(name)
+                yield name, spec, number, weighted
 
 
-def _free_name(name: str, taken: Collection[str], weighted: bool) -> str:
+def _free_name(name: str, taken: Collection[str], *, weighted: bool, prefix: str = "") -> str:
     """The name, changed where it is taken."""
-    if name in taken and weighted:
-        name = f"weighted_{name}"
-    candidate, number = name, 0
+    wanted = f"{prefix}{name}"
+    if wanted in taken and weighted:
+        wanted = f"{prefix}weighted_{name}"
+    candidate, number = wanted, 0
     while candidate in taken:
         number += 1
-        candidate = f"{name}_{number}"
+        candidate = f"{wanted}_{number}"
     return candidate
+
+
+def _zero(owner: str, name: str) -> Variable:
+    """An accumulator of a loss."""
+    return Variable(np.zeros((), np.float32), name, trainable=False, path=f"{owner}/{name}")

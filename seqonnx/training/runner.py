@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from seqonnx.graph import Dim
 from seqonnx.runtime import CPU, Binding, DeviceArray, ProfileRecord, Session
-from seqonnx.runtime.noise import GENERATOR, uniform_noise
+from seqonnx.runtime.noise import GENERATOR, places_of, uniform_noise
 from seqonnx.training.captured import FixedInputs, capturing_session, may_capture
 from seqonnx.training.state import DeviceState
 from seqonnx.training.step import StepGraph
@@ -60,7 +60,7 @@ class StepRunner:
         self._state = state
         open_session = partial(
             Session,
-            graph.model,
+            graph.stored,
             training=training,
             constant_weights=graph.frozen,
             yielding=not training,
@@ -96,7 +96,7 @@ class StepRunner:
         batches: Sequence[Sequence[npt.NDArray[Any]]],
         *,
         seed: int = 0,
-        step: int = 0,
+        step: int | None = 0,
         generator: str = GENERATOR,
     ) -> Staged:
         """Put a batch and its noise on the device; may run in another thread than `run`.
@@ -106,7 +106,7 @@ class StepRunner:
             batches: for each step model inputs, targets and sample weights, in the order of the
                 graph's inputs.
             seed: seed of the noise.
-            step: counter of the noise, for the first step.
+            step: counter of the noise, for the first step; None for a run that nothing counts.
             generator: generator of the noise.
         """
         arrays = [_stacked(parts) for parts in zip(*batches, strict=True)]
@@ -116,13 +116,12 @@ class StepRunner:
         if len(self.graph.noise) > 0:
             sizes = _sizes(self.graph.batch.values(), arrays)
             several = self.graph.steps > 1
-            for stream, (name, shape) in enumerate(self.graph.noise.items()):
-                actual = [d if isinstance(d, int) else sizes[d] for d in shape]
+            counted = [None] if step is None else range(step, step + self.graph.steps)
+            places = [places_of(self.graph.noise, seed, each, generator) for each in counted]
+            for name, drawn in self.graph.noise.items():
+                actual = [d if isinstance(d, int) else sizes[d] for d in drawn.shape]
                 each = actual[1:] if several else actual
-                noise = [
-                    uniform_noise(seed, step + i, stream, each, generator=generator)
-                    for i in range(self.graph.steps)
-                ]
+                noise = [uniform_noise(*place[name], each, generator=generator) for place in places]
                 staged[name] = self._placed(_stacked(noise))
         return Staged(kind, staged, self.graph.steps)
 

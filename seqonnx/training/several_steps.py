@@ -43,9 +43,9 @@ def several_steps(graph: StepGraph, steps: int) -> StepGraph:
     elements = [inputs[name] for name in (*graph.batch, *graph.noise, *graph.scalars)]
     fixed = [value for name, value in inputs.items() if name in _only_read(graph)]
 
-    body = onnx.GraphProto(name=_BODY)
-    body.node.extend(model.graph.node)
-    body.initializer.extend(model.graph.initializer)
+    body = onnx.GraphProto(name=_BODY, node=model.graph.node)
+    inside, apart = _by_place(model.graph, graph)
+    body.initializer.extend(inside)
     body.value_info.extend(model.graph.value_info)
     body.input.extend([*before, *elements])
     body.output.extend(after)
@@ -63,18 +63,27 @@ def several_steps(graph: StepGraph, steps: int) -> StepGraph:
         _BODY,
         [*(_renamed(v) for v in before), *(_renamed(v, steps) for v in elements), *fixed],
         [_renamed(value) for value in after],
+        apart,
     )
     model.graph.CopyFrom(whole)
     return replace(
         graph,
-        model=model.SerializeToString(deterministic=True),
+        stored=replace(graph.stored, content=model.SerializeToString(deterministic=True)),
         batch={_outside(inputs[name]): (steps, *dims) for name, dims in graph.batch.items()},
-        noise={_outside(inputs[name]): (steps, *dims) for name, dims in graph.noise.items()},
+        noise={_outside(inputs[name]): n.times(steps) for name, n in graph.noise.items()},
         scalars=tuple(_outside(inputs[name]) for name in graph.scalars),
         reads=_names(graph, variables, before),
         writes={v: _outside(value) for v, value in zip(variables, after, strict=True)},
         steps=steps,
     )
+
+
+def _by_place(
+    model: onnx.GraphProto, graph: StepGraph
+) -> tuple[list[onnx.TensorProto], list[onnx.TensorProto]]:
+    """Weights in the message, and those elsewhere: for these only the outermost graph is asked."""
+    apart = [tensor for tensor in model.initializer if tensor.name in graph.stored.arrays]
+    return [t for t in model.initializer if t.name not in graph.stored.arrays], apart
 
 
 def _only_read(graph: StepGraph) -> set[str]:

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from seqonnx import dtypes
 from seqonnx.autodiff import backward, refuse_blockers
 from seqonnx.autodiff.rule_emitter import Choose, by_rule
 from seqonnx.constraints import Constraint
@@ -23,70 +22,23 @@ from seqonnx.contexts import in_own_context
 from seqonnx.graph import (
     Dim,
     Emitter,
+    NoiseInput,
     Variable,
-    dtype_name,
     ir_dtype,
     static_shape,
 )
+from seqonnx.graph.apart import SessionModel, to_session_model
 from seqonnx.graph.reading import bytes_of
-from seqonnx.graph.serde import to_bytes
-from seqonnx.losses import Loss
 from seqonnx.lowering import pipeline
 from seqonnx.lowering.pipeline import DeviceName, Options
-from seqonnx.metrics import Metric
-from seqonnx.metrics.base import Accumulator
 from seqonnx.optimizers import Optimizer
+from seqonnx.optimizers.in_step import StepWork
 from seqonnx.optimizers.loss_scale import LossScale
-from seqonnx.regularizers import Regularizer, penalty_of
-from seqonnx.symbolic import SymbolicTensor, emit_forward
+from seqonnx.training.goal import Goal, accumulators, emit_goal
 
 LEARNING_RATE = "learning_rate"
 STEP = "step"
-TARGET = "y_true"
-SAMPLE_WEIGHT = "sample_weight"
-
-
-@dataclass(frozen=True)
-class Tracked:
-    """A metric with its accumulators; the loss is tracked as one, too."""
-
-    name: str
-    metric: Accumulator
-    state: Mapping[str, Variable]
-    weighted: bool = False
-    inside: bool = False
-    """Whether a layer of the model updates it in its call."""
-
-    @classmethod
-    def of(cls, name: str, metric: Metric, *, weighted: bool = False) -> Tracked:
-        """Make the accumulators of a metric."""
-        state = {
-            key: Variable(np.asarray(start), key, trainable=False, path=f"{name}/{key}")
-            for key, start in metric._reset().items()
-        }
-        return cls(name, metric, state, weighted)
-
-
-@dataclass(frozen=True)
-class Goal:
-    """The quantities that a model is trained for and measured by."""
-
-    inputs: Sequence[SymbolicTensor]
-    output: SymbolicTensor
-    loss: Loss
-    tracked: Sequence[Tracked]
-    regularized: Sequence[tuple[Variable, Regularizer]]
-    batch: Dim
-    """Samples in a batch; a number for a graph that takes no other."""
-    target_shape: tuple[Dim, ...]
-    """Shape of the targets of one sample."""
-    target_dtype: str
-    weight_shape: tuple[Dim, ...] | None
-    """Shape of the weights of one sample, or None where there are none."""
-    loss_total: Variable
-    loss_count: Variable
-    loss_weight: float = 1.0
-    """The factor of the loss; the penalties of regularizers are not multiplied."""
+LOSS = "loss"
 
 
 @dataclass(frozen=True)
@@ -103,16 +55,16 @@ class Update:
 
 @dataclass(frozen=True)
 class StepGraph:
-    """A built step: the model's bytes and what its inputs and outputs are."""
+    """A built step: the model and what its inputs and outputs are."""
 
-    model: bytes
+    stored: SessionModel
     batch: Mapping[str, tuple[Dim, ...]]
     """Shapes of the data inputs by name: model inputs, then targets, then sample weights."""
     reads: Mapping[Variable, str]
     """Input name of every variable that the graph takes."""
     writes: Mapping[Variable, str]
     """Output name of every variable that the step changes."""
-    noise: Mapping[str, tuple[Dim, ...]]
+    noise: Mapping[str, NoiseInput]
     scalars: tuple[str, ...]
     frozen: bool
     """Whether weights that no step changes are constants of the graph."""
@@ -120,6 +72,11 @@ class StepGraph:
     """Bytes of all values that are computed; of the batch where its size is not fixed, a guess."""
     steps: int = 1
     """Steps in one run; above 1 the data, noise and scalars have them as their first axis."""
+
+    @property
+    def model(self) -> bytes:
+        """The message of the model."""
+        return self.stored.content
 
 
 @in_own_context
@@ -132,6 +89,9 @@ def build_train_step(
     recompute: bool | Sequence[str] = False,
     flat: bool = True,
     values: Mapping[Variable, npt.NDArray[Any]] | None = None,
+    shows_loss: bool = False,
+    names: Mapping[Variable, str] | None = None,
+    block: int = 0,
 ) -> StepGraph:
     """Build the graph of one training step.
 
@@ -144,6 +104,10 @@ def build_train_step(
             the layers whose outputs are kept.
         flat: whether variables may be written as vectors, where that saves a copy.
         values: values of the frozen weights; default: those of the moment.
+        shows_loss: whether the loss of the batch is an output, too, called `LOSS`.
+        names: names that variables are to have; default: those that the scopes give.
+        block: channels in a block of ONNX Runtime's blocked layout; 0 for a graph of standard
+            operators alone.
 
     Returns:
         The step graph.
@@ -151,14 +115,16 @@ def build_train_step(
     Raises:
         GradientError: if an operator between a trained weight and the loss has no gradient rule.
     """
-    op = Emitter(weights_as="input", except_for=update.frozen, values=values)
-    batch, loss = _emit_goal(op, goal, training=True)
-    lr = op.input(LEARNING_RATE, "float32", ())
+    op = Emitter(weights_as="input", except_for=update.frozen, values=values, names=names)
+    batch, loss = emit_goal(op, goal, training=True)
+    rates = [op.input(LEARNING_RATE, "float32", ()) for _ in update.optimizer._rate_owners()]
     step = op.input(STEP, "float32", ())
     used = [w for w in update.weights if w in op.variables]
     scaling = update.optimizer._scaling
     if scaling is None:
-        seed = op.constant(np.ones((), np.float32), "grad/seed")
+        factor = update.optimizer.loss_scale_factor
+        start = np.asarray(1.0 if factor is None else factor, np.float32)
+        seed = op.constant(start, "grad/seed")
     else:
         seed = op.read(scaling.scale)
     refuse_blockers(op.graph, [loss], {op.read(w): w.path for w in used})
@@ -166,12 +132,12 @@ def build_train_step(
     grads = backward(op, [(loss, seed)], places, device=device, choose=choose)
     trained = [(w, g) for w, g in zip(used, grads, strict=True) if g is not None]
     if scaling is None or len(trained) == 0:
-        writes = op.updates | _emit_update(op, update, trained, lr, step)
+        writes = op.updates | _emit_update(op, update, trained, rates, step)
     else:
-        writes = _emit_scaled(op, goal, update, scaling, trained, lr, step)
+        writes = _emit_scaled(op, goal, update, scaling, trained, rates, step)
     frozen = len(update.frozen) > 0
-    scalars = (str(lr.name), str(step.name))
-    return _finish(
+    scalars = tuple(str(value.name) for value in (*rates, step))
+    return finish_step(
         op,
         batch,
         writes,
@@ -180,6 +146,8 @@ def build_train_step(
         frozen=frozen,
         recompute=recompute,
         flat=flat,
+        loss=loss if shows_loss else None,
+        block=block,
     )
 
 
@@ -189,75 +157,32 @@ def build_test_step(
     *,
     device: DeviceName = "cpu",
     values: Mapping[Variable, npt.NDArray[Any]] | None = None,
+    frozen: Sequence[Variable] | None = None,
+    names: Mapping[Variable, str] | None = None,
 ) -> StepGraph:
-    """Build the graph that measures loss and metrics on one batch, weights baked in.
+    """Build the graph that measures loss and metrics on one batch.
 
     Args:
         goal: model, loss and metrics.
         device: `"cpu"` or `"cuda"`.
         values: values of the weights; default: those of the moment.
+        frozen: the only weights to bake in, where the others are to be inputs, and the loss of the
+            batch an output, called `LOSS`; default: all weights are baked in.
+        names: see `build_train_step`.
     """
-    accumulators = _accumulators(goal)
-    op = Emitter(weights_as="initializer", except_for=accumulators, values=values)
-    batch, _ = _emit_goal(op, goal, training=False)
-    if any(variable not in accumulators for variable in op.updates):
+    measured = accumulators(goal)
+    if frozen is not None:
+        op = Emitter(weights_as="input", except_for=frozen, values=values, names=names)
+        batch, loss = emit_goal(op, goal, training=False)
+        return finish_step(op, batch, dict(op.updates), (), device=device, loss=loss)
+    op = Emitter(weights_as="initializer", except_for=measured, values=values)
+    batch, _ = emit_goal(op, goal, training=False)
+    if any(variable not in measured for variable in op.updates):
         # The states of stateful layers: inputs, as they change from batch to batch.
-        carried = [*accumulators, *op.updates]
+        carried = [*measured, *op.updates]
         op = Emitter(weights_as="initializer", except_for=carried, values=values)
-        batch, _ = _emit_goal(op, goal, training=False)
-    return _finish(op, batch, dict(op.updates), (), device=device)
-
-
-def _accumulators(goal: Goal) -> list[Variable]:
-    """Variables of the loss and of the metrics."""
-    found = [goal.loss_total, goal.loss_count]
-    for tracked in goal.tracked:
-        found.extend(tracked.state.values())
-    return found
-
-
-def _emit_goal(op: Emitter, goal: Goal, *, training: bool) -> tuple[list[ir.Value], ir.Value]:
-    """Emit forward pass, loss and metric updates; returns the data inputs and the loss."""
-    inputs, outputs = emit_forward(
-        op,
-        goal.inputs,
-        [goal.output],
-        training=training,
-        with_losses=True,
-        batch=goal.batch,
-    )
-    y_pred = op.cast(outputs[0], dtypes.widened(dtype_name(outputs[0])))
-    y_true = op.input(TARGET, goal.target_dtype, (goal.batch, *goal.target_shape))
-    batch = [*inputs, y_true]
-    weight = None
-    if goal.weight_shape is not None:
-        weight = op.input(SAMPLE_WEIGHT, "float32", (goal.batch, *goal.weight_shape))
-        batch.append(weight)
-    with op.scope("loss"):
-        loss = goal.loss._emit(op, y_true, y_pred, weight)
-        if goal.loss_weight != 1.0:
-            loss = op.Mul(loss, goal.loss_weight)
-        for variable, regularizer in goal.regularized:
-            op.add_loss(penalty_of(op, regularizer, variable))
-        for extra in op.losses:
-            loss = op.Add(loss, extra)
-        count = op.Cast(op.Squeeze(op.Shape(inputs[0], start=0, end=1), [0]), to=_FLOAT)
-        total = op.Add(op.read(goal.loss_total), op.Mul(loss, count))
-        op.update(goal.loss_total, total)
-        op.update(goal.loss_count, op.Add(op.read(goal.loss_count), count))
-    for tracked in goal.tracked:
-        if tracked.inside:  # and there it has been updated, if at all
-            for variable in tracked.state.values():
-                op.updates.setdefault(variable, op.read(variable))
-            continue
-        assert isinstance(tracked.metric, Metric)
-        with op.scope(f"metrics/{tracked.name}"):
-            state = {key: op.read(variable) for key, variable in tracked.state.items()}
-            chosen = weight if tracked.weighted else None
-            changed = tracked.metric.update(op, state, y_true, y_pred, chosen)
-        for key, value in changed.items():
-            op.update(tracked.state[key], value)
-    return batch, loss
+        batch, _ = emit_goal(op, goal, training=False)
+    return finish_step(op, batch, dict(op.updates), (), device=device)
 
 
 def _used_value(op: Emitter, variable: Variable) -> ir.Value:
@@ -269,28 +194,21 @@ def _emit_update(
     op: Emitter,
     update: Update,
     trained: Sequence[tuple[Variable, ir.Value]],
-    lr: ir.Value,
+    rates: Sequence[ir.Value],
     step: ir.Value,
 ) -> dict[Variable, ir.Value]:
     """Emit the optimizer and the constraints; returns the new value of each variable."""
-    weights = [weight for weight, _ in trained]
-    writes: dict[Variable, ir.Value] = {}
+    # Weights without a gradient have a moving average, too.
+    weights = [w for w, _ in trained] if not update.optimizer._averages_weights else update.weights
     with op.scope("optimizer"):
-        slots = [{k: op.read(v) for k, v in update.slots[w].items()} for w in weights]
-        params, slots = update.optimizer._emit(
-            op,
-            [_used_value(op, w) for w in weights],
-            [grad for _, grad in trained],
-            slots,
-            lr,
-            step,
-            [w.path for w in weights],
-        )
+        values = {weight: _used_value(op, weight) for weight in weights}
+        work = StepWork(values, dict(trained), update.slots, rates, step)
+        writes = update.optimizer._emit_step(op, work)
         constraints = dict(update.constrained)
-        for weight, value, slot in zip(weights, params, slots, strict=True):
+        for weight, _ in trained:
             rule = constraints.get(weight)
-            writes[weight] = value if rule is None else rule._apply(op, value, weight._layout)
-            writes.update({update.slots[weight][key]: new for key, new in slot.items()})
+            if rule is not None:
+                writes[weight] = rule._apply(op, writes[weight], weight._layout)
     return writes
 
 
@@ -300,7 +218,7 @@ def _emit_scaled(
     update: Update,
     scaling: LossScale,
     trained: Sequence[tuple[Variable, ir.Value]],
-    lr: ir.Value,
+    rates: Sequence[ir.Value],
     step: ir.Value,
 ) -> dict[Variable, ir.Value]:
     """Emit the update for gradients of a scaled loss; without effect where one is not finite."""
@@ -308,8 +226,8 @@ def _emit_scaled(
         grads, finite = scaling.unscale(op, [grad for _, grad in trained])
         step = scaling.steps_taken(op, step)
     unscaled = [(weight, grad) for (weight, _), grad in zip(trained, grads, strict=True)]
-    changed = op.updates | _emit_update(op, update, unscaled, lr, step)
-    measured = set(_accumulators(goal))
+    changed = op.updates | _emit_update(op, update, unscaled, rates, step)
+    measured = set(accumulators(goal))
     with op.scope("loss_scale"):
         kept = {
             variable: value if variable in measured else op.Where(finite, value, op.read(variable))
@@ -318,7 +236,7 @@ def _emit_scaled(
         return kept | scaling.advance(op, finite)
 
 
-def _finish(
+def finish_step(
     op: Emitter,
     batch: Sequence[ir.Value],
     writes: Mapping[Variable, ir.Value],
@@ -328,16 +246,33 @@ def _finish(
     frozen: bool = False,
     recompute: bool | Sequence[str] = False,
     flat: bool = False,
+    loss: ir.Value | None = None,
+    block: int = 0,
 ) -> StepGraph:
-    """Declare the outputs, lower the graph and serialise."""
+    """Declare the outputs, lower the graph and serialise.
+
+    Args:
+        op: emitter of the graph.
+        batch: the data inputs.
+        writes: the new value of each variable.
+        scalars: names of the inputs that are fed numbers at every step.
+        device: `"cpu"` or `"cuda"`.
+        frozen: whether weights are constants of the graph.
+        recompute: see `build_train_step`.
+        flat: see `build_train_step`.
+        loss: the loss of the batch, where it is to be an output.
+        block: see `build_train_step`.
+    """
+    if loss is not None:
+        op.output(loss, LOSS)
     names = {}
     for variable, value in writes.items():
-        output = op.output(value, f"next/{op.read(variable).name}")
+        output = op.output(value, f"next/{op.variables[variable].name}")
         output.shape = ir.Shape(variable._stored_shape)
         output.type = ir.TensorType(ir_dtype(variable.dtype))
         names[variable] = str(output.name)
     data = [*batch, *op.noise.values()]
-    options = Options(device=device, data=data, recompute=recompute, flat=flat)
+    options = Options(device=device, data=data, recompute=recompute, flat=flat, block=block)
     pipeline.lower(op, pipeline.STEP, options)
     reads = {
         variable: str(value.name)
@@ -345,16 +280,12 @@ def _finish(
         if value.is_graph_input()
     }
     return StepGraph(
-        model=to_bytes(op.graph),
+        stored=to_session_model(op.graph),
         batch={str(value.name): static_shape(value) for value in batch},
         reads=reads,
         writes=names,
-        noise={name: static_shape(value) for name, value in op.noise.items()},
+        noise=op.draws.declared(),
         scalars=scalars,
         frozen=frozen,
         bytes_inside=sum(bytes_of(value) for node in op.graph for value in node.outputs),
     )
-
-
-_FLOAT = 1
-"""ONNX's number of the type float32, for `Cast`."""

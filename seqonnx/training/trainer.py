@@ -8,39 +8,35 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
 from seqonnx import config
-from seqonnx.autodiff.rule_emitter import by_rule
 from seqonnx.callbacks.base import Logs
 from seqonnx.graph import Dim, Variable, last_setting, read_together
 from seqonnx.metrics.base import Accumulator
-from seqonnx.optimizers import Optimizer
 from seqonnx.optimizers.step_count import count_steps_of, stop_counting
 from seqonnx.runtime import Device
 from seqonnx.runtime.forking import renewed_in_children
 from seqonnx.runtime.noise import GENERATOR
 from seqonnx.runtime.session_cache import SessionCache
-from seqonnx.symbolic import BATCH
+from seqonnx.symbolic import BATCH, Shape
 from seqonnx.training.autotune import Autotuner
 from seqonnx.training.batch_sizes import BatchSizes
 from seqonnx.training.batches import Batch
-from seqonnx.training.compilation import Compilation, Progress, SlotVariables, Subject
+from seqonnx.training.blocks import block_for, by_blocks
+from seqonnx.training.columns import cast
+from seqonnx.training.compilation import Compilation, Progress, Subject
 from seqonnx.training.front import Front
+from seqonnx.training.goal import SAMPLE_WEIGHT, TARGET, Aim, Feed, Goal
+from seqonnx.training.heads import Head, targets_of, weights_of
 from seqonnx.training.measures import Measures
 from seqonnx.training.runner import Staged, StepRunner
 from seqonnx.training.several_steps import several_steps
 from seqonnx.training.state import DeviceState
-from seqonnx.training.step import (
-    Goal,
-    StepGraph,
-    Update,
-    build_test_step,
-    build_train_step,
-)
+from seqonnx.training.step import StepGraph, Update, build_test_step, build_train_step
 
 
 class WeightsAt(NamedTuple):
@@ -89,27 +85,29 @@ class Trainer:
         progress: Progress | None = None,
     ) -> None:
         self.subject = subject
-        self._front = Front(subject.inputs, subject.outputs)
+        self._front = Front(subject.inputs, subject.outputs.tensors)
         self.compilation = compilation
         self.device = device
         if progress is None:
-            compilation.optimizer.iterations = 0
-            slots = _make_slots(subject.trainable, compilation.optimizer)
+            compilation.optimizer._steps_taken = 0
+            slots = compilation.optimizer._slots_for_training(subject.trainable)
             progress = Progress(config.next_seed(), 0, slots, GENERATOR)
         self.seed, self.generator = progress.seed, progress.generator
         self.epochs, self.slots = progress.epochs, progress.slots
         self._train_state = DeviceState(device)
-        count_steps_of(compilation.optimizer, self._train_state)
-        # An optimizer may outlive the model, whose weights and slots the state holds.
-        forget = weakref.finalize(self, stop_counting, compilation.optimizer, self._train_state)
-        forget.atexit = False
+        for counting in compilation.optimizer._inside():
+            count_steps_of(counting, self._train_state)
+            # An optimizer may outlive the model, whose weights and slots the state holds.
+            forget = weakref.finalize(self, stop_counting, counting, self._train_state)
+            forget.atexit = False
         self._test_state = DeviceState(device)
         self._train_steps: SessionCache[_Built] = SessionCache()
         self._test_steps: SessionCache[_Built] = SessionCache()
         self._batch_sizes: defaultdict[Hashable, BatchSizes] = defaultdict(BatchSizes)
         self._train_measures: Measures | None = None
         self._test_measures: Measures | None = None
-        self._choose = Autotuner(device) if compilation.autotune else by_rule
+        self._block = block_for(device)
+        self._choose = Autotuner(device, block=self._block) if compilation.autotune else None
         self._frozen_at = 0
         self._moments: list[WeightsAt] = []
         self._renew_lock()
@@ -132,20 +130,25 @@ class Trainer:
     @property
     def step(self) -> int:
         """Number of training steps taken."""
-        return self.compilation.optimizer.iterations
+        return self.compilation.optimizer._steps_taken
 
     @property
     def optimizer_variables(self) -> list[Variable]:
-        """Slots of all trained weights, interleaved by weight; then the scale of the loss."""
+        """Slots of all trained weights, interleaved by weight; then what is of no weight."""
         slots = [s for weight in self.subject.trainable for s in self.slots[weight].values()]
-        scaling = self.compilation.optimizer._scaling
-        return slots if scaling is None else [*slots, *scaling.variables]
+        return [*slots, *self.compilation.optimizer._state_variables]
 
     @property
     def metrics(self) -> list[Accumulator]:
         """The metrics, as the first data has resolved them; none before."""
         measures = self._train_measures or self._test_measures
         return [] if measures is None else [tracked.metric for tracked in measures.tracked]
+
+    @property
+    def target_shapes(self) -> Sequence[Shape | None] | None:
+        """Shapes of the targets of the outputs, batch first, in the first data; None before."""
+        measures = self._train_measures or self._test_measures
+        return None if measures is None else measures.targets
 
     # Training.
 
@@ -184,10 +187,17 @@ class Trainer:
             goal = self._train_steps[staged.kind].goal
             built = self._build_train(staged.kind, goal, staged.steps)
         optimizer = self.compilation.optimizer
-        before = optimizer.iterations
+        before = optimizer._steps_taken
         taken = range(before, before + staged.steps)
-        rates = [optimizer._learning_rate_at(number) for number in taken]
-        built.runner.run(staged, rates, [number + 1 for number in taken])
+        owners = optimizer._rate_owners()
+        rates = [[each._learning_rate_at(number) for number in taken] for each in owners]
+        built.runner.run(staged, *rates, [number + 1 for number in taken])
+
+    def finish_training(self) -> None:
+        """Put the moving averages of an optimizer that keeps some in the place of the weights."""
+        optimizer = self.compilation.optimizer
+        if optimizer._averages_weights:
+            optimizer.finalize_variable_values(self.subject.trainable)
 
     def step_graph(self, staged: Staged) -> StepGraph:
         """Return the graph that takes what is staged for training."""
@@ -253,7 +263,8 @@ class Trainer:
         """Bring weights and slots back to the host; the trainer is of no use afterwards."""
         self._train_state.release()
         self._test_state.release()
-        stop_counting(self.compilation.optimizer, self._train_state)
+        for counting in self.compilation.optimizer._inside():
+            stop_counting(counting, self._train_state)
 
     # Building.
 
@@ -270,15 +281,16 @@ class Trainer:
             subject.constrained,
         )
         # Later graphs are built while steps run, which would spoil a measurement.
-        choose = self._choose if len(self._train_steps) == 0 else by_rule
+        tuned = self._choose if len(self._train_steps) == 0 else None
         graph = build_train_step(
             goal,
             update,
             device=self.device.memory,
-            choose=choose,
+            choose=tuned or by_blocks(self._block),
             recompute=self.compilation.recompute,
             flat=steps == 1,
             values=dict(zip(subject.frozen, frozen, strict=True)),
+            block=self._block,
         )
         if steps > 1:
             graph = several_steps(graph, steps)
@@ -289,39 +301,66 @@ class Trainer:
         """Shapes that the model takes: one that data has built may come to take more."""
         return tuple(tensor.shape for tensor in self.subject.inputs)
 
+    @cached_property
+    def _heads(self) -> list[Head]:
+        """The outputs, with their losses and metrics."""
+        return self.compilation.heads(self.subject.outputs)
+
     def _arrays(self, batch: Batch) -> list[npt.NDArray[Any]]:
         """Inputs, targets and weights of a batch, in the order of the graph's inputs."""
-        if batch.y is None:
-            raise ValueError("Training and evaluation need targets. Received: y=None")
-        arrays = [*self._front.arrays(batch.x), batch.y]
-        return arrays if batch.sample_weight is None else [*arrays, batch.sample_weight]
+        fed = [(feed, array) for pair in self._fed(batch) for feed, array in pair.items()]
+        data = {feed: cast(array, feed.dtype) for feed, array in fed}
+        return [*self._front.arrays(batch.x), *data.values()]
+
+    def _fed(self, batch: Batch) -> list[dict[Feed, npt.NDArray[Any]]]:
+        """Targets and sample weights of each head, as they enter the graph."""
+        heads = self._heads
+        targets, weights = targets_of(heads, batch.y), weights_of(heads, batch.sample_weight)
+        each = len({id(weight) for weight in weights}) > 1
+        found: list[dict[Feed, npt.NDArray[Any]]] = []
+        for head, target, weight in zip(heads, targets, weights, strict=True):
+            own = f"/{head.names[0]}" if len(heads) > 1 else ""
+            data: dict[Feed, npt.NDArray[Any]] = {}
+            if target is not None and head.is_measured:
+                loss = head.loss_for(target.shape)
+                kind = "float32" if loss is None else loss._target_dtype
+                data[Feed(TARGET + own, kind, target.shape[1:])] = target
+                if weight is not None:
+                    name = SAMPLE_WEIGHT + (own if each else "")
+                    data[Feed(name, "float32", weight.shape[1:])] = weight
+            found.append(data)
+        return found
 
     def _goal(self, measures: Measures, batch: Batch, size: Dim) -> Goal:
-        assert batch.y is not None
-        weight = batch.sample_weight
+        fed = [list(feeds) for feeds in self._fed(batch)]
+        aims = [
+            Aim(
+                head.output,
+                feeds[0] if len(feeds) > 0 else None,
+                feeds[1] if len(feeds) > 1 else None,
+                head.loss_for(target.shape) if target is not None else None,
+                head.loss_weight,
+                measures.loss_totals.get(number),
+            )
+            for number, (head, feeds, target) in enumerate(
+                zip(self._heads, fed, targets_of(self._heads, batch.y), strict=True)
+            )
+        ]
         return Goal(
             inputs=self._front.tensors,
-            output=self.subject.outputs[0],
-            loss=self.compilation.required_loss(),
+            aims=aims,
+            feeds=list(dict.fromkeys(feed for feeds in fed for feed in feeds)),
             tracked=measures.tracked,
             regularized=self.subject.regularized,
             batch=size,
-            target_shape=batch.y.shape[1:],
-            target_dtype=str(batch.y.dtype.name),
-            weight_shape=None if weight is None else weight.shape[1:],
             loss_total=measures.loss_total,
             loss_count=measures.loss_count,
-            loss_weight=self.compilation.loss_weight,
         )
 
     def _measures(self, batch: Batch) -> Measures:
         """Make the accumulators for targets like those of `batch`."""
-        assert batch.y is not None
-        compilation, output = self.compilation, self.subject.outputs[0]
-        return Measures(
-            *(compilation.metrics, compilation.weighted_metrics, batch.y.shape, output.shape),
-            inside=self.subject.metrics,
-        )
+        shapes = [None if y is None else y.shape for y in targets_of(self._heads, batch.y)]
+        return Measures(self._heads, shapes, inside=self.subject.metrics)
 
 
 def _kind(arrays: Sequence[npt.NDArray[Any]], inputs: int) -> Hashable:
@@ -332,20 +371,3 @@ def _kind(arrays: Sequence[npt.NDArray[Any]], inputs: int) -> Hashable:
 def _newest(variables: Iterable[Variable]) -> int:
     """Number of the newest change of any of these."""
     return max((variable._changed_at for variable in variables), default=0)
-
-
-def _make_slots(weights: Sequence[Variable], optimizer: Optimizer) -> SlotVariables:
-    """Optimizer slots of each weight, filled with their start."""
-    return {
-        weight: {
-            name: Variable(
-                np.full(weight.shape, start, weight.dtype),
-                f"{weight.name}/{name}",
-                trainable=False,
-                layout=weight._layout,
-                path=f"optimizer/{weight.path}/{name}",
-            )
-            for name, start in optimizer.slots(weight.shape, weight.dtype).items()
-        }
-        for weight in weights
-    }

@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from seqonnx import applications
-from seqonnx.applications import imagenet, mobilenet_v2, xception
-from seqonnx.applications.downloads import RemoteFile, fetch
+from seqonnx.applications import imagenet, mobilenet_v2, nasnet, xception
 from seqonnx.config import cache_folder
+from seqonnx.downloads import RemoteFile, fetch
 from seqonnx.errors import ModelFileError
 
 CONTENT = bytes(range(256)) * 4096
@@ -115,6 +115,17 @@ def test_checksum_of_the_server_is_verified_where_none_is_published(server):
         fetch(server.file(None, "other.h5"), pause=0.0)
 
 
+def test_sha256_is_verified_where_it_is_published(server):
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    url = server.file().url
+    path = fetch(RemoteFile(url, sha256=sha256, kept_as="mine.h5"), pause=0.0)
+    assert (path.name, path.read_bytes()) == ("mine.h5", CONTENT)
+    path.write_bytes(b"damaged")
+    server.answers = [b"other content"]
+    with pytest.raises(ModelFileError, match=rf"\(SHA256\), but {sha256} is published"):
+        fetch(RemoteFile(url, sha256=sha256, kept_as="mine.h5"), pause=0.0)
+
+
 def test_file_that_is_not_there_is_not_asked_for_again(server):
     server.answers = [404]
     with pytest.raises(ConnectionError, match=r"net\.h5 could not be downloaded \(HTTP Error 404"):
@@ -184,6 +195,57 @@ def test_mobilenet_weights_are_those_of_its_size(monkeypatch, arguments, file):
     with pytest.raises(ConnectionError):
         mobilenet_v2.MobileNetV2(**arguments)
     assert asked == [f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{file}"]
+
+
+# File in the cache, start of the checksum: those of Keras 3.15.1.
+PUBLISHED = [
+    ("ConvNeXtTiny", {}, "convnext_tiny.h5", "8ae6e78c"),
+    ("DenseNet121", {}, "densenet121_weights_tf_dim_ordering_tf_kernels.h5", "9d60b809"),
+    ("EfficientNetB0", {}, "efficientnetb0.h5", "902e53a9"),
+    ("EfficientNetV2B0", {}, "efficientnetv2-b0.h5", "21ecbf6d"),
+    ("MobileNet", {}, "mobilenet_1_0_224_tf.h5", None),
+    (
+        "MobileNet",
+        {"alpha": 0.25, "include_top": False, "input_shape": (128, 128, 3)},
+        "mobilenet_2_5_128_tf_no_top.h5",
+        None,
+    ),
+    (
+        "MobileNetV3Small",
+        {"minimalistic": True, "include_top": False, "input_shape": (224, 224, 3)},
+        "weights_mobilenet_v3_small_minimalistic_224_1.0_float_no_top_v2.h5",
+        "cde8136e",
+    ),
+    ("ResNet50V2", {}, "resnet50v2_weights_tf_dim_ordering_tf_kernels.h5", "3ef43a0b"),
+]
+
+
+@pytest.mark.parametrize(
+    ("network", "arguments", "name", "checksum"),
+    [
+        pytest.param(*row, marks=[] if row[0].startswith(("Mobile", "Conv")) else pytest.mark.slow)
+        for row in PUBLISHED
+    ],
+)
+def test_published_file_is_that_of_keras(monkeypatch, network, arguments, name, checksum):
+    asked = []
+
+    def note(remote: RemoteFile):
+        asked.append(remote)
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr("seqonnx.applications.assembly.fetch", note)
+    with pytest.raises(ConnectionError):
+        getattr(applications, network)(**arguments)
+    (remote,) = asked
+    assert remote.name == name
+    assert remote.checksum is None if checksum is None else remote.checksum.startswith(checksum)
+    assert remote.url.startswith("https://storage.googleapis.com/")
+
+
+def test_nasnet_is_kept_under_the_name_that_keras_gives():
+    assert nasnet._MOBILE.headless.url.endswith("/NASNet-mobile-no-top.h5")
+    assert nasnet._MOBILE.headless.name == "nasnet_mobile_no_top.h5"
 
 
 def index() -> dict[str, list[str]]:

@@ -30,7 +30,7 @@ NAMES = (
 WRITTEN_BY_USERS = {
     "mean": {"compute", "update"},
     "metric": {"compute", "update"},
-    "optimizer": {"momentum", "prepare", "slots", "update"},
+    "optimizer": {"build", "momentum", "prepare", "slots", "update"},
 }
 """Names with a meaning of their own in docs/extending.md, and arguments of a base class."""
 

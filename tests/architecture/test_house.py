@@ -17,6 +17,7 @@ FILES = sorted((ROOT / "seqonnx").rglob("*.py"))
 
 COMMAND = {"cli", "cli.py", "__main__.py"}  # the one room that prints and exits
 ALLOWED_IN_COMMAND = {"prints", "exits"}
+ALLOWED_IN_WRAPPERS = {"imports from outside"}  # an estimator is a class of scikit-learn
 EXITS = {"exit", "quit", "sys.exit", "os._exit", "os.abort", "SystemExit"}
 OUTSIDE = {"tests", "models", "tools", "tensorflow", "keras", "torch", "sklearn"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
@@ -77,6 +78,7 @@ def offences(source: str) -> list[tuple[int, str]]:
 def test_file_keeps_the_house_rules(path):
     room = path.relative_to(ROOT / "seqonnx").parts[0]
     allowed = ALLOWED_IN_COMMAND if room in COMMAND else set()
+    allowed |= ALLOWED_IN_WRAPPERS if room == "wrappers" else set()
     found = [found for found in offences(path.read_text("utf-8")) if found[1] not in allowed]
     assert found == []
 

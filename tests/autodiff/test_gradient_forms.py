@@ -51,6 +51,9 @@ CONVOLUTIONS = {
     "in chunks": ((8, 10, 40, 42), (2, 10, 3, 3), {}),
     "at once": ((2, 10, 7, 6), (3, 10, 3, 2), {"strides": [2, 1], "pads": [1, 0, 0, 1]}),
     "rows gathered": ((2, 4, 6, 7), (6, 2, 3, 2), {"group": 2, "strides": [2, 3]}),
+    "flipped convolution in blocks": ((2, 8, 6, 5), (8, 8, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "maps as one image": ((2, 4, 7, 6), (4, 1, 3, 2), {"group": 4, "strides": [3, 2]}),
+    "images as channels": ((4, 3, 8, 6), (5, 3, 3, 2), {"strides": [3, 2], "pads": [1, 0, 0, 1]}),
     "convolution with the gradient": ((2, 4, 4, 4, 4), (2, 2, 2, 2, 2), {"group": 2}),
 }
 SIDE_BY_SIDE = {"kernel_shape": [2, 3], "strides": [2, 3]}
@@ -60,6 +63,7 @@ POOLS = {
     "ranks": ("Abs", SIDE_BY_SIDE),
     "one axis after the other": ("LeakyRelu", OVERLAPPING),
     "indices": ("Abs", OVERLAPPING),
+    "pools": ("LeakyRelu", SIDE_BY_SIDE),
 }
 SPREADS = {
     "matrices made in the run": ((2, 3, None, 9), OVERLAPPING),

@@ -24,8 +24,8 @@ from support.autodiff.random_graphs import LARGEST, SMALLEST, Drawn, draw, left_
 from support.autodiff.random_values import TEMPLATES
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "checks" / "random_graphs.py"
-GRAPHS = int(os.environ.get("RANDOM_GRAPHS", "40"))
-CHUNK = 10
+GRAPHS = int(os.environ.get("RANDOM_GRAPHS", "24"))
+CHUNK = 8
 
 
 @pytest.fixture(autouse=True)

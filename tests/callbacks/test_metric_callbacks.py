@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import seqonnx as keras
 from seqonnx.callbacks import (
     CallbackList,
     CSVLogger,
@@ -229,7 +230,8 @@ def test_checkpoint_saves_weights_alone(model, tmp_path, name):
 
 def test_checkpoint_refuses_an_ending_that_does_not_fit():
     with pytest.raises(
-        ValueError, match=r"^The filepath provided must end in `\.onnx`\. Received: filepath=a\.npz"
+        ValueError,
+        match=r"^The filepath provided must end in `\.keras` or `\.onnx`\. .*filepath=a\.npz",
     ):
         ModelCheckpoint("a.npz")
     with pytest.raises(
@@ -263,6 +265,44 @@ def test_checkpoint_by_batches_counts_across_epochs_and_reads_metrics_only_to_sa
     assert reads == [2, 5]
     names = [path.rpartition("/")[2] for _, path in model.saved]
     assert names == ["1-3-2.0.onnx", "2-2-5.0.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("save_freq", "steps", "batches", "saved"),
+    [
+        (3, 2, 5, ["1-4", "2-2", "2-5", "3-4"]),
+        (4, 4, 8, ["1-4", "1-8", "2-4", "2-8", "3-4", "3-8"]),
+        (5, 3, 7, ["1-6", "2-6", "3-6"]),
+    ],
+)
+def test_checkpoint_counts_several_steps_in_one_run_as_keras(
+    save_freq, steps, batches, saved, model, tmp_path
+):
+    """Recorded from Keras 3.15.1, whose callback got the same calls."""
+    saver = ModelCheckpoint(tmp_path / "{epoch}-{batch}.onnx", save_freq=save_freq)
+    saver.set_model(model)
+    for epoch in range(3):
+        saver.on_epoch_begin(epoch)
+        for end in (*range(steps, batches, steps), batches):
+            saver.on_train_batch_end(end - 1, {"loss": 1.0})
+        saver.on_epoch_end(epoch, {})
+    assert [path.rpartition("/")[2] for _, path in model.saved] == [f"{n}.onnx" for n in saved]
+
+
+def test_checkpoint_of_several_steps_in_one_run_has_the_metrics(tmp_path):
+    trained = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    trained.compile("sgd", "mse", steps_per_execution=2)
+    saver = ModelCheckpoint(tmp_path / "{epoch}-{batch}-{loss:.3f}.onnx", save_freq=3)
+    x, y = np.ones((10, 2)), np.ones((10, 1))
+    trained.fit(x, y, batch_size=2, epochs=2, verbose=0, callbacks=[saver])
+    names = sorted(path.name.rsplit("-", 1)[0] for path in tmp_path.iterdir())
+    assert names == ["1-4", "2-2", "2-5"]
+
+
+@pytest.mark.parametrize("name", ["{epoch}.keras", "{epoch}.onnx"])
+def test_checkpoint_lets_the_name_decide_the_format_of_the_model(model, tmp_path, name):
+    train(model, ModelCheckpoint(tmp_path / name), [1.0])
+    assert model.saved == [("model", str(tmp_path / name.format(epoch=1)))]
 
 
 def test_checkpoint_names_a_field_that_is_not_there(model, tmp_path):

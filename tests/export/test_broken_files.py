@@ -16,7 +16,7 @@ import pytest
 import seqonnx as keras
 from seqonnx import layers
 from seqonnx.errors import ModelFileError
-from seqonnx.graph import files as graph_files
+from seqonnx.graph import writing
 from seqonnx.models import saving as model_files
 
 
@@ -87,7 +87,7 @@ def test_failing_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatc
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(graph_files.os, failing, full)
+    monkeypatch.setattr(writing.os, failing, full)
     with pytest.raises(OSError, match="No space left on device"):
         write(make_model(3), tmp_path / name)
     monkeypatch.undo()
@@ -110,7 +110,7 @@ def test_second_file_of_a_pair_failing_takes_the_first_away(tmp_path, monkeypatc
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         original(handle)
 
-    monkeypatch.setattr(graph_files.os, "fsync", full_at_the_model)
+    monkeypatch.setattr(writing.os, "fsync", full_at_the_model)
     with pytest.raises(OSError, match="No space left"):
         write(make_model(3), tmp_path / "m.onnx")
     monkeypatch.undo()

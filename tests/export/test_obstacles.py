@@ -44,8 +44,8 @@ def at_work(monkeypatch):
         def work(*_, **__):
             raise AssertionError("the work has begun")
 
-        monkeypatch.setattr(model_files, "emit_inference", work)
-        monkeypatch.setattr(checkpoint, "emit_inference", work)
+        monkeypatch.setattr(model_files, "export_model", work)
+        monkeypatch.setattr(checkpoint, "emit_apart", work)
         monkeypatch.setattr(Variable, "numpy", work)
 
     return start
@@ -277,3 +277,30 @@ def test_writers_of_the_same_model_with_data_files_leave_one_of_them_whole(tmp_p
     assert any(np.array_equal(first, model.get_weights()[0]) for model in models)
     model_files.save(models[0]._sessions, path, external_from=1)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_data_file_does_not_come_while_its_forerunner_is_removed(tmp_path, monkeypatch):
+    """Between the look at a file and its removal no other may take its place."""
+    model, data = tmp_path / "m.onnx", tmp_path / "m.onnx.0.data"
+    data.write_bytes(b"old")
+    looked, steps = threading.Event(), []
+
+    def write():
+        looked.wait()
+        with writing.aside(data, owner=model) as temporary:
+            temporary.file.write(b"new")
+            temporary.commit()
+            steps.append("written")
+
+    def asked():
+        looked.set()
+        writer.join(0.3)  # long enough to come in between, were it possible
+        steps.append("removed")
+        return True
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    writing.remove_unlocked(data, only_if=asked)
+    writer.join()
+    assert steps == ["removed", "written"]
+    assert data.read_bytes() == b"new"

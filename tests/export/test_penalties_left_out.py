@@ -31,7 +31,7 @@ class Sparse(Layer):
 
 def network(penalty: float):
     """Penalties of weights, of outputs, of a nested model and of a user's layer; 0: none."""
-    keras.clear_session()
+    keras.clear_session(free_memory=False)
     some = keras.regularizers.L1L2(penalty, penalty) if penalty > 0.0 else None
     inner = keras.Sequential(
         [Dense(4, "relu", activity_regularizer=some, kernel_regularizer=some)], name="inner"

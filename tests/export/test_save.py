@@ -64,7 +64,7 @@ def test_training_goes_on_bit_for_bit(tmp_path, x, y, optimizer):
     whole = make_model(optimizer())
     keras.set_random_seed(3)
     history = whole.fit(x, y, batch_size=8, epochs=3, verbose=0).history
-    keras.clear_session()
+    keras.clear_session(free_memory=False)
     keras.set_random_seed(0)
     model = make_model(optimizer())
     keras.set_random_seed(3)
@@ -240,7 +240,7 @@ def test_weights_alone_come_back(tmp_path, x):
     model.save_weights(tmp_path / "w.npz")
     with np.load(tmp_path / "w.npz") as stored:
         assert stored["conv2d/kernel"].shape == (3, 3, 2, 4)
-    keras.clear_session()
+    keras.clear_session(free_memory=False)
     keras.set_random_seed(5)
     fresh = make_model()
     fresh.load_weights(tmp_path / "w.npz")
@@ -313,5 +313,5 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path):
 
 def test_unknown_ending_is_refused(tmp_path):
     model = make_model()
-    with pytest.raises(ValueError, match="Invalid filepath extension: models are written as"):
-        model.save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="Invalid filepath extension"):
+        model.save(tmp_path / "m.pb")

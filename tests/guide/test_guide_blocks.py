@@ -204,7 +204,7 @@ def compile_arguments(**more: object) -> dict[str, object]:
 
 
 def test_freeze_all_layers_but_the_last(tmp_path):
-    keras.clear_session()
+    keras.clear_session(free_memory=False)
     pretrained = four_dense_layers()
     pretrained.save_weights(tmp_path / "pretrained.npz")
     found, _ = run(
@@ -244,7 +244,7 @@ def test_freezing_blueprint_learns_new_digits_on_old_features(tmp_path):
     """Features learned on the digits 0 to 4 carry over to all ten: only the last layer trains."""
     (x, y), (x_test, y_test) = mnist.load_data(MNIST)
     x, x_test = (images.reshape(-1, 784) / 255 for images in (x, x_test))
-    keras.clear_session()
+    keras.clear_session(free_memory=False)
     keras.set_random_seed(0)
     pretrained = four_dense_layers()
     pretrained.compile(**compile_arguments(metrics=["accuracy"]))

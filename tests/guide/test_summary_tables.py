@@ -21,7 +21,7 @@ def three_layers() -> keras.Sequential:
 
 
 def test_the_five_tables_of_the_guide_in_its_own_order():
-    keras.clear_session()
+    keras.clear_session(free_memory=False)
     keras.Sequential([layers.Dense(2, name="layer1"), layers.Dense(3, name="layer2")])
     three_layers()  # "Creating a Sequential model"
     incremental = keras.Sequential()

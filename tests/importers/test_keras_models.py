@@ -85,13 +85,12 @@ def test_own_layer_comes_from_custom_objects(path):
 
 
 def test_argument_that_seqonnx_lacks_is_refused_unless_it_changes_nothing(path):
-    idle = {"synchronized": False, "renorm": False, "renorm_momentum": 0.99}
-    bare = entry("BatchNormalization", name="bn", **idle)
+    bare = entry("BatchNormalization", name="bn", idle=None, off=False)
     weights = [(f"layers/batch_normalization/vars/{i}", np.ones(3)) for i in range(4)]
     write(path, sequential(bare), weights)
     assert sx.load_model(path).layers[0].name == "bn"
-    write(path, sequential(entry("BatchNormalization", name="bn", renorm=True)), weights)
-    with pytest.raises(ModelFileError, match=r"Layer 'bn' \(BatchNormalization\) has renorm=True"):
+    write(path, sequential(entry("BatchNormalization", name="bn", virtual=True)), weights)
+    with pytest.raises(ModelFileError, match=r"Layer 'bn' \(BatchNormalization\) has virtual=True"):
         sx.load_model(path)
 
 

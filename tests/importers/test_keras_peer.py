@@ -34,7 +34,7 @@ def build(kit):
 
 @pytest.fixture
 def pair():
-    sx.clear_session()
+    sx.clear_session(free_memory=False)
     keras.utils.clear_session()
     theirs, ours = build(keras), build(sx)
     rng = np.random.default_rng(0)

@@ -53,7 +53,7 @@ class Block(layers.Layer):
 
 
 def test_layers_in_attributes_lists_and_dicts_are_part_of_a_layer():
-    keras.clear_session()
+    keras.clear_session(free_memory=False)
     block = Block(name="block")
     model = keras.Sequential([keras.Input((3,)), block])
     assert [w.path for w in model.weights] == [
@@ -339,3 +339,13 @@ def test_dropout_with_a_number_as_seed_drops_in_a_call():
     layer = layers.Lambda(lambda x: keras.random.dropout(x, 0.5, seed=3))
     dropped = layer(np.ones((40, 50)))
     assert 0.4 < np.mean(dropped == 0.0) < 0.6
+
+
+def test_a_regularizer_may_be_called_on_an_array_of_the_shape_of_a_weight():
+    """Both are kept as compiled: the call and the penalty of the weight."""
+    regularizer = keras.regularizers.L2(0.25)
+    layer = layers.Dense(4, kernel_regularizer=regularizer, kernel_initializer="ones")
+    layer.build((None, 3))
+    for _ in range(2):
+        assert float(regularizer(np.ones((3, 4), np.float32))) == 3.0
+        assert layer.losses == [3.0]

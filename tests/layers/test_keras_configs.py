@@ -54,8 +54,8 @@ def test_file_with_the_layer_is_read(entry):
 
 def test_argument_that_has_no_counterpart_is_refused():
     (embedding,) = (entry for entry in ENTRIES if entry["class_name"] == "Embedding")
-    with pytest.raises(ModelFileError, match=r"'a' \(Embedding\) has lora_rank=4, which seqonnx's"):
-        layers.Embedding.from_config(embedding["config"] | {"lora_rank": 4})
+    with pytest.raises(ModelFileError, match=r"'a' \(Embedding\) has rows_of=4, which seqonnx's"):
+        layers.Embedding.from_config(embedding["config"] | {"rows_of": 4})
 
 
 def test_layers_that_were_there_before_take_it_too():

@@ -147,7 +147,7 @@ CASES = [
 
 def outcome(cls, shape, arguments, path):
     """Configuration, file and shapes of a model with the layer."""
-    keras.clear_session()
+    keras.clear_session(free_memory=False)
     keras.set_random_seed(0)
     model = keras.Sequential([keras.Input(shape), cls(**arguments)])
     model.save(path)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+from seqonnx.autodiff import backward
 from seqonnx.graph import Emitter
 from seqonnx.graph.serde import to_proto
 from seqonnx.lowering.descent import descend
+from seqonnx.lowering.unused import drop_unused
 
 RNG = np.random.default_rng(0)
 
@@ -88,3 +90,40 @@ def test_a_gradient_that_something_else_reads_is_kept():
 
 def test_a_scaled_product_is_left_as_it_is():
     assert run(3, factor=2.0) == "Sub"
+
+
+def table_step(rate, keep=1.0, used=False):
+    """The update of a table of which the batch names rows, some of them several times."""
+    op = Emitter()
+    table = op.input("table", "float32", (6, 3))
+    rows = op.input("rows", "int64", ("batch", 2))
+    taken = op.Gather(table, rows, axis=0)
+    seed = op.input("seed", "float32", ("batch", 2, 3))
+    (grad,) = backward(op, [(taken, seed)], [table])
+    if used:
+        op.output(op.ReduceL2(grad), "norm")
+    new = descend(op, table, grad, op.constant(np.float32(rate)), keep)
+    name = op.output(new, "new").name
+    drop_unused(op.graph)
+    feeds = {
+        "table": RNG.normal(size=(6, 3)).astype(np.float32),
+        "rows": np.array([[1, 4], [1, -2], [0, 1]]),
+        "seed": RNG.normal(size=(3, 2, 3)).astype(np.float32),
+    }
+    wanted = keep * feeds["table"].astype(np.float64)
+    np.add.at(wanted, feeds["rows"] % 6, -rate * feeds["seed"].astype(np.float64))
+    used_feeds = {value.name: feeds[value.name] for value in op.graph.inputs}
+    (found,) = ReferenceEvaluator(to_proto(op.graph)).run([name], used_feeds)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    return [node.op_type for node in op.graph]
+
+
+def test_rows_that_the_batch_has_named_move_in_the_table_itself():
+    operators = table_step(0.5)
+    assert operators[-2:] == ["ScatterElements", "Reshape"]
+    assert not {"ConstantOfShape", "Sub"} & set(operators)
+
+
+def test_a_table_of_which_part_is_kept_or_whose_gradient_is_read_moves_as_a_whole():
+    for operators in (table_step(0.5, keep=0.9), table_step(0.5, used=True)):
+        assert {"ConstantOfShape", "Sub"} <= set(operators)

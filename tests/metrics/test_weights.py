@@ -51,6 +51,31 @@ KERAS = {
     "F1Score": ([0.666667, 0.0, 0.5], [0.25, 0.0, 0.470588]),
     "FBetaScore": ([0.666667, 0.0, 0.5], [0.25, 0.0, 0.470588]),
     "R2Score": (-0.040625, -0.37258),
+    "IoU": (0.416667, 0.225275),
+    "OneHotIoU": (0.416667, 0.225275),
+    "MeanIoU": (0.277778, 0.150183),
+    "OneHotMeanIoU": (0.277778, 0.150183),
+    "BinaryIoU": (0.3125, 0.229694),
+    "PrecisionAtRecall": (0.5, 0.472727),
+    "RecallAtPrecision": (1.0, 1.0),
+    "SensitivityAtSpecificity": (0.8, 0.666667),
+    "SpecificityAtSensitivity": (0.7, 0.611111),
+    "PearsonCorrelation": (0.352117, 0.29616),
+    "ConcordanceCorrelation": (0.152679, 0.131697),
+}
+_COUNTED = {"num_classes": 3, "dtype": "float32"}
+ARGUMENTS = {
+    "TopKCategoricalAccuracy": {"k": 2},
+    "SparseTopKCategoricalAccuracy": {"k": 2},
+    "IoU": {"target_class_ids": [0, 2], "sparse_y_true": False, "sparse_y_pred": False} | _COUNTED,
+    "OneHotIoU": {"target_class_ids": [0, 2]} | _COUNTED,
+    "MeanIoU": {"sparse_y_true": False, "sparse_y_pred": False} | _COUNTED,
+    "OneHotMeanIoU": _COUNTED,
+    "BinaryIoU": {"dtype": "float32"},
+    "PrecisionAtRecall": {"recall": 0.3},
+    "RecallAtPrecision": {"precision": 0.3},
+    "SensitivityAtSpecificity": {"specificity": 0.5},
+    "SpecificityAtSensitivity": {"sensitivity": 0.5},
 }
 NUMBERS = [0.5, np.float32(0.5), np.array(0.5), [0.5], [[0.5]]]
 THOROUGH = {"MeanSquaredError", "RootMeanSquaredError", "Accuracy", "Precision"} | {
@@ -61,7 +86,7 @@ ONE_EACH = {"(N,)": W, "(N, 1)": W[:, None], "(1, N)": W[None]}
 
 
 def measured(name, sample_weight):
-    metric = getattr(metrics, name)(**({"k": 2} if "TopK" in name else {}))
+    metric = getattr(metrics, name)(**ARGUMENTS.get(name, {}))
     y_true = LABELS if "Sparse" in name else ONE_HOT + 0.5 * ("Percentage" in name)
     metric.update_state(y_true, SCORES.round() if name == "Accuracy" else SCORES, sample_weight)
     return metric.result()
@@ -89,6 +114,7 @@ def test_every_metric_of_targets_is_among_these_cases():
         if isinstance(cls, type)
         and issubclass(cls, metrics.Metric)
         and cls not in {metrics.Metric, metrics.MeanMetric, metrics.MeanMetricWrapper}
+        and cls not in {metrics.Mean, metrics.Sum}
     }
 
 

@@ -110,7 +110,7 @@ def test_generators_may_yield_dicts_and_lists():
     y = RNG.normal(size=(6, 1)).astype(np.float32)
     weights = []
     for part in ({"b": Z, "a": X}, [X, Z], (X, Z)):
-        keras.clear_session()
+        keras.clear_session(free_memory=False)
         keras.set_random_seed(0)
         model = two_towers()
         model.compile("adam", "mse")
@@ -332,3 +332,17 @@ def test_shared_layer_shows_both_calls_in_the_summary():
     ]
     add = next(line for line in texts[0].splitlines() if "add (Add)" in line)
     assert "shared[0][0]" in add
+
+
+@pytest.mark.parametrize("wrap", [lambda y: [y], lambda y: (y,)])
+def test_one_output_in_a_list_comes_bare(wrap):
+    """As in Keras 3.15.1: only a dict keeps its one output inside."""
+    x = keras.Input((3,))
+    y = layers.Dense(2, name="out")(x)
+    data = np.ones((4, 3), np.float32)
+    model = keras.Model(x, wrap(y))
+    for result in (model.predict(data, verbose=0), model.predict_on_batch(data), model(data)):
+        assert isinstance(result, np.ndarray)
+        assert result.shape == (4, 2)
+    assert model(keras.Input((3,))).shape == (None, 2)
+    assert list(keras.Model(x, {"a": y}).predict(data, verbose=0)) == ["a"]

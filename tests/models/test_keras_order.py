@@ -36,7 +36,7 @@ def random_graph(kit, seed: int):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_layers_and_weights_come_in_the_order_of_keras(seed):
-    sx.clear_session()
+    sx.clear_session(free_memory=False)
     keras.utils.clear_session()
     theirs, ours = random_graph(keras, seed), random_graph(sx, seed)
     assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]

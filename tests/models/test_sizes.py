@@ -29,7 +29,7 @@ def network(*first):
 
 def outcomes(batch_size, tmp_path):
     """All that a model gives for data of another length than its batch."""
-    keras.clear_session()
+    keras.clear_session(free_memory=False)
     keras.set_random_seed(0)
     model = network(keras.Input((8, 8, 3), batch_size=batch_size))
     model.compile("adam", "mse", metrics=["mae"])
@@ -94,7 +94,7 @@ def test_training_goes_on_with_data_of_another_size():
     """As if the model had been free from the start: slots, statistics and steps stay."""
 
     def run(*first):
-        keras.clear_session()
+        keras.clear_session(free_memory=False)
         keras.set_random_seed(0)
         model = network(*first)
         model.compile("adam", "mse")
@@ -119,7 +119,7 @@ def images(*sizes):
 @pytest.mark.parametrize("executions", [1, 2])
 def test_batches_of_a_generator_may_differ_in_size(executions):
     def run(*first):
-        keras.clear_session()
+        keras.clear_session(free_memory=False)
         keras.set_random_seed(0)
         model = network(*first)
         model.compile("adam", "mse", steps_per_execution=executions)

@@ -364,6 +364,10 @@ add("categorical_crossentropy", np.eye(3, dtype=f32)[:2], P)
 add("categorical_crossentropy", np.eye(3, dtype=f32)[:2], X, from_logits=True)
 add("sparse_categorical_crossentropy", np.array([0, 2], i32), P)
 add("sparse_categorical_crossentropy", np.array([0, 2], i32), X, from_logits=True)
+SPEECH = (np.arange(30, dtype=f32).reshape(2, 5, 3) * 7 % 11) / 4
+TEXT = np.array([[1, 2], [2, 0]], i32)
+add("ctc_loss", TEXT, SPEECH, np.array([2, 1], i32), np.array([5, 3], i32))
+add("ctc_loss", TEXT, SPEECH, np.array([1, 1], i32), np.array([4, 5], i32), mask_index=0)
 add("psnr", X, Y, 2.0)
 KERNEL = (np.arange(12, dtype=f32).reshape(2, 2, 1, 3) * 5 % 7) - 3
 KERNEL2 = (np.arange(24, dtype=f32).reshape(2, 2, 2, 3) * 5 % 7) - 3

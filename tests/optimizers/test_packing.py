@@ -1,4 +1,4 @@
-"""Small vectors are updated as one, with the values that each would get by itself."""
+"""Small weights are updated as one, with the values that each would get by itself."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def nodes(optimizer, shapes, names=None):
 @pytest.mark.parametrize("optimizer", ALL, ids=lambda o: f"{type(o).__name__}-{ALL.index(o)}")
 def test_vectors_get_the_values_that_each_would_get_alone(optimizer):
     rng = np.random.default_rng(0)
-    shapes = [(3,), (2, 2), (5,), (1,), (4,), (), (6,), (3, 2, 1, 1), (4, 1)]
+    shapes = [(3,), (2, 2), (5,), (1,), (4,), (), (6,), (3, 2, 1, 1), (4, 1), (1, 2), (3, 2)]
     params = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
     together = fresh(optimizer)
     alone = [fresh(optimizer) for _ in shapes]
@@ -56,9 +56,28 @@ def test_hundreds_of_vectors_cost_as_many_nodes_as_three():
     assert len(nodes(adam, [(8,)] * 300)) == len(nodes(adam, [(8,)] * 3))
 
 
-def test_matrices_and_long_vectors_are_left_alone():
-    kinds = nodes(optimizers.Adam(), [(2, 2)] * 5 + [(100_000,)] * 5 + [(3,), (3,)])
-    assert "Concat" not in kinds
+def test_large_weights_are_left_alone():
+    shapes = [(100, 100)] * 5 + [(100_000,)] * 5 + [(3,), (3,), (8, 1), (8, 1), (8, 1)]
+    assert "Concat" not in nodes(optimizers.Adam(), shapes)
+
+
+def test_hundreds_of_small_matrices_cost_as_many_nodes_as_three():
+    adam = optimizers.Adam()
+    shapes = [(i % 7 + 1, 4, 2) for i in range(200)]
+    assert len(nodes(adam, shapes)) == len(nodes(adam, shapes[:3]))
+
+
+def test_matrices_are_updated_in_parts_that_stay_in_the_cache():
+    """Three thousand of 1,024 elements: 24 parts, each with what three matrices cost."""
+    adam = optimizers.Adam()
+    shared = len(nodes(adam, []))
+    three = len(nodes(adam, [(32, 32)] * 3)) - shared
+    assert len(nodes(adam, [(32, 32)] * 3072)) - shared <= 25 * three
+
+
+def test_a_descent_inside_the_product_is_not_given_up_for_small_matrices():
+    assert "Concat" not in nodes(optimizers.SGD(), [(4, 4)] * 5)
+    assert "Concat" not in nodes(optimizers.SGD(momentum=0.9), [(4, 4)] * 5)
 
 
 def test_vectors_that_decay_are_apart_from_those_that_do_not():

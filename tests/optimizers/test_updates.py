@@ -228,11 +228,13 @@ def test_slots_hold_the_true_moments():
     ],
 )
 def test_update_has_few_nodes(optimizer, per_variable):
+    """Of a variable that is too large to be updated together with others."""
+
     def nodes(count):
         op = Emitter()
-        values = [op.input(f"w{i}", "float32", (2, 2)) for i in range(count)]
-        names = optimizer.slots((2, 2), "float32")
-        slots = [{name: op.input(name, "float32", (2, 2)) for name in names} for _ in values]
+        values = [op.input(f"w{i}", "float32", (100, 100)) for i in range(count)]
+        names = optimizer.slots((100, 100), "float32")
+        slots = [{name: op.input(name, "float32", (100, 100)) for name in names} for _ in values]
         lr, step = op.input("lr", "float32", ()), op.input("step", "int64", ())
         optimizer._emit(op, values, values, slots, lr, step)
         return sum(1 for _ in op.graph)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import resource
+import sys
 import time
+from collections import ChainMap
 
 import numpy as np
 import onnx
@@ -19,6 +21,9 @@ from seqonnx.errors import ModelFileError
 from seqonnx.importers.onnx.soundness import refuse_unsound
 from seqonnx.report.check import check_model
 from seqonnx.report.collect import collect
+from seqonnx.report.mac_rules import NodeFacts
+from seqonnx.report.measure import GraphValue, Visit
+from seqonnx.report.memory import peak_activation_bytes
 
 LARGE = 3 * 10**9
 """Elements: more than any machine of a test has memory for, few bytes to write down."""
@@ -482,15 +487,51 @@ def one_wide_split(count):
     return model([node])
 
 
-def test_the_time_of_inspect_grows_no_faster_than_the_outputs_of_a_node(tmp_path):
-    path = tmp_path / "net.onnx"
+def lines_run(function, *arguments):
+    """How many lines of Python a call executes: its cost, the same on every machine."""
+    count = 0
+
+    def trace(frame, event, value):
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function(*arguments)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_the_cost_of_inspect_grows_no_faster_than_the_outputs_of_a_node(tmp_path):
     taken = []
-    for count in (3_000, 24_000):
+    for count in (100, 200, 1_600):
+        path = tmp_path / f"net{count}.onnx"
         onnx.save(one_wide_split(count), path)
+        taken.append(lines_run(collect, path))
+    first, second, last = taken
+    each = (second - first) / 100
+    assert last - second < 1.1 * each * 1_400  # a walk over all for each: 9 times as many
+
+
+def seconds_of_peak(count):
+    """Least time of five to sum the outputs of one node; searching them is no line of Python."""
+    outputs = tuple(GraphValue(f"o{i}", "float32", (1,), TensorProto.FLOAT) for i in range(count))
+    node = helper.make_node("Split", ["x"], [value.name for value in outputs])
+    facts = NodeFacts("Split", 18, (), ())
+    visit = Visit(node, (), outputs, None, "", facts, ChainMap())
+    taken = []
+    for _ in range(5):
         start = time.process_time()
-        assert collect(path).totals.nodes == 2
+        peak_activation_bytes([visit], [], outputs)
         taken.append(time.process_time() - start)
-    assert taken[1] < 16 * taken[0]  # eight times as many; with a walk over all for each, 23
+    return min(taken)
+
+
+def test_the_peak_of_a_hundred_times_as_many_outputs_takes_no_thousand_times_as_long():
+    assert seconds_of_peak(40_000) < 1_000 * seconds_of_peak(400)  # a search in each: 10,000 times
 
 
 def test_inspect_shows_so_many_rows_and_says_how_many_more_there_are(tmp_path, capsys):

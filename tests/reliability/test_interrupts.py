@@ -205,7 +205,15 @@ def test_errors_of_memory_while_weights_come_back(model, monkeypatch):
         assert numbers_in(model) == expected
 
 
-def test_ctrl_c_at_any_time_of_a_long_training(model):
+@pytest.fixture
+def ctrl_c_heard():
+    """Hear Ctrl-C as in a terminal: a shell starts programs in the background deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_at_any_time_of_a_long_training(model, ctrl_c_heard):
     rng = np.random.default_rng(0)
 
     def press(after):

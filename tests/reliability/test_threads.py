@@ -297,7 +297,7 @@ def test_measuring_goes_on_with_its_weights_after_a_callback_has_measured():
     with trainer.testing() as moment:
         set_all(model, 2.0)
         other = model.test_on_batch(x, y)
-        batch = single_batch(model, model._sessions.loss(), x, y, None, None)
+        batch = single_batch(model, model._sessions.heads, x, y, None, None)
         trainer._test_measures.reset(trainer._test_state)
         trainer.test(trainer.stage_test(moment, batch))
         assert trainer.test_logs()["loss"] == expected != other

@@ -12,6 +12,7 @@ from onnx import helper
 
 from seqonnx.errors import ExecutionError
 from seqonnx.runtime import CPU, DeviceArray, Session
+from support.counting import calls_in
 
 
 def device_array(values):
@@ -277,3 +278,15 @@ def test_input_in_other_memory_is_copied_anew_for_every_run(bound_affine, numpy)
         with pytest.raises(ExecutionError):  # the recorder is no binding that a session runs
             binding.run()
         assert bound == ["x"]
+
+
+def test_each_output_of_many_costs_the_same(make_model):
+    def cost(number):
+        nodes = [helper.make_node("Neg", ["x"], [f"y{i}"]) for i in range(number)]
+        outputs = {f"y{i}": (onnx.TensorProto.FLOAT, [2]) for i in range(number)}
+        session = Session(make_model(nodes, {"x": (onnx.TensorProto.FLOAT, [2])}, outputs), CPU)
+        return calls_in(lambda: session.bind({"x": x}, dict.fromkeys(outputs)))
+
+    x = device_array([1, 2])
+    start, few, many = cost(1), cost(11), cost(101)
+    assert (many - start) / 100 < 1.05 * (few - start) / 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import seqonnx
-from seqonnx import config
+from seqonnx import config, defaults
 from seqonnx.errors import DeviceError
 from seqonnx.runtime import select_device
 
@@ -14,7 +14,7 @@ from seqonnx.runtime import select_device
 def fresh_session(monkeypatch):
     """Start with fresh names and the same seed, on the CPU."""
     monkeypatch.setenv("SEQONNX_DEVICE", "cpu")
-    seqonnx.clear_session()
+    seqonnx.clear_session(free_memory=False)
     seqonnx.set_random_seed(0)
 
 
@@ -22,9 +22,11 @@ def fresh_session(monkeypatch):
 def settings():
     """Start automatic names anew; leave the device and the seeds of the process as they were."""
     before = dict(vars(config._settings))
-    seqonnx.clear_session()
+    chosen = dict(vars(defaults._defaults))
+    seqonnx.clear_session(free_memory=False)
     yield
     vars(config._settings).update(before)
+    vars(defaults._defaults).update(chosen)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from seqonnx.graph.serde import to_bytes, to_proto
 from seqonnx.runtime import CPU
 from seqonnx.training import autotune
 from seqonnx.training.autotune import Autotuner
+from seqonnx.training.blocks import plain_forms
 
 RNG = np.random.default_rng(0)
 X, W = RNG.normal(size=(4, 12, 9, 9)), RNG.normal(size=(10, 12, 3, 3))
@@ -47,7 +48,15 @@ def names(forms):
 
 
 def test_a_padded_convolution_offers_several_forms():
-    assert names(offered()) == ["shared windows", "flipped convolution", "transposed convolution"]
+    plain = ["shared windows", "flipped convolution", "transposed convolution"]
+    assert names(plain_forms(offered())) == plain
+    assert names(offered()) != plain
+
+
+def test_forms_for_the_blocked_layout_are_measured_where_there_is_one(tmp_path, timed):
+    emit(Autotuner(CPU, tmp_path / "plain.json"))
+    emit(Autotuner(CPU, tmp_path / "blocked.json", block=8))
+    assert timed == [names(plain_forms(offered())), names(offered())]
 
 
 @pytest.mark.parametrize("form", offered(), ids=lambda form: form.name)

@@ -217,10 +217,10 @@ def test_callbacks_that_are_none(model):
         model.fit(X, Y, verbose=0, callbacks=["EarlyStopping"])
 
 
-def test_training_a_model_of_two_outputs_says_what_is_missing(model):
+def test_one_array_of_targets_for_two_outputs_says_what_is_missing(model):
     both = keras.Model(model.inputs, [model.output, model.layers[0].input])
     both.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="Training takes a model with one output"):
+    with pytest.raises(ValueError, match="A model of 2 outputs takes `y` as a list"):
         both.fit(X, Y, verbose=0)
 
 

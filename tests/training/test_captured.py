@@ -21,7 +21,7 @@ GPU = Device("cuda", 0, (Provider("CUDAExecutionProvider", (("device_id", "0"),)
 
 def weights_after_training(**options):
     """Weights after five steps with dropout, whose noise is an input, too."""
-    seqonnx.clear_session()
+    seqonnx.clear_session(free_memory=False)
     seqonnx.set_random_seed(0)
     model = seqonnx.Sequential(
         [

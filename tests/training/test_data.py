@@ -727,17 +727,6 @@ def test_dataset_takes_class_weights():
     assert batch.sample_weight.tolist() == [4.0, 4.0]
 
 
-def test_workers_are_a_depth_to_prefetch():
-    assert make_batches(Numbers(2)).depth == 2
-    assert make_batches(Numbers(2, workers=6)).depth == 6
-    assert make_batches(Numbers(2, workers=64)).depth == 10
-
-
-def test_dataset_that_asks_for_processes_is_told_that_a_thread_makes_its_batches():
-    with pytest.warns(UserWarning, match="`use_multiprocessing=True` of Numbers has no effect"):
-        assert make_batches(Numbers(2, workers=6, use_multiprocessing=True)).depth == 6
-
-
 def test_class_of_another_library_with_the_same_methods_is_a_dataset():
     class Sequence:
         def __len__(self):

@@ -122,7 +122,7 @@ def test_steps_per_epoch_goes_on_where_the_epoch_before_ended(x, y):
 
 def test_generator_equals_arrays_and_may_reuse_its_buffer(x, y):
     def run(data, **options):
-        keras.clear_session()
+        keras.clear_session(free_memory=False)
         keras.set_random_seed(2)
         model = make_model()
         model.fit(*data, epochs=1, verbose=0, **options)
@@ -310,7 +310,7 @@ def test_weights_that_no_step_changes_can_be_set():
 
 def test_two_runs_of_one_seed_are_bit_identical(x, y):
     def run(seed: int):
-        keras.clear_session()
+        keras.clear_session(free_memory=False)
         keras.set_random_seed(seed)
         model = make_model()
         history = model.fit(x, y, epochs=3, batch_size=6, validation_split=0.2, verbose=0)

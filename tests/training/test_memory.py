@@ -12,11 +12,12 @@ from seqonnx.runtime import CPU, Session, options, session
 from seqonnx.training import trainer
 
 DEPTH = 6
+UNITS = 72  # kernels of more than 4,096 elements, which no optimizer updates together
 
 
-def deep():
-    hidden = [layers.Dense(8, activation="tanh", name=f"hidden{i}") for i in range(DEPTH)]
-    return seqonnx.Sequential([seqonnx.Input((8,)), *hidden, layers.Dense(3)])
+def deep(units):
+    hidden = [layers.Dense(units, activation="tanh", name=f"hidden{i}") for i in range(DEPTH)]
+    return seqonnx.Sequential([seqonnx.Input((units,)), *hidden, layers.Dense(3)])
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -29,9 +30,9 @@ def test_weights_are_updated_as_soon_as_their_gradients_are_there(optimizer, mon
         return found[-1]
 
     monkeypatch.setattr(trainer, "build_train_step", recording)
-    model = deep()
+    model = deep(UNITS)
     model.compile(optimizer, "mse")
-    model.train_on_batch(np.ones((4, 8), np.float32), np.ones((4, 3), np.float32))
+    model.train_on_batch(np.ones((4, UNITS), np.float32), np.ones((4, 3), np.float32))
     step = Session(found[0].model, CPU, training=True, profile=tmp_path / "profile.json")
     step.run({spec.name: np.ones(spec.shape, spec.dtype) for spec in step.inputs})
     order = {record.node: i for i, record in enumerate(step.end_profile())}
@@ -60,7 +61,7 @@ def test_a_step_is_large_by_what_it_computes(batch, large, monkeypatch):
         raise Asked
 
     monkeypatch.setattr(session, "session_options", ask)
-    model = deep()
+    model = deep(8)
     model.compile("sgd", "mse")
     with pytest.raises(Asked):
         model.train_on_batch(np.ones((batch, 8), np.float32), np.ones((batch, 3), np.float32))

@@ -63,7 +63,7 @@ def test_steps_of_an_epoch_wait_for_the_one_before_only(overlapping):
 def test_weights_are_read_after_the_step(overlapping):
     model = small()
     trainer = model._sessions.trainer()
-    staged = trainer.stage_train([single_batch(model, model._sessions.loss(), X, Y, None, None)], 0)
+    staged = trainer.stage_train([single_batch(model, model._sessions.heads, X, Y, None, None)], 0)
     trainer.begin_training()
     trainer.train(staged)
     assert overlapping == ["run"]

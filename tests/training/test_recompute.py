@@ -104,7 +104,7 @@ def graphs(monkeypatch):
 
 def trained(build, recompute, *, steps=3, optimizer="adam", batch=8):
     """Weights and losses after some steps."""
-    seqonnx.clear_session()
+    seqonnx.clear_session(free_memory=False)
     seqonnx.set_random_seed(3)
     model = build()
     loss = seqonnx.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -136,7 +136,7 @@ def test_epochs_with_a_ragged_last_batch_are_the_same(steps):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(21, 6, 6, 2)).astype(np.float32), rng.integers(0, 3, 21)
     for recompute in (False, ["relu1", "norm2"]):
-        seqonnx.clear_session()
+        seqonnx.clear_session(free_memory=False)
         seqonnx.set_random_seed(3)
         model = convolutions()
         loss = seqonnx.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -90,6 +90,91 @@ def test_vocabulary_learned_later_counts_in_the_next_step():
     assert embedding.get_weights()[0].ravel().tolist() == [2.0, 0.0, 2.0, 0.0]
 
 
+class Reader(keras.Model):
+    """A model that its data builds."""
+
+    def __init__(self):
+        super().__init__()
+        self.own = [words(), *head()]
+
+    def call(self, x):
+        for layer in self.own:
+            x = layer(x)
+        return x
+
+
+class TextAndNumber(keras.Model):
+    """A model of two inputs that its data builds."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.embed, self.dense = words(), head()[0], layers.Dense(1)
+
+    def call(self, x):
+        text, number = (x["t"], x["n"]) if isinstance(x, dict) else x
+        return self.dense(
+            layers.Concatenate()([layers.Flatten()(self.embed(self.words(text))), number])
+        )
+
+
+@pytest.mark.parametrize("kind", ["sequential", "subclass"])
+@pytest.mark.parametrize("form", ["array", "rows", "bytes", "generator", "dataset", "frame"])
+def test_model_that_is_built_by_its_data_takes_text(kind, form):
+    wanted = text_model()
+    keras.set_random_seed(1)
+    model = keras.Sequential([words(), *head()]) if kind == "sequential" else Reader()
+    model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy", ["accuracy"])
+    x, y = {
+        "array": lambda: (X, Y),
+        "rows": lambda: ([[text] for text in TEXTS], Y),
+        "bytes": lambda: (X.astype("S"), Y),
+        "generator": lambda: (iter([(X, Y)]), None),
+        "dataset": lambda: (Numbered(), None),
+        "frame": lambda: (
+            pytest.importorskip("pandas", reason="pandas").DataFrame({"a": TEXTS}),
+            Y,
+        ),
+    }[form]()
+    model.fit(x, y, batch_size=None if y is None else 2, shuffle=False, verbose=0)
+    given = (iter([(X, Y)]) if form == "generator" else X), (None if form == "generator" else Y)
+    wanted.fit(*given, batch_size=None if form == "generator" else 2, shuffle=False, verbose=0)
+    assert model.inputs[0].dtype == "string"
+    np.testing.assert_array_equal(model.predict(X, verbose=0), wanted.predict(X, verbose=0))
+
+
+@pytest.mark.parametrize("form", ["dict", "list", "generator of dicts", "generator of tuples"])
+def test_model_of_several_inputs_that_is_built_by_its_data_takes_text(form):
+    named, listed = {"t": X, "n": np.ones((6, 2))}, [X, np.ones((6, 2), np.float32)]
+    data = {
+        "dict": (named, Y),
+        "list": (listed, Y),
+        "generator of dicts": (iter([(named, Y)]), None),
+        "generator of tuples": (iter([(tuple(listed), Y)]), None),
+    }[form]
+    model = TextAndNumber()
+    model.compile("sgd", "mse")
+    split = {} if data[1] is None else {"validation_split": 0.34}
+    model.fit(*data, verbose=0, **split)
+    assert [tensor.dtype for tensor in model.inputs] == ["string", "float32"]
+    assert model.predict(named if "dict" in form else listed, verbose=0).shape == (6, 1)
+
+
+def test_call_builds_a_model_for_text():
+    assert np.asarray(Reader()(X)).shape == (6, 1)
+    assert Reader().predict_on_batch(X).shape == (6, 1)
+
+
+@pytest.mark.parametrize("x", [X, TEXTS])
+def test_text_for_a_model_of_numbers_says_what_to_do(x):
+    model = keras.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(
+        ValueError,
+        match=r"`x` holds text, and model 'sequential.*' cannot be built for that: .*Encode text",
+    ):
+        model.fit(x, Y, verbose=0)
+
+
 def test_text_beside_numbers():
     text, number = keras.Input((1,), dtype="string", name="t"), keras.Input((2,), name="n")
     joined = layers.Concatenate()([layers.Flatten()(head()[0](words()(text))), number])

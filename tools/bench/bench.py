@@ -5,6 +5,8 @@
     python tools/bench.py --peer keras-tensorflow=/path/to/python --ort-training /path/to/python
     python tools/bench.py --list                             # what there is, and what is missing
     python tools/bench.py --check                            # no timing: do all do the same work?
+    python tools/bench.py --threads 1,2,all --history tools/bench/history.jsonl
+    python tools/bench.py --device cuda --rounds 5           # on a GPU
 
 How the numbers come about:
 
@@ -25,6 +27,9 @@ How the numbers come about:
   rate of that matrix product. "cold s" is the time from starting a new process to the end of its
   first step, "graph s" the part of it in which the step graph was built, "MiB" the peak resident
   memory of that process after some more steps.
+* The last table has a line for each workload. The mean is taken over those that are trained and
+  counted; the others, whose ratios it marks, are there to be watched. With `--history` a line of
+  JSON is added for each number of threads; `bench_history.py` draws them.
 """
 
 from __future__ import annotations
@@ -40,12 +45,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench_check import check, same_work
+from bench_history import append, entry
 from bench_pool import FRAMEWORKS, PROBE, Client, Framework, Limits
-from bench_report import contestants_table, machine, number, summary, table, verdict
-from bench_rounds import SUBJECT, Block, Measured, Round, as_json
+from bench_report import (
+    contestants_table,
+    machine,
+    number,
+    short_table,
+    summary,
+    table,
+    verdict,
+)
+from bench_rounds import Block, Measured, Round, as_json
 from bench_workloads import WORKLOADS, Workload
 from rich.console import Console
 from rich.table import Table
+
+__all__ = ["Bench", "chosen", "limit_cores", "main", "parse", "same_work", "thread_counts"]
 
 PROBE_FLOPS = 2 * 1024**3
 PROBE_STEPS = 3
@@ -53,11 +70,8 @@ CALIBRATION = 10  # probes before the first round of the run
 WARM_BLOCKS = 2
 PAUSE = 0.1  # seconds: threads of the last contestant stop spinning
 MEMORY_STEPS = 20  # at most, before the memory is read
+CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 WIDTH = 132  # columns of a table in a file
-CHECK_BATCH, CHECK_STEPS = 8, 2
-# Relative, between contestants. PyTorch and Keras place the epsilon of Adam differently, and
-# normalization over small batches magnifies rounding: up to 4e-4 was seen after two steps.
-LOSS_LIMIT = 2e-3
 
 
 @dataclasses.dataclass
@@ -216,56 +230,6 @@ class Bench:
             facts["peak_mib"] = max(facts.get("peak_mib", 0.0), memory["peak_mib"])
 
 
-def check(bench: Bench, names: list[str], console: Console) -> int:
-    """Compare the losses of all contestants; returns 1 if they do not do the same work, else 0."""
-    shown = Table("workload", "contestant", "first pass", "second pass", "")
-    code = 0
-    for name in names:
-        if WORKLOADS[name].task != "train":
-            continue
-        losses, notes = losses_of(bench, name)
-        reference = losses.get(SUBJECT) or next(iter(losses.values()), [])
-        for contestant, passes in losses.items():
-            same = same_work(reference, passes)
-            note = notes.get(contestant, "")
-            verdict_text = note if note != "" else "same" if same else "DIFFERENT"
-            code = code if same or note != "" else 1
-            shown.add_row(name, contestant, *(f"{loss:.6f}" for loss in passes), verdict_text)
-        for contestant in notes.keys() - losses.keys():
-            shown.add_row(name, contestant, "", "", f"missing: {notes[contestant]}")
-    console.print(shown)
-    return code
-
-
-def losses_of(bench: Bench, name: str) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Mean losses of two passes over small batches without dropout, and what to say of them."""
-    changes = {"no_dropout": True, "batch": CHECK_BATCH, "steps": CHECK_STEPS}
-    losses: dict[str, list[float]] = {}
-    notes: dict[str, str] = dict(bench.absent)
-    for key, framework in bench.frameworks.items():
-        if key in bench.absent:
-            continue
-        with Client(framework, bench.limits) as client:
-            for contestant in client.hello().get("contestants", {}):
-                answer = client.ask(
-                    "prepare", contestant=contestant, workload=name, changes=changes
-                )
-                differs = answer.get("differs", "")
-                if "missing" not in answer:
-                    answer = client.ask("losses", contestant=contestant, steps=CHECK_STEPS)
-                if "losses" in answer:
-                    losses[contestant] = answer["losses"]
-                reason = answer.get("missing", differs)
-                notes |= {contestant: reason} if reason != "" else {}
-    return losses, notes
-
-
-def same_work(reference: list[float], losses: list[float]) -> bool:
-    """Whether losses agree to within `LOSS_LIMIT`; NaN agrees with nothing."""
-    pairs = zip(reference, losses, strict=True)
-    return all(abs(loss - wanted) <= LOSS_LIMIT * max(1.0, abs(wanted)) for wanted, loss in pairs)
-
-
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -285,9 +249,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--tries", type=int, help="rounds at most (default: thrice as many)")
     parser.add_argument("--steps", type=int, default=10**9, help="per block at most, for a look")
     parser.add_argument("--cold", type=int, default=1, help="cold starts of each (default 1)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of all (default 2)")
+    parser.add_argument(
+        "--threads",
+        type=thread_counts,
+        default=[2],
+        metavar="COUNTS",
+        help="CPU threads of all, measured one after the other: 1,2,all (default 2)",
+    )
     parser.add_argument("--patience", type=float, default=900.0, help="seconds for one request")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here")
+    parser.add_argument(
+        "--history", type=Path, metavar="FILE", help="also append the ratios, a line of JSON a run"
+    )
     parser.add_argument("--list", action="store_true", help="show workloads and frameworks")
     parser.add_argument("--check", action="store_true", help="compare losses instead of times")
     parser.add_argument("--frozen", action="store_true", help="time a frozen base instead")
@@ -314,10 +287,27 @@ def chosen(options: argparse.Namespace, roster: Mapping[str, Framework]) -> dict
     }
 
 
+def thread_counts(text: str) -> list[int]:
+    """The numbers of threads in a text such as `1,2,all`; those that repeat are left out.
+
+    Raises:
+        argparse.ArgumentTypeError: if a part is neither a number from 1 on nor `all`.
+    """
+    counts: list[int] = []
+    for part in text.split(","):
+        if part != "all" and not (part.isdigit() and int(part) > 0):
+            raise argparse.ArgumentTypeError(
+                f"expected counts from 1 on or `all`, with commas between. Received: {text}"
+            )
+        count = (os.cpu_count() or 1) if part == "all" else int(part)
+        counts += [count] if count not in counts else []
+    return counts
+
+
 def limit_cores(count: int) -> None:
-    """Leave `count` cores to this process and those it starts."""
+    """Leave the first `count` of our cores to this process and those it starts."""
     if sys.platform == "linux":
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+        os.sched_setaffinity(0, CORES[:count])
 
 
 def details(workload: Workload) -> dict[str, Any]:
@@ -326,6 +316,7 @@ def details(workload: Workload) -> dict[str, Any]:
         "summary": workload.summary,
         "task": workload.task,
         "batch": workload.batch,
+        "counted": workload.counted,
     }
 
 
@@ -341,30 +332,47 @@ def show_list(found: Mapping[str, Mapping[str, Any]], console: Console) -> None:
 def main(arguments: list[str] | None = None, roster: Mapping[str, Framework] = FRAMEWORKS) -> int:
     """Measure, print, and write the numbers; returns the exit code."""
     options = parse(arguments)
-    limit_cores(options.threads)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    facts = machine(options.device, options.threads)
     names = options.workload or list(WORKLOADS)
     if options.frozen:
         import bench_frozen
 
+        limit_cores(options.threads[0])
         rows = bench_frozen.measure(options.device, options.rounds)
         console.print(bench_frozen.table(rows))
         return 0
-    limits = Limits(options.device, options.threads, options.patience)
-    tries = 3 * options.rounds if options.tries is None else options.tries
-    bench = Bench(
-        chosen(options, roster), limits, options.rounds, tries, options.cold, options.steps
-    )
-    found = bench.greet()
-    if options.list:
-        show_list(found, console)
-        return 0
-    if options.check:
-        return check(bench, names, console)
-    console.print(", ".join(f"{key}: {value}" for key, value in facts.items()), highlight=False)
-    console.print(contestants_table(found))
-    report: dict[str, Any] = {"machine": facts, "frameworks": found, "workloads": []}
+    chosen_ones = chosen(options, roster)
+    reports: list[dict[str, Any]] = []
+    for count in options.threads:
+        limit_cores(count)
+        limits = Limits(options.device, count, options.patience)
+        tries = 3 * options.rounds if options.tries is None else options.tries
+        bench = Bench(chosen_ones, limits, options.rounds, tries, options.cold, options.steps)
+        found = bench.greet()
+        if options.list:
+            show_list(found, console)
+            return 0
+        if options.check:
+            return check(bench, names, console)
+        facts = machine(options.device, count)
+        reports.append({"machine": facts, "frameworks": found, "workloads": []})
+        console.print(", ".join(f"{key}: {value}" for key, value in facts.items()), highlight=False)
+        console.print(contestants_table(found))
+        measure_all(bench, names, reports, options.json, console)
+        if options.history is not None:
+            append(options.history, entry(reports[-1]))
+    return 0
+
+
+def measure_all(
+    bench: Bench,
+    names: list[str],
+    reports: list[dict[str, Any]],
+    file: Path | None,
+    console: Console,
+) -> None:
+    """Measure workload after workload into the last of the reports, and print each."""
+    report = reports[-1]
     for name in names:
         result = bench.measure(name)
         report["workloads"].append(as_json(result, details(WORKLOADS[name])))
@@ -374,10 +382,11 @@ def main(arguments: list[str] | None = None, roster: Mapping[str, Framework] = F
         for contestant, reason in result.missing.items():
             console.print(f"missing: {contestant}: {reason}", highlight=False, markup=False)
         console.print(verdict(result), f"({number(rate, '.0f')} GFLOP/s)", highlight=False)
-        if options.json is not None:  # after each workload: a long run may be cut short
-            options.json.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+        if file is not None:  # after each workload: a long run may be cut short
+            written = report if len(reports) == 1 else {"runs": reports}
+            file.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    console.print(short_table(report["workloads"]))
     console.print(summary(report["workloads"]), highlight=False)
-    return 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import bench_blocks as blocks
 import bench_specs as specs
 from bench_workloads import Workload
 
@@ -25,7 +26,7 @@ def build(api: Any, workload: Workload) -> Any:
     if len(workload.base) > 0:
         entry = api.Input(shape=workload.given, dtype=dtype)
         base = api.Model(entry, _stack(api.layers, workload.base, entry, weighted))
-        base.trainable = False
+        base.trainable = workload.tuned
         x = base(x, training=False)
     model = api.Model(inputs, _stack(api.layers, workload.head, x, weighted))
     for layer, weights in zip(weighted, workload.weights(), strict=True):
@@ -64,8 +65,17 @@ def _stack(layers: Any, stack: Iterable[specs.Spec], x: Any, weighted: list[Any]
             branch = _stack(layers, spec.main, x, weighted)
             x = layers.Add()([branch, _stack(layers, spec.shortcut, x, weighted)])
             continue
-        layer = _layer(layers, spec)
-        x = layer(x)
+        if isinstance(spec, specs.Beside):
+            x = layers.Concatenate()([x, _stack(layers, spec.main, x, weighted)])
+            continue
+        border = getattr(spec, "border", 0)
+        x = layers.ZeroPadding2D(border)(x) if border > 0 else x
+        if isinstance(spec, blocks.SelfAttention):
+            layer = layers.MultiHeadAttention(spec.heads, x.shape[-1] // spec.heads)
+            x = layer(x, x)
+        else:
+            layer = _layer(layers, spec)
+            x = layer(x)
         if isinstance(spec, _WEIGHTED):
             weighted.append(layer)
     return x
@@ -74,6 +84,7 @@ def _stack(layers: Any, stack: Iterable[specs.Spec], x: Any, weighted: list[Any]
 _WEIGHTED = (
     *(specs.Dense, specs.Conv, specs.SeparableConv, specs.BatchNorm),
     *(specs.Embedding, specs.Lstm, specs.Gru, specs.BothWays),
+    *(blocks.SelfAttention, blocks.LayerNorm, blocks.Depthwise, blocks.UpConv),
 )
 
 
@@ -82,11 +93,11 @@ def _layer(layers: Any, spec: specs.Spec) -> Any:
     match spec:
         case specs.Dense(units):
             return layers.Dense(units)
-        case specs.Conv(filters, size, strides, padding, bias):
+        case specs.Conv(filters, size, strides, padding, bias, _):
             return layers.Conv2D(filters, size, strides, padding, use_bias=bias)
         case specs.SeparableConv(filters, size, bias):
             return layers.SeparableConv2D(filters, size, padding="same", use_bias=bias)
-        case specs.BatchNorm(epsilon, momentum):
+        case specs.BatchNorm(epsilon, momentum, _):
             return layers.BatchNormalization(epsilon=epsilon, momentum=momentum)
         case specs.MaxPool(size, strides, padding):
             return layers.MaxPooling2D(size, strides, padding)
@@ -113,5 +124,24 @@ def _recurrent(layers: Any, spec: specs.Spec) -> Any:
             return layers.GRU(units)
         case specs.BothWays(units):
             return layers.Bidirectional(layers.LSTM(units))
+        case _:
+            return _block(layers, spec)
+
+
+def _block(layers: Any, spec: specs.Spec) -> Any:
+    """The layer that a description of `bench_blocks` stands for."""
+    match spec:
+        case blocks.LayerNorm(epsilon):
+            return layers.LayerNormalization(epsilon=epsilon)
+        case blocks.Gelu():
+            return layers.Activation("gelu")
+        case blocks.Relu6():
+            return layers.Activation("relu6")
+        case blocks.MeanOverTime():
+            return layers.GlobalAveragePooling1D()
+        case blocks.Depthwise(size, strides, _):
+            return layers.DepthwiseConv2D(size, strides, use_bias=False)
+        case blocks.UpConv(filters):
+            return layers.Conv2DTranspose(filters, 2, 2)
         case _:
             raise TypeError(f"Expected a layer. Received: {spec!r}")

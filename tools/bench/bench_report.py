@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import statistics
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from bench_rounds import SESSION, SUBJECT, Measured, geometric_mean, quartiles, times_floor
 from bench_workloads import Workload
 from rich.table import Table
+
+from seqonnx.runtime.block_size import block_size
 
 
 def table(result: Measured, workload: Workload) -> Table:
@@ -79,13 +82,33 @@ def verdict(result: Measured) -> str:
 
 
 def summary(results: Sequence[Mapping[str, Any]]) -> str:
-    """The geometric mean over the training workloads that have a ratio."""
-    trained = [one for one in results if one["task"] == "train"]
+    """The geometric mean over the training workloads that are counted and have a ratio."""
+    trained = counted_of(results)
     mean = geometric_mean(one["ratio_to_best_peer"] for one in trained)
     if mean is None:
         return "No training workload has a ratio that counts."
-    counted = sum(one["ratio_to_best_peer"] is not None for one in trained)
-    return f"Geometric mean over {counted} of {len(trained)} training workloads: {mean:.2f}"
+    there = sum(one["ratio_to_best_peer"] is not None for one in trained)
+    return f"Geometric mean over {there} of {len(trained)} training workloads: {mean:.2f}"
+
+
+def counted_of(results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The workloads whose ratios make the mean."""
+    return [one for one in results if one["task"] == "train" and one["counted"]]
+
+
+def short_table(results: Sequence[Mapping[str, Any]]) -> Table:
+    """A line for each workload: our step, the best peer's, and the ratio."""
+    shown = Table("workload", "ms/step", "best peer", "ms/step", "ratio", "", title="ratios")
+    for one in results:
+        peer, ratio = one["best_peer"], one["ratio_in_shown_rounds"]
+        ours, theirs = (
+            one["contestants"].get(name, {}).get("median_ms") for name in (SUBJECT, peer)
+        )
+        notes = [] if one["enough_quiet_rounds"] else ["too few quiet rounds"]
+        notes += [] if one["counted"] or one["task"] != "train" else ["not in the mean"]
+        cells = number(ours, ".3f"), peer or "", number(theirs, ".3f"), number(ratio, ".2f")
+        shown.add_row(one["workload"], *cells, ", ".join(notes))
+    return shown
 
 
 def contestants_table(found: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -105,16 +128,31 @@ def machine(device: str, threads: int) -> dict[str, Any]:
     """The machine and versions that the numbers depend on."""
     return {
         "processor": processor(),
+        "vector unit": vector_unit(),
+        "block size": block_size() or None,
         "system": platform.platform(),
         "python": platform.python_version(),
         "device": device,
         "threads": threads,
+        "date": time.strftime("%Y-%m-%d"),
     }
 
 
 def processor() -> str:
     """The name of the CPU."""
+    return next(iter(cpu_facts("model name")), platform.machine())
+
+
+def vector_unit() -> str:
+    """The widest vector instructions that the processor names, such as AVX-512."""
+    flags = set(" ".join([*cpu_facts("flags"), *cpu_facts("Features")]).split())
+    known = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX", "sve": "SVE", "asimd": "NEON"}
+    return next((name for flag, name in known.items() if flag in flags), "not known")
+
+
+def cpu_facts(key: str) -> list[str]:
+    """The values that Linux gives for each core under a key."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text().splitlines() if file.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if len(names) > 0 else platform.machine()
+    pairs = [line.partition(":")[::2] for line in lines]
+    return [value.strip() for name, value in pairs if name.strip() == key]

@@ -38,13 +38,13 @@ class Spec:
 
 @dataclass(frozen=True)
 class Dense(Spec):
-    """A product with a matrix, and a bias."""
+    """A product with a matrix, and a bias; of each position of a sequence."""
 
     units: int
 
     def shape(self, given: Shape) -> Shape:
         """`units` features."""
-        return (self.units,)
+        return (*given[:-1], self.units)
 
     def weights(self, given: Shape, rng: np.random.Generator) -> Weights:
         """Kernel (in, out) and bias."""
@@ -52,23 +52,25 @@ class Dense(Spec):
         return {"kernel": kernel, "bias": np.zeros(self.units, np.float32)}
 
     def macs(self, given: Shape) -> int:
-        """One per entry of the kernel."""
-        return given[-1] * self.units
+        """One per entry of the kernel and position."""
+        return math.prod(given) * self.units
 
 
 @dataclass(frozen=True)
 class Conv(Spec):
-    """A convolution in two dimensions."""
+    """A convolution in two dimensions, `border` rows of zeros put on every side beforehand."""
 
     filters: int
     size: int = 3
     strides: int = 1
     padding: str = "valid"
     bias: bool = True
+    border: int = 0
 
     def shape(self, given: Shape) -> Shape:
         """Shape by the padding's rule."""
-        return (*window_shape(given, self.size, self.strides, self.padding), self.filters)
+        wide = tuple(side + 2 * self.border for side in given)
+        return (*window_shape(wide, self.size, self.strides, self.padding), self.filters)
 
     def weights(self, given: Shape, rng: np.random.Generator) -> Weights:
         """Kernel (height, width, in, out), and bias where there is one."""
@@ -111,15 +113,17 @@ class SeparableConv(Spec):
 
 @dataclass(frozen=True)
 class BatchNorm(Spec):
-    """Normalization over the batch: epsilon 1e-3, momentum 0.99 as in Keras."""
+    """Normalization over the batch: epsilon 1e-3, momentum 0.99 as in Keras; its first scale."""
 
     epsilon: float = 1e-3
     momentum: float = 0.99
+    scale: float = 1.0
 
     def weights(self, given: Shape, rng: np.random.Generator) -> Weights:
         """Scale, shift and moving statistics."""
         ones, zeros = np.ones(given[-1], np.float32), np.zeros(given[-1], np.float32)
-        return {"gamma": ones, "beta": zeros, "mean": zeros.copy(), "variance": ones.copy()}
+        gamma = ones * np.float32(self.scale)
+        return {"gamma": gamma, "beta": zeros, "mean": zeros.copy(), "variance": ones}
 
 
 @dataclass(frozen=True)
@@ -265,6 +269,17 @@ class Residual(Spec):
         return output_shape(self.main, given)
 
 
+@dataclass(frozen=True)
+class Beside(Spec):
+    """The channels of the input beside those that a branch makes of it."""
+
+    main: tuple[Spec, ...]
+
+    def shape(self, given: Shape) -> Shape:
+        """The same places, the channels of both."""
+        return (*given[:-1], given[-1] + output_shape(self.main, given)[-1])
+
+
 def scaled(rng: np.random.Generator, shape: Shape, fan_in: int) -> Array:
     """Normal values whose products with `fan_in` inputs keep their size through a ReLU."""
     return (rng.standard_normal(shape) * math.sqrt(2 / fan_in)).astype(np.float32)
@@ -295,9 +310,9 @@ def output_shape(stack: Iterable[Spec], given: Shape) -> Shape:
 def walk(stack: Iterable[Spec], given: Shape) -> Iterator[tuple[Spec, Shape]]:
     """Every layer with the shape that it is given; a branch goes before its shortcut."""
     for spec in stack:
-        if isinstance(spec, Residual):
+        if isinstance(spec, Residual | Beside):
             yield from walk(spec.main, given)
-            yield from walk(spec.shortcut, given)
+            yield from walk(getattr(spec, "shortcut", ()), given)
         else:
             yield spec, given
         given = spec.shape(given)

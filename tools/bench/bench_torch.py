@@ -9,11 +9,13 @@ from itertools import zip_longest
 from typing import Any
 
 import bench_specs as specs
+import bench_torch_blocks as torch_blocks
 import numpy as np
+from bench_torch_blocks import tensor
 from bench_worker import Contestant, Prepared, Setup
 from bench_workloads import Workload
 
-IMAGES_ONLY = ""
+UNMENTIONED = ""
 
 
 def contestants(setup: Setup) -> dict[str, Contestant]:
@@ -26,12 +28,14 @@ def contestants(setup: Setup) -> dict[str, Contestant]:
     torch.set_num_interop_threads(1)
     rest = "fused optimizer, loss not fetched in each step"
     first, last = partial(prepare, channels_last=False), partial(prepare, channels_last=True)
+    turned = partial(prepare, channels_last=False, time_first=True)
     if os.environ.get("BENCH_TORCH") == "compile":
         text = f"torch.compile (inductor), channels_last for images, {rest}"
         return {"torch-compile": Contestant(text, prepare_compiled)}
     return {
         "torch": Contestant(f"eager, default layout, {rest}", first),
         "torch-channels-last": Contestant(f"eager, channels_last, {rest}", last, only_images),
+        "torch-time-first": Contestant(f"eager, time before batch, {rest}", turned, only_recurrent),
     }
 
 
@@ -44,7 +48,14 @@ def versions() -> dict[str, str]:
 
 def only_images(workload: Workload) -> str | None:
     """Other inputs have no layout to choose."""
-    return None if workload.images else IMAGES_ONLY
+    return None if workload.images else UNMENTIONED
+
+
+def only_recurrent(workload: Workload) -> str | None:
+    """Only sequences that a recurrent layer walks through have a time."""
+    recurrent = (specs.Lstm, specs.Gru, specs.BothWays)
+    walks = any(isinstance(spec, recurrent) for spec in workload.stack)
+    return None if walks else UNMENTIONED
 
 
 def prepare_compiled(workload: Workload, setup: Setup) -> Prepared:
@@ -53,7 +64,12 @@ def prepare_compiled(workload: Workload, setup: Setup) -> Prepared:
 
 
 def prepare(
-    workload: Workload, setup: Setup, *, channels_last: bool, compiled: bool = False
+    workload: Workload,
+    setup: Setup,
+    *,
+    channels_last: bool,
+    compiled: bool = False,
+    time_first: bool = False,
 ) -> Prepared:
     """The module with the workload's initial weights, and the data as tensors."""
     import torch
@@ -61,6 +77,7 @@ def prepare(
     torch.manual_seed(0)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     base, head = modules(workload)
+    head = torch_blocks.time_first(head) if time_first else head
     model = torch.nn.Sequential(base, head).to(setup.device, memory_format=layout)
     samples, labels = workload.data()
     x, y = torch.from_numpy(samples), torch.from_numpy(labels)
@@ -96,12 +113,12 @@ def trainer(
     """Training steps of the head on features of the base."""
     import torch
 
-    optimizer = make_optimizer(workload, head.train().parameters())
-    base.eval().requires_grad_(False)
+    base.eval().requires_grad_(workload.tuned)
+    optimizer = make_optimizer(workload, [*base.parameters(), *head.train().parameters()])
     criterion = torch.nn.CrossEntropyLoss()
 
     def forward(batch: Any, target: Any) -> Any:
-        with torch.no_grad():
+        with torch.set_grad_enabled(workload.tuned):
             features = base(batch)
         return criterion(head(features), target)
 
@@ -158,6 +175,8 @@ def stack(
         if isinstance(spec, specs.Residual):
             main = stack(spec.main, given, weights)
             made.append(sum_of(main, stack(spec.shortcut, given, weights)))
+        elif isinstance(spec, specs.Beside):
+            made.append(torch_blocks.beside(stack(spec.main, given, weights)))
         elif isinstance(spec, specs.Dense):
             made.append(dense(spec, given, next(weights), flattened))
             flattened = None
@@ -181,7 +200,7 @@ def layer(spec: specs.Spec, given: specs.Shape, weights: Iterator[specs.Weights]
     match spec:
         case specs.Conv():
             return conv(spec, given, next(weights))
-        case specs.BatchNorm(epsilon, momentum):
+        case specs.BatchNorm(epsilon, momentum, _):
             return batch_norm(nn.BatchNorm2d(given[-1], epsilon, 1 - momentum), next(weights))
         case specs.Relu():
             return nn.ReLU()
@@ -196,14 +215,7 @@ def layer(spec: specs.Spec, given: specs.Shape, weights: Iterator[specs.Weights]
         case specs.Lstm() | specs.Gru() | specs.BothWays():
             return recurrent(spec, given, next(weights))
         case _:
-            raise TypeError(f"Expected a layer. Received: {spec!r}")
-
-
-def tensor(array: specs.Array) -> Any:
-    """A tensor of a NumPy array's values."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(array))
+            return torch_blocks.layer(spec, given, weights)
 
 
 def dense(
@@ -231,7 +243,7 @@ def conv(spec: specs.Conv, given: specs.Shape, weights: specs.Weights) -> Any:
     """A convolution; what "same" adds is the same on both sides in every workload."""
     from torch import nn
 
-    padding = symmetric_padding(spec, given)
+    padding = symmetric_padding(spec, given) + spec.border
     made = nn.Conv2d(given[-1], spec.filters, spec.size, spec.strides, padding, bias=spec.bias)
     made.weight.copy_(tensor(weights["kernel"].transpose(3, 2, 0, 1)))
     if spec.bias:

@@ -6,6 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from bench_networks import (
+    mobilenet_v2,
+    resnet50,
+    separable,
+    shrinking,
+    transformer,
+    unet,
+    xception,
+)
 from bench_specs import (
     Array,
     BatchNorm,
@@ -21,7 +30,6 @@ from bench_specs import (
     MaxPool,
     Relu,
     Residual,
-    SeparableConv,
     Shape,
     Spec,
     Weights,
@@ -41,6 +49,7 @@ class Optimizer:
     momentum: float = 0.0
 
 
+TUNING = Optimizer("adam", 0.00001)
 SGD = Optimizer("sgd", 0.01)
 MOMENTUM = Optimizer("sgd", 0.001, 0.9)
 ADAM = Optimizer("adam", 0.001)
@@ -64,6 +73,8 @@ class Workload:
         vocabulary: for integer inputs: how many there are.
         steps_per_execution: for frameworks that can take several steps per call.
         floor: whether the table shows the time beside that of its matrix products.
+        counted: whether its ratio is part of the mean over all.
+        tuned: whether the base is trained, too, its normalization as in inference.
     """
 
     summary: str
@@ -78,6 +89,8 @@ class Workload:
     vocabulary: int = 0
     steps_per_execution: int = 1
     floor: bool = False
+    counted: bool = True
+    tuned: bool = False
 
     @property
     def stack(self) -> tuple[Spec, ...]:
@@ -95,10 +108,14 @@ class Workload:
         return output_shape(self.base, self.given)
 
     def data(self) -> tuple[Array, Array]:
-        """Samples (Keras layout) and labels (int64) for `steps` batches, always the same."""
+        """Samples (Keras layout) and labels (int64) for `steps` batches, always the same.
+
+        A label for each sample, or for each pixel where the network gives logits for these.
+        """
         rng = np.random.default_rng(1)
         count = self.batch * self.steps
-        labels = rng.integers(0, self.classes, count)
+        places = output_shape(self.stack, self.given)[:-1]
+        labels = rng.integers(0, self.classes, (count, *places))
         if self.vocabulary > 0:
             return rng.integers(0, self.vocabulary, (count, *self.given), dtype=np.int32), labels
         samples = rng.random((count, *self.given), dtype=np.float32)
@@ -113,8 +130,8 @@ class Workload:
         if self.task == "predict":
             return self.batch * forward_flops(self.stack, self.given)
         frozen = forward_flops(self.base, self.given)
-        if len(self.base) == 0:
-            return self.batch * training_flops(self.head, self.given)
+        if len(self.base) == 0 or self.tuned:
+            return self.batch * training_flops(self.stack, self.given)
         return self.batch * (frozen + training_flops(self.head, self.base_shape))
 
     def without_dropout(self) -> Workload:
@@ -136,36 +153,6 @@ def perceptron(*units: int) -> tuple[Spec, ...]:
 def normalized(filters: int) -> tuple[Spec, ...]:
     """A convolution without bias, normalized."""
     return (Conv(filters, padding="same", bias=False), BatchNorm(), Relu())
-
-
-def separable(filters: int) -> tuple[Spec, ...]:
-    """A separable convolution, normalized."""
-    return (SeparableConv(filters), BatchNorm())
-
-
-def shrinking(first: int, second: int, *, relu_first: bool) -> Residual:
-    """Two separable convolutions and a pooling, beside a strided convolution."""
-    start = (Relu(),) if relu_first else ()
-    return Residual(
-        (*start, *separable(first), Relu(), *separable(second), MaxPool(3, 2, "same")),
-        (Conv(second, 1, 2, "same", bias=False), BatchNorm()),
-    )
-
-
-def xception() -> tuple[Spec, ...]:
-    """Chollet's network of 2017 up to its pooled features."""
-    stem = (
-        *(Conv(32, strides=2, bias=False), BatchNorm(), Relu()),
-        *(Conv(64, bias=False), BatchNorm(), Relu()),
-    )
-    entry = [shrinking(filters, filters, relu_first=filters > 128) for filters in (128, 256, 728)]
-    middle = [Residual((Relu(), *separable(728)) * 3) for _ in range(8)]
-    leave = (
-        shrinking(728, 1024, relu_first=True),
-        *(*separable(1536), Relu()),
-        *(*separable(2048), Relu()),
-    )
-    return (*stem, *entry, *middle, *leave, GlobalAveragePool())
 
 
 CONVNET: tuple[Spec, ...] = (
@@ -230,18 +217,21 @@ WORKLOADS: dict[str, Workload] = {
         *(classifier(Lstm(128)), (100,), 32, 6),
         optimizer=ADAM,
         vocabulary=20_000,
+        counted=False,
     ),
     "gru": Workload(
         "GRU classifier: vocabulary 20,000, length 100, 128 units, batch 32, Adam",
         *(classifier(Gru(128)), (100,), 32, 6),
         optimizer=ADAM,
         vocabulary=20_000,
+        counted=False,
     ),
     "bidirectional": Workload(
         "LSTM classifier both ways: vocabulary 20,000, length 100, 2 x 128 units, batch 32, Adam",
         *(classifier(BothWays(128)), (100,), 32, 4),
         optimizer=ADAM,
         vocabulary=20_000,
+        counted=False,
     ),
     "xception_frozen": Workload(
         "Xception on 96 x 96 images, base frozen, batch 16, Adam",
@@ -255,6 +245,42 @@ WORKLOADS: dict[str, Workload] = {
         *((*xception(), Dense(10)), (96, 96, 3), 8, 2),
         optimizer=MOMENTUM,
         floor=True,
+    ),
+    "transformer": Workload(
+        "transformer block: sequence 128, width 256, 4 heads, batch 16, Adam",
+        *(transformer(256, 4), (128, 256), 16, 6),
+        optimizer=ADAM,
+        floor=True,
+        counted=False,
+    ),
+    "unet": Workload(
+        "U-Net of 16 to 128 filters on 64 x 64 images, batch 8, Adam",
+        *(unet(16, 32, 64, 128), (64, 64, 3), 8, 4),
+        optimizer=ADAM,
+        floor=True,
+        counted=False,
+    ),
+    "resnet50": Workload(
+        "ResNet-50 on 96 x 96 images, batch 8, SGD with momentum",
+        *(resnet50(), (96, 96, 3), 8, 2),
+        optimizer=MOMENTUM,
+        floor=True,
+        counted=False,
+    ),
+    "mobilenet_tuned": Workload(
+        "MobileNetV2 on 96 x 96 images, fine-tuned with fixed statistics, batch 16, Adam",
+        *((Dense(10),), (96, 96, 3), 16, 2),
+        base=mobilenet_v2(),
+        optimizer=TUNING,
+        floor=True,
+        counted=False,
+        tuned=True,
+    ),
+    "mnist_cnn_1": Workload(
+        "convnet on 28 x 28 images, batch 1 (online learning), SGD",
+        *(CONVNET, (28, 28, 1), 1, 200),
+        floor=True,
+        counted=False,
     ),
     "lstm_predict_32": Workload(
         "LSTM classifier, inference, batch 32",

@@ -118,7 +118,7 @@ def profiled(workload: Workload, runs: int) -> tuple[list[Run], frozenset[str]]:
     compile_model(seqonnx, model, workload)
     x, y = dataclasses.replace(workload, steps=1).data()
     trainer = model._sessions.trainer()
-    staged = trainer.stage_train([single_batch(model, model._sessions.loss(), x, y, None, None)], 0)
+    staged = trainer.stage_train([single_batch(model, model._sessions.heads, x, y, None, None)], 0)
     graph = trainer.step_graph(staged)
     trainer.release()
     with tempfile.TemporaryDirectory() as folder:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from rich.console import Console
@@ -28,6 +29,7 @@ import seqonnx as keras
 from seqonnx.autodiff import gradients
 from seqonnx.errors import DeviceError, RuntimeNotInstalledError
 from seqonnx.runtime import Session, load_onnxruntime, placement, select_device
+from seqonnx.training import trainer
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 MODEL_NAMES = ("digits_cnn", "mnist_cnn")
@@ -159,26 +161,79 @@ def time_training(name: str, device: str, steps: int, batch: int = 128) -> Row:
     texts = []
     for where, replayed in (("cpu", False), (device, False), (device, True)):
         keras.config.enable_cuda_graphs(replayed)
-        model = fresh(name)
-        model.compile("adam", "sparse_categorical_crossentropy", device=where)
-        x, y = images(model, batch * steps)
-        model.fit(x[: 3 * batch], y[: 3 * batch], batch_size=batch, verbose=0)
-        start = time.perf_counter()
-        model.fit(x, y, batch_size=batch, verbose=0)
-        texts.append(f"{(time.perf_counter() - start) / steps * 1e3:.2f} ms")
+        texts.append(f"{milliseconds_of_a_step(name, where, steps, batch):.2f} ms")
     keras.config.enable_cuda_graphs(False)
     what = f"{name}: step of {batch}, CPU / {device} / replayed"
     return Row(what, " / ".join(texts), "-", True)
 
 
+def time_settings(name: str, device: str, steps: int, batch: int = 128) -> Row:
+    """Time of one training step on a GPU as usual, with channels last, in mixed precision, and
+    with products in float32 without TF32.
+
+    Channels last (`prefer_nhwc`) is a wish to the provider, whose convolutions then run as cuDNN
+    likes them best; what stands between them is transposed.
+    """
+    index = device.partition(":")[2] or "0"
+    options = {"device_id": index, "cudnn_conv_algo_search": "HEURISTIC", "prefer_nhwc": "1"}
+    last: Any = [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+    last = device if device == "cpu" else last
+    texts = []
+    for where, policy in (
+        *((device, "float32"), (last, "float32")),
+        *((device, "mixed_float16"), (exact(device), "float32")),
+    ):
+        before = keras.mixed_precision.global_policy()
+        keras.mixed_precision.set_global_policy(policy)
+        try:
+            texts.append(f"{milliseconds_of_a_step(name, where, steps, batch):.2f} ms")
+        finally:
+            keras.mixed_precision.set_global_policy(before)
+    what = f"{name}: step of {batch}, usual / channels last / mixed float16 / without TF32"
+    return Row(what, " / ".join(texts), "-", True)
+
+
+def milliseconds_of_a_step(name: str, device: Any, steps: int, batch: int) -> float:
+    """Time of one training step of `fit`, the first ones left out."""
+    model = fresh(name)
+    model.compile("adam", "sparse_categorical_crossentropy", device=device)
+    x, y = images(model, batch * steps)
+    model.fit(x[: 3 * batch], y[: 3 * batch], batch_size=batch, verbose=0)
+    start = time.perf_counter()
+    model.fit(x, y, batch_size=batch, verbose=0)
+    return (time.perf_counter() - start) / steps * 1e3
+
+
 def check_placement(name: str, device: str) -> Row:
     """How many nodes of the inference graph the device leaves to the CPU."""
     model = fresh(name)
-    providers = placement(model.to_onnx().SerializeToString(), select_device(device))
+    return placed(f"{name}: placement", model.to_onnx().SerializeToString(), device)
+
+
+def check_step_placement(name: str, device: str) -> Row:
+    """How many nodes of a training step the device leaves to the CPU."""
+    model = fresh(name)
+    model.compile("adam", "sparse_categorical_crossentropy", device=device)
+    built: list[bytes] = []
+    original = trainer.build_train_step
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        graph = original(*arguments, **options)
+        built.append(graph.model)
+        return graph
+
+    with mock.patch.object(trainer, "build_train_step", noted):
+        model.train_on_batch(*images(model, 16))
+    return placed(f"{name}: placement of a training step", built[0], device)
+
+
+def placed(check: str, graph: bytes, device: str) -> Row:
+    """How many nodes of a graph run on the CPU, and some of their names."""
+    providers = placement(graph, select_device(device))
     left = sorted(node for node, where in providers.items() if where.startswith("CPU"))
     text = f"{len(left)} of {len(providers)} nodes on the CPU"
     names = f": {', '.join(left[:3])}" if device != "cpu" and len(left) > 0 else ""
-    return Row(f"{name}: placement", text + names, "-", True)
+    return Row(check, text + names, "-", True)
 
 
 def all_checks(options: argparse.Namespace) -> Iterator[Callable[[], Row]]:
@@ -193,8 +248,10 @@ def all_checks(options: argparse.Namespace) -> Iterator[Callable[[], Row]]:
         yield partial(check_training, name, device, options.steps)
         yield partial(check_replay, name, device, options.steps)
         yield partial(check_placement, name, device)
+        yield partial(check_step_placement, name, device)
         if options.timed_steps > 0:
             yield partial(time_training, name, device, options.timed_steps)
+            yield partial(time_settings, name, device, options.timed_steps)
 
 
 def run(options: argparse.Namespace, console: Console) -> int:

@@ -9,7 +9,8 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.window import pad_for
 from seqonnx.autodiff.lowering.convolution import DifferentiatedConvolution
-from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
+from seqonnx.autodiff.rule_emitter import Form, RuleEmitter, nowhere
+from seqonnx.graph import static_shape
 from seqonnx.graph.reading import numpy_dtype
 
 _NARROW = 12
@@ -44,6 +45,36 @@ def _is_narrow(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     sizes = it.window.small_sizes or ()
     large = it.is_depthwise and not has_small_maps(it)
     return large and (len(sizes) > 2 or (len(sizes) == 2 and sizes[1] < _NARROW))
+
+
+def _is_plane(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
+    """Whether a depthwise convolution is one of planes, for a known number of images."""
+    return it.is_depthwise and it.batch is not None and len(it.window.kernel) == 2
+
+
+def _by_maps_of_one_image(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
+    """A depthwise convolution of all maps of all images, with the gradients as kernels.
+
+    Each image then has a gradient of its own; the sum over them comes last.
+    """
+    window, batch, channels = it.window, it.batch or 0, it.channels
+    large, small = window.large_sizes or (), window.small_sizes or ()
+    count = batch * channels
+    made = op.Conv(
+        op.Reshape(it.x, [1, count, *large]),
+        op.Reshape(it.dy, [count, 1, *small]),
+        group=count,
+        kernel_shape=small,
+        strides=window.dilations,
+        dilations=window.strides,
+        pads=window.before + window.after,
+    )
+    found = static_shape(made)[2:]
+    total = op.ReduceSum(op.Reshape(made, [batch, channels, *found]), [0], keepdims=1)
+    kernels = op.Reshape(total, [channels, 1, *found])
+    if tuple(found) == tuple(window.kernel):
+        return kernels
+    return op.Slice(kernels, [0, 0], list(window.kernel), [2, 3])
 
 
 def _by_maps(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
@@ -118,5 +149,6 @@ DEPTHWISE_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
     Form("pairs of places, map by map", _by_maps, _is_small),
     Form("diagonals of products of rows", _by_diagonals, _is_wide),
     Form("places of the kernel in turn", _by_kernel_places, _is_narrow),
+    Form("maps as one image", _by_maps_of_one_image, _is_plane, nowhere, blocked=1),
 )
 """The forms for convolutions of one axis only if their maps are small: else they become planes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedConvolution
-from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
+from seqonnx.autodiff.rule_emitter import Form, RuleEmitter, nowhere
 from seqonnx.graph import static_shape
 
 _WIDE = 5
@@ -77,5 +77,6 @@ def _transposed_convolution(op: RuleEmitter, it: DifferentiatedConvolution) -> i
 INPUT_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
     Form("flipped convolution", _flipped_convolution, _may_flip, _prefers_flipped),
     Form("transposed convolution", _transposed_convolution),
+    Form("flipped convolution in blocks", _flipped_convolution, _may_flip, nowhere, blocked=1),
 )
 """They give the gradient of `x`, of its shape."""

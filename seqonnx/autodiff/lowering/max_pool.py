@@ -19,7 +19,7 @@ from seqonnx.autodiff.lowering.separable_max_pool import (
     prefers_separate,
     separate_gradient,
 )
-from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
+from seqonnx.autodiff.rule_emitter import Form, RuleEmitter, nowhere
 from seqonnx.autodiff.sources import HALF_TYPES
 from seqonnx.graph import static_shape
 from seqonnx.graph.reading import constant_number, input_at, is_standard, numpy_dtype
@@ -157,6 +157,20 @@ def _by_comparison(op: RuleEmitter, it: MaxPool) -> ir.Value:
     return _padded(op, op.Mul(hits, _repeated(op, share, window)), window, x)
 
 
+def _tiles_whole_map(op: RuleEmitter, it: MaxPool) -> bool:
+    """Whether windows lie side by side on a plane with nothing left, and ties may share."""
+    return _shares_ties(op, it) and len(it.window.kernel) == 2 and not any(it.window.rest or (1,))
+
+
+def _by_pools(op: RuleEmitter, it: MaxPool) -> ir.Value:
+    """The same with another pool for the sums, and enlarged maps."""
+    window = it.window
+    hits = equal(op, it.x, enlarge(op, it.y, window))
+    mean = op.AveragePool(hits, kernel_shape=window.kernel, strides=window.kernel)
+    share = op.Div(it.dy, op.Mul(mean, float(math.prod(window.kernel))))
+    return op.Mul(hits, enlarge(op, share, window))
+
+
 def _window_sums(op: RuleEmitter, x: ir.Value, window: Window, channels: int) -> ir.Value:
     """Sum of each window of a map that windows tile, shape as the pooled map.
 
@@ -244,5 +258,6 @@ MAX_POOL_FORMS: tuple[Form[MaxPool, ir.Value], ...] = (
         _prefers_separate,
     ),
     Form("indices", _by_indices, _needs_indices),
+    Form("pools", partial(_below_relu, _by_pools), _tiles_whole_map, nowhere, blocked=1),
 )
 """They give the gradient of `x`."""

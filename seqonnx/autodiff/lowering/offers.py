@@ -25,13 +25,18 @@ def combined(parts: Sequence[Sequence[Form[Place, Made]]]) -> list[Form[Place, t
 
     Returns:
         Forms that emit all the gradients, the best by rule first. They are called by the forms of
-        those gradients that have more than one.
+        those gradients that have more than one in the plain layout, and by those in blocks.
     """
-    named = [len(forms) > 1 for forms in parts]
+    choices = [sum(form.blocked == 0 for form in forms) > 1 for forms in parts]
     return [
         Form(
-            " ".join(form.name for form, is_named in zip(forms, named, strict=True) if is_named),
+            " ".join(
+                form.name
+                for form, has_choice in zip(forms, choices, strict=True)
+                if has_choice or form.blocked > 0
+            ),
             partial(_emit_each, forms),
+            blocked=sum(form.blocked for form in forms),
         )
         for forms in product(*parts)
     ]

@@ -20,7 +20,7 @@ from seqonnx.autodiff.lowering.chunks import chunk_size
 from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedConvolution
 from seqonnx.autodiff.lowering.depthwise import DEPTHWISE_FORMS, has_small_maps
 from seqonnx.autodiff.lowering.offers import offered
-from seqonnx.autodiff.rule_emitter import Form, RuleEmitter
+from seqonnx.autodiff.rule_emitter import Form, RuleEmitter, nowhere
 from seqonnx.graph import static_shape
 from seqonnx.graph.reading import numpy_dtype
 from seqonnx.graph.scan_body import ScanBody
@@ -65,6 +65,12 @@ def _fits_nothing_else(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
     """Whether sizes are unknown, or a map of three axes has groups of several channels."""
     grouped = it.group > 1 and not it.is_depthwise
     return not it.is_known or (grouped and len(it.window.kernel) > 2)
+
+
+def _is_dense_plane(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
+    """Whether all channels of a plane meet in windows of more than a pixel, of known batch."""
+    plane = it.is_known and it.batch is not None and len(it.window.kernel) == 2
+    return plane and it.group == 1 and not it.is_pointwise
 
 
 def _by_images(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
@@ -224,6 +230,7 @@ WEIGHT_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
     Form("at once", _by_pixels, _gathers_pixels),
     Form("rows gathered", _by_rows, _gathers_rows),
     Form("convolution with the gradient", _by_convolution, _fits_nothing_else),
+    Form("images as channels", _by_convolution, _is_dense_plane, nowhere, blocked=1),
 )
 """They give the gradient of `w`, of its shape. Two apply only where windows are gathered pixel by
 pixel; the others stand where they were measured to be the fastest."""

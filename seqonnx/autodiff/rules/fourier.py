@@ -91,12 +91,12 @@ def _frames(op: RuleEmitter, node: ir.Node, inputs: list[ir.Value | None]) -> ir
     """The operator's output."""
     signal, window = inputs[0], inputs[2] if len(inputs) > 2 else None
     size, parts = length_at(op, given(node, 0), 1), static_shape(given(node, 0))[2]
-    (step,) = required_ints(node, 1, "frame_step")
+    step = _number_of(op, given(node, 1))
     if input_at(node, 3) is not None:
         length = _number_of(op, given(node, 3))
     else:
         length = size if window is None else length_at(op, given(node, 2), 0)
-    if isinstance(size, int) and isinstance(length, int):
+    if isinstance(size, int) and isinstance(length, int) and isinstance(step, int):
         count: Length = (size - length) // step + 1
     else:
         count = op.Add(op.Div(op.Sub(size, length), step), 1)

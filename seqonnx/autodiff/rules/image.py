@@ -9,8 +9,8 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.lengths import length_at, numbered
-from seqonnx.autodiff.idioms.sizes import shaped, size_at, zero_pad
-from seqonnx.autodiff.needed import given, rank, required_ints, required_sizes
+from seqonnx.autodiff.idioms.sizes import positions, shaped, size_at, zero_pad
+from seqonnx.autodiff.needed import given, rank, required_sizes
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import static_shape
@@ -64,8 +64,9 @@ def _targets(node: ir.Node, axes: list[int]) -> list[int | str | None]:
 @gradient("", "Col2Im")
 def col2im(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """Every block reads again the pixels that it was added to."""
-    image = required_ints(node, 1, "image_shape")
-    block = required_ints(node, 2, "block_shape")
+    image, block = constant_ints(given(node, 1)), constant_ints(given(node, 2))
+    if image is None or block is None:
+        return _read_anywhere(op, node, dy), None, None
     count = len(image)
     strides = node.attributes.get_ints("strides", [1] * count)
     dilations = node.attributes.get_ints("dilations", [1] * count)
@@ -85,6 +86,32 @@ def col2im(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     windows = op.Gather(pixels, place.reshape(taken, -1), axis=2)
     columns = op.Reshape(windows, [0, -1, place.size // taken])
     return shaped(columns, given(node, 0).shape), None, None
+
+
+def _read_anywhere(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
+    """The same for shapes that only a run of the graph knows: one axis after the other."""
+    count = rank(dy) - 2
+    strides = node.attributes.get_ints("strides", [1] * count)
+    dilations = node.attributes.get_ints("dilations", [1] * count)
+    pads = node.attributes.get_ints("pads", [0] * (2 * count))
+    windows = zero_pad(op, dy, pads[:count], pads[count:], list(range(2, 2 + count)))
+    for i in range(count):
+        # Axis 2 + i of the image becomes the taps and, behind all images' axes, the blocks.
+        axis = 2 + 2 * i
+        size = size_at(op, windows, axis)
+        taps = positions(op, op.Slice(given(node, 2), [i], [i + 1], [0]))
+        taps = op.Mul(taps, np.int64(dilations[i]))
+        reach = op.Add(op.ReduceMax(taps, keepdims=1), np.int64(1))
+        blocks = op.Add(op.Div(op.Sub(size, reach), np.int64(strides[i])), np.int64(1))
+        starts = op.Mul(positions(op, blocks), np.int64(strides[i]))
+        place = op.Add(op.Unsqueeze(taps, [1]), op.Unsqueeze(starts, [0]))
+        windows = op.Gather(windows, place, axis=axis)
+    order = [0, 1, *(2 + 2 * i for i in range(count)), *(3 + 2 * i for i in range(count))]
+    turned = op.Transpose(windows, perm=order)
+    sizes = op.Shape(turned)
+    taken = op.ReduceProd(op.Slice(sizes, [1], [2 + count], [0]), keepdims=1)
+    ends = op.Concat(op.Slice(sizes, [0], [1], [0]), taken, np.array([-1]), axis=0)
+    return shaped(op.Reshape(turned, ends), given(node, 0).shape)
 
 
 @gradient("", "AffineGrid")

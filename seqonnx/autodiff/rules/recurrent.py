@@ -18,6 +18,7 @@ from seqonnx.autodiff.engine import backward
 from seqonnx.autodiff.idioms.definition import copies_of, gradients_of
 from seqonnx.autodiff.idioms.recurrent_cells import Cell, Weights, activations_of
 from seqonnx.autodiff.idioms.sizes import scalar, shaped, size_at
+from seqonnx.autodiff.lowering.recurrent_factors import RecurrentWalk, gates, has_factors, walk
 from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
@@ -25,6 +26,7 @@ from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.graph.reading import constant_ints, input_at
 from seqonnx.graph.scan_body import ScanBody
+from seqonnx.graph.states_again import StatesAgain, note_states
 
 _ACTIVATIONS = {
     "RNN": ["Tanh"],
@@ -58,10 +60,17 @@ def recurrent(op: RuleEmitter, node: ir.Node, *grads: ir.Value | None) -> Gradie
     x_copy = _by_time(op, _given(copies, 0), by_batch=by_batch)
     mask = _mask(op, x, input_at(node, 4))
     last = [_of_started(op, node, grad, by_batch=by_batch) for grad in grads[1:]]
+    again: list[StatesAgain] = []
     for d, it in enumerate(_directions(op, node, x, [grads[0], *last], by_batch=by_batch)):
-        found, dinitial = _through_time(op, it, x, mask, x_copy, _weights(op, copies, d))
+        copied = _weights(op, copies, d)
+        if has_factors(node):
+            found, dinitial = _by_factors(op, it, x, mask, x_copy, copied, again)
+        else:
+            found, dinitial = _through_time(op, it, x, mask, x_copy, copied)
         targets += found
         first.append(dinitial)
+    if len(again) > 0 and mask is None and not by_batch:
+        note_states(node, again)
     results = gradients_of(op, node, targets, copies)
     for i in range(len(first[0])):
         if op.needs(_INITIAL + i):
@@ -217,6 +226,37 @@ def _through_time(
         after = it.cell.step(op.emitter, xw, hr, tuple(before), inner)
         targets += list(zip(after, dafter, strict=True))
     return targets, dinitial
+
+
+def _by_factors(
+    op: RuleEmitter,
+    it: _Direction,
+    x: ir.Value,
+    mask: ir.Value | None,
+    x_copy: ir.Value,
+    copied: Weights,
+    again: list[StatesAgain],
+) -> tuple[list[tuple[ir.Value, ir.Value]], list[ir.Value]]:
+    """The same for the usual LSTM and GRU, whose steps are differentiated by hand.
+
+    Adds the states that it computes on the way to `again`.
+    """
+    cell, weights = it.cell, it.weights
+    walked = walk(
+        op,
+        RecurrentWalk(
+            cell.kind, weights, cell.hidden, it.backwards, it.initial, it.dy, it.dlast, mask
+        ),
+        x,
+    )
+    again.append(StatesAgain(walked.after, walked.last))
+    flat = [-1, (4 if cell.kind == "LSTM" else 3) * cell.hidden]
+    pairs = (
+        (x_copy, copied.w, copied.wb, walked.dxw),
+        (walked.before, copied.r, copied.rb, walked.dhr),
+    )
+    targets = [(gates(op, of, w, b), op.Reshape(grad, flat)) for of, w, b, grad in pairs]
+    return targets, walked.dinitial
 
 
 def _states_again(

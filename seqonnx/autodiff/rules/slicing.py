@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -22,13 +23,48 @@ _END = 2**31 - 1
 def slice_(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
     """Each axis back to its full size, with zeros where nothing was taken."""
     x = given(node, 0)
+    if _axes_are_computed(node):
+        return [shaped(_place_anywhere(op, node, dy), x.shape)]
     for i, axis in enumerate(_sliced_axes(node)):
         size, cut = static_shape(x)[axis], _constant_cut(node, i)
         if cut is not None and isinstance(size, int):
             dy = place(op, dy, np.arange(size, dtype=np.int64)[cut], size, axis)
         elif cut is None or cut.start != 0 or cut.step != 1 or cut.stop < _END:
-            dy = _place_dynamically(op, node, dy, i, axis)
+            dy = _place_dynamically(op, node, dy, i, axis, _bounds(node))
     return [shaped(dy, x.shape)]
+
+
+def _axes_are_computed(node: ir.Node) -> bool:
+    """Whether only a run of the graph knows which axes are meant."""
+    axes = input_at(node, 3)
+    return axes is not None and constant_ints(axes) is None
+
+
+def _bounds(node: ir.Node) -> list[ir.Value | None]:
+    """Starts, ends and steps."""
+    return [given(node, 1), given(node, 2), input_at(node, 4)]
+
+
+def _place_anywhere(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
+    """Bounds for every axis: where none are given, those that take everything."""
+    count = rank(given(node, 0))
+    everything = (0, sys.maxsize, 1)
+    bounds = [
+        None if value is None else _for_every_axis(op, node, value, count, default)
+        for value, default in zip(_bounds(node), everything, strict=True)
+    ]
+    for axis in range(count):
+        dy = _place_dynamically(op, node, dy, axis, axis, bounds)
+    return dy
+
+
+def _for_every_axis(
+    op: RuleEmitter, node: ir.Node, values: ir.Value, count: int, default: int
+) -> ir.Value:
+    """Numbers for some axes, whose list is computed, as numbers for all."""
+    axes = op.Mod(op.Cast(given(node, 3), to=ir.DataType.INT64), np.int64(count))
+    whole = op.Cast(values, to=ir.DataType.INT64)
+    return op.ScatterElements(np.full(count, default, np.int64), axes, whole, axis=0)
 
 
 def _sliced_axes(node: ir.Node) -> list[int]:
@@ -52,13 +88,17 @@ def _constant_cut(node: ir.Node, index: int) -> slice | None:
 
 
 def _place_dynamically(
-    op: RuleEmitter, node: ir.Node, dy: ir.Value, index: int, axis: int
+    op: RuleEmitter,
+    node: ir.Node,
+    dy: ir.Value,
+    index: int,
+    axis: int,
+    bounds: Sequence[ir.Value | None],
 ) -> ir.Value:
     """Find the places in the graph: slice 0, 1, ... likewise, then invert."""
     size, count = size_at(op, given(node, 0), axis), op.Gather(op.Shape(dy), [axis])
     starts, ends, steps = (
-        None if value is None else op.Slice(value, [index], [index + 1], [0])
-        for value in (given(node, 1), given(node, 2), input_at(node, 4))
+        None if value is None else op.Slice(value, [index], [index + 1], [0]) for value in bounds
     )
     taken = op.Slice(positions(op, size), starts, ends, [0], steps)
     nothing = op.Expand(count, size)
@@ -82,17 +122,32 @@ def pad(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
 def _padded_axes(node: ir.Node) -> list[int]:
     """The axes that are padded: those named, else all."""
     count = rank(given(node, 0))
-    if input_at(node, 3) is None:
+    if input_at(node, 3) is None or _axes_are_computed(node):
         return list(range(count))
     return [axis % count for axis in required_ints(node, 3, "axes")]
+
+
+def _constant_pads(node: ir.Node) -> list[int] | None:
+    """The padding of `_padded_axes`, if it is constant and for constant axes."""
+    return None if _axes_are_computed(node) else constant_ints(given(node, 1))
+
+
+def _pads(op: RuleEmitter, node: ir.Node) -> ir.Value:
+    """The padding of `_padded_axes`, as a vector."""
+    pads = given(node, 1)
+    if not _axes_are_computed(node):
+        return pads
+    count, named = rank(given(node, 0)), op.Shape(given(node, 3))
+    sides = (op.Slice(pads, [0], named, [0]), op.Slice(pads, named, [sys.maxsize], [0]))
+    return op.Concat(*(_for_every_axis(op, node, side, count, 0) for side in sides), axis=0)
 
 
 def _cut(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
     """Cut constant padding off; negative padding comes back as zeros."""
     x, axes = given(node, 0), _padded_axes(node)
-    pads, count = constant_ints(given(node, 1)), len(axes)
+    pads, count = _constant_pads(node), len(axes)
     if pads is None:
-        begin = op.Slice(given(node, 1), [0], [count], [0])
+        begin = op.Slice(_pads(op, node), [0], [count], [0])
         sizes = op.Gather(op.Shape(x), axes)
         return shaped(op.Slice(dy, begin, op.Add(begin, sizes), axes), x.shape)
     before, after = pads[:count], pads[count:]
@@ -111,7 +166,7 @@ def _fold(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
     """Add every element of the gradient to the element it was copied from, axis by axis."""
     x, axes = given(node, 0), _padded_axes(node)
     mode = node.attributes.get_string("mode", "constant")
-    pads, sizes = constant_ints(given(node, 1)), static_shape(x)
+    pads, sizes = _constant_pads(node), static_shape(x)
     for i, axis in enumerate(axes):
         size = sizes[axis]
         if pads is not None and isinstance(size, int):
@@ -122,7 +177,7 @@ def _fold(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> ir.Value:
             origin = op.constant(np.pad(np.arange(size), both, mode))  # type: ignore[call-overload]
             count = op.constant(np.array([size]))
         else:
-            ends = op.Gather(given(node, 1), [i, len(axes) + i])
+            ends = op.Gather(_pads(op, node), [i, len(axes) + i])
             count = size_at(op, x, axis)
             origin = op.Pad(positions(op, count), ends, mode=mode)
         dy = add_slices(op, dy, origin, count, axis)

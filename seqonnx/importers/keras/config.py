@@ -1,8 +1,8 @@
 """Keras's JSON for layers, turned into what `seqonnx.layers.deserialize` takes.
 
-Nothing is imported and nothing is run: a class is one that seqonnx has, or one that the caller
-passed in `custom_objects`. Python code inside a file (a Lambda layer, a pickled function) is
-refused.
+Nothing is imported and nothing is run: a class is one that seqonnx has, one that is registered, or
+one that the caller passed in `custom_objects`. Python code inside a file (a lambda, a pickled
+function) is refused, but for a lambda where the caller trusts the file.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, cast
 
 from seqonnx import dtypes
 from seqonnx.errors import ModelFileError
+from seqonnx.importers.keras.code import load_function
 
 MODELS: Final = ("Sequential", "Functional", "Model")
 """Classes of Keras models that hold layers."""
 
+POLICIES: Final = ("DTypePolicy", "QuantizedDTypePolicy", "Int4DTypePolicy")
+"""Keras's classes of policies that seqonnx has."""
+
 _CODE: Final = ("__lambda__", "Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
+_UNSAFE: Final = "If you trust the file, load it with `safe_mode=False`."
 _WITHOUT_EFFECT: Final = ("seed", "autocast", "input_axes", "output_axes", "optional", "ragged")
-_ONLY_IN_USE: Final = {"renorm_momentum": "renorm", "renorm_clipping": "renorm"}
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,13 @@ class Catalogue:
         known: classes of seqonnx by their Keras names.
         custom: the caller's own objects, by name.
         functions: functions of tensors by their Keras names, as they are called.
+        safe: whether a lambda in the file is refused; else its code is run.
     """
 
     known: Mapping[str, type]
     custom: Mapping[str, Any]
     functions: Mapping[str, inspect.Signature] = field(default_factory=dict)
+    safe: bool = True
 
     def find(self, entry: Mapping[str, Any]) -> Any:
         """Return the class that an entry names, or None."""
@@ -78,17 +85,25 @@ def missing_layers(
         name = str(entry.get("class_name"))
         inner = entry.get("config") or {}
         label = str(inner.get("name", entry.get("name", name)))
-        if name in _CODE and name not in catalogue.custom:
+        if name in _CODE and name not in catalogue.custom and _holds_code(entry, catalogue):
             raise ModelFileError(
                 f"Layer '{label}' ({name}) holds Python code, which is never run from a file. "
-                f"Pass a class of your own in `custom_objects`, as {{'{name}': ...}}, or save the "
-                "model without it."
+                f"{_UNSAFE if name == 'Lambda' else ''} Or pass a class of your own in "
+                f"`custom_objects`, as {{'{name}': ...}}, or save the model without it."
             )
         if name in MODELS and catalogue.find(entry) is None:
             stack.extend(reversed(layer_entries(inner)))
         elif name != "InputLayer" and catalogue.find(entry) is None and not is_function(entry):
             missing.setdefault(name, []).append(label)
     return missing
+
+
+def _holds_code(entry: Mapping[str, Any], catalogue: Catalogue) -> bool:
+    """Whether a layer holds code; a Lambda may also name a function."""
+    if entry.get("class_name") != "Lambda":
+        return True
+    held = [item for item in (entry.get("config") or {}).values() if isinstance(item, Mapping)]
+    return catalogue.safe and any(item.get("class_name") == "__lambda__" for item in held)
 
 
 def layer_entries(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -125,12 +140,18 @@ def translate(entry: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
         plain = _plain(key, value, catalogue)
         if key in accepted:
             arguments[key] = plain
-        elif not _changes_nothing(key, plain, config):
+        elif not _changes_nothing(key, plain):
             raise ModelFileError(
                 f"Layer '{config.get('name')}' ({name}) has {key}={value!r}, which seqonnx's "
                 f"{name} does not have. It takes: {', '.join(sorted(accepted))}."
             )
-    return {"class_name": catalogue.name_of(entry), "config": arguments}
+    return {"class_name": catalogue.name_of(entry), "config": arguments} | shared_number(entry)
+
+
+def shared_number(entry: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of a layer that stands in several places of a model, in an entry."""
+    number = entry.get("shared_object_id")
+    return {"shared_object_id": number} if isinstance(number, int) else {}
 
 
 def keras_arguments(
@@ -167,25 +188,24 @@ def translate_input(config: Mapping[str, Any]) -> dict[str, Any]:
         raise ModelFileError(f"Input '{config.get('name')}' has no shape.")
     arguments = {
         "batch_shape": list(shape),
-        "dtype": dtypes.Policy.of(_dtype(config.get("dtype"))).variable_dtype,
+        "dtype": dtypes.DTypePolicy.of(_dtype(config.get("dtype"))).variable_dtype,
         "name": config.get("name"),
     }
     return arguments | ({"optional": True} if config.get("optional") else {})
 
 
-def _accepted(cls: type) -> set[str]:
+@lru_cache(maxsize=256)
+def _accepted(cls: Callable[..., Any]) -> frozenset[str]:
     """Arguments that a class and those it derives from take."""
     names: set[str] = set()
-    for base in cls.__mro__[:-1]:
+    for base in inspect.getmro(cast(type, cls))[:-1]:
         # mypy distrusts `__init__` of a class that is a variable; its signature is only read.
         parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
         names |= {p.name for p in parameters if p.kind not in {p.VAR_KEYWORD, p.VAR_POSITIONAL}}
-    return names - {"self"}
+    return frozenset(names - {"self"})
 
 
-def _changes_nothing(key: str, value: Any, config: Mapping[str, Any]) -> bool:
-    if key in _ONLY_IN_USE:
-        return not config.get(_ONLY_IN_USE[key])
+def _changes_nothing(key: str, value: Any) -> bool:
     return value is None or value is False or key in _WITHOUT_EFFECT
 
 
@@ -208,11 +228,20 @@ def _plain(key: str, value: Any, catalogue: Catalogue) -> Any:
         return {"class_name": name, "config": inner}
     if name == "function":
         return _function(value, catalogue)
+    if name == "__lambda__" and not catalogue.safe:
+        return _trusted(inner)
     if name in _CODE or name.startswith("__"):
         raise ModelFileError(
             f"Argument `{key}` holds Python code ({name}), which is never run from a file."
+            f"{f' {_UNSAFE}' if name == '__lambda__' else ''}"
         )
     return _wrapped(key, name, value, catalogue)
+
+
+def _trusted(config: Any) -> Any:
+    """The function of a lambda in a file that the caller trusts."""
+    parts = config.get("value", config)
+    return load_function(**parts) if isinstance(parts, Mapping) else load_function(*parts)
 
 
 def _wrapped(key: str, name: str, value: Mapping[str, Any], catalogue: Catalogue) -> Any:
@@ -241,7 +270,18 @@ def _function(value: Mapping[str, Any], catalogue: Catalogue) -> Any:
 
 
 def _dtype(value: Any) -> str:
-    """Dtype, or mixed policy, behind a name or a policy."""
+    """Dtype, or the name of a policy, behind a name or a policy."""
     if isinstance(value, Mapping):
-        value = (value.get("config") or {}).get("name")
+        value = policy_name(value.get("config") or {})
     return "float32" if value is None else str(value)
+
+
+def policy_name(config: Mapping[str, Any]) -> str | None:
+    """Return the name of a policy of Keras's, such as `"mixed_float16"`, `"int8_from_float32"`.
+
+    Args:
+        config: arguments of its constructor.
+    """
+    if "mode" in config:
+        return f"{config['mode']}_from_{config.get('source_name')}"
+    return config.get("name")

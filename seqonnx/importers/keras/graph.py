@@ -6,6 +6,7 @@ configurations of seqonnx's builds this one.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,12 +18,19 @@ from seqonnx.importers.keras.config import (
     Catalogue,
     layer_entries,
     missing_layers,
+    shared_number,
     translate,
     translate_input,
 )
 from seqonnx.importers.keras.operations import function_of, operation, operation_call
 
 _AUTOMATIC = re.compile(r"input_layer(_\d+)?|input_\d+")
+_WITHOUT_DEFAULT = (
+    *("BatchNormalization", "MultiHeadAttention", "GroupQueryAttention", "Attention"),
+    *("AdditiveAttention", "Bidirectional", "TimeDistributed"),
+)
+"""Layers of Keras's whose `call` has None as the default of `training`."""
+
 DAMAGED = (KeyError, IndexError, TypeError, AttributeError, RecursionError)
 """Errors from reading a configuration that is damaged."""
 
@@ -30,13 +38,15 @@ Reference = list[Any]
 """A tensor: name of the layer, number of its call, number of the output."""
 
 
-def model_config(config: Mapping[str, Any], catalogue: Catalogue, path: Path) -> dict[str, Any]:
+def model_config(
+    config: Mapping[str, Any], catalogue: Catalogue, path: Path | str
+) -> dict[str, Any]:
     """Return the configuration in a `.keras` file as one of seqonnx's.
 
     Args:
         config: what config.json holds.
         catalogue: classes that it may name.
-        path: the file, for errors.
+        path: the file, or what else the configuration is called in errors.
 
     Raises:
         ModelFileError: if the configuration is damaged or needs what seqonnx lacks.
@@ -51,9 +61,9 @@ def model_config(config: Mapping[str, Any], catalogue: Catalogue, path: Path) ->
                 f"seqonnx has no layer for {'; '.join(names)}. Pass classes of your own in "
                 f"`custom_objects`, or export the model to ONNX with Keras."
             )
-        if config.get("class_name") not in MODELS:
-            raise ModelFileError(f"It holds a {config.get('class_name')}, not a model.")
-        return _model(config, catalogue)
+        if config.get("class_name") in MODELS or _is_network(config):
+            return _model(config, catalogue)
+        raise ModelFileError(f"It holds a {config.get('class_name')}, not a model.")
     except DAMAGED as error:
         raise ModelFileError(f"{path} is damaged: {error!r} in its configuration.") from error
     except ModelFileError as error:
@@ -62,10 +72,17 @@ def model_config(config: Mapping[str, Any], catalogue: Catalogue, path: Path) ->
 
 def _model(entry: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     config = entry["config"]
-    kind = "Sequential" if entry["class_name"] == "Sequential" else "Functional"
+    kind = "Functional" if "input_layers" in config else "Sequential"
     read = _stack if kind == "Sequential" else _graph
     common = {"name": config["name"], "trainable": config.get("trainable", True)}
-    return {"class_name": kind, "config": {**common, **read(entry, config, catalogue)}}
+    own = None if entry["class_name"] in MODELS else catalogue.name_of(entry)
+    return {"class_name": own or kind, "config": {**common, **read(entry, config, catalogue)}}
+
+
+def _is_network(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is of a class of the user's that is made from layers, as a model is."""
+    config = entry.get("config")
+    return isinstance(config, Mapping) and isinstance(config.get("layers"), list)
 
 
 def _stack(
@@ -98,7 +115,8 @@ def _graph(
         else:
             layer = _layer(each, catalogue)
             is_input = layer["class_name"] == "InputLayer"
-            nodes = [] if is_input else [_call(name, call) for call in calls]
+            wishes = _tells_training(each, catalogue)
+            nodes = [] if is_input else [_call(name, call, wishes=wishes) for call in calls]
         layers.append({**layer, "name": name, "inbound_nodes": nodes})
     return {
         "layers": layers,
@@ -108,15 +126,36 @@ def _graph(
 
 
 def _layer(entry: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """A layer, an input layer, or a model used as a layer, with its number if it is shared."""
+    return _own_layer(entry, catalogue) | shared_number(entry)
+
+
+def _own_layer(entry: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     """A layer, an input layer, or a model used as a layer."""
     if entry["class_name"] == "InputLayer":
         return {"class_name": "InputLayer", "config": translate_input(entry["config"])}
-    if entry["class_name"] in MODELS and catalogue.find(entry) is None:
+    found = catalogue.find(entry)
+    own = isinstance(found, type) and _is_network(entry)
+    if own or (entry["class_name"] in MODELS and found is None):
         return _model(entry, catalogue)
     return translate(entry, catalogue)
 
 
-def _call(name: str, node: Any) -> dict[str, Any]:
+def _tells_training(entry: Mapping[str, Any], catalogue: Catalogue) -> bool:
+    """Whether a `training` that stands in calls of a layer is what the caller has asked for.
+
+    Keras 3 notes the default of the argument, too. It is None in the layers named here and in
+    models; in others False, or True, would stand in every call.
+    """
+    name = str(entry["class_name"])
+    if catalogue.name_of(entry) in catalogue.custom:
+        call = getattr(catalogue.find(entry), "call", None)
+        known = {} if call is None else inspect.signature(call).parameters
+        return "training" not in known or known["training"].default is None
+    return name in MODELS or name in _WITHOUT_DEFAULT
+
+
+def _call(name: str, node: Any, *, wishes: bool = True) -> dict[str, Any]:
     """One call: what it was on, as Keras 3 or Keras 2 writes it, and its `training` argument."""
     if isinstance(node, Mapping):
         inputs, keywords = node["args"], dict(node.get("kwargs") or {})
@@ -124,6 +163,8 @@ def _call(name: str, node: Any) -> dict[str, Any]:
         keywords = {key: value for item in node for key, value in (item[3:] or [{}])[0].items()}
         inputs = [item[:3] for item in node]
     training = keywords.pop("training", None)
+    if isinstance(node, Mapping) and not wishes:
+        training = None
     extra = {key: value for key, value in keywords.items() if not _is_none(value)}
     call = _plain_call(inputs) if len(extra) == 0 and _is_plain(node, inputs) else None
     if call is None:

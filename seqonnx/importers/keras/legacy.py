@@ -2,12 +2,85 @@
 
 from __future__ import annotations
 
+import secrets
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy.typing as npt
 
 from seqonnx.errors import ModelFileError
-from seqonnx.importers.keras.hdf5 import Group, find_dataset, find_group, read_dataset, read_names
+from seqonnx.importers.keras.hdf5 import (
+    Group,
+    find_dataset,
+    find_group,
+    read_dataset,
+    read_names,
+    require_h5py,
+    write_dataset,
+)
 from seqonnx.importers.keras.parts import Matched, Part
+
+_LARGEST: Final = 64512
+"""Bytes of an attribute, which HDF5 keeps in the header of its group."""
+
+Named = Sequence[tuple[str, npt.NDArray[Any]]]
+"""Arrays with their names."""
+
+
+def legacy_content(
+    attributes: Mapping[str, str],
+    layers: Sequence[tuple[str, Named]],
+    optimizer: Sequence[npt.NDArray[Any]] | None,
+) -> bytes:
+    """Return the content of a legacy file that holds a whole model.
+
+    Args:
+        attributes: of the file: configurations as JSON, and versions.
+        layers: names of the layers, each with its weights.
+        optimizer: variables of the optimizer, or None.
+
+    Raises:
+        ImportError: if h5py is not installed.
+    """
+    h5py = require_h5py()
+    # In memory, as `weights.weights_content` says.
+    name = secrets.token_hex(8)
+    with h5py.File(name, "w", driver="core", backing_store=False) as file:
+        for key, value in attributes.items():
+            file.attrs[key] = value
+        group = file.create_group("model_weights")
+        for key in ("backend", "keras_version"):
+            group.attrs[key] = attributes[key]
+        _write_names(group, "layer_names", [layer for layer, _ in layers])
+        for layer, weights in layers:
+            _write_arrays(group.create_group(layer), weights)
+        _write_arrays(group.create_group("top_level_model_weights"), ())
+        if optimizer is not None:
+            numbered = [(f"{index}", array) for index, array in enumerate(optimizer)]
+            _write_arrays(file.create_group("optimizer_weights"), numbered)
+        file.flush()
+        content: bytes = file.id.get_file_image()
+    return content
+
+
+def _write_arrays(group: Group, weights: Named) -> None:
+    """Write arrays and the list of their names."""
+    _write_names(group, "weight_names", [name for name, _ in weights])
+    for name, array in weights:
+        write_dataset(group, name, array)
+
+
+def _write_names(group: Group, attribute: str, names: Sequence[str]) -> None:
+    """Write a list of names; a long one in numbered parts."""
+    encoded = [name.encode("utf-8") for name in names]
+    longest = max(map(len, encoded), default=1)
+    count = max(1, _LARGEST // longest)
+    if len(encoded) <= count:
+        group.attrs[attribute] = encoded
+        return
+    for part, start in enumerate(range(0, len(encoded), count)):
+        group.attrs[f"{attribute}{part}"] = encoded[start : start + count]
 
 
 def legacy_group(file: Group) -> Group | None:

@@ -27,7 +27,9 @@ def function_of(entry: Mapping[str, Any], catalogue: Catalogue) -> str | None:
         entry: Keras's entry of a layer, or of an operation.
         catalogue: what there is.
     """
-    if not str(entry.get("module", "")).startswith(("keras.src.ops", "keras.ops")):
+    # Legacy files name no modules: what is a layer by its name is one there.
+    unnamed = "module" not in entry and catalogue.find(entry) is None
+    if not unnamed and not str(entry.get("module")).startswith(("keras.src.ops", "keras.ops")):
         return None
     name = str(entry.get("class_name")).lower()
     name = _SHORTENED.get(name, name)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
-from seqonnx.graph import Variable, read_together
+import numpy.typing as npt
+
+from seqonnx.errors import ModelFileError
+from seqonnx.graph import Variable
 from seqonnx.graph.writing import replacing, target_of
 from seqonnx.importers.keras.hdf5 import (
     Group,
@@ -21,6 +25,18 @@ from seqonnx.importers.keras.parts import Failure, Matched, Part
 
 IDF: Final = "idf_weights"
 """Name of the inverse document frequencies of a vocabulary."""
+
+
+class Stored(NamedTuple):
+    """Arrays of one group.
+
+    Args:
+        name: the name of what they belong to.
+        arrays: the arrays, in order.
+    """
+
+    name: str
+    arrays: Sequence[npt.NDArray[Any]]
 
 
 def match_weights(file: Group, root: Part) -> tuple[Matched, list[Failure]]:
@@ -50,34 +66,76 @@ def match_weights(file: Group, root: Part) -> tuple[Matched, list[Failure]]:
     return matched, failures
 
 
-def write_weights(root: Part, path: Path) -> None:
+def write_weights(root: Part, values: Mapping[Variable, npt.NDArray[Any]], path: Path) -> None:
     """Write a file that Keras 3 reads; the same weights give the same bytes.
 
     Args:
         root: the model.
+        values: its weights, in the ONNX layout.
         path: a `.weights.h5` file; an earlier one is replaced only when the new one is whole.
 
     Raises:
         ImportError: if h5py is not installed.
         OSError: if the file cannot be written.
     """
-    h5py = require_h5py()
+    require_h5py()
     target_of(path)
-    variables = [variable for _, part in root.walk() for variable in part.variables]
-    values = dict(zip(variables, read_together(variables)[1], strict=True))
+    content = weights_content(root, values)
+    with replacing(path) as temporary:
+        temporary.write(content)
+
+
+def weights_content(
+    root: Part,
+    values: Mapping[Variable, npt.NDArray[Any]],
+    others: Mapping[str, Stored] = MappingProxyType({}),
+) -> bytes:
+    """Return the content of a `.weights.h5` file.
+
+    Args:
+        root: the model.
+        values: its weights, in the ONNX layout.
+        others: arrays of what is no layer, by their group, such as `"optimizer"`.
+
+    Raises:
+        ImportError: if h5py is not installed.
+    """
+    h5py = require_h5py()
     # In memory, because HDF5 ends the process where it cannot write to the disk. Files in memory
     # that have the same name are one file for HDF5, hence a name that no other thread has.
     name = secrets.token_hex(8)
     with h5py.File(name, "w", driver="core", backing_store=False) as file:
         for below, part in root.walk():
-            group = file.create_group(f"{below}vars")
-            group.attrs["name"] = part.name
-            for index, variable in enumerate(part.variables):
-                write_dataset(group, str(index), variable._shown(values[variable]))
+            shown = [variable._shown(values[variable]) for variable in part.variables]
+            _write_group(file, f"{below}vars", Stored(part.name, shown))
+        for below, stored in others.items():
+            _write_group(file, f"{below}/vars", stored)
         file.flush()
-        content = file.id.get_file_image()
-    with replacing(path) as temporary:
-        temporary.write(content)
+        content: bytes = file.id.get_file_image()
+    return content
+
+
+def read_stored(file: Group, below: str) -> list[npt.NDArray[Any]] | None:
+    """Return the arrays of a group that is no layer, in order, or None where there is none.
+
+    Raises:
+        ModelFileError: if the file is broken, or refers to something outside itself.
+    """
+    group = find_group(file, f"{below}/vars")
+    if group is None:
+        return None
+    found = [find_dataset(group, str(index)) for index in range(len(group))]
+    if any(dataset is None for dataset in found):
+        raise ModelFileError(f"The group '{below}/vars' is damaged: its arrays are not numbered.")
+    return [read_dataset(dataset) for dataset in found]
+
+
+def _write_group(file: Group, path: str, stored: Stored) -> None:
+    """Write arrays under their numbers, and whose they are."""
+    group = file.create_group(path)
+    group.attrs["name"] = stored.name
+    for index, array in enumerate(stored.arrays):
+        write_dataset(group, str(index), array)
 
 
 def _match(group: Group | None, variables: Sequence[Variable]) -> Matched | str:

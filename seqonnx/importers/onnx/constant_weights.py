@@ -3,15 +3,22 @@
 Exporters write other numbers into such nodes, too: shapes, scales, initial states. A constant is a
 weight where an operator takes what it has learned, as it is or through operators that only arrange
 elements.
+
+Other exporters make initializers of everything: PyTorch's newer one calls what it has computed
+`val_N`, products of weights and plain numbers alike. Which of them are none is told here, too.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+import ml_dtypes
 import numpy as np
 import onnx_ir as ir
+
+from seqonnx.graph.initializers import add_initializer
 
 _LEARNED: Final[Mapping[str, frozenset[int]]] = {
     "BatchNormalization": frozenset({1, 2, 3, 4}),
@@ -49,6 +56,59 @@ _ARRANGE: Final = frozenset(
     {"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
 )
 
+_COMPUTED: Final = re.compile(r"val_\d+")
+"""Names that PyTorch's newer exporter gives to tensors that it has computed."""
+
+_STATES: Final[Mapping[str, frozenset[int]]] = {
+    "GRU": frozenset({5}),
+    "LSTM": frozenset({5, 6}),
+    "RNN": frozenset({5}),
+}
+"""Inputs that hold the states that recurrence begins with."""
+
+_ADDS: Final = frozenset({"Add", "Attention", "Where"})
+"""Operators that put a mask to scores."""
+
+_SCALES: Final = frozenset({"Add", "Div", "Mul", "Pow", "Sub"})
+
+
+def is_plain_number(value: ir.Value) -> bool:
+    """Whether an initializer only says how to compute, and was not learned.
+
+    Such are masks, which hold the lowest number of their dtype; states of zeros that recurrence
+    begins with; and among what PyTorch's newer exporter has computed single factors, and the gains
+    of 1 and shifts of 0 of a normalization by groups.
+
+    Args:
+        value: a floating-point initializer.
+    """
+    uses = [(node.op_type, index) for node, index in value.uses()]
+    tensor = value.const_value
+    if tensor is None or len(uses) == 0:
+        return False
+    if all(kind in _ADDS for kind, _ in uses) and _is_mask(tensor):
+        return True
+    if all(index in _STATES.get(kind, ()) for kind, index in uses):
+        return not np.any(tensor.numpy())
+    if _COMPUTED.fullmatch(str(value.name)) is None:
+        return False
+    if all(kind in _SCALES for kind, _ in uses):
+        return tensor.size == 1
+    return all(kind == "InstanceNormalization" for kind, _ in uses) and _is_uniform(tensor)
+
+
+def _is_mask(tensor: ir.TensorProtocol) -> bool:
+    """Whether a tensor holds minus infinity, or the lowest finite number instead."""
+    array = tensor.numpy().astype(np.float64)
+    finfo: Any = ml_dtypes.finfo
+    lowest = float(finfo(tensor.dtype.numpy()).min)
+    return bool(np.any(array <= 0.99 * lowest))
+
+
+def _is_uniform(tensor: ir.TensorProtocol) -> bool:
+    array = tensor.numpy()
+    return bool(np.all(array == array.flat[0]))
+
 
 def has_learned_inputs(graph: ir.Graph) -> bool:
     """Whether any operator of a graph is of a kind that has nothing but what it has learned."""
@@ -70,15 +130,8 @@ def lift_weights(graph: ir.Graph) -> None:
         owner = node.graph
         name = _free_name(graph, str(value.name))
         lifted = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=name)
-        weight = ir.Value(
-            name=name,
-            type=ir.TensorType(tensor.dtype),
-            shape=ir.Shape(lifted.shape),
-            const_value=lifted,
-        )
-        value.replace_all_uses_with(weight)
+        value.replace_all_uses_with(add_initializer(graph, lifted))
         owner.remove(node, safe=True)
-        graph.register_initializer(weight)
 
 
 def _floats(node: ir.Node) -> ir.TensorProtocol | None:
@@ -99,8 +152,7 @@ def _is_weight(value: ir.Value, tensor: ir.TensorProtocol) -> bool:
         return True
     if not any(index in _ALSO_NUMBERS.get(node.op_type, ()) for node, index in uses):
         return False
-    array = tensor.numpy()
-    return bool(np.any(array != array.flat[0]))
+    return not _is_uniform(tensor) and not _is_mask(tensor)
 
 
 def _uses(value: ir.Value) -> list[tuple[ir.Node, int]]:

@@ -17,10 +17,12 @@ import onnx_ir.passes.common as common_passes
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.budget import held_by_file
 from seqonnx.graph.damage import reading
-from seqonnx.graph.files import all_tensors, stored_bytes
+from seqonnx.graph.external import all_tensors, stored_bytes
+from seqonnx.graph.mapped import is_mapped
 from seqonnx.graph.serde import to_bytes
 from seqonnx.graph.versions import IR_VERSION
-from seqonnx.importers.onnx.constant_weights import lift_weights
+from seqonnx.importers.onnx.bound_inputs import bind_inputs, fold_bound
+from seqonnx.importers.onnx.constant_weights import is_plain_number, lift_weights
 from seqonnx.importers.onnx.importing import ModelLike, convert, open_model
 from seqonnx.importers.onnx.sizes import refuse_large_constants
 from seqonnx.importers.onnx.soundness import refuse_unsound
@@ -37,6 +39,7 @@ _SETTINGS: Final[Mapping[str, frozenset[int]]] = {
     "Pow": frozenset({1}),
     "QuantizeLinear": frozenset({1, 2}),
     "Resize": frozenset({1, 2}),
+    "RotaryEmbedding": frozenset({1, 2, 3}),
     "Upsample": frozenset({1}),
 }
 """Inputs that say how an operator works; numbers there are not weights."""
@@ -84,7 +87,9 @@ class Foreign:
 
 
 def import_foreign(
-    model: ModelLike, outputs: Sequence[str] | None = None
+    model: ModelLike,
+    outputs: Sequence[str] | None = None,
+    bound: Mapping[str, npt.ArrayLike] | None = None,
 ) -> tuple[Foreign, dict[str, npt.NDArray[Any]]]:
     """Read a model and take its weights out.
 
@@ -95,21 +100,27 @@ def import_foreign(
     Args:
         model: path of a file, a ModelProto, or an object with `to_onnx()`.
         outputs: names of the tensors to compute instead of the model's outputs.
+        bound: values of inputs that get one for good, by name.
 
     Returns:
         The model, and its weights by name in the order of the file.
 
     Raises:
         ModelFileError: if the file cannot be read or converted.
-        ValueError: if a name in `outputs` is not a tensor of the model.
+        ValueError: if a name in `outputs` is not a tensor of the model, or a name in `bound` no
+            input.
     """
     name, opened = open_model(model)
     with reading(name):
         graph = opened.graph
-        data = _data_inputs(graph, name)
         lift_weights(graph)
         weights = _take_weights(graph)
+        if bound:
+            bind_inputs(graph, bound, name)
+        data = [key for key in _data_inputs(graph, name) if key not in weights]
         graph = convert(graph, name)
+        if bound:
+            graph = fold_bound(graph)
     if outputs is not None:
         _cut(graph, outputs, name)
     common_passes.RemoveUnusedNodesPass()(wrap(graph))
@@ -119,7 +130,7 @@ def import_foreign(
             graph.inputs.remove(value)
     left = {str(value.name): value for value in graph.inputs}
     weights = {key: array for key, array in weights.items() if key in left}
-    statistics = [key for key in weights if _is_statistic(left[key])]
+    statistics = [key for key in weights if _is_fixed(left[key])]
     return Foreign(graph, [key for key in data if key in left], statistics), weights
 
 
@@ -127,7 +138,7 @@ def _take_weights(graph: ir.Graph) -> dict[str, npt.NDArray[Any]]:
     """Make inputs of the initializers that are weights; return their values."""
     weights: dict[str, npt.NDArray[Any]] = {}
     for key, value in list(graph.initializers.items()):
-        if value.const_value is not None and _is_weight(value):
+        if value.const_value is not None and (_is_weight(value) or _is_mapped(value)):
             weights[key] = value.const_value.numpy()
             del graph.initializers[key]
             value.const_value = None
@@ -194,11 +205,21 @@ def _is_weight(value: ir.Value) -> bool:
         return False
     uses = [(node.op_type, index) for node, index in value.uses()]
     settings = any(index in _SETTINGS.get(op_type, ()) for op_type, index in uses)
-    return len(uses) > 0 and not settings and not value.is_graph_output()
+    if len(uses) == 0 or settings or value.is_graph_output():
+        return False
+    return not is_plain_number(value)
 
 
-def _is_statistic(value: ir.Value) -> bool:
-    """Whether a weight was measured, not learned."""
+def _is_mapped(value: ir.Value) -> bool:
+    """Whether an initializer lies in a data file: whatever it is, it stays out of the graph."""
+    tensor = value.const_value
+    return isinstance(tensor, ir.Tensor) and is_mapped(tensor.numpy())
+
+
+def _is_fixed(value: ir.Value) -> bool:
+    """Whether a weight was measured, not learned, or is of whole numbers."""
+    if value.dtype not in _FLOATS:
+        return True
     return all(i in _STATISTICS.get(node.op_type, ()) for node, i in value.uses())
 
 

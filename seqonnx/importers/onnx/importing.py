@@ -14,7 +14,8 @@ import onnx_ir.passes.common as common_passes
 
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.damage import reading
-from seqonnx.graph.files import read_model, refuse_outside, stored_bytes
+from seqonnx.graph.external import mapped_arrays, refuse_outside, stored_bytes, use_mapped
+from seqonnx.graph.files import read_model
 from seqonnx.graph.reading import is_standard
 from seqonnx.graph.versions import IR_VERSION, OPSET
 from seqonnx.importers.onnx.changed_operators import (
@@ -23,6 +24,8 @@ from seqonnx.importers.onnx.changed_operators import (
     reduce_instead_of_norm_pools,
     spell_out,
 )
+from seqonnx.importers.onnx.fused_operators import mark_foreign, take_apart
+from seqonnx.importers.onnx.newer_operators import bring_down
 from seqonnx.importers.onnx.old_broadcasting import CHANGED, align_from_the_last_axis, put_back
 from seqonnx.importers.onnx.old_normalization import note_training, train_again
 from seqonnx.importers.onnx.ranks import infer_shapes
@@ -116,11 +119,15 @@ def open_model(model: ModelLike, keep: Keep | None = None) -> tuple[str, ir.Mode
     if not isinstance(model, str | os.PathLike):
         proto = model if isinstance(model, onnx.ModelProto) else model.to_onnx()
     with reading(name):
-        proto = read_model(Path(name)) if proto is None else proto
-        refuse_outside(proto, name)
+        from_file = proto is None
+        proto = read_model(Path(name), mapped=True) if proto is None else proto
+        if not from_file:
+            refuse_outside(proto, name)
         refuse_unsound(proto, name)
         refuse_large_constants(proto, name, stored_bytes(proto))
         opened = ir.from_proto(proto)
+        if from_file:
+            use_mapped(opened.graph, mapped_arrays(proto, Path(name)))
         opened = common_passes.RemoveInitializersFromInputsPass()(opened).model
         opened = _inlined(opened, name, keep)
         return name, common_passes.LiftSubgraphInitializersToMainGraphPass()(opened).model
@@ -154,8 +161,11 @@ def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
             "over time; no later Scan means the same. Export the model with operator set "
             f"{_SCAN_CHANGED} or newer."
         )
+    mark_foreign(proto.graph)
     trained = note_training(proto.graph, version, name)
-    if version != OPSET:
+    if version > OPSET:
+        proto = bring_down(proto, version, name)
+    elif version != OPSET:
         foreign = _foreign_types(proto.graph)
         spell_out(proto.graph, version)
 
@@ -169,6 +179,7 @@ def _convert(graph: ir.Graph, name: str) -> onnx.ModelProto:
         train_again(proto.graph, trained)
         _forget_shapes(proto.graph, foreign)
         keep_resize(proto.graph, version)
+    proto = take_apart(proto, lambda model: _infer(model, name), name)
     if has_norm_pools(proto.graph):
         proto = _infer(proto, name)
         reduce_instead_of_norm_pools(proto.graph)

@@ -75,6 +75,7 @@ def read_network(
     title: str,
     outputs: Sequence[str] | None = None,
     *,
+    bound: Mapping[str, npt.ArrayLike] | None = None,
     as_in_inference: bool = False,
     define: Callable[[ir.Graph, str], None] | None = None,
 ) -> ForeignNetwork:
@@ -84,6 +85,7 @@ def read_network(
         model: path of a file, a ModelProto, or an object with `to_onnx()`.
         title: what errors call it.
         outputs: names of the tensors to compute instead of the model's outputs.
+        bound: values of inputs that get one for good, by name.
         as_in_inference: whether BatchNormalization takes the running statistics always.
         define: puts definitions in the place of operators that no session has, in place; gets the
             graph and the title.
@@ -93,7 +95,7 @@ def read_network(
         ValueError: if a name in `outputs` is not a tensor of the model, an input has no batch or no
             dtype, or a body of If, Loop or Scan normalizes in training mode.
     """
-    foreign, arrays = import_foreign(model, outputs)
+    foreign, arrays = import_foreign(model, outputs, bound)
     if as_in_inference:
         normalize_as_in_inference(foreign.graph)
     refuse_training_in_bodies(foreign.graph, title)
@@ -236,7 +238,8 @@ def _check_inputs(data: Sequence[ir.Value], title: str) -> None:
         if value.shape is None or len(value.shape) == 0:
             raise ValueError(
                 f"The input '{value.name}' of {title} has no batch dimension: its shape is "
-                f"{'unknown' if value.shape is None else '()'}."
+                f"{'unknown' if value.shape is None else '()'}. An input that is the same for all "
+                f"samples is bound to its value: `inputs={{{str(value.name)!r}: ...}}`."
             )
         if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
             raise ValueError(

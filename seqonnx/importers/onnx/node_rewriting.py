@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,27 @@ from seqonnx.graph.reading import is_standard
 Nodes = list[onnx.NodeProto] | None
 
 
-def rewrite_nodes(graph: onnx.GraphProto, rewrite: Callable[[onnx.NodeProto], Nodes]) -> None:
-    """Put other nodes in the place of standard ones, in subgraphs too; None leaves a node."""
+class NotKnownError(LookupError):
+    """Raised where a rewriting asks for a fact that is not known; the text names it."""
+
+
+def rewrite_nodes(
+    graph: onnx.GraphProto,
+    rewrite: Callable[[onnx.NodeProto], Nodes],
+    *,
+    of_standard: bool = True,
+) -> None:
+    """Put other nodes in the place of some, in subgraphs too; None leaves a node.
+
+    Args:
+        graph: the graph; it is changed.
+        rewrite: returns the nodes that take the place of one.
+        of_standard: whether only nodes of the standard are asked for.
+    """
     # From the inside outwards: putting nodes into a graph copies what is inside them.
     for current in reversed(list(graphs(graph))):
-        made = [rewrite(node) if is_standard(node) else None for node in current.node]
+        asked = [node if is_standard(node) or not of_standard else None for node in current.node]
+        made = [None if node is None else rewrite(node) for node in asked]
         if all(nodes is None for nodes in made):
             continue
         kept = onnx.GraphProto()
@@ -48,6 +64,14 @@ class NewNodes:
     def number(self, value: int) -> str:
         """Add a constant integer."""
         return self("Constant", value=numpy_helper.from_array(np.array(value, np.int64)))
+
+    def floats(self, numbers: Sequence[float]) -> str:
+        """Add a constant vector of float32 numbers."""
+        return self("Constant", value=numpy_helper.from_array(np.array(numbers, np.float32)))
+
+    def float_like(self, number: float, like: str) -> str:
+        """Add a number in the dtype of a tensor."""
+        return self("CastLike", self("Constant", value_float=float(number)), like)
 
 
 def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:

@@ -178,6 +178,8 @@ class LeakyReLU(Layer):
         [[-0.5, 1.0]]
     """
 
+    _casts_integers = True
+
     supports_masking = True
 
     negative_slope: Setting[float] = Setting(_leak)
@@ -218,6 +220,8 @@ class ELU(Layer):
         [[0.0, 1.0]]
     """
 
+    _casts_integers = True
+
     supports_masking = True
 
     alpha: Setting[float] = Setting(float)
@@ -249,11 +253,13 @@ class PReLU(Layer):
         [[-1.0, 1.0]]
     """
 
+    _casts_integers = True
+
     supports_masking = True
 
     def __init__(
         self,
-        alpha_initializer: Any = "zeros",
+        alpha_initializer: Any = "Zeros",
         alpha_regularizer: Any = None,
         alpha_constraint: Any = None,
         shared_axes: int | Sequence[int] | None = None,
@@ -303,6 +309,8 @@ class Softmax(Layer):
         >>> Softmax()([[0.0, 0.0]]).tolist()
         [[0.5, 0.5]]
     """
+
+    _casts_integers = True
 
     supports_masking = True
 

@@ -8,12 +8,12 @@ from typing import Any, Unpack
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable, static_shape
 from seqonnx.layers.activation.masked import masked_softmax
 from seqonnx.layers.attention.score_mask import all_of, as_mask, causal_mask
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.own_seed import OwnSeed
 from seqonnx.layers.regularization.dropout import emit_dropout
 from seqonnx.layers.regularization.noise import checked_rate
 from seqonnx.layers.setting import Setting
@@ -26,6 +26,7 @@ class ScoredAttention(Layer):
     supports_masking = True
 
     use_scale: Setting[bool] = Setting(bool, until_built=True)
+    seed = OwnSeed()
     dropout: Setting[float] = Setting(checked_rate)
 
     def __init__(
@@ -34,7 +35,7 @@ class ScoredAttention(Layer):
         super().__init__(**kwargs)
         self.use_scale = use_scale
         self.dropout = dropout
-        self.seed = plain_value(seed)
+        self.seed = seed
         self.scale: Variable | None = None
 
     @property
@@ -147,7 +148,7 @@ class Attention(ScoredAttention):
         use_scale: whether a weight of one number multiplies the scores.
         score_mode: `"dot"`; or `"concat"`, which scores by the sum of tanh(query + key).
         dropout: share of the scores that are dropped in training.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -205,7 +206,7 @@ class AdditiveAttention(ScoredAttention):
     Args:
         use_scale: whether there is a weight `scale`, a factor for each feature.
         dropout: share of the scores that are dropped in training.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:

@@ -33,7 +33,7 @@ class GroupedQueryAttention(ProjectedAttention):
         bias_constraint: limits of each bias.
         use_gate: whether the result of attention is multiplied by the sigmoid of a further
             projection of the query.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:

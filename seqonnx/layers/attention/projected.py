@@ -10,7 +10,6 @@ from typing import Any, Unpack
 import onnx_ir as ir
 
 from seqonnx import constraints, initializers, regularizers
-from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.layers.attention.dot_product import attention, fused_attention, repeated_heads
 from seqonnx.layers.attention.score_mask import (
@@ -23,6 +22,7 @@ from seqonnx.layers.attention.score_mask import (
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.einsum_dense import EinsumDense
 from seqonnx.layers.options import BasicLayerOptions
+from seqonnx.layers.own_seed import OwnSeed
 from seqonnx.layers.regularization.noise import checked_rate
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
@@ -43,6 +43,7 @@ class ProjectedAttention(Layer):
 
     supports_masking = True
 
+    seed = OwnSeed()
     dropout: Setting[float] = Setting(checked_rate)
     use_bias: Setting[bool] = Setting(bool, until_built=True)
     use_gate: Setting[bool] = Setting(bool, until_built=True)
@@ -82,7 +83,7 @@ class ProjectedAttention(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.seed = plain_value(seed)
+        self.seed = seed
         # Each projection has it; the layer's own output does not.
         self._projections_regularizer = regularizers.get(activity_regularizer)
         self._query_dense: EinsumDense | None = None

@@ -10,12 +10,13 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.convolution.convolution import Convolution, Size
+from seqonnx.layers.lora import Adaptable
 from seqonnx.layers.options import BasicLayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.symbolic import Shape
 
 
-class _Conv(Convolution):
+class _Conv(Convolution, Adaptable):
     """Base of the convolutions that mix all channels of a group."""
 
     filters: Setting[int] = Setting(until_built=True)
@@ -39,6 +40,9 @@ class _Conv(Convolution):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        *,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Unpack[BasicLayerOptions],
     ) -> None:
         options = {
@@ -56,6 +60,7 @@ class _Conv(Convolution):
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
         self.filters = positive("filters", filters)
         self.groups = positive("groups", groups)
+        self._ask_for_adapter(lora_rank, lora_alpha)
         if self.filters % self.groups != 0:
             raise ValueError(
                 "The number of filters must be evenly divisible by the number of groups. "
@@ -74,6 +79,7 @@ class _Conv(Convolution):
         inputs = None if channels is None else channels // self.groups
         layout = (self._rank + 1, self._rank, *range(self._rank))
         self._add_kernel_and_bias((*self.kernel_size, inputs, self.filters), self.filters, layout)
+        self._adapt_from_the_start()
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit the convolution."""
@@ -102,6 +108,8 @@ class Conv1D(_Conv):
         activity_regularizer: penalty on the output.
         kernel_constraint: limits of the kernel.
         bias_constraint: limits of the bias.
+        lora_rank: rank of an adapter that trains in the place of the kernel; see `enable_lora`.
+        lora_alpha: the adapter is multiplied by `lora_alpha / lora_rank`; default `lora_rank`.
         **kwargs: see `Layer`.
 
     Raises:
@@ -137,6 +145,8 @@ class Conv2D(_Conv):
         activity_regularizer: penalty on the output.
         kernel_constraint: limits of the kernel.
         bias_constraint: limits of the bias.
+        lora_rank: rank of an adapter that trains in the place of the kernel; see `enable_lora`.
+        lora_alpha: the adapter is multiplied by `lora_alpha / lora_rank`; default `lora_rank`.
         **kwargs: see `Layer`.
 
     Raises:

@@ -31,6 +31,8 @@ class KernelLayer(Layer):
         **kwargs: see `Layer`.
     """
 
+    _casts_integers = True
+
     activation: Setting[ActivationLike] = Setting(get_activation)
     use_bias: Setting[bool] = Setting(bool, until_built=True)
     kernel_regularizer: Setting[regularizers.Regularizer | None] = Setting(
@@ -106,6 +108,14 @@ class KernelLayer(Layer):
             constraint=self.kernel_constraint,
             layout=layout,
         )
+        self._add_bias(units)
+
+    def _add_bias(self, units: int | Sequence[int | None]) -> None:
+        """Declare the bias, if there is one.
+
+        Args:
+            units: its size, or its shape.
+        """
         if self.use_bias:
             self.bias = self.add_weight(
                 units,

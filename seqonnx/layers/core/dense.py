@@ -13,12 +13,15 @@ from seqonnx.layers.activation.activation import emit_activation
 from seqonnx.layers.base import InputSpec
 from seqonnx.layers.convolution.kernel import KernelLayer
 from seqonnx.layers.options import BasicLayerOptions
+from seqonnx.layers.quantizable import Quantizable
+from seqonnx.layers.quantized_forms import WeightAxes
 from seqonnx.layers.setting import Setting
+from seqonnx.quantizers import QuantizationConfig
 from seqonnx.symbolic import Shape
 
 
 @register("layer")
-class Dense(KernelLayer):
+class Dense(KernelLayer, Quantizable):
     """activation(x @ kernel + bias) along the last axis.
 
     Args:
@@ -32,6 +35,10 @@ class Dense(KernelLayer):
         activity_regularizer: penalty on the output.
         kernel_constraint: limits of the kernel.
         bias_constraint: limits of the bias.
+        lora_rank: rank of an adapter that trains in the place of the kernel; see `enable_lora`.
+        lora_alpha: the adapter is multiplied by `lora_alpha / lora_rank`; default `lora_rank`.
+        quantization_config: how weights and inputs become integers, where `dtype` is one such as
+            `"int8_from_float32"` or `quantize` is called; default: as the form has it.
         **kwargs: see `Layer`.
 
     Raises:
@@ -58,6 +65,9 @@ class Dense(KernelLayer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Unpack[BasicLayerOptions],
     ) -> None:
         super().__init__(
@@ -78,20 +88,33 @@ class Dense(KernelLayer):
                 f"Received: units={units}"
             )
         self.units = int(units)
+        self._ask_for_adapter(lora_rank, lora_alpha)
+        self.quantization_config = quantization_config
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Shape) -> None:
         """Declare kernel and bias."""
         inputs = input_shape[-1]
-        self._add_kernel_and_bias((inputs, self.units), self.units)
+        if self.quantization_mode is None:
+            self._add_kernel_and_bias((inputs, self.units), self.units)
+        else:
+            self._add_bias(self.units)
+            self._build_quantized((int(inputs or 0), self.units))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: int(inputs or 0)})
+        self._adapt_from_the_start()
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit one Gemm for a matrix, else MatMul and Add."""
-        if self.bias is None:
+        if self._quantized is not None:
+            y = self._product(op, x, self._quantized, -1, op.MatMul)
+            y = y if self.bias is None else op.Add(y, self.bias)
+        elif self.bias is None:
             y = op.MatMul(x, self.kernel)
         elif len(static_shape(x)) == 2:
             y = op.Gemm(x, self.kernel, self.bias)
         else:
             y = op.Add(op.MatMul(x, self.kernel), self.bias)
         return emit_activation(op, self.activation, y, training)
+
+    def _layout(self, shape: tuple[int, ...]) -> WeightAxes:
+        return WeightAxes(shape, (0,), (1,))

@@ -18,12 +18,15 @@ from seqonnx.layers.base import InputSpec
 from seqonnx.layers.convolution.kernel import KernelLayer
 from seqonnx.layers.core.einsum_equation import Equation, Kernel
 from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.quantizable import Quantizable
+from seqonnx.layers.quantized_forms import WeightAxes
 from seqonnx.layers.setting import Setting
+from seqonnx.quantizers import QuantizationConfig
 from seqonnx.symbolic import Shape
 
 
 @register("layer")
-class EinsumDense(KernelLayer):
+class EinsumDense(KernelLayer, Quantizable):
     """activation(einsum(equation, x, kernel) + bias).
 
     Args:
@@ -38,6 +41,11 @@ class EinsumDense(KernelLayer):
         bias_regularizer: penalty on the bias.
         kernel_constraint: limits of the kernel.
         bias_constraint: limits of the bias.
+        lora_rank: rank of an adapter that trains in the place of the kernel; see `enable_lora`.
+        lora_alpha: the adapter is multiplied by `lora_alpha / lora_rank`; default `lora_rank`.
+        gptq_unpacked_column_size: must be None: belongs to a form of quantised weights.
+        quantization_config: how weights and inputs become integers, where `dtype` is one such as
+            `"int8_from_float32"` or `quantize` is called; default: as the form has it.
         **kwargs: see `Layer`.
 
     Raises:
@@ -64,6 +72,10 @@ class EinsumDense(KernelLayer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        gptq_unpacked_column_size: None = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
@@ -82,6 +94,14 @@ class EinsumDense(KernelLayer):
         sizes = plain_value(output_shape)
         self.partial_output_shape = (sizes,) if isinstance(sizes, int) else tuple(sizes)
         self.bias_axes = bias_axes
+        self._ask_for_adapter(lora_rank, lora_alpha)
+        self.quantization_config = quantization_config
+        if gptq_unpacked_column_size is not None:
+            raise ValueError(
+                f"`gptq_unpacked_column_size` of layer '{self.name}' must be None: it belongs to "
+                "GPTQ, and quantised weights here are int8 or int4. "
+                f"Received: gptq_unpacked_column_size={gptq_unpacked_column_size!r}"
+            )
 
     @property
     def _working_dtype(self) -> str:
@@ -93,20 +113,38 @@ class EinsumDense(KernelLayer):
         equation, partial = Equation.parse(self.equation), self.partial_output_shape
         kernel = equation.kernel_of(input_shape, partial)
         axes = self.bias_axes
-        self._add_kernel_and_bias(
-            kernel.shape,
-            equation.bias_shape(input_shape, partial, axes) if axes else (),
-            initializer=_for_axes(self.kernel_initializer, kernel),
-        )
+        units = equation.bias_shape(input_shape, partial, axes) if axes else ()
         self.input_spec = InputSpec(ndim=len(input_shape))
+        if self.quantization_mode is None:
+            initializer = _for_axes(self.kernel_initializer, kernel)
+            self._add_kernel_and_bias(kernel.shape, units, initializer=initializer)
+        else:
+            self._add_bias(units)
+            self._build_quantized(tuple(int(size or 0) for size in kernel.shape))
+        self._adapt_from_the_start()
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit an Einsum, and an Add for the bias."""
         equation = Equation.parse(self.equation).spelled(len(static_shape(x)))
-        y = op.Einsum(x, self.kernel, equation=equation)
+        if self._quantized is None:
+            y = op.Einsum(x, self.kernel, equation=equation)
+        else:
+            before, after = equation.split("->")
+            given = before.partition(",")[0]
+            axes = [i for i, letter in enumerate(given) if letter not in after]
+            y = self._product(
+                *(op, x, self._quantized, axes),
+                lambda data, kernel: op.Einsum(data, kernel, equation=equation),
+            )
         if self.bias is not None:
             y = op.Add(y, self.bias)
         return emit_activation(op, self.activation, y, training)
+
+    def _layout(self, shape: tuple[int, ...]) -> WeightAxes:
+        before, after = Equation.parse(self.equation).spelled(self.input_spec.ndim).split("->")
+        kernel = before.partition(",")[2]
+        reduced = tuple(i for i, letter in enumerate(kernel) if letter not in after)
+        return WeightAxes(shape, reduced, tuple(kernel.find(letter) for letter in after))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -11,16 +11,19 @@ import onnx_ir as ir
 from seqonnx import constraints, initializers, regularizers
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, Variable
-from seqonnx.layers.base import Layer
+from seqonnx.layers._weights import replace
 from seqonnx.layers.options import NamedOptions
+from seqonnx.layers.quantizable import Quantizable
+from seqonnx.layers.quantized_forms import WeightAxes
 from seqonnx.layers.setting import Setting
+from seqonnx.quantizers import QuantizationConfig
 from seqonnx.tensor_function import evaluate
 
 _INDICES = {ir.DataType.INT32, ir.DataType.INT64}
 
 
 @register("layer")
-class Embedding(Layer):
+class Embedding(Quantizable):
     """Looks up a row of a matrix for every integer: (batch, …) to (batch, …, output_dim).
 
     Inputs of other dtypes than int32 and int64 are cast to int32. A negative number counts rows
@@ -34,12 +37,16 @@ class Embedding(Layer):
         embeddings_constraint: limits of the matrix.
         mask_zero: whether zeros are masked: layers after it leave these steps out.
         weights: the first matrix itself, or a list of it, in place of an initializer.
+        lora_rank: rank of an adapter that trains in the place of the matrix; see `enable_lora`.
+        lora_alpha: the adapter is multiplied by `lora_alpha / lora_rank`; default `lora_rank`.
+        quantization_config: how weights and inputs become integers, where `dtype` is one such as
+            `"int8_from_float32"` or `quantize` is called; default: as the form has it.
         activity_regularizer: penalty on the output.
         input_length: has no meaning any more; a warning says so.
         **kwargs: see `Layer`.
 
     Raises:
-        ValueError: if a size is not a positive integer.
+        ValueError: if a size is not a positive integer, or `weights` are given for integers.
 
     Example:
         >>> Embedding(2, 2, weights=[[1.0, 2.0], [3.0, 4.0]])([[1, 0]]).tolist()
@@ -57,6 +64,8 @@ class Embedding(Layer):
 
     mask_zero: Setting[bool] = Setting(bool, until_built=True)
 
+    _adapted_name = "embeddings"
+
     autocast = False  # float16 has no odd integers above 2,048
 
     def __init__(
@@ -68,6 +77,9 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: QuantizationConfig | None = None,
         *,
         activity_regularizer: Any = None,
         input_length: int | None = None,
@@ -84,16 +96,26 @@ class Embedding(Layer):
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
         self.mask_zero = mask_zero
+        self._ask_for_adapter(lora_rank, lora_alpha)
+        self.quantization_config = quantization_config
         self.supports_masking = self.mask_zero
         self._embeddings: Variable | None = None
         if weights is not None:
+            if self.quantization_mode is not None:
+                raise ValueError(
+                    f"The matrix of layer '{self.name}' is stored as integers, so it cannot be "
+                    "given. Make the layer without a quantised dtype, and call `quantize`. "
+                    f"Received: dtype={self.dtype_policy.name!r} with `weights`"
+                )
             self.build()
             listed = isinstance(weights, list) and len(weights) == 1
-            self.set_weights(weights if listed else [weights])
+            replace(self.name, [self.embeddings], weights if listed else [weights])
 
     def build(self, input_shape: Any = None) -> None:
         """Declare the matrix."""
-        if self._embeddings is None:
+        if self._embeddings is not None:
+            return
+        if self.quantization_mode is None:
             self._embeddings = self.add_weight(
                 (self.input_dim, self.output_dim),
                 self.embeddings_initializer,
@@ -101,6 +123,9 @@ class Embedding(Layer):
                 regularizer=self.embeddings_regularizer,
                 constraint=self.embeddings_constraint,
             )
+        else:
+            self._build_quantized((self.input_dim, self.output_dim))
+        self._adapt_from_the_start()
 
     @property
     def embeddings(self) -> Variable:
@@ -116,13 +141,18 @@ class Embedding(Layer):
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a Gather; rows are cast to the dtype computed in after they are picked."""
         indices = x if x.dtype in _INDICES else op.cast(x, "int32")
-        return op.cast(op.Gather(self.embeddings, indices, axis=0), self.compute_dtype)
+        if self._quantized is None:
+            return op.cast(op.Gather(self.embeddings, indices, axis=0), self.compute_dtype)
+        return op.cast(self._rows(op, self._quantized, indices), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return where the input is not 0; None unless zeros are masked."""
         if not self.mask_zero:
             return None
         return evaluate(_not_zero, inputs, key="embedding mask")
+
+    def _layout(self, shape: tuple[int, ...]) -> WeightAxes:
+        return WeightAxes(shape, (1,), (0,), rows=True)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; the matrix itself is not among them."""

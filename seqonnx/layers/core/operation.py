@@ -30,9 +30,9 @@ class Operation(Layer):
     """A function works on what it is given."""
 
     def __init__(self, function: str, name: str | None = None) -> None:
-        super().__init__(name=auto_name(function) if name is None else name)
+        super().__init__(name=auto_name(function.rpartition(".")[2]) if name is None else name)
         self.function = function
-        kinds = ("op", "random", "activation")
+        kinds = ("op", "random", "activation", "objective", "quantization")
         found = next(filter(None, (catalogue.find(kind, function) for kind in kinds)), None)
         if not isinstance(found, TensorFunction):
             raise catalogue.unknown("op", function)

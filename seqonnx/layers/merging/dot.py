@@ -90,7 +90,7 @@ class Dot(Merge):
                 f"Incompatible input shapes: axis values {first[a]} (at axis {a}) != {second[b]} "
                 f"(at axis {b}). Full input shapes: {first}, {second}"
             )
-        self._built = True
+        self._built, self._built_for = True, (shape, {})
 
     def call(self, op: Emitter, x: list[ir.Value], training: bool) -> ir.Value:
         """Emit one MatMul of matrices, with other axes folded into their rows and columns."""

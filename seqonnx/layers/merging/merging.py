@@ -104,7 +104,7 @@ class _Elementwise(Merge):
     def _build_for(self, shape: Any, **others: Any) -> None:
         """Check the shapes at every call."""
         self.build(shape)
-        self._built = True
+        self._built, self._built_for = True, (shape, {})
 
     def call(self, op: Emitter, x: list[ir.Value], training: bool) -> Any:
         """Emit the operation on inputs of one rank."""
@@ -280,7 +280,7 @@ class Concatenate(Merge):
                 f"concatenation axis. Received: input_shape={shapes}, axis={self.axis}, "
                 f"layer '{self.name}'"
             )
-        self._built = True
+        self._built, self._built_for = True, (shape, {})
 
     def call(self, op: Emitter, x: list[ir.Value], training: bool) -> ir.Value:
         """Emit Concat."""

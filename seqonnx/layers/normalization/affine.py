@@ -30,6 +30,8 @@ class AffineLayer(Layer):
         **kwargs: see `Layer`.
     """
 
+    _casts_integers = True
+
     supports_masking = True
 
     epsilon: Setting[float] = Setting(float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Unpack
 
 import numpy as np
@@ -14,6 +15,12 @@ from seqonnx.graph import Emitter, Variable, dtype_name, static_shape
 from seqonnx.layers.base import InputSpec
 from seqonnx.layers.normalization.affine import AffineLayer
 from seqonnx.layers.normalization.axes import along
+from seqonnx.layers.normalization.renormalization import (
+    Renormalized,
+    Root,
+    checked_limits,
+    correction,
+)
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.setting import Setting
 from seqonnx.ops.channels import from_channels_first, to_channels_first
@@ -47,10 +54,17 @@ class BatchNormalization(AffineLayer):
         gamma_regularizer: penalty on gamma.
         beta_constraint: limits of beta.
         gamma_constraint: limits of gamma.
+        renorm: whether training renormalizes (Ioffe, 2017): what is normalized by the batch is
+            corrected to what the moving averages would have made of it, so that small batches
+            train what inference computes. The correction is r x + d, without a gradient.
+        renorm_clipping: limits of the correction: a dict of `rmax`, `rmin` and `dmax`.
+        renorm_momentum: share of the averages behind the correction that stays at each step.
+        synchronized: whether the statistics are those of all replicas. There is one replica, so
+            both values mean the same here.
         **kwargs: see `Layer`.
 
     Raises:
-        ValueError: if the axis is not an integer.
+        ValueError: if the axis is not an integer, or for limits that cannot be.
 
     Example:
         >>> BatchNormalization(epsilon=0.0)([[1.0, 2.0]]).tolist()
@@ -59,6 +73,8 @@ class BatchNormalization(AffineLayer):
 
     axis: Setting[int] = Setting(until_built=True)
     momentum: Setting[float] = Setting(float)
+    renorm: Setting[bool] = Setting(bool, until_built=True)
+    renorm_momentum: Setting[float] = Setting(float)
 
     def __init__(
         self,
@@ -75,6 +91,10 @@ class BatchNormalization(AffineLayer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Mapping[str, float] | None = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
@@ -96,7 +116,12 @@ class BatchNormalization(AffineLayer):
         self.momentum = momentum
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.renorm = renorm
+        self.renorm_clipping = checked_limits(renorm_clipping) if renorm else renorm_clipping
+        self.renorm_momentum = renorm_momentum
+        self.synchronized = bool(synchronized)
         self._moving: tuple[Variable, Variable] | None = None
+        self._renormalized: Renormalized | None = None
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Shape) -> None:
@@ -120,8 +145,20 @@ class BatchNormalization(AffineLayer):
                 shape, self.moving_variance_initializer, name="moving_variance", trainable=False
             ),
         )
+        if self.renorm:
+            self._renormalized = self._add_renormalized(shape)
         self.input_spec = InputSpec(
             ndim=len(input_shape), axes={self.axis: self.moving_mean.shape[0]}
+        )
+
+    def _add_renormalized(self, shape: tuple[int | None, ...]) -> Renormalized:
+        """Declare the weights of the renormalization."""
+        root = Root(self.moving_variance_initializer)
+        mean = self.moving_mean_initializer.clone()
+        return Renormalized(
+            self.add_weight(shape, root, name="moving_stddev", trainable=False),
+            self.add_weight(shape, mean, name="renorm_mean", trainable=False),
+            self.add_weight(shape, root, name="renorm_stddev", trainable=False),
         )
 
     @property
@@ -151,7 +188,8 @@ class BatchNormalization(AffineLayer):
         )
 
     def _emit_training(self, op: Emitter, x: ir.Value) -> ir.Value:
-        gamma, beta = self._affine(op, x)
+        renormalized = self._renormalized
+        gamma, beta = self._affine(op, x, unit=renormalized is not None)
         # With momentum 0 the operator returns the batch's own statistics, whatever comes in. What
         # ONNX Runtime makes of this node is the business of `lowering.batch_statistics`.
         y, mean, variance = op.BatchNormalization(
@@ -161,6 +199,8 @@ class BatchNormalization(AffineLayer):
             training_mode=1,
             _outputs=3,
         )
+        if renormalized is not None:
+            return self._renormalize(op, renormalized, y, 1, mean, variance)
         self._follow(op, self.moving_mean, mean)
         self._follow(op, self.moving_variance, variance)
         return y
@@ -189,16 +229,56 @@ class BatchNormalization(AffineLayer):
         apart = op.Sub(x, mean)
         square = op.Where(mask, op.Mul(apart, apart), 0.0)
         variance = op.Div(op.ReduceSum(square, others), number)
-        self._follow(op, self.moving_mean, op.Reshape(mean, [-1]))
-        self._follow(op, self.moving_variance, op.Reshape(variance, [-1]))
+        flat = op.Reshape(mean, [-1]), op.Reshape(variance, [-1])
+        if self._renormalized is None:
+            self._follow(op, self.moving_mean, flat[0])
+            self._follow(op, self.moving_variance, flat[1])
         y = op.Mul(apart, op.Reciprocal(op.Sqrt(op.Add(variance, self.epsilon))))
+        if self._renormalized is not None:
+            return self._renormalize(op, self._renormalized, y, axis, *flat)
         if self.gamma is not None:
             y = op.Mul(y, along(op, self.gamma, [axis], rank))
         return y if self.beta is None else op.Add(y, along(op, self.beta, [axis], rank))
 
-    def _affine(self, op: Emitter, x: ir.Value) -> tuple[Any, Any]:
-        gamma = self._filled(op, x, 1.0) if self.gamma is None else self.gamma
-        beta = self._filled(op, x, 0.0) if self.beta is None else self.beta
+    def _renormalize(
+        self,
+        op: Emitter,
+        weights: Renormalized,
+        x: ir.Value,
+        axis: int,
+        mean: ir.Value,
+        variance: ir.Value,
+    ) -> ir.Value:
+        """Emit gamma (r x + d) + beta of normalized values, and move the averages.
+
+        Args:
+            op: emitter.
+            weights: the weights of the renormalization.
+            x: normalized by the batch, without gamma and beta.
+            axis: axis of its channels.
+            mean: mean of the batch, of shape (channels,).
+            variance: variance of the batch.
+        """
+        stddev = op.Sqrt(op.Add(variance, self.epsilon))
+        scale, shift = correction(
+            op, weights, self.renorm_clipping or {}, self.epsilon, mean, stddev
+        )
+        if self.gamma is not None:
+            scale, shift = op.Mul(scale, self.gamma), op.Mul(shift, self.gamma)
+        if self.beta is not None:
+            shift = op.Add(shift, self.beta)
+        self._follow(op, weights.mean, mean, self.renorm_momentum)
+        self._follow(op, weights.stddev, stddev, self.renorm_momentum)
+        self._follow(op, self.moving_mean, mean)
+        followed = self._follow(op, weights.moving_stddev, stddev)
+        squared = op.Sub(op.Mul(followed, followed), self.epsilon)
+        op.update(self.moving_variance, op.Relu(squared))
+        sizes = [-1] + [1] * (len(static_shape(x)) - axis - 1)
+        return op.Add(op.Mul(x, op.Reshape(scale, sizes)), op.Reshape(shift, sizes))
+
+    def _affine(self, op: Emitter, x: ir.Value, unit: bool = False) -> tuple[Any, Any]:
+        gamma = self._filled(op, x, 1.0) if self.gamma is None or unit else self.gamma
+        beta = self._filled(op, x, 0.0) if self.beta is None or unit else self.beta
         return gamma, beta
 
     def _filled(self, op: Emitter, x: ir.Value, value: float) -> ir.Value:
@@ -206,12 +286,17 @@ class BatchNormalization(AffineLayer):
         name = "ones" if value == 1.0 else "zeros"
         return op.constant(np.full(self.moving_mean.shape, value, dtype_name(x)), name)
 
-    def _follow(self, op: Emitter, average: Variable, value: ir.Value) -> None:
-        """Move a moving average towards a batch's value."""
+    def _follow(
+        self, op: Emitter, average: Variable, value: ir.Value, momentum: float | None = None
+    ) -> ir.Value:
+        """Move a moving average towards a batch's value, and return where it is then."""
+        momentum = self.momentum if momentum is None else momentum
         # A layer that is called twice moves on from where its first call left.
         before = op.updates.get(average, op.read(average))
-        kept = op.Mul(before, self.momentum)
-        op.update(average, op.Add(kept, op.Mul(value, 1.0 - self.momentum)))
+        kept = op.Mul(before, momentum)
+        after: ir.Value = op.Add(kept, op.Mul(value, 1.0 - momentum))
+        op.update(average, after)
+        return after
 
     def _moving_averages(self, name: str) -> tuple[Variable, Variable]:
         if self._moving is None:

@@ -41,6 +41,8 @@ class RMSNormalization(Layer):
         [[1.0, 1.0, 1.0, 1.0]]
     """
 
+    _casts_integers = True
+
     axis: Setting[Axes] = Setting(_axes, until_built=True)
     epsilon: Setting[float] = Setting(float)
 

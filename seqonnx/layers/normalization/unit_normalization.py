@@ -44,6 +44,8 @@ class UnitNormalization(Layer):
         [[0.0, 1.0]]
     """
 
+    _casts_integers = True
+
     supports_masking = True
 
     axis: Setting[Axes] = Setting(_axes)

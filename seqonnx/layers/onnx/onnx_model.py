@@ -31,14 +31,14 @@ from seqonnx.importers.onnx.training_mode import (
     give_running_statistics,
     normalizations_in_training,
 )
-from seqonnx.layers.base import Layer
+from seqonnx.layers.onnx.adaptable import AdaptableNetwork
 from seqonnx.layers.onnx.onnx_regions import define_regions
 from seqonnx.layers.spec import InputSpec
 from seqonnx.symbolic import Shape, SymbolicTensor
 
 
 @register("layer")
-class ONNXModel(Layer):
+class ONNXModel(AdaptableNetwork):
     """A network from an ONNX file, to be used, frozen or trained like any other layer.
 
     Its weights are the floating-point initializers of the file, and constants that operators use as
@@ -55,17 +55,21 @@ class ONNXModel(Layer):
         outputs: name of the tensor to give instead of the file's output, or a list of names; the
             rest of the network is left out. See `tensors`.
         trainable: whether training changes the weights.
+        inputs: values for inputs of the file that are the same for all samples, by name, such as
+            `{"sr": 16000}`: they become constants, and what follows from them is computed.
         batch_norm: what BatchNormalization with `training_mode=1` does, as files have it that were
             exported in training mode. `"file"`: what the standard says: it takes the statistics of
             the batch, in inference too, and `fit` moves the running ones unless the layer is
             frozen. `"inference"`: it takes the running statistics always.
         graph: `graph` as returned by `get_config`; the file is then not read, and weights are 0.
+        lora: `lora` as returned by `get_config`: the adapters that `enable_lora` has added.
         **kwargs: see `Layer`; `dtype` is that of the file's input.
 
     Raises:
         ModelFileError: if the file cannot be read, or its operator set cannot be converted.
-        ValueError: if `outputs` names no tensor, the batch cannot be made free, a body of If, Loop
-            or Scan normalizes in training mode, or `batch_norm` is none of the two.
+        ValueError: if `outputs` names no tensor or `inputs` no input, the batch cannot be made
+            free, a body of If, Loop or Scan normalizes in training mode, or `batch_norm` is none of
+            the two.
 
     Warns:
         UserWarning: if the file was exported in training mode, or if there is nothing to train.
@@ -81,12 +85,15 @@ class ONNXModel(Layer):
         outputs: str | Sequence[str] | None = None,
         trainable: bool = True,
         *,
+        inputs: Mapping[str, npt.ArrayLike] | None = None,
         batch_norm: Literal["file", "inference"] = "file",
         graph: Mapping[str, Any] | None = None,
+        lora: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self._filepath = str(filepath) if isinstance(filepath, str | os.PathLike) else None
         self._chosen = [outputs] if isinstance(outputs, str) else outputs
+        self._bound = None if inputs is None else {k: np.asarray(v) for k, v in inputs.items()}
         self._batch_norm = _checked_mode(batch_norm)
         if graph is not None:
             network = load_network(graph, self._title)
@@ -95,6 +102,7 @@ class ONNXModel(Layer):
                 filepath,
                 self._title,
                 self._chosen,
+                bound=self._bound,
                 as_in_inference=batch_norm == "inference",
                 define=define_regions,
             )
@@ -107,6 +115,7 @@ class ONNXModel(Layer):
         with reading(self._title, refusals=True):
             self._by_name = self._make_weights(network.arrays)
         self._built = True
+        self._adapters = []
         if all(dtype_name(value) == "string" for value in data):
             self._data_dtype = "string"
         if len(data) == 1:
@@ -120,6 +129,7 @@ class ONNXModel(Layer):
             for text in training_modes(self._foreign, self._title):
                 warnings.warn(text, stacklevel=2)
             self._warn_of_nothing_to_train()
+        self._adapt_as_configured(lora)
 
     autocast = False
     """The file says which types its operators work in."""
@@ -176,7 +186,8 @@ class ONNXModel(Layer):
             for want, value in zip(self._foreign.data, values, strict=True)
         }
         graph = self._graph_for({name: static_shape(value) for name, value in data.items()})
-        weights = {name: op.read(variable) for name, variable in self._by_name.items()}
+        read = {name: op.read(variable) for name, variable in self._by_name.items()}
+        graph, weights = self._adapted(op, graph, read)
         if not (training and self.trainable and normalizations_in_training(graph)):
             results = splice(op, graph, data | weights)
             return results[0] if len(results) == 1 else results
@@ -209,7 +220,9 @@ class ONNXModel(Layer):
         """Return the arguments, and the graph without its weights."""
         own = {"filepath": self._filepath, "outputs": self._chosen, "graph": self._foreign.dump()}
         chosen = {} if self._batch_norm == "file" else {"batch_norm": self._batch_norm}
-        return super().get_config() | own | chosen
+        bound = {} if self._bound is None else {k: v.tolist() for k, v in self._bound.items()}
+        inputs = {"inputs": bound} if len(bound) > 0 else {}
+        return super().get_config() | own | chosen | inputs | self._adapter_config()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state of a copy; graphs for certain shapes are made again."""

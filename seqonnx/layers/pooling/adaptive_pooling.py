@@ -33,6 +33,8 @@ class _AdaptivePooling(Layer):
     the end: the windows cover the axis, and overlap where n does not divide s.
     """
 
+    _casts_integers = True
+
     output_size: Setting[tuple[int, ...]] = Setting(until_built=True)
     data_format: Setting[str] = Setting(check_data_format, until_built=True)
 

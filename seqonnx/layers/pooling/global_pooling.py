@@ -22,6 +22,8 @@ from seqonnx.ops.channels import (
 class _GlobalPooling(Layer):
     """Base of the global poolings: `rank` counts spatial axes, `operator` is ONNX's."""
 
+    _casts_integers = True
+
     data_format: Setting[str] = Setting(until_built=True)
     keepdims: Setting[bool] = Setting(until_built=True)
 

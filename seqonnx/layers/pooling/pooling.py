@@ -20,6 +20,8 @@ from seqonnx.ops.windowed import pooled
 class _Pooling(Layer):
     """Base of the poolings: `rank` is the number of spatial axes, `operator` the ONNX operator."""
 
+    _casts_integers = True
+
     pool_size: Setting[tuple[int, ...]] = Setting(until_built=True)
     strides: Setting[tuple[int, ...]] = Setting(until_built=True)
     padding: Setting[str] = Setting(until_built=True)

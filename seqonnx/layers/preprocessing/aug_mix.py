@@ -15,7 +15,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     count_argument,
     interpolation,
     positive_argument,
@@ -46,7 +45,7 @@ class AugMix(ImageLayer):
         all_ops: whether brightness, colour degeneration, contrast and sharpness are among the
             layers.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -88,7 +87,7 @@ class AugMix(ImageLayer):
         self.alpha = alpha
         self.all_ops = all_ops
         self.interpolation = interpolation
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         shares = self._shares(op, draws)

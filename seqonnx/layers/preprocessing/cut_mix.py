@@ -10,7 +10,7 @@ from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.boxes import draw_box
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import Factor, Pair, bounded_factor, checked_seed
+from seqonnx.layers.preprocessing.factors import Factor, Pair, bounded_factor
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.preprocessing.label_mixing import LabelMixing, Mixing
 from seqonnx.layers.setting import Setting
@@ -26,7 +26,7 @@ class CutMix(LabelMixing):
 
     Args:
         factor: limits of a: (lower, upper), or one number f for (0, f); from 0 to 1.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -50,7 +50,7 @@ class CutMix(LabelMixing):
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.factor = factor
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _mix(self, op: Emitter, images: ir.Value, draws: Draws) -> Mixing:
         shape = op.Add(draws.uniform(self.factor), 1e-6)

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.catalogue import register
+from seqonnx.dtypes import DTypePolicy
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import Layer
 from seqonnx.layers.preprocessing.adapting import batches_in
@@ -63,7 +64,7 @@ class Discretization(Layer):
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
-        dtype: str | None = None,
+        dtype: str | DTypePolicy | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -150,7 +151,7 @@ class Discretization(Layer):
             "output_mode": self.output_mode,
             "sparse": self.sparse,
             "name": self.name,
-            "dtype": self.dtype_policy,
+            "dtype": self.dtype_policy.name,
         }
 
     @classmethod

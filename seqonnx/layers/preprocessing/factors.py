@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqonnx.dtypes import plain_value
-
 Pair = tuple[float, float]
 Factor = float | tuple[float, float] | list[float]
 
@@ -170,18 +168,6 @@ def chosen(name: str, options: tuple[str, ...]) -> Callable[[Any], str]:
 
 fill_mode = chosen("fill_mode", ("reflect", "wrap", "constant", "nearest"))
 interpolation = chosen("interpolation", ("nearest", "bilinear"))
-
-
-def checked_seed(seed: Any) -> int | None:
-    """Return a seed.
-
-    Raises:
-        ValueError: if it is neither None nor an integer.
-    """
-    seed = plain_value(seed)
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise ValueError(f"Argument `seed` must be an integer. Received: seed={seed}")
-    return None if seed is None else int(seed)
 
 
 def count_argument(name: str) -> Callable[[Any], int]:

@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.catalogue import register
+from seqonnx.dtypes import DTypePolicy
 from seqonnx.graph import Emitter
 from seqonnx.layers.alone import run_alone
 from seqonnx.layers.base import Layer
@@ -55,7 +56,7 @@ class HashedCrossing(Layer):
         output_mode: str = "int",
         sparse: bool = False,
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: str | DTypePolicy | None = None,
     ) -> None:
         if output_mode == "int" and dtype is None:
             dtype = "int64"
@@ -79,7 +80,7 @@ class HashedCrossing(Layer):
             "output_mode": self.output_mode,
             "sparse": self.sparse,
             "name": self.name,
-            "dtype": self.dtype_policy,
+            "dtype": self.dtype_policy.name,
         }
 
     @property

@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.catalogue import register
+from seqonnx.dtypes import DTypePolicy
 from seqonnx.graph import Emitter
 from seqonnx.layers.alone import run_alone
 from seqonnx.layers.base import Layer
@@ -60,7 +61,7 @@ class Hashing(Layer):
         output_mode: str = "int",
         sparse: bool = False,
         *,
-        dtype: str | None = None,
+        dtype: str | DTypePolicy | None = None,
         name: str | None = None,
         trainable: bool = True,
     ) -> None:

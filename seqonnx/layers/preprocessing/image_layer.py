@@ -14,6 +14,7 @@ from seqonnx.graph import Emitter, current_trace
 from seqonnx.graph.operable import Valueless
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.own_seed import OwnSeed
 from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.setting import Setting
 from seqonnx.ops.channels import (
@@ -49,7 +50,7 @@ class ImageLayer(Layer):
 
     autocast = False  # integers come in as they are, and `call` chooses what it computes in
     data_format: Setting[str] = Setting(check_data_format)
-    seed: int | None = None
+    seed = OwnSeed()
 
     _only_in_training = True
     """Whether inference leaves the images as they are."""
@@ -69,7 +70,7 @@ class ImageLayer(Layer):
                 "and transform images and boxes together before they reach the model."
             )
         self.data_format = data_format
-        self._count = 0
+        self.seed = None
 
     def build(self, input_shape: Any) -> None:
         """Check that the input is a batch of images."""
@@ -192,8 +193,13 @@ class ImageLayer(Layer):
         emit: Callable[[Emitter, list[ir.Value]], Any],
     ) -> list[Array]:
         """Compute what is emitted, with the next seed."""
-        seed = self._next_seed() if training else 0
-        return self._calls_on_data.run(arrays, training, emit, seed=seed)[1]
+        seed = config.next_seed() if training and self.seed is None else 0
+
+        def emit_drawing(op: Emitter, values: list[ir.Value]) -> Any:
+            with op.drawing_from(self._source):
+                return emit(op, values)
+
+        return self._calls_on_data.run(arrays, training, emit_drawing, seed=seed)[1]
 
     def _to_images(self, data: Any) -> Array:
         """Data as an array: numbers with fractions in the layer's dtype, integers as they are."""
@@ -201,14 +207,6 @@ class ImageLayer(Layer):
         if array.dtype.kind in "iub" or not dtypes.is_float(self.compute_dtype):
             return array
         return dtypes.to_array(array, self.compute_dtype, "inputs")
-
-    def _next_seed(self) -> int:
-        """The seed of the next call on data: equal seeds give equal sequences of calls."""
-        if self.seed is None:
-            return config.next_seed()
-        key = np.random.SeedSequence([self.seed % 2**64, self._count])
-        self._count += 1
-        return int(key.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def is_data(x: Any) -> bool:

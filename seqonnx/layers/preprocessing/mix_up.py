@@ -9,7 +9,7 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import checked_seed, positive_argument
+from seqonnx.layers.preprocessing.factors import positive_argument
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.preprocessing.label_mixing import LabelMixing, Mixing
 from seqonnx.layers.setting import Setting
@@ -26,7 +26,7 @@ class MixUp(LabelMixing):
     Args:
         alpha: parameter of the distribution; the smaller, the more unequal are the shares.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -49,7 +49,7 @@ class MixUp(LabelMixing):
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.alpha = alpha
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _mix(self, op: Emitter, images: ir.Value, draws: Draws) -> Mixing:
         order = draws.order()

@@ -15,7 +15,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     count_argument,
     interpolation,
     value_range,
@@ -38,7 +37,7 @@ class RandAugment(ImageLayer):
         num_ops: how many times.
         factor: limits of the strength: (lower, upper), or one number f for (0, f); from 0 to 1.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -71,7 +70,7 @@ class RandAugment(ImageLayer):
         self.num_ops = num_ops
         self.factor = factor
         self.interpolation = interpolation
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         layers = augmentations(self.factor, self.value_range, self.interpolation)

@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     sorted_range,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
@@ -31,7 +30,7 @@ class RandomBrightness(ImageLayer):
         factor: limits of what is added, in units of the range of the pixels: (lower, upper), or one
             number f for (-f, f); from -1 to 1.
         value_range: the least and the greatest value of a pixel.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -55,7 +54,7 @@ class RandomBrightness(ImageLayer):
         super().__init__(**kwargs)
         self.factor = factor
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         width = self.value_range[1] - self.value_range[0]

@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     sorted_range,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
@@ -32,7 +31,7 @@ class RandomColorDegeneration(ImageLayer):
             -1 to 1.
         value_range: the least and the greatest value of a pixel.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -57,7 +56,7 @@ class RandomColorDegeneration(ImageLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.factor = factor
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         way = op.Mul(draws.uniform(self.factor), op.Sub(grayscale(op, images), images))

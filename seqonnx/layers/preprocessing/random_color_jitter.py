@@ -10,7 +10,7 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import Factor, Pair, checked_seed, value_range
+from seqonnx.layers.preprocessing.factors import Factor, Pair, value_range
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.preprocessing.random_brightness import RandomBrightness
@@ -43,7 +43,7 @@ class RandomColorJitter(ImageLayer):
         contrast_factor: factor of `RandomContrast`, or None.
         saturation_factor: factor of `RandomSaturation`, or None.
         hue_factor: factor of `RandomHue`, or None.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -78,7 +78,7 @@ class RandomColorJitter(ImageLayer):
         self.contrast_factor = contrast_factor
         self.saturation_factor = saturation_factor
         self.hue_factor = hue_factor
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         range_ = self.value_range

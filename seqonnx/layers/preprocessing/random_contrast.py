@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     value_range,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
@@ -34,7 +33,7 @@ class RandomContrast(ImageLayer):
         factor: limits of c: (lower, upper) stands for 1 - lower to 1 + upper, one number f for 1 to
             1 + f; from 0 to 1.
         value_range: the least and the greatest value of a pixel.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -58,7 +57,7 @@ class RandomContrast(ImageLayer):
         super().__init__(**kwargs)
         self.factor = factor
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         contrast = draws.uniform((1.0 - self.factor[0], 1.0 + self.factor[1]))

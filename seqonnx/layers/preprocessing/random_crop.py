@@ -10,7 +10,7 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import checked_seed, count_argument
+from seqonnx.layers.preprocessing.factors import count_argument
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.setting import Setting
@@ -30,7 +30,7 @@ class RandomCrop(ImageLayer):
     Args:
         height: height of the part.
         width: its width.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -58,7 +58,7 @@ class RandomCrop(ImageLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.height = height
         self.width = width
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform_in_inference(self, op: Emitter, images: ir.Value) -> ir.Value:
         size = (self.height, self.width)

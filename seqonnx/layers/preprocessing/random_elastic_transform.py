@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     chosen,
     interpolation,
     value_range,
@@ -45,7 +44,7 @@ class RandomElasticTransform(ImageLayer):
             (mirrored at the last pixel), `"wrap"`, `"constant"` or `"nearest"`.
         fill_value: value outside, for `fill_mode="constant"`.
         value_range: the least and the greatest value of a pixel.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -86,7 +85,7 @@ class RandomElasticTransform(ImageLayer):
         self.fill_mode = fill_mode
         self.fill_value = fill_value
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         if self.scale[1] == 0 or self.factor[1] == 0:

@@ -16,7 +16,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     is_number,
     value_range,
 )
@@ -50,7 +49,7 @@ class RandomErasing(ImageLayer):
             as `factor`.
         fill_value: a number, three of them for the channels, or None for normal noise.
         value_range: the least and the greatest value of a pixel.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -83,7 +82,7 @@ class RandomErasing(ImageLayer):
         self.scale = scale
         self.fill_value = fill_value
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         width, height = (op.Sqrt(draws.uniform(self.scale)) for _ in range(2))

@@ -9,7 +9,6 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import checked_seed
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.setting import Setting
@@ -37,7 +36,7 @@ class RandomFlip(ImageLayer):
     Args:
         mode: `"horizontal"` turns left to right, `"vertical"` upside down,
             `"horizontal_and_vertical"` does both at once.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -59,7 +58,7 @@ class RandomFlip(ImageLayer):
         **kwargs: Unpack[FreeImageOptions],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
-        self.seed = checked_seed(seed)
+        self.seed = seed
         self.mode = mode
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:

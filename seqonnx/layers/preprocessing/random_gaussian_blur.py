@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     is_number,
     is_pair,
     value_range,
@@ -54,7 +53,7 @@ class RandomGaussianBlur(ImageLayer):
             its width and one for its height.
         value_range: the least and the greatest value of a pixel.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -85,7 +84,7 @@ class RandomGaussianBlur(ImageLayer):
         self.kernel_size = kernel_size
         self.sigma = sigma
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         changed = draws.chance(self.factor)

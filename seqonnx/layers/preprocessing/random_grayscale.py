@@ -9,7 +9,7 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import checked_seed, is_number
+from seqonnx.layers.preprocessing.factors import is_number
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import FreeImageOptions
 from seqonnx.layers.setting import Setting
@@ -30,7 +30,7 @@ class RandomGrayscale(ImageLayer):
     Args:
         factor: the share, from 0 to 1.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -52,7 +52,7 @@ class RandomGrayscale(ImageLayer):
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.factor = factor
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         return op.Where(draws.below(self.factor), grayscale(op, images), images)

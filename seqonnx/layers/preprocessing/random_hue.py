@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     value_range,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
@@ -32,7 +31,7 @@ class RandomHue(ImageLayer):
             f for (0, f); from 0 to 1. Half of the images turn the other way.
         value_range: the least and the greatest value of a pixel.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -57,7 +56,7 @@ class RandomHue(ImageLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.factor = factor
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         back = op.Greater(draws.uniform(), 0.5)

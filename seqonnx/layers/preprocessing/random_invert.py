@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     value_range,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
@@ -30,7 +29,7 @@ class RandomInvert(ImageLayer):
         factor: limits of the probability that an image is changed: (lower, upper), or one number f
             for (0, f); from 0 to 1.
         value_range: the least and the greatest value of a pixel.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -56,7 +55,7 @@ class RandomInvert(ImageLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.factor = factor
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         inverted = op.Sub(float(self.value_range[1]), images)

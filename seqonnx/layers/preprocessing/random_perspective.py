@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     interpolation,
     is_number,
 )
@@ -48,7 +47,7 @@ class RandomPerspective(ImageLayer):
         scale: how far the corners move, from 0 to 1.
         interpolation: `"bilinear"` or `"nearest"`.
         fill_value: value outside of the image.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
 
@@ -81,7 +80,7 @@ class RandomPerspective(ImageLayer):
         self.scale = scale
         self.interpolation = interpolation
         self.fill_value = fill_value
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         height, width = known_size(op, images, "RandomPerspective")

@@ -15,7 +15,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     sorted_range,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
@@ -34,7 +33,7 @@ class RandomPosterization(ImageLayer):
             f stands for (1, f); from 1 to 8. Two equal numbers are that number.
         value_range: the least and the greatest value of a pixel.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -59,7 +58,7 @@ class RandomPosterization(ImageLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.factor = factor
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         lower, upper = self.factor

@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     fill_mode,
     interpolation,
 )
@@ -34,7 +33,7 @@ class RandomRotation(ImageLayer):
         fill_mode: what lies outside of the image: `"reflect"` (mirrored at the edge), `"wrap"`
             (the image again), `"constant"` (`fill_value`) or `"nearest"` (the edge).
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         fill_value: value outside, for `fill_mode="constant"`.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
@@ -67,7 +66,7 @@ class RandomRotation(ImageLayer):
         self.factor = factor
         self.fill_mode = fill_mode
         self.interpolation = interpolation
-        self.seed = checked_seed(seed)
+        self.seed = seed
         self.fill_value = fill_value
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:

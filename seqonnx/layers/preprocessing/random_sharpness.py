@@ -14,7 +14,6 @@ from seqonnx.layers.preprocessing.factors import (
     Factor,
     Pair,
     bounded_factor,
-    checked_seed,
     sorted_range,
 )
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
@@ -34,7 +33,7 @@ class RandomSharpness(ImageLayer):
         factor: limits of u: (lower, upper), or one number f for (0, f); from 0 to 1.
         value_range: the least and the greatest value of a pixel.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -59,7 +58,7 @@ class RandomSharpness(ImageLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.factor = factor
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         share = draws.uniform((2.0 * self.factor[0], 2.0 * self.factor[1]))

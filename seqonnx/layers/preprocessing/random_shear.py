@@ -13,7 +13,6 @@ from seqonnx.layers.preprocessing.factors import (
     SHEAR,
     Factor,
     Pair,
-    checked_seed,
     fill_mode,
     interpolation,
     is_pair,
@@ -44,7 +43,7 @@ class RandomShear(ImageLayer):
             `"nearest"`.
         fill_value: value outside, for `fill_mode="constant"`.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -79,7 +78,7 @@ class RandomShear(ImageLayer):
         self.interpolation = interpolation
         self.fill_mode = fill_mode
         self.fill_value = fill_value
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         inverted = op.Greater(draws.uniform(sizes=(1, 1)), 0.5)

@@ -12,7 +12,6 @@ from seqonnx.layers.preprocessing.draws import Draws
 from seqonnx.layers.preprocessing.factors import (
     ZOOM,
     Factor,
-    checked_seed,
     fill_mode,
     interpolation,
     kept_factor,
@@ -34,7 +33,7 @@ class RandomZoom(ImageLayer):
         fill_mode: what lies outside of the image: `"reflect"`, `"wrap"`, `"constant"` or
             `"nearest"`.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         fill_value: value outside, for `fill_mode="constant"`.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         **kwargs: see `Layer`.
@@ -70,7 +69,7 @@ class RandomZoom(ImageLayer):
         self.width_factor = width_factor
         self.fill_mode = fill_mode
         self.interpolation = interpolation
-        self.seed = checked_seed(seed)
+        self.seed = seed
         self.fill_value = fill_value
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.preprocessing.draws import Draws
-from seqonnx.layers.preprocessing.factors import SOLARIZE, Factor, Pair, checked_seed, sorted_range
+from seqonnx.layers.preprocessing.factors import SOLARIZE, Factor, Pair, sorted_range
 from seqonnx.layers.preprocessing.image_layer import ImageLayer
 from seqonnx.layers.preprocessing.image_options import ImageOptions
 from seqonnx.layers.setting import Setting
@@ -32,7 +32,7 @@ class Solarization(ImageLayer):
             for lower to 255 upper, one number f for 0 to 255 f; from 0 to 1.
         threshold_factor: the same for the value from which pixels are inverted.
         value_range: the least and the greatest value of a pixel.
-        seed: seed of calls on data; in `fit` the numbers follow the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -59,7 +59,7 @@ class Solarization(ImageLayer):
         self.addition_factor = addition_factor
         self.threshold_factor = threshold_factor
         self.value_range = value_range
-        self.seed = checked_seed(seed)
+        self.seed = seed
 
     def _transform(self, op: Emitter, images: ir.Value, draws: Draws) -> ir.Value:
         added = draws.uniform((self.addition_factor[0], self.addition_factor[1] * 255))

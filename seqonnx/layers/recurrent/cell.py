@@ -10,10 +10,10 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import constraints, initializers, regularizers
-from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter, Variable
 from seqonnx.layers.convolution.kernel import KernelLayer
 from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.own_seed import OwnSeed
 from seqonnx.layers.recurrent.native import Native
 from seqonnx.layers.recurrent.states import flatten, zero_states
 from seqonnx.layers.recurrent.stepwise import Step
@@ -50,7 +50,7 @@ class KernelCell(KernelLayer):
         bias_constraint: limits of the bias.
         dropout: share of the inputs that is dropped in training, the same at every step.
         recurrent_dropout: share of the states that is dropped on their way to the gates.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
     """
 
@@ -60,6 +60,7 @@ class KernelCell(KernelLayer):
     recurrent_constraint: Setting[constraints.Constraint | None] = Setting(
         constraints.get, until_built=True
     )
+    seed = OwnSeed()
     dropout: Setting[float] = Setting(share)
     recurrent_dropout: Setting[float] = Setting(share)
 
@@ -91,7 +92,7 @@ class KernelCell(KernelLayer):
         self.recurrent_constraint = recurrent_constraint
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
-        self.seed = plain_value(seed)
+        self.seed = seed
         self._recurrent_kernel: Variable | None = None
 
     @property

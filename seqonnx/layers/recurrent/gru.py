@@ -37,7 +37,7 @@ class GRU(LayerOfCell):
         bias_constraint: limits of the bias.
         dropout: share of the inputs that is dropped in training, the same at every step.
         recurrent_dropout: share of the state that is dropped in training, the same at every step.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         return_sequences: whether the outputs of all steps are returned, not only the last one.
         return_state: whether the last states are returned behind the output.
         go_backwards: whether the walk starts at the last step; outputs are in the walk's order.

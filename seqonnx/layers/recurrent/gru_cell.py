@@ -52,7 +52,7 @@ class GRUCell(DenseCell):
         dropout: share of the inputs that is dropped in training, the same at every step.
         recurrent_dropout: share of the state that is dropped in training, the same at every step.
         reset_after: whether the reset gate acts after the product.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Generic, Literal, TypedDict, TypeVar, overload
 
 from seqonnx.constraints import Constraint
+from seqonnx.dtypes import DTypePolicy
 from seqonnx.initializers import Initializer
 from seqonnx.layers.options import BasicLayerOptions
 from seqonnx.layers.recurrent.rnn import RecurrentLayer
@@ -28,7 +29,7 @@ class UnrolledOptions(RecurrentOptions, total=False):
 class CellOptions(TypedDict, total=False):
     """Options that a cell has from its layer."""
 
-    dtype: str | None
+    dtype: str | DTypePolicy | None
     trainable: bool
 
 
@@ -56,6 +57,8 @@ class FromCell(Generic[T]):
 
 class LayerOfCell(RecurrentLayer):
     """Base of the layers that make their own cell: its arguments are theirs."""
+
+    _casts_integers = True
 
     activation: FromCell[Any] = FromCell()
     use_bias: FromCell[bool] = FromCell()

@@ -56,7 +56,7 @@ def repeat_cell(op: Emitter, cell: Any, given: Sequences, how: StepWalk) -> Step
         given: the sequences.
         how: order and results.
     """
-    with op.scope(cell.name):
+    with op.scope(cell.name), op.drawing_from(cell._source):
         if isinstance(cell, StackedRNNCells):
             return _one_by_one(op, cell.cells, given, how)
         # ONNX Runtime has the operators in float32 only.

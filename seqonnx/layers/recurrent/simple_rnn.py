@@ -40,7 +40,7 @@ class SimpleRNN(LayerOfCell):
         go_backwards: whether the walk starts at the last step; outputs are in the walk's order.
         stateful: whether a batch starts with the states in which the batch before it ended.
         unroll: whether steps are written out where ONNX has no operator for the cell.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`; also `zero_output_for_mask`, see `RNN`.
 
     Raises:

@@ -36,7 +36,7 @@ class SimpleRNNCell(DenseCell):
         bias_constraint: limits of the bias.
         dropout: share of the inputs that is dropped in training, the same at every step.
         recurrent_dropout: share of the state that is dropped in training, the same at every step.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:

@@ -8,10 +8,10 @@ from typing import Final, Unpack
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.own_seed import OwnSeed
 from seqonnx.layers.regularization.noise import (
     checked_noise_shape,
     checked_rate,
@@ -36,7 +36,7 @@ class AlphaDropout(Layer):
             refused.
         noise_shape: shape of the mask, batch included, None where it is that of the input; an
             axis of size 1 shares its mask.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -50,6 +50,7 @@ class AlphaDropout(Layer):
     supports_masking = True
 
     rate: Setting[float] = Setting(checked_rate)
+    seed = OwnSeed()
     noise_shape: Setting[list[int | None] | None] = Setting(checked_noise_shape)
 
     def __init__(
@@ -62,7 +63,7 @@ class AlphaDropout(Layer):
         super().__init__(**kwargs)
         self.rate = rate
         self.noise_shape = noise_shape
-        self.seed = plain_value(seed)
+        self.seed = seed
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a (x keep + limit (1 - keep)) + b, in training."""

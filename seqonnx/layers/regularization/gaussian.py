@@ -9,10 +9,10 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.own_seed import OwnSeed
 from seqonnx.layers.regularization.noise import checked_rate, emit_normal
 from seqonnx.layers.setting import Setting
 
@@ -33,7 +33,7 @@ class GaussianNoise(Layer):
 
     Args:
         stddev: standard deviation of the noise, from 0 to 1.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -46,6 +46,7 @@ class GaussianNoise(Layer):
 
     supports_masking = True
 
+    seed = OwnSeed()
     stddev: Setting[float] = Setting(_deviation)
 
     def __init__(
@@ -53,7 +54,7 @@ class GaussianNoise(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.stddev = stddev
-        self.seed = plain_value(seed)
+        self.seed = seed
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a sum with the noise, in training."""
@@ -72,7 +73,7 @@ class GaussianDropout(Layer):
     Args:
         rate: share that Dropout would set to 0, from 0 to 1; at 1 the noise has no limit, and
             training is refused.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -85,6 +86,7 @@ class GaussianDropout(Layer):
 
     supports_masking = True
 
+    seed = OwnSeed()
     rate: Setting[float] = Setting(checked_rate)
 
     def __init__(
@@ -92,7 +94,7 @@ class GaussianDropout(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.rate = rate
-        self.seed = plain_value(seed)
+        self.seed = seed
 
     def call(self, op: Emitter, x: ir.Value, training: bool) -> ir.Value:
         """Emit a product with the noise, in training."""

@@ -7,10 +7,10 @@ from typing import Any, Unpack
 import onnx_ir as ir
 
 from seqonnx.catalogue import register
-from seqonnx.dtypes import plain_value
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import InputSpec, Layer
 from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.own_seed import OwnSeed
 from seqonnx.layers.regularization.dropout import emit_dropout
 from seqonnx.layers.regularization.noise import checked_rate
 from seqonnx.layers.setting import Setting
@@ -22,6 +22,7 @@ class _SpatialDropout(Layer):
 
     supports_masking = True
 
+    seed = OwnSeed()
     rate: Setting[float] = Setting(checked_rate)
     data_format: Setting[str] = Setting(check_data_format)
 
@@ -30,7 +31,7 @@ class _SpatialDropout(Layer):
     def __init__(self, rate: float, seed: int | None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.rate = rate
-        self.seed = plain_value(seed)
+        self.seed = seed
         self.data_format = LAST
         self.input_spec = InputSpec(ndim=self._rank + 2)
 
@@ -57,7 +58,7 @@ class SpatialDropout1D(_SpatialDropout):
 
     Args:
         rate: share of channels that is set to 0, from 0 to 1; the others are scaled up.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -83,7 +84,7 @@ class SpatialDropout2D(_SpatialDropout):
     Args:
         rate: share of channels that is set to 0, from 0 to 1; the others are scaled up.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:
@@ -114,7 +115,7 @@ class SpatialDropout3D(_SpatialDropout):
     Args:
         rate: share of channels that is set to 0, from 0 to 1; the others are scaled up.
         data_format: `"channels_last"` (default) or `"channels_first"`.
-        seed: kept for the configuration; the noise follows the seed of the training run.
+        seed: seed of what the layer draws; default: that of the training run.
         **kwargs: see `Layer`.
 
     Raises:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Unpack
 
 import onnx_ir as ir
 
-from seqonnx import catalogue
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import Layer
 from seqonnx.layers.options import LayerOptions
+from seqonnx.layers.wrappers.wrapper import as_layer
 from seqonnx.symbolic import Shape
 
 
@@ -39,8 +38,7 @@ class TimeDistributed(Layer):
     """The layer inside has its own dtype."""
 
     def __init__(self, layer: Any, **kwargs: Unpack[LayerOptions]) -> None:
-        if isinstance(layer, Mapping):
-            layer = catalogue.get("layer", layer, Layer)
+        layer = as_layer(layer)
         if not isinstance(layer, Layer):
             raise ValueError(
                 "Please initialize `TimeDistributed` layer with a `keras.layers.Layer` instance. "

@@ -45,8 +45,10 @@ def weights(variables) -> list[np.ndarray]:
         shape = tuple(variable.shape)
         if variable.name == "gamma":
             array = rng.uniform(0.6, 1.0, shape)
-        elif variable.name == "moving_variance":
+        elif variable.name in {"moving_variance", "variance"}:
             array = rng.uniform(0.8, 1.2, shape)
+        elif variable.name == "count":
+            array = np.zeros(shape)
         elif len(shape) == 1:
             array = rng.normal(0.0, 0.1, shape)
         else:

@@ -10,6 +10,8 @@ import onnx
 
 from seqonnx import layers
 from seqonnx.layers import Layer
+from seqonnx.layers.merging.custom_scale import CustomScaleLayer
+from seqonnx.layers.merging.layer_scale import LayerScale
 
 
 @dataclass(frozen=True)
@@ -484,6 +486,8 @@ CASES = [
     case(layers.GroupNormalization, 2, scale=False, i=(4,), o=(4,), w=[(4,)], label="vector"),
     case(layers.RMSNormalization, i=(3, 4), o=(3, 4), w=[(4,)]),
     case(layers.RMSNormalization, (1, 3), i=IMAGE, o=IMAGE, w=[(7, 4)], label="axes"),
+    case(LayerScale, 0.5, 4, i=(3, 4), o=(3, 4), w=[(4,)]),
+    case(CustomScaleLayer, 0.5, i=[(3, 4), (3, 4)], o=(3, 4)),
     case(layers.UnitNormalization, i=(3, 4), o=(3, 4)),
     case(layers.UnitNormalization, (1, 2), i=(3, 4), o=(3, 4), label="axes"),
     *(case(cls, i=[(3, 4)] * 3, o=(3, 4)) for cls in ELEMENTWISE),

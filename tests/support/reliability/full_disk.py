@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import seqonnx as keras
-from seqonnx import layers
-from seqonnx.applications import downloads
+from seqonnx import downloads, layers
 from seqonnx.callbacks import CSVLogger, ModelCheckpoint
 from seqonnx.models import saving as model_files
 

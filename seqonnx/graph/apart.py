@@ -1,0 +1,145 @@
+"""Graphs whose large weights stay apart from their message: protobuf ends at 2 GiB.
+
+A message then says of such a weight that it lies elsewhere, and whoever opens or writes the model
+gets the arrays beside it. They are those that variables hold: nothing is copied.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy.typing as npt
+import onnx
+import onnx_ir as ir
+
+from seqonnx.graph.mapped import APART_FROM, LARGE, Region, region_of
+from seqonnx.graph.serde import to_proto
+
+PLACE: Final = "held apart"
+"""Location of tensors that lie in no file: whoever has the model has their arrays."""
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class SessionModel:
+    """A model for a session of this process.
+
+    Args:
+        content: its message.
+        arrays: the weights that are not in the message, by name.
+        folder: the folder that data files are named from in the message.
+        regions: parts of data files that hold weights, by name.
+    """
+
+    content: bytes
+    arrays: Arrays = field(default_factory=dict)
+    folder: Path | None = None
+    regions: Mapping[str, Region] = field(default_factory=dict)
+
+    def in_memory(self) -> Arrays:
+        """Return the arrays that no file holds as the message says, by name."""
+        return {
+            name: array
+            for name, array in self.arrays.items()
+            if name not in self.regions or region_of(array) != self.regions[name]
+        }
+
+
+def to_proto_apart(
+    graph: ir.Graph, metadata: Mapping[str, str] | None = None
+) -> tuple[onnx.ModelProto, Arrays]:
+    """Wrap a graph as a model, as `to_proto` does; large weights of large models stay apart.
+
+    Args:
+        graph: graph with its inputs, outputs and initializers.
+        metadata: entries for `metadata_props`.
+
+    Returns:
+        The ModelProto, and the weights that are not in it by name; none for a small model.
+    """
+    arrays = _large_ones(graph)
+    with _elsewhere(graph, arrays):
+        return to_proto(graph, metadata), arrays
+
+
+def to_session_model(graph: ir.Graph) -> SessionModel:
+    """Return a graph as a session takes it."""
+    proto, arrays = to_proto_apart(graph)
+    return for_session(proto, arrays)
+
+
+def for_session(proto: onnx.ModelProto, arrays: Arrays) -> SessionModel:
+    """Return a model as a session takes it: weights that lie in data files are named by these.
+
+    Args:
+        proto: the ModelProto; it is changed.
+        arrays: the weights that are not in it, by name.
+    """
+    found = {name: region_of(array) for name, array in arrays.items()}
+    regions = {name: region for name, region in found.items() if region is not None}
+    folder = _common_folder(regions)
+    if folder is None:
+        regions = {}
+    for tensor in proto.graph.initializer:
+        region = regions.get(tensor.name)
+        if region is not None:
+            location = os.path.relpath(region.path, folder)
+            _point(tensor, Path(location).as_posix(), region.offset, region.length)
+    content = proto.SerializeToString(deterministic=True)
+    return SessionModel(content, arrays, folder, regions)
+
+
+def _large_ones(graph: ir.Graph) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a graph that stay apart."""
+    stored = {name: value.const_value for name, value in graph.initializers.items()}
+    sizes = {name: 0 if t is None or t.dtype is ir.DataType.STRING else t.nbytes
+             for name, t in stored.items()}  # fmt: skip
+    if sum(sizes.values()) < APART_FROM:
+        return {}
+    return {
+        name: tensor.numpy()
+        for name, tensor in stored.items()
+        if tensor is not None and sizes[name] >= LARGE and not isinstance(tensor, ir.PackedTensor)
+    }
+
+
+@contextlib.contextmanager
+def _elsewhere(graph: ir.Graph, arrays: Arrays) -> Iterator[None]:
+    """Say inside that some weights lie elsewhere."""
+    before = {name: graph.initializers[name].const_value for name in arrays}
+    try:
+        for name, tensor in before.items():
+            assert tensor is not None
+            graph.initializers[name].const_value = ir.ExternalTensor(
+                PLACE,
+                0,
+                tensor.nbytes,
+                tensor.dtype,
+                shape=ir.Shape(tensor.shape.numpy()),
+                name=name,
+            )
+        yield
+    finally:
+        for name, tensor in before.items():
+            graph.initializers[name].const_value = tensor
+
+
+def _point(tensor: onnx.TensorProto, location: str, offset: int, length: int) -> None:
+    """Say where a tensor lies."""
+    del tensor.external_data[:]
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", offset), ("length", length)):
+        tensor.external_data.add(key=key, value=str(value))
+
+
+def _common_folder(regions: Mapping[str, Region]) -> Path | None:
+    """The deepest folder that all files lie in; None if there is none, or no file."""
+    with contextlib.suppress(ValueError):  # no file, or files on several drives
+        return Path(os.path.commonpath([region.path.parent for region in regions.values()]))
+    return None

@@ -1,0 +1,1 @@
+"""Names of Keras at work: expressions that either kit evaluates: recorded there, tested here."""

@@ -1,0 +1,1 @@
+"""Trainings in files, run in JavaScript."""
