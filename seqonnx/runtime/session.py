@@ -119,11 +119,16 @@ class Session:
                 and operator), or if the time is over.
         """
         wanted = self.output_names if outputs is None else list(outputs)
-        if self._fails_on_nothing and any(0 in np.shape(value) for value in feeds.values()):
+        if self._fails_on_nothing and any(0 in value.shape for value in feeds.values()):
             shapes = {name: np.shape(value) for name, value in feeds.items()}
             return results_of_nothing(wanted, self.outputs, self.inputs, shapes, self._name)
         try:
-            fed = {name: _feedable(value) for name, value in feeds.items()}
+            fed = {
+                name: value
+                if type(value) is np.ndarray and value.dtype.kind != "V"
+                else _feedable(value)
+                for name, value in feeds.items()
+            }
             if seconds is None:
                 return self._run(wanted, fed, None)
             with stopping_after(seconds) as run_options:

@@ -20,7 +20,10 @@ def holds_symbolic(x: Any) -> bool:
     if isinstance(x, Mapping):
         x = list(x.values())
     parts = x if isinstance(x, list | tuple) else [x]
-    return any(isinstance(part, SymbolicTensor) for part in parts)
+    for part in parts:  # noqa: SIM110 - `any` of a generator takes twice the time
+        if isinstance(part, SymbolicTensor):
+            return True
+    return False
 
 
 def flatten(structure: Structure, what: str) -> list[SymbolicTensor]:

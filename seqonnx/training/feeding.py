@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,8 @@ def input_arrays(model: Network, x: Any) -> list[npt.NDArray[Any]]:
         types = [tensor.dtype for tensor in model.inputs]
         given = separate_inputs(ordered(model, x), types)
         arrays = with_ranks([dtypes.to_array(data, t, "inputs") for data, t in given], model.inputs)
-    for index, array in enumerate(arrays):
-        model._check_input(array.shape, index)
+        for index, array in enumerate(arrays):
+            model._check_input(array.shape, index)
     return arrays
 
 
@@ -115,13 +115,16 @@ def is_one_batch(model: Network, x: Any, most: int) -> bool:
     """
     if isinstance(x, np.ndarray):
         return x.ndim > 0 and 0 < len(x) <= most
-    lengths = {part.shape[:1] for part in _as_wanted(model, x) or ()}
-    return len(lengths) == 1 and any(0 < size <= most for size in lengths.pop())
+    parts = x.values() if type(x) is dict else x if type(x) is list else ()
+    if len(parts) != len(model._known_inputs("inputs")):
+        return False
+    sizes = {len(part) if type(part) is np.ndarray and part.ndim > 0 else 0 for part in parts}
+    return len(sizes) == 1 and 0 < sizes.pop() <= most
 
 
 def _as_wanted(model: Network, x: Any) -> list[npt.NDArray[Any]] | None:
     """The arrays for the inputs, if data is just these: the case that must be quick."""
-    inputs = model.inputs
+    inputs = model._known_inputs("inputs")
     parts: list[Any] = []
     if type(x) is np.ndarray:
         parts = [x]
@@ -131,10 +134,24 @@ def _as_wanted(model: Network, x: Any) -> list[npt.NDArray[Any]] | None:
         parts = x
     if len(parts) != len(inputs):
         return None
-    for part, tensor in zip(parts, inputs, strict=True):
-        if type(part) is not np.ndarray or part.ndim != tensor.ndim or part.dtype != tensor.dtype:
+    for index, (part, tensor) in enumerate(zip(parts, inputs, strict=True)):
+        if type(part) is not np.ndarray or part.dtype != _as_numpy(tensor.dtype):
             return None
+        shape, wanted = part.shape, tensor.shape
+        if len(shape) != len(wanted):
+            return None
+        if shape[1:] != wanted[1:]:
+            model._check_input(shape, index)
     return parts
+
+
+@cache
+def _as_numpy(dtype: str) -> np.dtype[Any] | None:
+    """NumPy's dtype of this name; None where it has none. To compare with a name takes longer."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        return None
 
 
 def batches_for(

@@ -23,12 +23,13 @@ def with_ranks(
     Returns:
         The arrays, or views of them.
     """
-    return [_with_rank(array, tensor) for array, tensor in zip(arrays, inputs, strict=True)]
+    return [
+        array if array.ndim == len(tensor.shape) else _with_rank(array, tensor)
+        for array, tensor in zip(arrays, inputs, strict=True)
+    ]
 
 
 def _with_rank(array: npt.NDArray[Any], tensor: SymbolicTensor) -> npt.NDArray[Any]:
-    if array.ndim == tensor.ndim:
-        return array
     if array.ndim == tensor.ndim - 1 and tensor.shape[-1] == 1:
         return array[..., np.newaxis]
     if array.ndim == tensor.ndim + 1 and array.shape[-1] == 1:

@@ -197,7 +197,7 @@ class Sessions:
     def forward(self) -> Forward:
         """Return the forward pass with baked weights, on the device, for shapes as they are now."""
         network, device = self.network, select_device(self._device_request)
-        made_for = (device, [tensor.shape for tensor in network.inputs])
+        made_for = (device, [tensor.shape for tensor in network._known_inputs("inputs")])
         forward = self._forward
         old = forward is None or forward.setting != last_setting()  # it may have other weights now
         if forward is None or old or forward.made_for != made_for:

@@ -46,8 +46,8 @@ def test_a_call_and_a_prediction_do_little_besides_the_run(name: str) -> None:
     model = make()
     model(x), model.predict(x, verbose=0)
     more = len(model.inputs) - 1
-    assert calls_in(lambda: model(x)) < 78 + 40 * more
-    assert calls_in(lambda: model.predict(x, verbose=0)) < 92 + 60 * more
+    assert calls_in(lambda: model(x)) < 66 + 26 * more
+    assert calls_in(lambda: model.predict(x, verbose=0)) < 76 + 34 * more
 
 
 def test_several_inputs_are_told_apart_by_name_and_by_place() -> None:

@@ -77,13 +77,13 @@ def stack(number: int) -> Row:
 def calls() -> list[Row]:
     """The time of a call and a prediction of one sample beyond the run."""
     one = np.ones((1, WIDTH), np.float32)
-    first, second = keras.Input((WIDTH,), name="first"), keras.Input((WIDTH,), name="second")
-    both = keras.Model([first, second], layers.Add()([first, second]))
+    inputs = {name: keras.Input((WIDTH,), name=name) for name in ("first", "second", "third")}
+    several = keras.Model(inputs, layers.Add()(list(inputs.values())))
     masked = keras.Sequential([keras.Input((2, WIDTH)), layers.Masking(), layers.SimpleRNN(4)])
     cases: list[tuple[str, keras.Model, Any]] = [
         ("2 layers", dense(2), one),
         ("50 layers", dense(50), one),
-        ("a dict of 2 inputs", both, {"first": one, "second": one}),
+        ("a dict of 3 inputs", several, dict.fromkeys(inputs, one)),
         ("a mask", masked, np.ones((1, 2, WIDTH), np.float32)),
     ]
     return [_beyond_the_run(*case) for case in cases]
