@@ -2,11 +2,13 @@
 
 While it trains, with M elements for each channel, m their mean, v their variance and
 i = 1 / sqrt(v + epsilon): dbias = sum(dy), dscale = i (sum(dy x) - m dbias), and
-dx = a dy + b x + c with a = scale i, b = -a i dscale / M, c = -a dbias / M - b m. All but the
+dx = a dy + b x + c with a = scale i, p = -a / M, b = p i dscale, c = p dbias - b m. All but the
 three products with dy and x works on vectors of one number for each channel.
 """
 
 from __future__ import annotations
+
+import math
 
 import onnx_ir as ir
 
@@ -14,7 +16,7 @@ from seqonnx.autodiff.idioms.channels import channel_mean, channel_sum, per_chan
 from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.graph.reading import float_attribute
+from seqonnx.graph.reading import float_attribute, known_sizes
 
 
 @gradient("", "BatchNormalization")
@@ -52,9 +54,16 @@ def _statistics(op: RuleEmitter, node: ir.Node) -> tuple[ir.Value, ir.Value]:
     return mean, channel_mean(op, op.Mul(centred, centred))
 
 
-def _share(op: RuleEmitter, x: ir.Value, mean: ir.Value) -> ir.Value:
+def _share(op: RuleEmitter, x: ir.Value, mean: ir.Value) -> ir.Value | float:
     """1 / number of elements of a channel."""
+    sizes = known_sizes(x)
+    if sizes is not None and 0 not in sizes:
+        return sizes[1] / math.prod(sizes)
     return op.Reciprocal(op.Cast(op.Div(op.Size(x), op.Size(mean)), to=x.dtype))
+
+
+def _negative(op: RuleEmitter, number: ir.Value | float) -> ir.Value | float:
+    return -number if isinstance(number, float) else op.Neg(number)
 
 
 def _trained(op: RuleEmitter, node: ir.Node, dy: ir.Value | None) -> list[ir.Value | None]:
@@ -69,10 +78,10 @@ def _trained(op: RuleEmitter, node: ir.Node, dy: ir.Value | None) -> list[ir.Val
     dscale = op.Mul(inv, op.Sub(channel_sum(op, op.Mul(dy, x)), op.Mul(mean, dbias)))
     if not op.needs(0):
         return [None, dscale, dbias]
-    share = _share(op, x, mean)
     a = op.Mul(given(node, 1), inv)
-    b = op.Neg(op.Mul(op.Mul(a, inv), op.Mul(dscale, share)))
-    c = op.Neg(op.Add(op.Mul(a, op.Mul(dbias, share)), op.Mul(b, mean)))
+    part = op.Mul(a, _negative(op, _share(op, x, mean)))
+    b = op.Mul(op.Mul(part, inv), dscale)
+    c = op.Sub(op.Mul(part, dbias), op.Mul(b, mean))
     a, b, c = (per_channel(op, vector, x) for vector in (a, b, c))
     dx = op.Add(op.Add(op.Mul(dy, a), op.Mul(x, b)), c)
     return [dx, dscale, dbias]
@@ -84,7 +93,8 @@ def _through_statistics(
     """The gradient through the statistics: dmean / M + 2 (x - m) dvar / M, times their weight."""
     x = given(node, 0)
     mean, _ = _statistics(op, node)
-    share = op.Mul(_share(op, x, mean), weight)
+    share = _share(op, x, mean)
+    share = share * weight if isinstance(share, float) else op.Mul(share, weight)
     centred = op.Sub(x, per_channel(op, mean, x))
     factor = op.Mul(mean, 0.0) if dvar is None else op.Mul(op.Mul(dvar, share), 2.0)
     made = op.Mul(centred, per_channel(op, factor, x))

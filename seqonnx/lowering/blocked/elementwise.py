@@ -119,6 +119,7 @@ def normalization(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
         return None
     op = region.op
     epsilon = node.attributes.get_float("epsilon", 1e-5)
-    factor = op.Div(gamma, op.Sqrt(op.Add(variance, epsilon)))
+    # Spelled as the gradient has it, so that ONNX Runtime computes both once.
+    factor = op.Mul(gamma, op.Reciprocal(op.Sqrt(op.Add(variance, epsilon))))
     offset = op.Sub(beta, op.Mul(mean, factor))
     return per_channel(region, region.twin(x), node.outputs[0], factor, offset)

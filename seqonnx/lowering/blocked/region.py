@@ -71,10 +71,12 @@ class BlockedRegion:
             axes: axes of the result, of which the first has the channels.
         """
         given, wanted = (known_sizes(like) or ())[1], self.channels(like)
-        numbers = self.reshaped(value, [given])
+        numbers = _without_axes(value)
+        if known_sizes(numbers) != (given,):
+            numbers = self.reshaped(numbers, [given])
         if given < wanted:
             numbers = self.op.Pad(numbers, np.array([0, wanted - given]))
-        return self.reshaped(numbers, [wanted, *[1] * (axes - 1)])
+        return numbers if axes == 1 else self.reshaped(numbers, [wanted, *[1] * (axes - 1)])
 
     def is_native(self, value: ir.Value | None) -> bool:
         """Whether the twin of a value is computed as such."""
@@ -132,6 +134,15 @@ class BlockedRegion:
             return None
         closed = "activation" in node.attributes
         return None if closed or not self.only_reader(value, reader) else node
+
+
+def _without_axes(value: ir.Value) -> ir.Value:
+    """The value of which this one has the numbers, with more axes of one."""
+    node = value.producer()
+    while node is not None and is_op(node, "Unsqueeze") and node.inputs[0] is not None:
+        value = node.inputs[0]
+        node = value.producer()
+    return value
 
 
 def swapped(value: ir.Value | None) -> ir.Value | None:
