@@ -58,12 +58,14 @@ CONVOLUTIONS = {
 }
 SIDE_BY_SIDE = {"kernel_shape": [2, 3], "strides": [2, 3]}
 OVERLAPPING = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 0]}
+HALVING = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}
 POOLS = {
     "comparison": ("LeakyRelu", SIDE_BY_SIDE),
     "ranks": ("Abs", SIDE_BY_SIDE),
     "one axis after the other": ("LeakyRelu", OVERLAPPING),
     "indices": ("Abs", OVERLAPPING),
     "pools": ("LeakyRelu", SIDE_BY_SIDE),
+    "halves": ("LeakyRelu", HALVING),
 }
 SPREADS = {
     "matrices made in the run": ((2, 3, None, 9), OVERLAPPING),

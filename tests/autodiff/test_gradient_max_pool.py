@@ -1,4 +1,4 @@
-"""Maxima over windows that overlap or are padded: both forms of their gradient, and which is taken.
+"""Maxima over windows that overlap or are padded: the forms of their gradient, and which is taken.
 
 One axis after the other is offered behind operators whose results tie only in flat regions, so the
 pools here stand behind such an operator.
@@ -17,7 +17,7 @@ from seqonnx.graph.serde import to_proto
 from support.autodiff.gradient_check import run_onnxruntime, run_reference
 from support.autodiff.gradient_inputs import distinct
 
-SEPARATE, INDICES = "one axis after the other", "indices"
+SEPARATE, INDICES, HALVES = "one axis after the other", "indices", "halves"
 
 GEOMETRIES = {
     "3-by-2-same-even": ((2, 3, 6, 8), {"kernel_shape": [3, 3], "strides": [2, 2]}, "SAME_UPPER"),
@@ -137,7 +137,7 @@ def normal(seed, shape):
 @pytest.mark.parametrize("form", [SEPARATE, INDICES])
 def test_both_forms_agree_with_finite_differences(shape, attributes, form):
     pool = Pool(shape, attributes, form)
-    assert {SEPARATE, INDICES} == set(pool.offered[0])
+    assert {SEPARATE, INDICES} == set(pool.offered[0]) - {HALVES}
     assert ("ScatterElements" in pool.operators) == (form == INDICES)
     x, dy, direction = away_from_0(shape), normal(1, pool.small), normal(2, shape)
     ahead, behind = (pool.run("y", x=x + step * direction) for step in (1e-5, -1e-5))
@@ -211,9 +211,63 @@ def test_a_flat_region_gets_exactly_the_gradient_of_its_windows(shape, attribute
     np.testing.assert_array_equal(dx.sum(axis=(2, 3)), dy.sum(axis=(2, 3)))
 
 
-@pytest.mark.parametrize(("shape", "attributes"), CASES)
-def test_second_order_agrees_with_finite_differences(shape, attributes):
-    pool = Pool(shape, attributes, behind=lambda op, x: op.Elu(op.Mul(x, 0.25)))
+HALVED = [
+    ((2, 3, 8, 6), [0, 0, 1, 1]),
+    ((2, 3, 7, 9), [1, 1, 1, 1]),
+    ((2, 3, 8, 7), [1, 1, 0, 1]),
+    ((2, 3, 6, 5), [0, 1, 1, 1]),
+    ((1, 2, 2, 1), [0, 1, 1, 1]),
+]
+"""Shapes and paddings for windows of 3 x 3 in steps of 2 that go by halves."""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("shape", "pads"), HALVED)
+def test_by_halves_the_same_one_of_those_that_tie_gets_it(shape, pads, dtype):
+    x = np.random.default_rng(0).integers(-1, 2, size=shape).astype(float)
+    attributes = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": pads}
+    pool = Pool(shape, attributes, HALVES, dtype=dtype)
+    assert HALVES in pool.offered[0]
+    assert "HardSigmoid" in pool.operators
+    dy = np.random.default_rng(1).integers(-8, 9, size=pool.small).astype(float)
+    wanted = one_of_those_that_tie(x, dy, pads, [3, 3], [2, 2]) * np.where(x > 0, 1, 0.5)
+    np.testing.assert_array_equal(pool.run("dx", x=x, dy=dy), wanted)
+
+
+def test_by_halves_the_smallest_difference_counts():
+    x = np.nextafter(np.ones((1, 1, 2, 2), np.float32), np.float32(2))
+    x[0, 0, 0, 0] = 1
+    attributes = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [0, 0, 1, 1]}
+    pool = Pool(x.shape, attributes, HALVES, dtype="float32")
+    dx = pool.run("dx", x=x, dy=np.ones((1, 1, 1, 1)))
+    np.testing.assert_array_equal(dx[0, 0], [[0, 0], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("shape", "attributes"),
+    [
+        ((1, 2, 7, 7), {"kernel_shape": [3, 3], "strides": [2, 2]}),
+        ((1, 2, 8, 8), {"kernel_shape": [3, 3], "strides": [2, 2]}),
+        ((1, 2, 8, 8), {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
+        ((1, 2, 8, 8), {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [0, 0, 1, 0]}),
+    ],
+)
+def test_other_windows_do_not_go_by_halves(shape, attributes):
+    assert HALVES not in Pool(shape, attributes).offered[0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "attributes", "form"),
+    [
+        *(pytest.param(*case.values, SEPARATE, id=case.id) for case in CASES),
+        *(
+            pytest.param(shape, {"kernel_shape": [3, 3], "strides": [2, 2], "pads": pads}, HALVES)
+            for shape, pads in HALVED[:3]
+        ),
+    ],
+)
+def test_second_order_agrees_with_finite_differences(shape, attributes, form):
+    pool = Pool(shape, attributes, form, behind=lambda op, x: op.Elu(op.Mul(x, 0.25)))
     x, v = away_from_0(shape) - 2, normal(3, shape)
     dy = normal(1, pool.small)
     dx, ddy = normal(4, shape), normal(5, pool.small)
@@ -221,7 +275,7 @@ def test_second_order_agrees_with_finite_differences(shape, attributes):
         (pool.run("dx", x=x + step * dx, dy=dy + step * ddy) * v).sum() for step in (1e-5, -1e-5)
     )
     by_x, by_dy = (pool.run(name, x=x, dy=dy, v=v) for name in ("x by v", "dy by v"))
-    assert "ScatterElements" not in pool.operators
+    assert form == HALVES or "ScatterElements" not in pool.operators
     assert by_x.any()
     derivative = (by_x * dx).sum() + (by_dy * ddy).sum()
     np.testing.assert_allclose(derivative, (ahead - behind) / 2e-5, rtol=1e-6, atol=1e-6)
@@ -241,7 +295,7 @@ PRODUCERS = {
 def test_both_forms_agree_behind_operators_that_tie_only_in_flat_regions(behind):
     shape, attributes = (2, 3, 7, 8), {"kernel_shape": [3, 3], "strides": [2, 2]}
     one, other = (Pool(shape, attributes, form, behind=behind) for form in (SEPARATE, INDICES))
-    assert {SEPARATE, INDICES} == set(one.offered[0])
+    assert {SEPARATE, INDICES} == set(one.offered[0]) - {HALVES}
     x, dy = distinct(*shape), normal(1, one.small)
     results = [pool.run("dx", x=x, dy=dy) for pool in (one, other)]
     np.testing.assert_allclose(*results, rtol=1e-12, atol=1e-12)
@@ -252,7 +306,7 @@ def test_the_size_of_the_batch_need_not_be_known(width):
     shape, attributes = (3, 2, 7, width), {"kernel_shape": [3, 3], "strides": [2, 2]}
     known = Pool(shape, attributes, dtype="float32")
     unknown = Pool(shape, attributes, dtype="float32", batch="batch")
-    assert {SEPARATE, INDICES} == set(unknown.offered[0])
+    assert {SEPARATE, INDICES} == set(unknown.offered[0]) - {HALVES}
     assert "ScatterElements" not in unknown.operators
     feeds = {"x": distinct(*shape), "dy": normal(1, known.small)}
     np.testing.assert_array_equal(known.run("dx", **feeds), unknown.run("dx", **feeds))

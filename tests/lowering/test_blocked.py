@@ -92,6 +92,23 @@ def lowered(emit, shapes):
 
 MAP = {"x": (2, 16, 9, 8), "w": (16, 16, 3, 3)}
 SAME = {"pads": [1, 1, 1, 1]}
+
+
+def in_turn(op, y, axis, other=None):
+    """Two maps beside each other along a new axis, which the next one takes in."""
+    pair = [op.Unsqueeze(part, [axis]) for part in (y, op.Neg(y) if other is None else other)]
+    sizes = list(static_shape(y))
+    sizes[axis - 1] *= 2
+    return op.Reshape(op.Concat(*pair, axis=axis), sizes)
+
+
+def one_place(height, width):
+    """Kernels of 16 channels that pick the last element of their windows."""
+    kernel = np.zeros((16, 1, height, width), np.float32)
+    kernel[:, :, -1, -1] = 1
+    return kernel
+
+
 PARTS = {
     "strided": lambda op, x, w: [op.Conv(x, w, strides=[2, 1], pads=[0, 1, 1, 0])],
     "dilated": lambda op, x, w: [op.Conv(x, w, dilations=[2, 3])],
@@ -130,6 +147,18 @@ PARTS = {
     ],
     "another order": lambda op, x, w: [op.Transpose(op.Conv(x, w), perm=[1, 0, 2, 3])],
     "joined": lambda op, x, w: [op.Concat(op.Conv(x, w), op.Conv(x, op.Neg(w)), axis=1)],
+    "rows in turn": lambda op, x, w: [in_turn(op, op.Conv(x, w), 3)],
+    "columns in turn": lambda op, x, w: [op.Relu(in_turn(op, op.Conv(x, w), 4))],
+    "channels in turn": lambda op, x, w: [in_turn(op, op.Conv(x, w), 2)],
+    "rows in turn with the input's": lambda op, x, w: [in_turn(op, op.Conv(x, w, **SAME), 3, x)],
+    "one place": lambda op, x, w: [
+        op.Conv(op.Conv(x, w), one_place(2, 1), strides=[2, 2], group=16),
+        op.Conv(x, one_place(1, 1), group=16),
+    ],
+    "hard sigmoids": lambda op, x, w: [
+        op.HardSigmoid(op.Conv(x, w)),
+        op.HardSigmoid(op.Add(op.Conv(x, w), op.Conv(x, op.Neg(w))), alpha=0.01, beta=0.25),
+    ],
     "joined along the height": lambda op, x, w: [op.Concat(y := op.Conv(x, w), y, axis=2)],
 }
 
@@ -187,6 +216,16 @@ def test_what_lies_between_convolutions_is_not_reordered():
     assert nodes == {"ReorderInput": 2, "Conv": 3, "MaxPool": 1, "ReorderOutput": 1}
     # The second convolution adds up what the first has rounded.
     assert_rounded(blocked[0], plain[0], of_largest=1e-4)
+
+
+@pytest.mark.parametrize("axis", [3, 4])
+def test_rows_and_columns_take_turns_where_they_are(axis):
+    def emit(op, x, w):
+        return [in_turn(op, op.Conv(x, w), axis)]
+
+    (plain, blocked), nodes = lowered(emit, MAP)
+    assert_rounded(blocked[0], plain[0])
+    assert nodes == {"ReorderInput": 2, "Conv": 1, "ReorderOutput": 1}
 
 
 def test_constant_weights_are_left_to_onnx_runtime():

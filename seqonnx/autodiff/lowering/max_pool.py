@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.sizes import reshape_like, shaped, zero_pad
 from seqonnx.autodiff.idioms.window import Window, enlarge
+from seqonnx.autodiff.lowering.halving_max_pool import halving_gradient, may_halve
 from seqonnx.autodiff.lowering.masks import equal, is_relu, note_masked, positive
 from seqonnx.autodiff.lowering.separable_max_pool import (
     may_separate,
@@ -106,6 +107,15 @@ def _may_separate(op: RuleEmitter, it: MaxPool) -> bool:
 
 def _prefers_separate(op: RuleEmitter, it: MaxPool) -> bool:
     return prefers_separate(it.window)
+
+
+def _may_halve(op: RuleEmitter, it: MaxPool) -> bool:
+    known = isinstance(static_shape(it.x)[1], int)
+    return known and _may_separate(op, it) and may_halve(op, it.window)
+
+
+def _by_halves(op: RuleEmitter, it: MaxPool) -> ir.Value:
+    return halving_gradient(op, it.x, it.y, it.dy, it.window)
 
 
 def _needs_indices(op: RuleEmitter, it: MaxPool) -> bool:
@@ -259,5 +269,6 @@ MAX_POOL_FORMS: tuple[Form[MaxPool, ir.Value], ...] = (
     ),
     Form("indices", _by_indices, _needs_indices),
     Form("pools", partial(_below_relu, _by_pools), _tiles_whole_map, nowhere, blocked=1),
+    Form("halves", partial(_below_relu, _by_halves), _may_halve, nowhere, blocked=1),
 )
 """They give the gradient of `x`."""

@@ -20,6 +20,7 @@ import onnx_ir as ir
 from seqonnx.graph.reading import is_op, is_standard, known_sizes, scope_of
 from seqonnx.lowering.blocked import channels_last, elementwise, pools
 from seqonnx.lowering.blocked.convolutions import convolution
+from seqonnx.lowering.blocked.interleaving import interleaved
 from seqonnx.lowering.blocked.region import BlockedRegion
 from seqonnx.lowering.blocked.weight_gradients import weight_gradient
 
@@ -114,7 +115,7 @@ _TWINS: Final[Mapping[str, tuple[_Rule, ...]]] = {
     "Conv": (weight_gradient, convolution),
     "MaxPool": (pools.pool,),
     "ReduceSum": (pools.over_images,),
-    "Reshape": (pools.regrouped,),
+    "Reshape": (interleaved, pools.regrouped),
     "Resize": (pools.enlarged,),
     "Transpose": (channels_last.to_first,),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ _COPIED = ("strides", "dilations", "pads")
 def convolution(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     """The twin of a convolution's output; None where the plain one is as fast, or none fits."""
     x, w, *rest = node.inputs
-    if x is None or w is None or w.is_initializer():
+    if x is None or w is None or (w.is_initializer() and not _has_one_place(region, node, x, w)):
         return None
     if is_small_pointwise(node):
         return pointwise_product(region, node)
@@ -44,9 +44,32 @@ def convolution(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     attributes |= {"kernel_shape": sizes[2:]}
     source = x if channels < region.block else region.twin(x)
     if w not in region.kernels:
-        region.kernels[w] = _weights(region, w, group, channels)
+        made = _constant(region, w) if w.is_initializer() else _weights(region, w, group, channels)
+        region.kernels[w] = made
     biases = [region.for_channels(bias, y) for bias in rest if bias is not None]
     return region.emit("Conv", [source, region.kernels[w], *biases], attributes, like=y)
+
+
+def _has_one_place(region: BlockedRegion, node: ir.Node, x: ir.Value, w: ir.Value) -> bool:
+    """Whether constant weights only move the channels of a map of the region.
+
+    ONNX Runtime takes constant weights to the layout itself, but does not see that x is there.
+    """
+    sizes = known_sizes(w) or ()
+    channels, group = sizes[:1], node.attributes.get_int("group", 1)
+    return w.const_value is not None and channels == (group,) and region.is_native(x)
+
+
+def _constant(region: BlockedRegion, w: ir.Value) -> ir.Value:
+    """Constant weights of a depthwise convolution: [C / B, h, w, B]."""
+    assert w.const_value is not None
+    weights = w.const_value.numpy()
+    filters, *kernel = weights.shape[:1] + weights.shape[2:]
+    whole = padded_channels(filters, region.block)
+    filled = np.zeros((whole, *kernel), np.float32)
+    filled[:filters] = weights[:, 0]
+    blocks = filled.reshape(whole // region.block, region.block, *kernel)
+    return region.op.constant(np.moveaxis(blocks, 1, -1).reshape(whole, 1, *kernel))
 
 
 def _is_worth_it(region: BlockedRegion, node: ir.Node, x: ir.Value, w: ir.Value) -> bool:
@@ -152,6 +175,7 @@ def extended(
     offset: ir.Value | None = None,
     addend: ir.Value | None = None,
     activation: str | None = None,
+    parameters: Sequence[float] = (),
 ) -> ir.Value | None:
     """A convolution of the region that does more: the old one is dropped.
 
@@ -162,6 +186,7 @@ def extended(
         offset: numbers to add, one for each channel.
         addend: a twin to add.
         activation: name of the activation.
+        parameters: its attributes, in the standard's order.
 
     Returns:
         The twin; None where the convolution already has such a part.
@@ -178,4 +203,6 @@ def extended(
     attributes: dict[str, Any] = {name: a.value for name, a in node.attributes.items()}
     if activation is not None:
         attributes["activation"] = activation
+    if parameters:
+        attributes["activation_params"] = list(parameters)
     return region.emit("Conv", inputs, attributes, like)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import onnx_ir as ir
@@ -22,8 +23,13 @@ ELEMENTWISE: Final = frozenset((
 # fmt: on
 """Operators whose result at a place depends on the inputs at this place alone."""
 
-_ACTIVATIONS: Final = frozenset({"Relu", "Tanh", "Sigmoid"})
-"""Those of ONNX Runtime's blocked convolution that have no parameters."""
+_ACTIVATIONS: Final[Mapping[str, Mapping[str, float]]] = {
+    "Relu": {},
+    "Tanh": {},
+    "Sigmoid": {},
+    "HardSigmoid": {"alpha": 0.2, "beta": 0.5},
+}
+"""Those of ONNX Runtime's blocked convolution, with what their attributes are by default."""
 
 
 def elementwise(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
@@ -107,7 +113,11 @@ def _joined_activation(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     base = region.open_convolution(x, node)
     if base is None:
         return None
-    return extended(region, base, node.outputs[0], activation=node.op_type)
+    parameters = [
+        node.attributes.get_float(name, default)
+        for name, default in _ACTIVATIONS[node.op_type].items()
+    ]
+    return extended(region, base, node.outputs[0], activation=node.op_type, parameters=parameters)
 
 
 def normalization(region: BlockedRegion, node: ir.Node) -> ir.Value | None:

@@ -89,6 +89,15 @@ NETWORKS = {
         lambda: [layers.DepthwiseConv2D(3, padding="same"), layers.Conv2D(256, 1)],
         lambda: [layers.BatchNormalization(), layers.Conv2D(64, 1, activation="relu")],
     ),
+    "overlapping pools": _stack(
+        (13, 12, 3),
+        lambda: [*_normalized(16), layers.MaxPooling2D(3, 2, "same")],
+        lambda: [
+            layers.SeparableConv2D(24, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+        ],
+        lambda: [layers.MaxPooling2D(3, 2, "same"), layers.Conv2D(16, 1, strides=2)],
+    ),
     "residual": _residual,
 }
 """Networks by the kind of place that they have."""
