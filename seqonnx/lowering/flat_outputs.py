@@ -1,4 +1,4 @@
-"""Flat outputs: a variable leaves the graph as the vector that it was computed as.
+"""Flat outputs: a variable leaves the graph in the shape that it was computed in.
 
 A Reshape inside a graph moves no data, but one that makes an output is a copy: the 76 in the step
 of Xception took a fortieth of its time (measured).
@@ -12,7 +12,7 @@ from seqonnx.graph.reading import is_op, known_sizes
 
 
 def flatten_outputs(graph: ir.Graph) -> None:
-    """Replace outputs that a Reshape makes, for nothing else, by the vector before it, in place.
+    """Replace outputs that a Reshape makes, for nothing else, by the value before it, in place.
 
     Args:
         graph: graph with its outputs declared; they keep names, dtypes and the order of their
@@ -28,20 +28,18 @@ def flatten_outputs(graph: ir.Graph) -> None:
         [('y', (6,))]
     """
     for index, value in enumerate(graph.outputs):
-        vector = _vector_behind(value)
-        if vector is not None:
-            vector.name, value.name = value.name, None
-            vector.type = value.type
-            graph.outputs[index] = vector
+        source = _before_reshapes(value)
+        if source is not value:
+            source.name, value.name = value.name, None
+            source.type = value.type
+            graph.outputs[index] = source
 
 
-def _vector_behind(value: ir.Value) -> ir.Value | None:
-    """The vector that a Reshape gives the shape of this value, and of no other."""
-    node = value.producer()
-    if node is None or not is_op(node, "Reshape") or len(value.uses()) > 0:
-        return None
-    vector = node.inputs[0]
-    if vector is None or vector.producer() is None or vector.is_graph_output():
-        return None
-    sizes = known_sizes(vector)
-    return vector if sizes is not None and len(sizes) == 1 else None
+def _before_reshapes(value: ir.Value) -> ir.Value:
+    """The value of which this one has the elements in their order, and which is no output yet."""
+    source, node = value, value.producer()
+    while node is not None and is_op(node, "Reshape") and node.inputs[0] is not None:
+        source = node.inputs[0]
+        node = source.producer()
+    taken = len(value.uses()) > 0 or source.is_graph_output() or node is None
+    return value if taken or known_sizes(source) is None else source

@@ -49,7 +49,7 @@ class Options:
         data: inputs that change with the batch: data, targets and noise.
         recompute: whether activations are computed again for the backward pass, or the names of
             the layers whose outputs are kept.
-        flat: whether variables may leave the graph as vectors.
+        flat: whether variables may leave the graph in another shape.
         folded: whether what only training needs goes into the weights.
         block: channels in a block of ONNX Runtime's blocked layout; 0 to stay without it, as every
             graph must that goes into a file.

@@ -102,7 +102,7 @@ def build_train_step(
         choose: decides where several forms of a gradient apply.
         recompute: whether activations are computed again for the backward pass, or the names of
             the layers whose outputs are kept.
-        flat: whether variables may be written as vectors, where that saves a copy.
+        flat: whether variables may be written in another shape, where that saves a copy.
         values: values of the frozen weights; default: those of the moment.
         shows_loss: whether the loss of the batch is an output, too, called `LOSS`.
         names: names that variables are to have; default: those that the scopes give.

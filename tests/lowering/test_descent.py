@@ -79,7 +79,12 @@ def test_a_sum_over_the_batch_starts_from_the_bias():
     assert run_bias(keep=0.5, dtype="float32") == {"MatMul", "Gemm"}
 
 
-@pytest.mark.parametrize("options", [{"other_reader": True}, {"rows": 2}, {"batch": 2000}])
+def test_a_product_may_have_another_shape_than_its_gradient():
+    assert run_bias(rows=2) == {"MatMul", "Gemm"}
+    assert run_bias(rows=2, keep=0.5, dtype="float32") == {"MatMul", "Gemm"}
+
+
+@pytest.mark.parametrize("options", [{"other_reader": True}, {"batch": 2000}])
 def test_other_sums_are_left_as_they_are(options):
     assert run_bias(**options) == {"MatMul", "Sub"}
 

@@ -115,7 +115,7 @@ _TWINS: Final[Mapping[str, tuple[_Rule, ...]]] = {
     "Conv": (weight_gradient, convolution),
     "MaxPool": (pools.pool,),
     "ReduceSum": (pools.over_images,),
-    "Reshape": (interleaved, pools.regrouped),
+    "Reshape": (interleaved, pools.maps_as_kernels, pools.regrouped),
     "Resize": (pools.enlarged,),
     "Transpose": (channels_last.to_first,),
 }

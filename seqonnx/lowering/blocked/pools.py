@@ -128,6 +128,43 @@ def regrouped(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     return region.reshaped(region.twin(x), after)
 
 
+def maps_as_kernels(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
+    """The twin of what all maps of all images give, each with a kernel of its own, as maps again.
+
+    The kernels are maps, too. Where the channels fill no whole blocks, the maps that fill them up
+    are computed with the others.
+    """
+    y = node.outputs[0]
+    made = node.inputs[0].producer() if node.inputs[0] is not None else None
+    if made is None or not is_op(made, "Conv") or len(made.inputs) > 2 or not region.fits(y):
+        return None
+    x, w = (_of_maps(region, value) for value in made.inputs)
+    if x is None or w is None or region.is_whole(x):
+        return None
+    (images, _, *space), kernel = known_sizes(x) or (0,), known_sizes(w) or ()
+    sizes, found = known_sizes(y) or (), known_sizes(made.outputs[0]) or ()
+    if kernel[:2] != sizes[:2] or (known_sizes(x) or ())[:2] != sizes[:2]:
+        return None
+    count = images * region.channels(x)
+    maps = region.reshaped(region.twin(x), [1, count, *space])
+    kernels = region.reshaped(region.twin(w), [count, 1, *kernel[2:]])
+    attributes: dict[str, Any] = {name: a.value for name, a in made.attributes.items()}
+    attributes |= {"group": count, "kernel_shape": kernel[2:]}
+    whole = region.emit("Conv", [maps, kernels], attributes, y, [1, count, *found[2:]])
+    return region.reshaped(whole, [images, region.channels(y), *sizes[2:]])
+
+
+def _of_maps(region: BlockedRegion, value: ir.Value | None) -> ir.Value | None:
+    """The native maps of which all are the channels or the kernels of this value."""
+    node = None if value is None else value.producer()
+    source = node.inputs[0] if node is not None and is_op(node, "Reshape") else None
+    if source is None or not region.is_native(source) or not region.fits(source):
+        return None
+    (images, channels, *space), sizes = known_sizes(source) or (0, 0), known_sizes(value)
+    count = images * channels
+    return source if sizes in ((1, count, *space), (count, 1, *space)) else None
+
+
 def side_by_side(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     """The twin of several maps as one with all their channels."""
     y = node.outputs[0]
