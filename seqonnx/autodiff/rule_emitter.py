@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import onnx_ir as ir
 
@@ -37,7 +37,7 @@ class Form(Generic[Place, Made]):
         emit: emits the gradient at a place: a record of the node, its values and its sizes.
         applies: whether it is right at a place.
         preferred: whether, as far as it was measured, it is the fastest where it applies.
-        blocked: how many of the gradients it gives are convolutions or pools to be run in ONNX
+        blocked: the inputs of the node whose gradients are convolutions or pools to be run in ONNX
             Runtime's blocked layout (see `lowering.blocked`); without that, such forms are slow.
 
     Example:
@@ -49,8 +49,14 @@ class Form(Generic[Place, Made]):
     emit: Callable[[RuleEmitter, Place], Made]
     applies: Callable[[RuleEmitter, Place], bool] = everywhere
     preferred: Callable[[RuleEmitter, Place], bool] = everywhere
-    blocked: int = 0
+    blocked: frozenset[int] = frozenset()
 
+
+OF_FIRST: Final = frozenset({0})
+"""`Form.blocked` of a gradient of the first input, such as a map."""
+
+OF_SECOND: Final = frozenset({1})
+"""`Form.blocked` of a gradient of the second input, such as the weights of a convolution."""
 
 AnyForm = Form[Any, Any]
 

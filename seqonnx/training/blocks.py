@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from seqonnx.autodiff.rule_emitter import AnyForm, Choose, by_rule
+from seqonnx.autodiff.rule_emitter import OF_FIRST, OF_SECOND, AnyForm, Choose, by_rule
 from seqonnx.graph.reading import is_op, known_sizes
 from seqonnx.lowering.blocks import fills_blocks, sums_well
 from seqonnx.runtime import Device
@@ -37,30 +37,34 @@ def by_blocks(block: int) -> Choose:
         return by_rule
 
     def choose(node: ir.Node, wanted: Sequence[bool], forms: Sequence[AnyForm]) -> AnyForm:
-        most = max(form.blocked for form in forms)
-        if most == 0 or not _fits(node, wanted, block):
-            return forms[0]
-        return next(form for form in forms if form.blocked == most)
+        fitting = _in_blocks(node, block)
+        here = [form for form in forms if form.blocked <= fitting]
+        most = max(len(form.blocked) for form in here)
+        return next(form for form in here if len(form.blocked) == most)
 
     return choose
 
 
 def plain_forms(forms: Sequence[AnyForm]) -> list[AnyForm]:
     """Return the forms that do not need the layout."""
-    return [form for form in forms if form.blocked == 0]
+    return [form for form in forms if not form.blocked]
 
 
-def _fits(node: ir.Node, wanted: Sequence[bool], block: int) -> bool:
-    """Whether the sizes of a node are whole blocks, as its gradients need them."""
-    x, y = (known_sizes(v) if v is not None else None for v in (node.inputs[0], node.outputs[0]))
-    source = node.inputs[0]
+def _in_blocks(node: ir.Node, block: int) -> frozenset[int]:
+    """The inputs of a node whose gradients have the sizes for whole blocks."""
+    source, nothing = node.inputs[0], frozenset[int]()
+    x, y = known_sizes(source), known_sizes(node.outputs[0])
     if x is None or y is None or source is None or source.dtype is not ir.DataType.FLOAT:
-        return False
+        return nothing
+    map_fits = fills_blocks(x[1], block)
     if is_op(node, "MaxPool"):
-        return fills_blocks(x[1], block)
-    if not is_op(node, "Conv") or (wanted[1] and not sums_well(math.prod(y[2:]))):
-        return False
+        return OF_FIRST if map_fits else nothing
+    if not is_op(node, "Conv"):
+        return nothing
+    sums = sums_well(math.prod(y[2:]))
     if node.attributes.get_int("group", 1) > 1:
-        return fills_blocks(x[1], block) and x[0] * x[1] % block == 0
-    images = not wanted[1] or x[0] % block == 0
-    return y[1] % block == 0 and images and (not wanted[0] or fills_blocks(x[1], block))
+        weights_fit = map_fits and x[0] * x[1] % block == 0
+    else:
+        map_fits = map_fits and y[1] % block == 0
+        weights_fit = y[1] % block == 0 and x[0] % block == 0
+    return (OF_FIRST if map_fits else nothing) | (OF_SECOND if weights_fit and sums else nothing)

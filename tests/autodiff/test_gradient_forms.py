@@ -52,6 +52,7 @@ CONVOLUTIONS = {
     "at once": ((2, 10, 7, 6), (3, 10, 3, 2), {"strides": [2, 1], "pads": [1, 0, 0, 1]}),
     "rows gathered": ((2, 4, 6, 7), (6, 2, 3, 2), {"group": 2, "strides": [2, 3]}),
     "flipped convolution in blocks": ((2, 8, 6, 5), (8, 8, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "zeros between": ((2, 3, 7, 8), (4, 3, 1, 1), {"strides": [2, 3]}),
     "maps as one image": ((2, 4, 7, 6), (4, 1, 3, 2), {"group": 4, "strides": [3, 2]}),
     "images as channels": ((4, 3, 8, 6), (5, 3, 3, 2), {"strides": [3, 2], "pads": [1, 0, 0, 1]}),
     "convolution with the gradient": ((2, 4, 4, 4, 4), (2, 2, 2, 2, 2), {"group": 2}),
@@ -106,6 +107,23 @@ def test_a_form_of_a_convolution_is_the_adjoint_where_it_applies(form):
         np.testing.assert_allclose(
             (gradient * direction).sum(), (moved * arrays["dy"]).sum(), rtol=1e-10, atol=1e-10
         )
+
+
+@pytest.mark.parametrize("size", [(6, 6), (5, 7), (7, 5), (8, 6), (1, 2)])
+@pytest.mark.parametrize("strides", [[2, 2], [1, 3], [4, 2]])
+def test_zeros_lie_between_the_pixels_of_any_map(size, strides):
+    op = Emitter()
+    x, w = op.input("x", "float64", (2, 3, *size)), op.input("w", "float64", (4, 3, 1, 1))
+    y = op.Conv(x, w, strides=strides)
+    dy = op.input("dy", "float64", static_shape(y))
+    place = DifferentiatedConvolution(x, w, dy, window_of(y.producer(), (1, 1), x, y), 1)
+    emitter = RuleEmitter(op, [True, False], "cpu")
+    forms = {form.name: form for form in INPUT_FORMS if form.applies(emitter, place)}
+    for name in ("zeros between", "transposed convolution"):
+        op.output(forms[name].emit(emitter, place), name)
+    arrays = {"x": normal(2, 3, *size), "w": normal(4, 3, 1, 1), "dy": normal(*static_shape(y))}
+    found, wanted = run_reference(to_proto(op.graph), [v.name for v in op.graph.outputs], arrays)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
 @pytest.mark.parametrize("form", MAX_POOL_FORMS, ids=lambda form: form.name)

@@ -155,6 +155,16 @@ PARTS = {
         op.Conv(op.Conv(x, w), one_place(2, 1), strides=[2, 2], group=16),
         op.Conv(x, one_place(1, 1), group=16),
     ],
+    "every so many": lambda op, x, w: [
+        op.Slice(y := op.Conv(x, w), [0, 0], [99, 99], [2, 3], [2, 3]),
+        op.Slice(y, [0, 0], [4, 6], [3, 2], [2, 1]),
+        op.Slice(y, [0, 1], [9, 9], [2, 3], [2, 2]),
+        op.Slice(y, [0, 0], [3, 3], [2, 3], [1, 1]),
+        op.Slice(y, [0], [9], [1], [2]),
+    ],
+    "a constant map": lambda op, x, w: [
+        op.Mul(op.Conv(x, w), np.arange(16 * 7 * 6, dtype=np.float32).reshape(1, 16, 7, 6)),
+    ],
     "hard sigmoids": lambda op, x, w: [
         op.HardSigmoid(op.Conv(x, w)),
         op.HardSigmoid(op.Add(op.Conv(x, w), op.Conv(x, op.Neg(w))), alpha=0.01, beta=0.25),

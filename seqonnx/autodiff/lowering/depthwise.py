@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.window import pad_for
 from seqonnx.autodiff.lowering.convolution import DifferentiatedConvolution
-from seqonnx.autodiff.rule_emitter import Form, RuleEmitter, nowhere
+from seqonnx.autodiff.rule_emitter import OF_SECOND, Form, RuleEmitter, nowhere
 from seqonnx.graph import static_shape
 from seqonnx.graph.reading import numpy_dtype
 
@@ -149,6 +149,6 @@ DEPTHWISE_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
     Form("pairs of places, map by map", _by_maps, _is_small),
     Form("diagonals of products of rows", _by_diagonals, _is_wide),
     Form("places of the kernel in turn", _by_kernel_places, _is_narrow),
-    Form("maps as one image", _by_maps_of_one_image, _is_plane, nowhere, blocked=1),
+    Form("maps as one image", _by_maps_of_one_image, _is_plane, nowhere, blocked=OF_SECOND),
 )
 """The forms for convolutions of one axis only if their maps are small: else they become planes."""

@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.picked import picked
 from seqonnx.autodiff.idioms.sizes import shaped
 from seqonnx.autodiff.idioms.window import Window
 from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.graph import static_shape
-from seqonnx.graph.reading import numpy_dtype
 
 _STEEP = 3e38
 """Slope at which any difference of two float32 numbers leaves the range of a hard sigmoid."""
@@ -96,7 +95,7 @@ def halving_gradient(
     beside = []
     for offset, grad in enumerate((even, odd)):
         beyond = [0, 0, 0, columns.cropped * offset]  # of a column that is not there: 0
-        best = _picked(op, of_columns, (0, offset), (1, 2), pads=beyond)
+        best = picked(op, of_columns, (0, offset), (1, 2), pads=beyond)
         masks = [
             _equals(op, x, (0, offset), (2, 2), best, beyond),
             _equals(op, second, (0, offset), (1, 2), best, beyond),
@@ -105,7 +104,7 @@ def halving_gradient(
     lines = [_interleaved(op, pair, 4) for pair in zip(*beside, strict=True)]
     whole = _interleaved(op, lines, 3)
     kernel = (1 + rows.cropped, 1 + columns.cropped)
-    made = whole if kernel == (1, 1) else _picked(op, whole, (0, 0), (1, 1), kernel)
+    made = whole if kernel == (1, 1) else picked(op, whole, (0, 0), (1, 1), kernel)
     return shaped(made, x.shape)
 
 
@@ -121,32 +120,6 @@ def _maxima(
     return op.MaxPool(x, kernel_shape=kernel, strides=strides, pads=pads)
 
 
-def _picked(
-    op: RuleEmitter,
-    x: ir.Value,
-    place: tuple[int, int],
-    strides: tuple[int, int],
-    kernel: Sequence[int] | None = None,
-    pads: Sequence[int] = (0, 0, 0, 0),
-) -> ir.Value:
-    """Every so many elements of a map, from a place on: a convolution of each channel.
-
-    A window that is no more than the place needs looks no further than it must.
-    """
-    channels = int(static_shape(x)[1] or 0)
-    kernel = [place[0] + 1, place[1] + 1] if kernel is None else kernel
-    weights = np.zeros((channels, 1, *kernel), numpy_dtype(x))
-    weights[:, :, place[0], place[1]] = 1.0
-    return op.Conv(
-        x,
-        weights,
-        kernel_shape=list(kernel),
-        strides=list(strides),
-        pads=list(pads),
-        group=channels,
-    )
-
-
 def _equals(
     op: RuleEmitter,
     x: ir.Value,
@@ -156,7 +129,7 @@ def _equals(
     pads: Sequence[int] = (0, 0, 0, 0),
 ) -> ir.Value:
     """1 where the elements picked from a map are as large as others that are never less, else 0."""
-    away = op.Add(_picked(op, x, place, strides, pads=pads), op.Neg(best))
+    away = op.Add(picked(op, x, place, strides, pads=pads), op.Neg(best))
     return op.HardSigmoid(away, alpha=_STEEP, beta=1.0)
 
 
@@ -186,9 +159,9 @@ def _shared(
     down, right = shift
     kernel = (1 + down, 1 + right)
     if axis.before == 0:  # the even element of the next window
-        moved = _picked(op, third, (0, 0), (1, 1), kernel, (down, right, 0, 0))
+        moved = picked(op, third, (0, 0), (1, 1), kernel, (down, right, 0, 0))
         return op.Add(moved, first), second
-    moved = _picked(op, third, (down, right), (1, 1), kernel, (0, 0, down, right))
+    moved = picked(op, third, (down, right), (1, 1), kernel, (0, 0, down, right))
     return first, op.Add(moved, second)
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import onnx_ir as ir
 
+from seqonnx.autodiff.idioms.picked import picked
+from seqonnx.autodiff.idioms.sizes import zero_pad
+from seqonnx.autodiff.idioms.window import enlarge
 from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedConvolution
-from seqonnx.autodiff.rule_emitter import Form, RuleEmitter, nowhere
+from seqonnx.autodiff.rule_emitter import OF_FIRST, Form, RuleEmitter, nowhere
 from seqonnx.graph import static_shape
+from seqonnx.graph.reading import numpy_dtype
 
 _WIDE = 5
 """From this kernel size on ConvTranspose is faster than a convolution with flipped weights."""
@@ -74,9 +81,40 @@ def _transposed_convolution(op: RuleEmitter, it: DifferentiatedConvolution) -> i
     return made if rest is not None else op.Slice(made, zeros, op.Shape(it.x, start=2), window.axes)
 
 
+def _may_spread(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
+    """Whether single pixels of a plane of known size are convolved, with some between them left."""
+    window = it.window
+    known = None not in (window.large_sizes, window.small_sizes) and it.channels > 0
+    points = window.kernel == (1, 1) and not any(window.before + window.after)
+    return known and points and it.group == 1 and set(window.strides) != {1}
+
+
+def _zeros_between(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
+    """Multiply the gradient by the weights, then spread its pixels with zeros between them.
+
+    ONNX Runtime's blocked layout repeats pixels; those that were not asked for become zeros.
+    """
+    window = it.window
+    sizes, strides = window.large_sizes or (), window.strides
+    small = op.Conv(it.dy, op.Transpose(it.w, perm=[1, 0, 2, 3]), kernel_shape=window.kernel)
+    many = [n * s for n, s in zip(window.small_sizes or (), strides, strict=True)]
+    large = enlarge(op, small, replace(window, kernel=strides, large=tuple(many)))
+    beyond = [most - size for most, size in zip(many, sizes, strict=True)]
+    if min(beyond) < 0:
+        large = zero_pad(op, large, [0, 0], [max(-rest, 0) for rest in beyond], window.axes)
+    if max(beyond) > 0:
+        large = picked(op, large, (0, 0), (1, 1), [1 + max(rest, 0) for rest in beyond])
+    asked = np.zeros((1, it.channels, *sizes), numpy_dtype(it.dy))
+    asked[:, :, :: strides[0], :: strides[1]] = 1.0
+    return op.Mul(large, asked)
+
+
 INPUT_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
     Form("flipped convolution", _flipped_convolution, _may_flip, _prefers_flipped),
     Form("transposed convolution", _transposed_convolution),
-    Form("flipped convolution in blocks", _flipped_convolution, _may_flip, nowhere, blocked=1),
+    Form(
+        "flipped convolution in blocks", _flipped_convolution, _may_flip, nowhere, blocked=OF_FIRST
+    ),
+    Form("zeros between", _zeros_between, _may_spread, nowhere, blocked=OF_FIRST),
 )
 """They give the gradient of `x`, of its shape."""

@@ -20,7 +20,7 @@ from seqonnx.autodiff.lowering.separable_max_pool import (
     prefers_separate,
     separate_gradient,
 )
-from seqonnx.autodiff.rule_emitter import Form, RuleEmitter, nowhere
+from seqonnx.autodiff.rule_emitter import OF_FIRST, Form, RuleEmitter, nowhere
 from seqonnx.autodiff.sources import HALF_TYPES
 from seqonnx.graph import static_shape
 from seqonnx.graph.reading import constant_number, input_at, is_standard, numpy_dtype
@@ -268,7 +268,7 @@ MAX_POOL_FORMS: tuple[Form[MaxPool, ir.Value], ...] = (
         _prefers_separate,
     ),
     Form("indices", _by_indices, _needs_indices),
-    Form("pools", partial(_below_relu, _by_pools), _tiles_whole_map, nowhere, blocked=1),
-    Form("halves", partial(_below_relu, _by_halves), _may_halve, nowhere, blocked=1),
+    Form("pools", partial(_below_relu, _by_pools), _tiles_whole_map, nowhere, blocked=OF_FIRST),
+    Form("halves", partial(_below_relu, _by_halves), _may_halve, nowhere, blocked=OF_FIRST),
 )
 """They give the gradient of `x`."""

@@ -27,16 +27,16 @@ def combined(parts: Sequence[Sequence[Form[Place, Made]]]) -> list[Form[Place, t
         Forms that emit all the gradients, the best by rule first. They are called by the forms of
         those gradients that have more than one in the plain layout, and by those in blocks.
     """
-    choices = [sum(form.blocked == 0 for form in forms) > 1 for forms in parts]
+    choices = [sum(not form.blocked for form in forms) > 1 for forms in parts]
     return [
         Form(
             " ".join(
                 form.name
                 for form, has_choice in zip(forms, choices, strict=True)
-                if has_choice or form.blocked > 0
+                if has_choice or form.blocked
             ),
             partial(_emit_each, forms),
-            blocked=sum(form.blocked for form in forms),
+            blocked=frozenset().union(*(form.blocked for form in forms)),
         )
         for forms in product(*parts)
     ]

@@ -20,7 +20,7 @@ from seqonnx.autodiff.lowering.chunks import chunk_size
 from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedConvolution
 from seqonnx.autodiff.lowering.depthwise import DEPTHWISE_FORMS, has_small_maps
 from seqonnx.autodiff.lowering.offers import offered
-from seqonnx.autodiff.rule_emitter import Form, RuleEmitter, nowhere
+from seqonnx.autodiff.rule_emitter import OF_SECOND, Form, RuleEmitter, nowhere
 from seqonnx.graph import static_shape
 from seqonnx.graph.reading import numpy_dtype
 from seqonnx.graph.scan_body import ScanBody
@@ -230,7 +230,7 @@ WEIGHT_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
     Form("at once", _by_pixels, _gathers_pixels),
     Form("rows gathered", _by_rows, _gathers_rows),
     Form("convolution with the gradient", _by_convolution, _fits_nothing_else),
-    Form("images as channels", _by_convolution, _is_dense_plane, nowhere, blocked=1),
+    Form("images as channels", _by_convolution, _is_dense_plane, nowhere, blocked=OF_SECOND),
 )
 """They give the gradient of `w`, of its shape. Two apply only where windows are gathered pixel by
 pixel; the others stand where they were measured to be the fastest."""

@@ -117,6 +117,7 @@ _TWINS: Final[Mapping[str, tuple[_Rule, ...]]] = {
     "ReduceSum": (pools.over_images,),
     "Reshape": (interleaved, pools.maps_as_kernels, pools.regrouped),
     "Resize": (pools.enlarged,),
+    "Slice": (pools.every_so_many,),
     "Transpose": (channels_last.to_first,),
 }
 """Rules that compute the twin of a node's output, by operator; the first that applies is taken."""

@@ -51,6 +51,8 @@ def elementwise(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
             inputs.append(value)
         elif given == sizes and (region.is_native(value) or region.fits(value)):
             inputs.append(region.twin(value))
+        elif value.const_value is not None and sizes and given == (1, *sizes[1:]):
+            inputs.append(region.constant_map(value))
         else:
             return None
     attributes: dict[str, Any] = dict(node.attributes)

@@ -33,6 +33,28 @@ def pool(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     return region.emit(node.op_type, [region.twin(x)], copied, like=y)
 
 
+def every_so_many(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
+    """The twin of a map of which a Slice takes every so many rows and columns, from the first on.
+
+    A mean over single pixels takes them.
+    """
+    x, y = node.inputs[0], node.outputs[0]
+    if x is None or not region.is_native(x) or not region.fits(x) or not region.fits(y):
+        return None
+    constants = [None if v is None else v.const_value for v in node.inputs[1:]]
+    if len(constants) < 4 or any(value is None for value in constants):
+        return None
+    starts, _, axes, steps = (v.numpy().tolist() for v in constants if v is not None)
+    if any(starts) or sorted(axes) != [2, 3] or min(steps) < 1 or max(steps) == 1:
+        return None
+    strides = [steps[axes.index(axis)] for axis in (2, 3)]
+    before, after = (known_sizes(value) or () for value in (x, y))
+    if any(-(-b // s) != a for b, s, a in zip(before[2:], strides, after[2:], strict=True)):
+        return None
+    attributes = {"kernel_shape": [1, 1], "strides": strides, "count_include_pad": 0}
+    return region.emit("AveragePool", [region.twin(x)], attributes, like=y)
+
+
 def enlarged(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     """The twin of a map of which each pixel is repeated."""
     x, y = node.inputs[0], node.outputs[0]
