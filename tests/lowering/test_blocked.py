@@ -102,6 +102,15 @@ def in_turn(op, y, axis, other=None):
     return op.Reshape(op.Concat(*pair, axis=axis), sizes)
 
 
+def by_channel(op, y):
+    """A row for each channel of a map."""
+    turned = op.Transpose(y, perm=[1, 0, 2, 3])
+    return op.Reshape(turned, [16, -1])
+
+
+ROWS = np.random.default_rng(3).normal(size=(5, 2 * 7 * 6)).astype(np.float32)
+
+
 def one_place(height, width):
     """Kernels of 16 channels that pick the last element of their windows."""
     kernel = np.zeros((16, 1, height, width), np.float32)
@@ -164,6 +173,12 @@ PARTS = {
     ],
     "a constant map": lambda op, x, w: [
         op.Mul(op.Conv(x, w), np.arange(16 * 7 * 6, dtype=np.float32).reshape(1, 16, 7, 6)),
+    ],
+    "channels as rows": lambda op, x, w: [
+        op.Gemm(ROWS, by_channel(op, op.Conv(x, w)), transB=1),
+        op.Gemm(ROWS, by_channel(op, op.Conv(x, w)), ROWS[:, :16], transB=1, alpha=2.0, beta=0.5),
+        op.Gemm(by_channel(op, op.Conv(x, w)), ROWS, transB=1),
+        op.Gemm(ROWS[:, :16], by_channel(op, op.Conv(x, w))),
     ],
     "hard sigmoids": lambda op, x, w: [
         op.HardSigmoid(op.Conv(x, w)),

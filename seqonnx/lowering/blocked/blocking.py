@@ -124,6 +124,7 @@ _TWINS: Final[Mapping[str, tuple[_Rule, ...]]] = {
 
 _PLAIN: Final[Mapping[str, _Rule]] = {
     **dict.fromkeys(("GlobalAveragePool", "ReduceMean", "ReduceSum"), pools.over_space),
+    "Gemm": channels_last.product_of_pixels,
     "Transpose": channels_last.to_last,
 }
 """Rules that compute the output itself from a twin."""

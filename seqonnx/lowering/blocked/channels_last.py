@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.graph.reading import known_sizes
+from seqonnx.graph.reading import is_op, known_sizes
 from seqonnx.lowering.blocked.region import BlockedRegion, swapped
 
 _TO_LAST: Final = [0, 2, 3, 1]
@@ -67,3 +67,31 @@ def pointwise_product(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
         made = op.Gemm(rows, op.Reshape(source, np.array([channels, filters])), *rest)
     last = region.reshaped(made, [images, height, width, filters])
     return region.emit("ReorderInput", [last], {"channels_last": 1}, like=y)
+
+
+def product_of_pixels(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
+    """A product with the channels of a native map as rows, from its pixels as rows.
+
+    The weight gradient of a pointwise convolution is one. The channels as rows take a Transpose,
+    which has one thread, and MLAS packs what it need not turn faster.
+    """
+    a, b, *rest = node.inputs
+    x = _channels_as_rows(region, b)
+    if a is None or x is None or node.attributes.get_int("transB", 0) == 0:
+        return None
+    images, channels, height, width = known_sizes(x) or ()
+    rows = region.reshaped(pixels(region, x), [images * height * width, channels])
+    attributes = {name: attribute.value for name, attribute in node.attributes.items()}
+    y = node.outputs[0]
+    inputs = [a, rows, *rest]
+    return region.emit("Gemm", inputs, attributes | {"transB": 0}, y, known_sizes(y), domain="")
+
+
+def _channels_as_rows(region: BlockedRegion, value: ir.Value | None) -> ir.Value | None:
+    """The native map of which this has a row for each channel, of all pixels of all images."""
+    node = None if value is None else value.producer()
+    x = swapped(node.inputs[0]) if node is not None and is_op(node, "Reshape") else None
+    if x is None or not region.is_native(x) or not region.fits(x):
+        return None
+    images, channels, height, width = known_sizes(x) or ()
+    return x if known_sizes(value) == (channels, images * height * width) else None
