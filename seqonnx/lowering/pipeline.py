@@ -28,6 +28,7 @@ from seqonnx.lowering.cropping import crop_dead_borders
 from seqonnx.lowering.flat_outputs import flatten_outputs
 from seqonnx.lowering.folding import fold
 from seqonnx.lowering.layout import move_transposes
+from seqonnx.lowering.padding import merge_padding
 from seqonnx.lowering.recompute import recompute_activations
 from seqonnx.lowering.relabel import say_for_cuda
 from seqonnx.lowering.shared_states import share_states
@@ -156,6 +157,14 @@ FORWARD: Final = (
         _move_transposes,
         "Layers that see channels last put Transposes around every image operator; before "
         "differentiation, so that the gradient has none of them either.",
+    ),
+    Pass(
+        "padding",
+        lambda op, _: merge_padding(op.graph),
+        "Zeros that a layer puts around a map are a copy, which a convolution does without; after "
+        "the layout, as a Transpose may stand between them. Only in training: a session for "
+        "inference does it itself.",
+        wanted=lambda options: options.training,
     ),
     Pass(
         "cropping",

@@ -126,6 +126,32 @@ def test_zeros_lie_between_the_pixels_of_any_map(size, strides):
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(6, 6), (5, 7), (8, 9)])
+@pytest.mark.parametrize(
+    ("kernel", "strides", "pads"),
+    [
+        ((3, 3), [2, 2], [0, 0, 1, 1]),
+        ((3, 3), [2, 2], [1, 1, 1, 1]),
+        ((3, 2), [2, 1], [2, 0, 0, 1]),
+        ((2, 5), [2, 3], [0, 2, 0, 2]),
+    ],
+)
+def test_zeros_lie_between_the_windows_of_a_channel(size, kernel, strides, pads):
+    op = Emitter()
+    x, w = op.input("x", "float64", (2, 3, *size)), op.input("w", "float64", (3, 1, *kernel))
+    y = op.Conv(x, w, strides=strides, pads=pads, group=3)
+    dy = op.input("dy", "float64", static_shape(y))
+    place = DifferentiatedConvolution(x, w, dy, window_of(y.producer(), kernel, x, y), 3)
+    emitter = RuleEmitter(op, [True, False], "cpu")
+    forms = {form.name: form for form in INPUT_FORMS if form.applies(emitter, place)}
+    for name in ("zeros between", "transposed convolution"):
+        op.output(forms[name].emit(emitter, place), name)
+    shapes = {"x": (2, 3, *size), "w": (3, 1, *kernel), "dy": static_shape(y)}
+    arrays = {name: normal(*shape) for name, shape in shapes.items()}
+    found, wanted = run_reference(to_proto(op.graph), [v.name for v in op.graph.outputs], arrays)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("form", MAX_POOL_FORMS, ids=lambda form: form.name)
 def test_a_form_of_a_maximum_agrees_with_differences_where_it_applies(form):
     before, attributes = POOLS[form.name]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff.idioms.picked import picked
-from seqonnx.autodiff.idioms.sizes import zero_pad
-from seqonnx.autodiff.idioms.window import enlarge
+from seqonnx.autodiff.idioms.sizes import shaped, zero_pad
+from seqonnx.autodiff.idioms.window import Window, enlarge
 from seqonnx.autodiff.lowering.convolution import FEW_CHANNELS, DifferentiatedConvolution
 from seqonnx.autodiff.rule_emitter import OF_FIRST, Form, RuleEmitter, nowhere
 from seqonnx.graph import static_shape
@@ -82,31 +82,60 @@ def _transposed_convolution(op: RuleEmitter, it: DifferentiatedConvolution) -> i
 
 
 def _may_spread(op: RuleEmitter, it: DifferentiatedConvolution) -> bool:
-    """Whether single pixels of a plane of known size are convolved, with some between them left."""
+    """Whether pixels, or windows of one channel, of a plane of known size are some steps apart."""
     window = it.window
     known = None not in (window.large_sizes, window.small_sizes) and it.channels > 0
-    points = window.kernel == (1, 1) and not any(window.before + window.after)
-    return known and points and it.group == 1 and set(window.strides) != {1}
+    if not known or len(window.kernel) != 2 or set(window.strides) == {1}:
+        return False
+    if window.kernel == (1, 1):
+        return it.group == 1 and not any(window.before + window.after)
+    depthwise = it.group == it.channels == static_shape(it.w)[0] and set(window.dilations) == {1}
+    return depthwise and min(_pads_of_flipped(window)) >= 0
+
+
+def _pads_of_flipped(window: Window) -> list[int]:
+    """The padding with which the mirrored window gives the input from what has zeros between."""
+    before = [k - 1 - b for k, b in zip(window.kernel, window.before, strict=True)]
+    spread = zip(window.small_sizes or (), window.strides, window.kernel, before, strict=True)
+    made = [n * s + b - (k - 1) for n, s, k, b in spread]
+    return before + [size - m for size, m in zip(window.large_sizes or (), made, strict=True)]
 
 
 def _zeros_between(op: RuleEmitter, it: DifferentiatedConvolution) -> ir.Value:
-    """Multiply the gradient by the weights, then spread its pixels with zeros between them.
+    """Spread the pixels of the gradient with zeros between them, as ConvTranspose does.
 
     ONNX Runtime's blocked layout repeats pixels; those that were not asked for become zeros.
     """
     window = it.window
-    sizes, strides = window.large_sizes or (), window.strides
+    if window.kernel != (1, 1):
+        sizes = [n * s for n, s in zip(window.small_sizes or (), window.strides, strict=True)]
+        spread = _spread(op, it.dy, window.strides, sizes)
+        flipped = op.Slice(it.w, [-1, -1], [-(2**62)] * 2, window.axes, [-1, -1])
+        pads, kernel = _pads_of_flipped(window), window.kernel
+        return op.Conv(spread, flipped, kernel_shape=kernel, pads=pads, group=it.group)
     small = op.Conv(it.dy, op.Transpose(it.w, perm=[1, 0, 2, 3]), kernel_shape=window.kernel)
-    many = [n * s for n, s in zip(window.small_sizes or (), strides, strict=True)]
-    large = enlarge(op, small, replace(window, kernel=strides, large=tuple(many)))
+    return _spread(op, small, window.strides, window.large_sizes or ())
+
+
+def _spread(
+    op: RuleEmitter, small: ir.Value, strides: Sequence[int], sizes: Sequence[int]
+) -> ir.Value:
+    """The pixels of a map some steps apart in one of other sizes, zeros elsewhere."""
+    batch, channels, *space = static_shape(small)
+    many = [int(n or 0) * s for n, s in zip(space, strides, strict=True)]
+    zeros = (0,) * len(strides)
+    steps = tuple(strides)
+    large = enlarge(
+        op, small, Window(steps, steps, (1, 1), zeros, zeros, tuple(many), tuple(space))
+    )
     beyond = [most - size for most, size in zip(many, sizes, strict=True)]
     if min(beyond) < 0:
-        large = zero_pad(op, large, [0, 0], [max(-rest, 0) for rest in beyond], window.axes)
+        large = zero_pad(op, large, [0, 0], [max(-rest, 0) for rest in beyond], [2, 3])
     if max(beyond) > 0:
         large = picked(op, large, (0, 0), (1, 1), [1 + max(rest, 0) for rest in beyond])
-    asked = np.zeros((1, it.channels, *sizes), numpy_dtype(it.dy))
+    asked = np.zeros((1, int(channels or 0), *sizes), numpy_dtype(small))
     asked[:, :, :: strides[0], :: strides[1]] = 1.0
-    return op.Mul(large, asked)
+    return shaped(op.Mul(large, asked), [batch, channels, *sizes])
 
 
 INPUT_FORMS: tuple[Form[DifferentiatedConvolution, ir.Value], ...] = (
