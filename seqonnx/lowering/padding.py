@@ -27,7 +27,7 @@ def merge_padding(graph: ir.Graph) -> None:
         >>> [(node.op_type, list(node.attributes.get_ints("pads"))) for node in op.graph]
         [('Conv', [1, 1, 1, 1])]
     """
-    for node in list(graph):
+    for node in reversed(list(graph)):  # of two in a row the last first
         pads = _zeros_around(node) if is_op(node, "Pad") else None
         if pads is None:
             continue

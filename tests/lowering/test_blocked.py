@@ -102,6 +102,12 @@ def in_turn(op, y, axis, other=None):
     return op.Reshape(op.Concat(*pair, axis=axis), sizes)
 
 
+def mirrored(op, w, axes=(2, 3)):
+    """Weights backwards along some axes."""
+    back = [-1] * len(axes)
+    return op.Slice(w, back, [-(2**62)] * len(axes), list(axes), back)
+
+
 def by_channel(op, y):
     """A row for each channel of a map."""
     turned = op.Transpose(y, perm=[1, 0, 2, 3])
@@ -179,6 +185,13 @@ PARTS = {
         op.Gemm(ROWS, by_channel(op, op.Conv(x, w)), ROWS[:, :16], transB=1, alpha=2.0, beta=0.5),
         op.Gemm(by_channel(op, op.Conv(x, w)), ROWS, transB=1),
         op.Gemm(ROWS[:, :16], by_channel(op, op.Conv(x, w))),
+    ],
+    "mirrored": lambda op, x, w: [
+        op.Conv(x, op.Transpose(mirrored(op, w), perm=[1, 0, 2, 3])),
+        op.Conv(x, mirrored(op, w)),
+        op.Conv(x, mirrored(op, op.Exp(w), axes=[2])),
+        op.Conv(x, mirrored(op, op.Slice(w, [0], [1], [1])), group=16),
+        op.Conv(op.Conv(x, w), mirrored(op, op.Slice(w, [0], [1], [3]), axes=[2])),
     ],
     "hard sigmoids": lambda op, x, w: [
         op.HardSigmoid(op.Conv(x, w)),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.graph.reading import is_op, known_sizes
+from seqonnx.graph.reading import constant_ints, is_op, known_sizes
 from seqonnx.lowering.blocked.channels_last import pointwise_product
 from seqonnx.lowering.blocked.region import BlockedRegion, swapped
 from seqonnx.lowering.blocks import fills_blocks, padded_channels
@@ -115,16 +115,43 @@ def _weights(region: BlockedRegion, w: ir.Value, group: int, channels: int) -> i
         image = [1, whole, inner, 1]
         made = region.emit("ReorderInput", [rows], {"channels_last": 1}, rows, image)
     elif source is not None:
-        made = region.emit("ReorderInput", [source], {}, source)
+        plain = _before_mirror(source)
+        reordered = region.emit("ReorderInput", [plain], {}, source)
         split = [inner // block, block, whole // block, places, block]
-        made = op.Transpose(op.Reshape(made, np.array(split)), perm=[2, 0, 3, 1, 4])
+        made = op.Transpose(op.Reshape(reordered, np.array(split)), perm=[2, 0, 3, 1, 4])
+        if plain is not source:
+            made = _mirrored(region, made, [whole * inner // block**2, places, block**2])
     else:
-        tall = region.reshaped(w, [1, filters, inner * places, 1])
+        plain = _before_mirror(w) if inner == 1 or inner % block == 0 else w
+        tall = region.reshaped(plain, [1, filters, inner * places, 1])
         made = region.emit("ReorderInput", [tall], {}, tall)
+        run = block
         if places > 1 and inner % block == 0:
             split = [whole * inner // block**2, block, places, block]
             made = op.Transpose(op.Reshape(made, np.array(split)), perm=[0, 2, 1, 3])
+            run = block**2
+        if plain is not w:
+            made = _mirrored(region, made, [whole * inner // run, places, run])
     return region.reshaped(made, [whole, inner, *kernel])
+
+
+def _before_mirror(w: ir.Value) -> ir.Value:
+    """The weights that a Slice mirrors along all axes of space that are longer than one."""
+    node = w.producer()
+    if node is None or not is_op(node, "Slice") or len(node.inputs) < 5:
+        return w
+    starts, _, axes, steps = (constant_ints(value) for value in node.inputs[1:5])
+    longer = [axis for axis, size in enumerate(known_sizes(w) or ()) if axis > 1 and size > 1]
+    source = node.inputs[0]
+    if source is None or known_sizes(source) != known_sizes(w) or axes is None:
+        return w
+    return source if sorted(axes) == longer and {*(starts or ()), *(steps or ())} == {-1} else w
+
+
+def _mirrored(region: BlockedRegion, made: ir.Value, sizes: list[int]) -> ir.Value:
+    """Weights in the layout with their places backwards: ONNX Runtime's Slice goes by numbers."""
+    backwards = np.arange(sizes[1] - 1, -1, -1)
+    return region.op.Gather(region.reshaped(made, sizes), backwards, axis=1)
 
 
 def _map_as_kernel(region: BlockedRegion, w: ir.Value) -> ir.Value | None:
