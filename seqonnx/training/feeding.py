@@ -135,7 +135,9 @@ def _as_wanted(model: Network, x: Any) -> list[npt.NDArray[Any]] | None:
     if len(parts) != len(inputs):
         return None
     for index, (part, tensor) in enumerate(zip(parts, inputs, strict=True)):
-        if type(part) is not np.ndarray or part.dtype != _as_numpy(tensor.dtype):
+        dtype = _as_numpy(tensor.dtype)
+        # NumPy takes None for float64.
+        if type(part) is not np.ndarray or dtype is None or part.dtype != dtype:
             return None
         shape, wanted = part.shape, tensor.shape
         if len(shape) != len(wanted):
