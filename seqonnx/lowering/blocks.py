@@ -42,3 +42,17 @@ def sums_well(places: int) -> bool:
         (True, False)
     """
     return places <= _PLACES
+
+
+def parts_of_image(images: int, height: int, block: int) -> int:
+    """Return into how many parts of its height each image is cut, so that they fill whole blocks.
+
+    Example:
+        >>> parts_of_image(32, 7, 16), parts_of_image(8, 32, 16), parts_of_image(8, 7, 16)
+        (1, 2, 0)
+    """
+    if images % block == 0:
+        return 1
+    if images == 0 or block % images or height % (block // images):
+        return 0
+    return block // images

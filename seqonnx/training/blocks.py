@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from seqonnx.autodiff.rule_emitter import OF_FIRST, OF_SECOND, AnyForm, Choose, by_rule
 from seqonnx.graph.reading import is_op, known_sizes
-from seqonnx.lowering.blocks import fills_blocks, sums_well
+from seqonnx.lowering.blocks import fills_blocks, parts_of_image, sums_well
 from seqonnx.runtime import Device
 from seqonnx.runtime.block_size import block_size
 
@@ -66,5 +66,5 @@ def _in_blocks(node: ir.Node, block: int) -> frozenset[int]:
         weights_fit = map_fits and x[0] * x[1] % block == 0
     else:
         map_fits = map_fits and y[1] % block == 0
-        weights_fit = y[1] % block == 0 and x[0] % block == 0
+        weights_fit = y[1] % block == 0 and len(y) == 4 and parts_of_image(x[0], y[2], block) > 0
     return (OF_FIRST if map_fits else nothing) | (OF_SECOND if weights_fit and sums else nothing)

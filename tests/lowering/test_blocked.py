@@ -54,6 +54,22 @@ def test_a_step_changes_the_weights_as_without_blocks(name, monkeypatch):
     assert_near(taught(NETWORKS[name]), plain)
 
 
+@pytest.mark.parametrize(
+    ("name", "parts"), [("biases and pools", 2), ("biases and pools", 4), ("strided", 2)]
+)
+def test_parts_of_few_images_fill_a_block(name, parts, monkeypatch):
+    batch = BLOCK // parts
+    monkeypatch.setenv("SEQONNX_BLOCKED", "0")
+    plain = taught(NETWORKS[name], batch)
+    monkeypatch.setenv("SEQONNX_BLOCKED", "1")
+    scans = [
+        node for node in step_proto(NETWORKS[name], batch).graph.node if node.op_type == "Scan"
+    ]
+    bodies = [a.g for node in scans for a in node.attribute if a.name == "body"]
+    assert any(node.domain == DOMAIN for body in bodies for node in body.node)
+    assert_near(taught(NETWORKS[name], batch), plain)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_step_of_a_random_network_changes_the_weights_as_without_blocks(seed, monkeypatch):
     monkeypatch.setenv("SEQONNX_BLOCKED", "0")

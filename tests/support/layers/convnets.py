@@ -139,28 +139,28 @@ def random_network(seed):
     return build
 
 
-def _compiled(build):
+def _compiled(build, batch=BATCH):
     keras.clear_session(free_memory=False)
     keras.set_random_seed(0)
     model = build()
     model.compile("sgd", "mse")
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(BATCH, *model.input_shape[1:])).astype(np.float32)
-    return model, x, rng.normal(size=(BATCH, 4)).astype(np.float32)
+    x = rng.normal(size=(batch, *model.input_shape[1:])).astype(np.float32)
+    return model, x, rng.normal(size=(batch, 4)).astype(np.float32)
 
 
-def taught(build):
+def taught(build, batch=BATCH):
     """The change of each weight of a new network in one step of descent with the rate 1."""
-    model, x, y = _compiled(build)
+    model, x, y = _compiled(build, batch)
     model.optimizer.learning_rate = 1.0
     before = [np.array(weight) for weight in model.get_weights()]
-    model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0, shuffle=False)
+    model.fit(x, y, batch_size=batch, epochs=1, verbose=0, shuffle=False)
     return [new - old for new, old in zip(model.get_weights(), before, strict=True)]
 
 
-def step_proto(build):
+def step_proto(build, batch=BATCH):
     """The step graph that `fit` would run, as a ModelProto."""
-    model, x, y = _compiled(build)
+    model, x, y = _compiled(build, batch)
     trainer = model._sessions.trainer()
     batch = single_batch(model, model._sessions.heads, x, y, None, None)
     graph = trainer.step_graph(trainer.stage_train([batch], 0))
