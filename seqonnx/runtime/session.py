@@ -16,6 +16,7 @@ from seqonnx.runtime.device import CPU, Device
 from seqonnx.runtime.empty_input import fails_on_nothing, results_of_nothing
 from seqonnx.runtime.failure import load_error, run_error
 from seqonnx.runtime.forking import generation
+from seqonnx.runtime.freed_memory import returned_at_once
 from seqonnx.runtime.options import open_session, session_options, stopping_after
 from seqonnx.runtime.profile import ProfileRecord, read_profile
 from seqonnx.runtime.weights_apart import give_weights
@@ -83,7 +84,8 @@ class Session:
         )
         content = model if isinstance(model, bytes | Path) else model.content
         self._weights = _weights_of(model, options, device)
-        self._session = create_session(content, device, options, self._name)
+        with returned_at_once(sum(array.nbytes for array in self._weights)):
+            self._session = create_session(content, device, options, self._name)
         self.inputs = tuple(map(TensorSpec.from_runtime, self._session.get_inputs()))
         self.outputs = tuple(map(TensorSpec.from_runtime, self._session.get_outputs()))
         self.input_names = [spec.name for spec in self.inputs]
