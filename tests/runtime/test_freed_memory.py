@@ -1,4 +1,4 @@
-"""Memory freed while a session opens goes back to the system, and weights are in memory once.
+"""Memory freed while a session opens goes back to the system, and weights are in memory once."""
 
 from __future__ import annotations
 
