@@ -22,7 +22,7 @@ from seqonnx import config
 from seqonnx.runtime.install import load_onnxruntime
 
 _VARIABLE: Final = "SEQONNX_GRAPH_CACHE"
-_FORM: Final = b"1"
+_FORM: Final = b"2"
 """To be raised where entries are written or used in another way."""
 
 _SMALLEST, _LARGEST = 1 << 17, 1 << 24
@@ -79,10 +79,31 @@ def _open_and_keep(content: bytes, options: Any, open_: Callable[[bytes], Any], 
             options.optimized_model_filepath = ""
             return open_(content)
         try:
-            _write(path, written.read_bytes())
+            _write(path, _in_order_of(content, written.read_bytes()))
         except OSError as error:
             _logger.info("The optimised graph is not kept: %s", error)
     return session
+
+
+def _in_order_of(content: bytes, optimized: bytes) -> bytes:
+    """Put optimised nodes in the order that their outputs had in the graph.
+
+    ONNX Runtime executes by that order, but has written them in another: opened so, a step would
+    take its updates otherwise, and keep more for it (826 in place of 758 MiB for Xception).
+    """
+    import onnx
+
+    given, model = map(onnx.load_model_from_string, (content, optimized))
+    places = {name: i for i, node in enumerate(given.graph.node) for name in node.output}
+    for node in model.graph.node:  # a new one comes right behind the last that it reads
+        behind = max((places.get(name, 0) for name in node.input), default=0)
+        for name in filter(None, node.output):
+            places.setdefault(name, behind)
+    nodes = sorted(model.graph.node, key=lambda node: max(places[n] for n in node.output if n))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    ordered: bytes = model.SerializeToString()
+    return ordered
 
 
 def _key(content: bytes, level: Any) -> str:

@@ -12,7 +12,9 @@ import pytest
 
 import seqonnx as keras
 from seqonnx import layers
-from seqonnx.runtime import graph_cache
+from seqonnx.graph import Emitter
+from seqonnx.graph.serde import to_bytes
+from seqonnx.runtime import CPU, Session, graph_cache
 
 TRAIN = """
 import numpy as np
@@ -91,6 +93,24 @@ def test_what_is_kept_is_opened_as_it_is_and_trains_as_before(folder, levels):
     train(units=9)
     assert levels[2:] == ["ORT_ENABLE_EXTENDED"]
     assert len(list(folder.iterdir())) == 2
+
+
+def test_nodes_are_executed_in_the_same_order(folder, tmp_path):
+    """It decides how much memory a step takes."""
+    op = Emitter()
+    x = op.input("x", "float32", (3,))
+    for _ in range(3):
+        x = op.Tanh(op.Relu(x))
+        op.output(op.Cos(op.Exp(op.Sin(x))), "y")
+    orders = []
+    for number in range(2):
+        profile = tmp_path / f"{number}.json"
+        session = Session(to_bytes(op.graph), CPU, training=True, profile=profile)
+        session.run({"x": np.zeros(3, np.float32)})
+        orders.append([record.node for record in session.end_profile()])
+    assert len(list(folder.iterdir())) == 1
+    assert len(orders[0]) == 15
+    assert orders[0] == orders[1]
 
 
 @pytest.mark.parametrize("kept", ["a bit has changed", "cut off", "empty", "no model"])
