@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from seqonnx.runtime.block_size import block_size
+
+os.environ["SEQONNX_GRAPH_CACHE"] = "0"  # each session is made as if it were the first
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -12,6 +12,7 @@ import onnx_ir as ir
 import onnxscript
 
 from seqonnx.graph import inferred
+from seqonnx.graph.attributes import to_attributes
 
 INFERENCE_ERROR: Final = "pkg.onnxscript.shape_inference_error"
 """Where onnxscript notes that inference has refused a node."""
@@ -71,7 +72,7 @@ class Builder(onnxscript.GraphBuilder):  # type: ignore[misc]  # onnxscript has 
             "",
             op_type,
             args,
-            attributes=ir.convenience.convert_attributes(attributes) if attributes else (),
+            attributes=to_attributes(attributes),
             outputs=[ir.Value(name=own) for own in _output_names(name, outputs)],
             version=version,
             name=name,

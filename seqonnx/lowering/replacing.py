@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 import onnx_ir as ir
 
@@ -24,12 +25,12 @@ def replace_node(
             the node stays.
     """
     graph = op.graph
-    count = len(graph)
+    tail = next(reversed(graph))
     with op.scope(scope_of(node)):
         results = compute(op, node)
     if results is None:
         return None
-    added = list(graph)[count:]
+    added = list(takewhile(lambda one: one is not tail, reversed(graph)))[::-1]
     home = graph if node.graph is None else node.graph
     graph.remove(added)
     home.insert_before(node, added)

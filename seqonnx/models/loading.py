@@ -12,6 +12,7 @@ from typing import Any
 from seqonnx.errors import ForeignFileError, ModelFileError
 from seqonnx.export.checkpoint import Checkpoint, read_checkpoint
 from seqonnx.export.keras_weights import ARCHIVE, READABLE
+from seqonnx.garbage import search_paused
 from seqonnx.graph import assign_together
 from seqonnx.graph.budget import weights_at_most
 from seqonnx.graph.damage import reading
@@ -29,6 +30,7 @@ from seqonnx.symbolic import SymbolicTensor
 from seqonnx.training.checkpoint_state import Captured, compile_arguments, restore
 
 
+@search_paused()
 def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: Mapping[str, Any] | None = None,

@@ -136,6 +136,11 @@ class DeviceArray:
         return cls.from_numpy(memory[start : start + size].view(resolved).reshape(shape), device)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of its elements."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
     def writable(self) -> bool:
         """Whether it may be written: not if it shares a read-only NumPy array."""
         return self._host is None or bool(self._host.flags.writeable)

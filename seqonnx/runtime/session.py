@@ -16,6 +16,8 @@ from seqonnx.runtime.device import CPU, Device
 from seqonnx.runtime.empty_input import fails_on_nothing, results_of_nothing
 from seqonnx.runtime.failure import load_error, run_error
 from seqonnx.runtime.forking import generation
+from seqonnx.runtime.freed_memory import returned_at_once
+from seqonnx.runtime.graph_cache import open_optimized
 from seqonnx.runtime.options import open_session, session_options, stopping_after
 from seqonnx.runtime.profile import ProfileRecord, read_profile
 from seqonnx.runtime.weights_apart import give_weights
@@ -83,7 +85,10 @@ class Session:
         )
         content = model if isinstance(model, bytes | Path) else model.content
         self._weights = _weights_of(model, options, device)
-        self._session = create_session(content, device, options, self._name)
+        # With constants, ONNX Runtime's choices depend on the processor; a GPU's are its own.
+        kept = training and not constant_weights and device.memory == "cpu"
+        with returned_at_once(sum(array.nbytes for array in self._weights)):
+            self._session = create_session(content, device, options, self._name, kept=kept)
         self.inputs = tuple(map(TensorSpec.from_runtime, self._session.get_inputs()))
         self.outputs = tuple(map(TensorSpec.from_runtime, self._session.get_outputs()))
         self.input_names = [spec.name for spec in self.inputs]
@@ -202,7 +207,9 @@ def _weights_of(
     return [] if isinstance(model, bytes | Path) else give_weights(options, model, device)
 
 
-def create_session(model: bytes | Path, device: Device, options: Any, name: str) -> Any:
+def create_session(
+    model: bytes | Path, device: Device, options: Any, name: str, *, kept: bool = False
+) -> Any:
     """Load a model into an `onnxruntime.InferenceSession`, or raise an error of ours.
 
     Args:
@@ -210,9 +217,14 @@ def create_session(model: bytes | Path, device: Device, options: Any, name: str)
         device: where to run.
         options: `onnxruntime.SessionOptions`.
         name: what to call the graph in error messages.
+        kept: whether the optimised graph is kept for the next process.
     """
+    providers = device.provider_arguments()
     try:
-        session = open_session(model, options, device.provider_arguments())
+        if kept and isinstance(model, bytes):
+            session = open_optimized(model, options, lambda m: open_session(m, options, providers))
+        else:
+            session = open_session(model, options, providers)
     except Exception as error:
         if isinstance(model, Path) and any(status in str(error) for status in _FILE_ERRORS):
             raise ModelFileError(_file_message(model)) from error

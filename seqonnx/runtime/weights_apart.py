@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from seqonnx.runtime.arrays import DeviceArray
 from seqonnx.runtime.device import CPU, Device
 
@@ -39,7 +41,10 @@ def give_weights(options: Any, model: SessionModel, device: Device) -> list[Devi
         )
         entry = "session.model_external_initializers_file_folder_path"
         options.add_session_config_entry(entry, str(model.folder))
-    arrays = {name: DeviceArray.from_numpy(array, CPU) for name, array in model.arrays.items()}
+    arrays = {
+        name: DeviceArray.from_numpy(np.asarray(array, order="C"), CPU)
+        for name, array in model.arrays.items()
+    }
     in_memory = model.in_memory()
     for name, array in arrays.items():
         if name not in in_memory and device.memory == "cpu":  # a GPU reads them from the file

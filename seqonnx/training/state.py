@@ -23,6 +23,7 @@ import numpy.typing as npt
 from seqonnx.graph import Copy, Variable, commit, last_change, settled_change
 from seqonnx.runtime import Device, DeviceArray
 from seqonnx.runtime.forking import renewed_in_children
+from seqonnx.runtime.freed_memory import give_back
 
 
 @dataclass
@@ -94,6 +95,7 @@ class DeviceState:
             variables: what a graph reads.
             written: those of them that a step replaces.
         """
+        given = 0
         for variable in variables:
             if variable in self._held:
                 continue
@@ -101,7 +103,8 @@ class DeviceState:
             array = variable._read(value)
             changes = variable in written
             first = self._upload(array)
-            held = _Held((first, self._upload(array) if changes else first), changes, changed_at)
+            second = DeviceArray.empty(array.shape, array.dtype, self.device) if changes else first
+            held = _Held((first, second), changes, changed_at)
             with self._lock:
                 # Whatever happens before it has moved, the next step looks where it is.
                 self._seen = -1
@@ -109,6 +112,8 @@ class DeviceState:
                 if changes:
                     self._now = self._now._replace(copy=None)
                     variable._move_to(self, since=value)
+            given += first.nbytes
+        give_back(given)  # the arrays that the variables had until now
 
     def buffers(self, variable: Variable) -> tuple[DeviceArray, DeviceArray]:
         """Both buffers of a variable: a step on side 0 reads the first and writes the second."""

@@ -19,6 +19,7 @@ from seqonnx.autodiff import backward, refuse_blockers
 from seqonnx.autodiff.rule_emitter import Choose, by_rule
 from seqonnx.constraints import Constraint
 from seqonnx.contexts import in_own_context
+from seqonnx.garbage import search_paused
 from seqonnx.graph import (
     Dim,
     Emitter,
@@ -79,6 +80,7 @@ class StepGraph:
         return self.stored.content
 
 
+@search_paused()
 @in_own_context
 def build_train_step(
     goal: Goal,
@@ -151,6 +153,7 @@ def build_train_step(
     )
 
 
+@search_paused()
 @in_own_context
 def build_test_step(
     goal: Goal,

@@ -69,7 +69,7 @@ def graphs(monkeypatch) -> dict[str, onnx.ModelProto]:
     keras.set_random_seed(0)
     found: dict[str, onnx.ModelProto] = {}
 
-    def record(model: bytes, device: Any, options: Any, name: str) -> None:
+    def record(model: bytes, device: Any, options: Any, name: str, **choices: Any) -> None:
         found[name] = onnx.load_from_string(model)
         raise Recorded
 

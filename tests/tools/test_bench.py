@@ -88,6 +88,8 @@ def test_missing_peers_are_named_and_numbers_written(bench, roster, tmp_path, ca
     assert ours["step_graph_s"] == 0.25
     assert ours["peak_mib"] > 1
     assert ours["cold_s"] >= ours["first_s"]
+    assert ours["warm_s"] > 0  # a second start, with the cache of the first
+    assert "warm_s" not in workload["contestants"]["peer"]
 
 
 def test_check_finds_that_fakes_agree_and_names_the_missing(bench, roster, capsys):

@@ -25,8 +25,9 @@ How the numbers come about:
   is the median of seqonnx over that of the contestant: below 1, seqonnx is faster.
 * "floor" is the time of a step over the time that its products and convolutions would take at the
   rate of that matrix product. "cold s" is the time from starting a new process to the end of its
-  first step, "graph s" the part of it in which the step graph was built, "MiB" the peak resident
-  memory of that process after some more steps.
+  first step, with nothing in seqonnx's cache, "warm s" that of the next process, which finds there
+  what the first has kept, "graph s" the part of it in which the step graph was built, "MiB" the
+  peak resident memory of that process after some more steps.
 * The last table has a line for each workload. The mean is taken over those that are trained and
   counted; the others, whose ratios it marks, are there to be watched. With `--history` a line of
   JSON is added for each number of threads; `bench_history.py` draws them.
@@ -58,6 +59,7 @@ from bench_report import (
     verdict,
 )
 from bench_rounds import Block, Measured, Round, as_json
+from bench_start import start_cold
 from bench_workloads import WORKLOADS, Workload
 from rich.console import Console
 from rich.table import Table
@@ -211,23 +213,18 @@ class Bench:
                 del one.blocks[name]
 
     def _start_cold(self, contestant: str, name: str, result: Measured) -> None:
-        """Take the first step in a new process, and read its memory after some more."""
+        """Add what new processes show: seconds to the first step, and memory."""
         facts = result.facts[contestant]
         framework = self.frameworks[facts["framework"]]
+        steps = min(MEMORY_STEPS, self.most_steps, WORKLOADS[name].steps)
         for _ in range(self.cold):
-            with Client(framework, self.limits) as client:
-                hello = client.hello()
-                prepared = client.ask("prepare", contestant=contestant, workload=name)
-                first = client.ask("first", contestant=contestant)
-                seconds = time.perf_counter() - client.started
-                steps = min(MEMORY_STEPS, self.most_steps, WORKLOADS[name].steps)
-                more = client.ask("run", contestant=contestant, steps=steps)
-                memory = client.ask("memory")
-            if any("missing" in answer for answer in (hello, prepared, first, more, memory)):
+            found = start_cold(framework, self.limits, contestant, name, steps)
+            if len(found) == 0:
                 continue
-            if seconds < facts.get("cold_s", float("inf")):
-                facts |= {"cold_s": seconds, "import_s": hello["import_s"], **prepared, **first}
-            facts["peak_mib"] = max(facts.get("peak_mib", 0.0), memory["peak_mib"])
+            peak = max(facts.get("peak_mib", 0.0), found.pop("peak_mib"))
+            if found["cold_s"] < facts.get("cold_s", float("inf")):
+                facts |= found
+            facts["peak_mib"] = peak
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

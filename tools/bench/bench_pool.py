@@ -65,7 +65,8 @@ def variables(framework: Framework, limits: Limits) -> dict[str, str]:
     pools = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB")
     fixed = {f"{pool}_NUM_THREADS": count for pool in pools}
     fixed |= {"TF_NUM_INTRAOP_THREADS": count, "TF_NUM_INTEROP_THREADS": "1"}
-    fixed |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": "1"}
+    # A checkout gets the compiled files that installed packages have, or every start compiles it.
+    fixed |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": ""}
     if limits.device == "cpu":
         fixed |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "-1"}
     return {**os.environ, **fixed, **framework.environment}

@@ -20,7 +20,17 @@ def table(result: Measured, workload: Workload) -> Table:
     """The measurements of one workload."""
     shown = Table(title=f"{result.workload}: {workload.summary}", caption=caption(result))
     shown.add_column("contestant", no_wrap=True)
-    for heading in ("ms/step", "quartiles", "min", "ratio", "floor", "cold s", "graph s", "MiB"):
+    for heading in (
+        "ms/step",
+        "quartiles",
+        "min",
+        "ratio",
+        "floor",
+        "cold s",
+        "warm s",
+        "graph s",
+        "MiB",
+    ):
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("loss", justify="right")
     for name in result.contestants:
@@ -42,6 +52,7 @@ def cells(result: Measured, workload: Workload, name: str) -> list[str]:
         number(ratio, ".2f"),
         number(floor, ".2f"),
         number(facts.get("cold_s"), ".2f"),
+        number(facts.get("warm_s"), ".2f"),
         number(facts.get("step_graph_s"), ".2f"),
         number(facts.get("peak_mib"), ".0f"),
         number(result.rounds[-1].blocks[name].loss if workload.task == "train" else None, ".4f"),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.garbage import search_paused
 from seqonnx.graph import Dim, Variable, static_shape
 from seqonnx.graph.damage import reading
 from seqonnx.importers.onnx.foreign import Foreign, import_foreign, load_foreign
@@ -53,23 +52,7 @@ class ForeignNetwork:
     freed: Freed | None = None
 
 
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Put off the search for cyclic garbage.
-
-    Graphs of thousands of nodes set it off again and again, and stay: a third of the time of an
-    import went into it, and found nothing.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@_uncollected()
+@search_paused()
 def read_network(
     model: ModelLike,
     title: str,
@@ -153,7 +136,7 @@ def specialized(
     return graph
 
 
-@_uncollected()
+@search_paused()
 def check_rows(
     network: ForeignNetwork, weights: WeightsByName, specialized_for: Callable[[Shapes], ir.Graph]
 ) -> None:

@@ -12,7 +12,8 @@ the operators: nothing of it may reach a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Final
 
 import onnx_ir as ir
@@ -47,18 +48,22 @@ def block_convolutions(graph: ir.Graph, block: int) -> None:
         return
     region = BlockedRegion(graph, block)
     given = list(graph)
+    added: list[tuple[ir.Node, list[ir.Node]]] = []
     for node in given:
         if is_standard(node) and len(node.outputs) > 0:
-            _take_in(region, node)
+            added.append((node, _take_in(region, node)))
     for node in reversed(given):
-        _give_back(region, node)
-    for node in reversed(list(graph)):
-        if not any(value.uses() or value.is_graph_output() for value in node.outputs):
-            graph.remove(node, safe=True)
+        added.append((node, _give_back(region, node)))
+    _put_in_place(graph, added)
+    _drop_unused(graph)
 
 
-def _take_in(region: BlockedRegion, node: ir.Node) -> None:
-    """Compute the output of a node in the layout, or from what lies in it, if a rule says so."""
+def _take_in(region: BlockedRegion, node: ir.Node) -> list[ir.Node]:
+    """Compute the output of a node in the layout, or from what lies in it, if a rule says so.
+
+    Returns:
+        What was emitted, which is to stand before the node.
+    """
     y, tail = node.outputs[0], next(reversed(region.op.graph))
     with region.op.scope(scope_of(node)):
         rules = _TWINS.get(node.op_type, ())
@@ -70,22 +75,26 @@ def _take_in(region: BlockedRegion, node: ir.Node) -> None:
             made = _PLAIN[node.op_type](region, node)
             if made is not None:
                 _replace(y, made)
-    _move(region, tail, node)
+    return _behind(region.op.graph, tail)
 
 
-def _give_back(region: BlockedRegion, node: ir.Node) -> None:
-    """Give the readers of a node that stay plain a plain value; where there is none, it stays."""
+def _give_back(region: BlockedRegion, node: ir.Node) -> list[ir.Node]:
+    """Give the readers of a node that stay plain a plain value; where there is none, it stays.
+
+    Returns:
+        What was emitted, which is to stand before the node.
+    """
     y = node.outputs[0]
     if y not in region.native or not (y.uses() or y.is_graph_output()) or not region.fits(y):
-        return
+        return []
     tail = next(reversed(region.op.graph))
     with region.op.scope(scope_of(node)):
         sizes = known_sizes(y) or ()
         attributes = {"channels": sizes[1]}
         made = region.emit("ReorderOutput", [region.twins[y]], attributes, y, sizes)
     _replace(y, made)
-    _move(region, tail, node)
-    region.op.graph.remove(node, safe=True)
+    _let_go(node)
+    return _behind(region.op.graph, tail)
 
 
 def _replace(old: ir.Value, new: ir.Value) -> None:
@@ -95,16 +104,34 @@ def _replace(old: ir.Value, new: ir.Value) -> None:
     old.replace_all_uses_with(new, replace_graph_outputs=True)
 
 
-def _move(region: BlockedRegion, tail: ir.Node, node: ir.Node) -> None:
-    """Put the nodes behind the former last one of the graph before a node."""
-    added: list[ir.Node] = []
-    for one in reversed(region.op.graph):
-        if one is tail:
-            break
-        added.append(one)
-    if added:
-        region.op.graph.remove(added)
-        region.op.graph.insert_before(node, added[::-1])
+def _behind(graph: ir.Graph, tail: ir.Node) -> list[ir.Node]:
+    """The nodes behind the former last one of a graph."""
+    return list(takewhile(lambda node: node is not tail, reversed(graph)))[::-1]
+
+
+def _put_in_place(graph: ir.Graph, added: Sequence[tuple[ir.Node, list[ir.Node]]]) -> None:
+    """Put nodes from the end of a graph before those that they belong to; all at once, because
+    onnx_ir looks through all outputs of the graph at every removal."""
+    graph.remove(node for _, nodes in added for node in nodes)
+    for place, nodes in added:
+        if len(nodes) > 0:
+            graph.insert_before(place, nodes)
+
+
+def _drop_unused(graph: ir.Graph) -> None:
+    """Remove the nodes that nothing uses."""
+    unused = []
+    for node in reversed(graph):
+        if not any(value.uses() or value.is_graph_output() for value in node.outputs):
+            _let_go(node)
+            unused.append(node)
+    graph.remove(unused)
+
+
+def _let_go(node: ir.Node) -> None:
+    """Let a node read nothing any more, so that what only it reads is unused, too."""
+    for i in range(len(node.inputs)):
+        node.replace_input_with(i, None)
 
 
 _TWINS: Final[Mapping[str, tuple[_Rule, ...]]] = {

@@ -19,6 +19,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.attributes import to_attributes
 from seqonnx.graph.reading import is_op, known_sizes
 from seqonnx.lowering.blocks import fills_blocks, padded_channels
 
@@ -110,7 +111,7 @@ class BlockedRegion:
     ) -> ir.Value:
         """Append a node of one output: the type of `like`, by default the shape of its twin."""
         name = self.op.unique_name(op_type)
-        node = ir.node(op_type, inputs, attributes, domain=domain, name=name)
+        node = ir.Node(domain, op_type, inputs, to_attributes(attributes), name=name)
         made = node.outputs[0]
         made.name, made.type = name, like.type
         if shape is None:
