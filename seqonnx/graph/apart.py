@@ -7,6 +7,7 @@ gets the arrays beside it. They are those that variables hold: nothing is copied
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -95,6 +96,30 @@ def for_session(proto: onnx.ModelProto, arrays: Arrays) -> SessionModel:
     return SessionModel(content, arrays, folder, regions)
 
 
+def tensor_apart(name: str, dtype: ir.DataType, shape: ir.ShapeProtocol) -> ir.ExternalTensor:
+    """Return a tensor whose numbers lie elsewhere.
+
+    Args:
+        name: its name.
+        dtype: its dtype.
+        shape: its shape.
+    """
+    sizes = shape.numpy()
+    length = math.ceil(math.prod(sizes) * dtype.itemsize)
+    return ir.ExternalTensor(PLACE, 0, length, dtype, shape=ir.Shape(sizes), name=name)
+
+
+def leave_apart(tensor: onnx.TensorProto, length: int) -> None:
+    """Say of a tensor that its numbers lie elsewhere, in place.
+
+    Args:
+        tensor: the tensor.
+        length: the bytes of its numbers.
+    """
+    tensor.ClearField("raw_data")
+    _point(tensor, PLACE, 0, length)
+
+
 def _large_ones(graph: ir.Graph) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a graph that stay apart."""
     stored = {name: value.const_value for name, value in graph.initializers.items()}
@@ -116,14 +141,7 @@ def _elsewhere(graph: ir.Graph, arrays: Arrays) -> Iterator[None]:
     try:
         for name, tensor in before.items():
             assert tensor is not None
-            graph.initializers[name].const_value = ir.ExternalTensor(
-                PLACE,
-                0,
-                tensor.nbytes,
-                tensor.dtype,
-                shape=ir.Shape(tensor.shape.numpy()),
-                name=name,
-            )
+            graph.initializers[name].const_value = tensor_apart(name, tensor.dtype, tensor.shape)
         yield
     finally:
         for name, tensor in before.items():
