@@ -81,33 +81,60 @@ def noted_calls(graph: ir.Graph) -> list[FunctionCall]:
 def without_sums(call: FunctionCall) -> FunctionCall:
     """Remove the Sums around a call, now that no pass will put its values together; return it.
 
-    What a function only copied stays apart from its source by an Identity.
+    Behind what it gave an Identity stays, so that all others read that.
     """
     inputs = [None if value is None else _root(value) for value in call.inputs]
-    outputs = []
-    for value in call.outputs:
-        root = None if value is None else _root(value)
-        node = None if value is None else value.producer()
-        if node is not None and root in inputs:
-            node.op_type, root = "Identity", value
-        outputs.append(root)
-    for old, new in zip((*call.inputs, *call.outputs), (*inputs, *outputs), strict=True):
-        node = None if old is new or old is None else old.producer()
-        if old is not None and new is not None and node is not None and node.graph is not None:
-            ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
-            node.graph.remove(node, safe=True)
-    return replace(call, inputs=inputs, outputs=outputs)
+    for old, new in zip(call.inputs, inputs, strict=True):
+        if old is not None and new is not None and old is not new:
+            _bypass(old, new)
+    for node in exits_of([call]):
+        if _is_sum(node):
+            node.op_type = "Identity"
+    return replace(call, inputs=inputs)
+
+
+def exits_of(calls: Sequence[FunctionCall]) -> set[ir.Node]:
+    """Return the nodes that others read the outputs of calls behind: no pass may move anything by.
+
+    Args:
+        calls: calls whose exits stay.
+    """
+    values = [value for call in calls for value in call.outputs if value is not None]
+    return {node for value in values if (node := value.producer()) is not None}
+
+
+def forget_calls(graph: ir.Graph, calls: list[FunctionCall]) -> None:
+    """Remove what stands behind calls for the sake of gradients, in place.
+
+    Args:
+        graph: the graph.
+        calls: its calls; none are left.
+    """
+    for node in exits_of(calls):
+        if is_op(node, "Identity") and node.graph is graph and node.inputs[0] is not None:
+            _bypass(node.outputs[0], node.inputs[0])
+    calls.clear()
+
+
+def _bypass(value: ir.Value, source: ir.Value) -> None:
+    """Let all that read a copy read its source."""
+    node = value.producer()
+    if node is not None and node.graph is not None:
+        ir.convenience.replace_all_uses_with(value, source, replace_graph_outputs=True)
+        node.graph.remove(node, safe=True)
 
 
 def _root(value: ir.Value) -> ir.Value:
     """Where a value comes from, behind Sums of one input."""
     node = value.producer()
-    while node is not None and is_op(node, "Sum") and len(node.inputs) == 1:
-        if node.inputs[0] is None:
-            break
+    while node is not None and _is_sum(node) and node.inputs[0] is not None:
         value = node.inputs[0]
         node = value.producer()
     return value
+
+
+def _is_sum(node: ir.Node) -> bool:
+    return is_op(node, "Sum") and len(node.inputs) == 1
 
 
 def _by_name(graph: ir.Graph) -> Mapping[str, ir.Value]:

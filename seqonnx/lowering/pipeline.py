@@ -22,6 +22,7 @@ from typing import Final, Literal
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.function_calls import exits_of
 from seqonnx.lowering.batch_statistics import expand_batch_statistics
 from seqonnx.lowering.blocked import block_convolutions
 from seqonnx.lowering.cropping import crop_dead_borders
@@ -111,7 +112,8 @@ def lower(op: Emitter, pipeline: Sequence[Pass], options: Options | None = None)
 
 
 def _move_transposes(op: Emitter, options: Options) -> None:
-    move_transposes(op.graph, any_order=list(op.noise.values()))
+    noise, exits = list(op.noise.values()), exits_of(op.calls)
+    move_transposes(op.graph, any_order=noise, fixed=exits)
     op.refresh_names()
 
 

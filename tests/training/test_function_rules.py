@@ -100,6 +100,7 @@ def test_values_and_files_are_those_of_the_body(by_rule, tmp_path):
     written = model.to_onnx()
     assert [node.op_type for node in written.graph.node] == ["Mul", "Mul", "Mul"]
     assert written.graph.metadata_props == []
+    assert [entry.domain for entry in written.opset_import] == [""]
 
 
 def test_function_that_only_copies_keeps_its_rule(own_registry):
@@ -186,6 +187,22 @@ def test_tape_uses_the_rule(by_rule):
         return tape.gradient(y, weights)
 
     np.testing.assert_allclose(slope(X), summed(60 * H), rtol=1e-5)
+
+
+def test_call_between_transposes_keeps_its_rule(by_rule):
+    """Passes cancel the Transposes around it, and go through its body."""
+    file = file_of("r = Relu(h)\n y = own.Scaled<by=3.0>(r)")
+    for value in (*file.graph.input, *file.graph.output):
+        value.type.CopyFrom(onnx.helper.make_tensor_type_proto(1, ["N", 2, 2, 3]))
+    layer = layers.ONNXModel(file)
+    stack = [layers.Permute((2, 3, 1)), layers.ReLU(), layers.Permute((3, 1, 2))]
+    model = seqonnx.Sequential([seqonnx.Input((2, 2, 3)), *stack, layer, *stack])
+    model.compile(optimizers.SGD(1.0), lambda op, t, p: op.ReduceSum(p, [1, 2, 3], keepdims=0))
+    x = np.abs(np.random.default_rng(0).normal(size=(1, 2, 2, 3))).astype(np.float32)
+    before = model.get_weights()[0]
+    model.train_on_batch(x, np.zeros_like(x))
+    want = (x * 60 * np.maximum(x * WEIGHTS, 0)).sum((0, 1, 2))
+    np.testing.assert_allclose(before - model.get_weights()[0], want, rtol=1e-4)
 
 
 def test_call_in_a_branch_is_refused(by_rule):

@@ -128,6 +128,7 @@ def import_foreign(
     if outputs is not None:
         _cut(graph, outputs, name)
     common_passes.RemoveUnusedNodesPass()(wrap(graph))
+    common_passes.RemoveUnusedOpsetsPass()(wrap(graph))
     for value in list(graph.inputs):
         unused = len(value.uses()) == 0 and not value.is_graph_output()
         if unused and (outputs is not None or value.name in weights):
