@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from seqonnx.graph.files import Arrays
-from seqonnx.graph.mapped import chunks_of
+from seqonnx.graph.mapped import read_array
 
 Array = npt.NDArray[Any]
 Work = Callable[[Array], Array]
@@ -67,11 +66,3 @@ class MadeArrays(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-def read_array(array: Array) -> Array:
-    """Return a copy of an array; what lies in a file is read from there, not mapped."""
-    content = bytearray()
-    for chunk in chunks_of(array):
-        content += chunk
-    return np.frombuffer(content, array.dtype).reshape(array.shape)

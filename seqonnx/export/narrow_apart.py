@@ -13,10 +13,11 @@ from onnx import TensorProto, helper
 from seqonnx.export.forms import FORMS
 from seqonnx.export.half import in_16_bits
 from seqonnx.export.int4 import block_axes, in_blocks, size_of_blocks
-from seqonnx.export.made_arrays import MadeArrays, read_array
+from seqonnx.export.made_arrays import MadeArrays
 from seqonnx.export.options import ExportOptions
 from seqonnx.export.quantized_apart import quantize_apart
 from seqonnx.graph.files import Arrays
+from seqonnx.graph.mapped import read_array
 
 Array = npt.NDArray[Any]
 

@@ -18,9 +18,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from seqonnx.export.calibration import CalibrationData, batches, calibration_feeds
-from seqonnx.export.made_arrays import MadeArrays, read_array
+from seqonnx.export.made_arrays import MadeArrays
 from seqonnx.export.quantization import DYNAMIC, NOTES, tidied
 from seqonnx.graph.apart import for_session, leave_apart
+from seqonnx.graph.mapped import read_array
 from seqonnx.runtime import CPU, Session
 
 Array = npt.NDArray[Any]

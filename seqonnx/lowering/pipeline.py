@@ -29,6 +29,7 @@ from seqonnx.lowering.cropping import crop_dead_borders
 from seqonnx.lowering.flat_outputs import flatten_outputs
 from seqonnx.lowering.folding import fold
 from seqonnx.lowering.layout import move_transposes
+from seqonnx.lowering.low_rank import split_low_rank
 from seqonnx.lowering.recompute import recompute_activations
 from seqonnx.lowering.relabel import say_for_cuda
 from seqonnx.lowering.shared_states import share_states
@@ -146,6 +147,12 @@ _RELABEL: Final = Pass(
 )
 
 FORWARD: Final = (
+    Pass(
+        "low_rank",
+        lambda op, _: split_low_rank(op),
+        "An adapter is multiplied apart from the weight that it adapts; before differentiation, "
+        "so that no gradient is as large as the weight, and before a Transpose moves into it.",
+    ),
     Pass(
         "unused",
         lambda op, _: drop_unused(op.graph),

@@ -37,8 +37,8 @@ BUILDING_BLOCKS = {
 @pytest.mark.parametrize(
     ("name", "device", "passes"),
     [
-        ("FORWARD", "cpu", ["unused", "layout", "cropping"]),
-        ("FORWARD", "cuda", ["unused", "layout", "cropping"]),
+        ("FORWARD", "cpu", ["low_rank", "unused", "layout", "cropping"]),
+        ("FORWARD", "cuda", ["low_rank", "unused", "layout", "cropping"]),
         (
             *("STEP", "cpu"),
             [

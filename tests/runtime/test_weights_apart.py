@@ -181,3 +181,20 @@ def test_drift_of_integers_of_4_bits_is_that_of_the_file(large_from_4_kib, path,
         np.abs(found - model.predict(x, verbose=0)).max(), rel=0.01
     )
     assert len(list(tmp_path.glob("m.onnx.*.data"))) == 1
+
+
+def test_adapters_are_merged_without_all_sums_in_memory(large_from_4_kib, path, tmp_path):
+    layer = layers.ONNXModel(path)
+    layer.enable_lora(2)
+    model = keras.Sequential([layer])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(noise(4, 32), noise(4, 32), epochs=3, verbose=0)
+    x = noise(5, 32)
+    expected = model.predict(x, verbose=0)
+    model.export(tmp_path / "merged.onnx")
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
+    np.testing.assert_allclose(plain(str(tmp_path / "merged.onnx"), x)[0], expected, rtol=1e-5)
+    stored = [list(t.dims) for t in onnx.load(tmp_path / "merged.onnx").graph.initializer]
+    assert stored == [[32, 32], [32, 32]]
+    model.export(tmp_path / "apart.onnx", merge_lora=False)
+    np.testing.assert_allclose(plain(str(tmp_path / "apart.onnx"), x)[0], expected, rtol=1e-5)
