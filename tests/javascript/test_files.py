@@ -36,7 +36,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     assert example is not None
     seqonnx.set_random_seed(0)
     names: dict[str, object] = {}
-    exec(example[1], names)  # noqa: S102 - the example of the page, as it stands there
+    exec(example[1], names)
     x = np.asarray(names["x_train"])[-ROWS:]
     session = onnxruntime.InferenceSession(f"{NAME}.onnx", providers=["CPUExecutionProvider"])
     (given,), (made,) = session.get_inputs(), session.get_outputs()
