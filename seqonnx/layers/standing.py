@@ -61,6 +61,21 @@ def standing_in(op: Emitter, stand_ins: Mapping[Variable, StandIn]) -> Iterator[
         yield
 
 
+@contextmanager
+def as_it_is_set(op: Emitter, layer: Any, x: Any, training: bool) -> Iterator[Any]:
+    """Let a layer that is emitted inside read what stands for its weights; gives its input.
+
+    Args:
+        op: emitter of the graph.
+        layer: the layer.
+        x: its input; where inputs are rounded, too, the result is the rounded one.
+        training: whether ranges of the input are learned.
+    """
+    with standing_in(op, layer._stand_ins):
+        rounds = layer._rounded_input is not None and isinstance(x, ir.Value)
+        yield layer._rounded_input.emit(op, x, training) if rounds else x
+
+
 def is_merged() -> bool:
     """Return whether weights are baked in with what would stand for them."""
     return _MERGED.get()

@@ -224,7 +224,7 @@ def _adapters(network: Network, path: Path) -> list[Variable]:
             "`lora_only=True` is for `.safetensors` and `.npz` files; those of Keras hold weights "
             f"with adapters merged in. Received: filepath={path}"
         )
-    if not any(layer._fixed for layer in network._leaf_layers()):
+    if not any(getattr(layer, "lora_enabled", False) for layer in network._leaf_layers()):
         raise ValueError(
             f"Model '{network.name}' has no adapters. Call `enable_lora` of its layers first, with "
             "the rank that the file was made with. Received: lora_only=True"
