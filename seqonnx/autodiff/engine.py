@@ -17,12 +17,13 @@ from seqonnx.autodiff.blockers import Blocker, refusal
 from seqonnx.autodiff.broadcast import sum_to_shape_of
 from seqonnx.autodiff.registry import Rule, find_rule, why_no_gradient
 from seqonnx.autodiff.rule_emitter import Choose, RuleEmitter, by_rule
-from seqonnx.autodiff.sources import FLOATS, carries_gradient, sources_of
+from seqonnx.autodiff.sources import carries_gradient, sources_of
 from seqonnx.autodiff.static_sequences import is_of_sequences, read_from_parts
 from seqonnx.autodiff.unselected import Unselected, mask_at, with_zeros
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
 from seqonnx.graph.reading import (
+    FLOATS,
     UnknownRankError,
     gradient_scope,
     is_gradient_scope,

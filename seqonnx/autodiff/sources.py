@@ -6,12 +6,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from seqonnx.graph.reading import is_op, subgraphs_of
-
-FLOATS = frozenset(
-    {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE}
-)
-"""Dtypes that a gradient can pass."""
+from seqonnx.graph.reading import FLOATS, is_op, subgraphs_of
 
 HALF_TYPES = frozenset({ir.DataType.FLOAT16, ir.DataType.BFLOAT16})
 """Floats of 16 bits."""

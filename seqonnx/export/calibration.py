@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
+from seqonnx.graph.apart import Arrays, SessionModel, for_session
 from seqonnx.runtime import CPU, Session
 
 _BATCH: Final = 32
@@ -91,27 +93,30 @@ def _fitting(value: onnx.ValueInfoProto, data: Any) -> npt.NDArray[Any]:
 
 
 def measured_drift(
-    before: onnx.ModelProto, after: onnx.ModelProto, data: CalibrationData | None
+    model: onnx.ModelProto, arrays: Arrays, after: Path, data: CalibrationData | None
 ) -> Drift | None:
-    """Return how far a model has drifted on calibration data; None where there is none.
+    """Return how far a file is from its model on calibration data; None where there is none.
 
     Args:
-        before: the model as it was.
-        after: the model as it is to be written.
+        model: the model as it was.
+        arrays: the weights that are not in it, by name.
+        after: the file.
         data: see `CalibrationData`.
     """
     if data is None:
         return None
-    feeds = calibration_feeds(before, data)
-    return drift_of(*(_outputs(model, feeds) for model in (before, after)))
+    feeds = calibration_feeds(model, data)
+    copied = onnx.ModelProto()
+    copied.CopyFrom(model)
+    return drift_of(*(_outputs(m, feeds) for m in (for_session(copied, arrays), after)))
 
 
 def _outputs(
-    model: onnx.ModelProto, feeds: Mapping[str, npt.NDArray[Any]]
+    model: SessionModel | Path, feeds: Mapping[str, npt.NDArray[Any]]
 ) -> list[npt.NDArray[Any]]:
     """The outputs of a model, for all rows."""
-    session = Session(model.SerializeToString(), CPU, name="calibration")
-    results = [session.run(batch) for batch in batches(calibration_feeds(model, dict(feeds)))]
+    session = Session(model, CPU, name="calibration")
+    results = [session.run(batch) for batch in batches(feeds)]
     return [np.concatenate(parts) for parts in zip(*results, strict=True)]
 
 

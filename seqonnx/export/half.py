@@ -10,6 +10,7 @@ import numpy.typing as npt
 import onnx
 import onnx_ir as ir
 
+from seqonnx.graph.apart import tensor_apart
 from seqonnx.graph.reading import is_op, is_standard, subgraphs_of
 
 IN_FLOAT32: Final = frozenset(
@@ -95,9 +96,12 @@ class _Conversion:
         wanted = {self._wants(node, index) for node, index in value.uses()}
         if self._dtype not in wanted and not self._is_large(value):
             return
-        value.const_value = ir.Tensor(
-            self._narrowed(tensor.numpy()), dtype=self._dtype, name=value.name
-        )
+        if isinstance(tensor, ir.ExternalTensor):
+            # Whoever has the numbers stores them so.
+            value.const_value = tensor_apart(str(value.name), self._dtype, tensor.shape)
+        else:
+            narrow = in_16_bits(tensor.numpy(), self._dtype.numpy())
+            value.const_value = ir.Tensor(narrow, dtype=self._dtype, name=value.name)
         self.changes(value)
 
     def _is_large(self, value: ir.Value) -> bool:
@@ -190,18 +194,24 @@ class _Conversion:
         zero = ir.Tensor(np.zeros(1, np.float32)) if node.op_type == "ConstantOfShape" else None
         tensor = node.attributes.get_tensor("value", zero)
         if tensor is not None and tensor.dtype == _FLOAT:
-            narrow = ir.Tensor(self._narrowed(tensor.numpy()), dtype=self._dtype)
+            narrow = ir.Tensor(in_16_bits(tensor.numpy(), self._dtype.numpy()), dtype=self._dtype)
             node.attributes["value"] = ir.AttrTensor("value", narrow)
 
-    def _narrowed(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Numbers of float32 in 16 bits."""
-        if self._dtype == ir.DataType.FLOAT16:
-            finite = np.isfinite(array)
-            array = np.where(finite, np.clip(array, -_LARGEST, _LARGEST), array)
-            if array.size == 1:
-                tiny = (array != 0) & (np.abs(array) < _SMALLEST)
-                array = np.where(tiny, np.copysign(_SMALLEST, array), array)
-        return np.asarray(array).astype(self._dtype.numpy())
+
+def in_16_bits(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return numbers of float32 in 16 bits, as `convert_computation` stores them.
+
+    Args:
+        array: the numbers.
+        dtype: float16 or bfloat16.
+    """
+    if dtype == np.float16:
+        finite = np.isfinite(array)
+        array = np.where(finite, np.clip(array, -_LARGEST, _LARGEST), array)
+        if array.size == 1:
+            tiny = (array != 0) & (np.abs(array) < _SMALLEST)
+            array = np.where(tiny, np.copysign(_SMALLEST, array), array)
+    return np.asarray(array).astype(dtype)
 
 
 def _ending_the_process(node: ir.Node) -> list[ir.Node]:

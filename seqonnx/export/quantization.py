@@ -16,9 +16,10 @@ from seqonnx.export.options import ExportOptions
 
 _PREPARED: Final = ("onnx.quant.pre_process", "onnxruntime.quant")
 """Says to ONNX Runtime that its preparation (folding, shapes) is done: the export has done it."""
-_NOTES: Final = (_PREPARED[0], "onnx.infer")
+NOTES: Final = (_PREPARED[0], "onnx.infer")
+"""Metadata that ONNX Runtime's quantisation reads and leaves, and that a file is not to have."""
 
-_DYNAMIC: Final = ("MatMul", "Gemm", "Conv", "Gather")
+DYNAMIC: Final = ("MatMul", "Gemm", "Conv", "Gather")
 """Operators that are quantised while the file runs; others would leave the standard."""
 
 
@@ -75,7 +76,7 @@ def _dynamic(model: onnx.ModelProto, data: CalibrationData | None) -> onnx.Model
         lambda source, target: quantize_dynamic(
             source,
             target,
-            list(_DYNAMIC),
+            list(DYNAMIC),
             per_channel=True,
             weight_type=QuantType.QUInt8,
         ),
@@ -92,7 +93,17 @@ def _through_files(model: onnx.ModelProto, work: Callable[[Path, Path], None]) -
         onnx.save(prepared, source)
         work(source, target)
         made = onnx.load(target)
-    kept = [entry for entry in made.metadata_props if entry.key not in _NOTES]
+    return tidied(made, model)
+
+
+def tidied(made: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return what ONNX Runtime has quantised with what the model says of itself, and no notes.
+
+    Args:
+        made: the quantised model; it is changed.
+        model: the model as it was.
+    """
+    kept = [entry for entry in made.metadata_props if entry.key not in NOTES]
     del made.metadata_props[:]
     made.metadata_props.extend(kept)
     made.producer_name, made.producer_version = model.producer_name, model.producer_version

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import onnx
 
-from seqonnx.export.calibration import Drift, measured_drift
+from seqonnx.export.calibration import Drift, calibration_feeds, measured_drift
 from seqonnx.export.comparison import compare
 from seqonnx.export.inference import Source, emit_apart, emit_inference
-from seqonnx.export.narrow_apart import can_narrow_apart, narrow_apart
+from seqonnx.export.narrow_apart import narrow_apart, store_as_computed
 from seqonnx.export.options import ExportOptions
 from seqonnx.export.precision import change_precision
 from seqonnx.export.quantization import quantize
@@ -121,15 +121,16 @@ def export_model(source: Source, options: ExportOptions, path: Path) -> Drift | 
     """
     # Weights that are to be given from outside are those of the model, not folded ones.
     folded = options.weights_as != "input"
-    arrays: Arrays = {}
     if _leaves_weights(options):
         emitted = emit_apart(source, folded=folded)
-        before, arrays = emitted.model, narrow_apart(emitted.model, emitted.arrays, options)
+        before, arrays = emitted.model, emitted.arrays
     else:
-        before, _ = emit_inference(source, folded=folded)
-    model = through_stages(before, options)
-    drift = measured_drift(before, model, options.calibration_data)
-    write_staged(model, options, path, arrays)
+        before, arrays = emit_inference(source, folded=folded)[0], {}
+    if options.calibration_data is not None:
+        calibration_feeds(before, options.calibration_data)  # refused before anything is written
+    model, made = _in_fewer_bits(before, arrays, options)
+    write_staged(model, options, path, made)
+    drift = measured_drift(before, arrays, path, options.calibration_data)
     if options.verbose:
         sys.stdout.write(
             f"{path}: operator set {opset_of(model)}, IR version {model.ir_version}, "
@@ -138,6 +139,19 @@ def export_model(source: Source, options: ExportOptions, path: Path) -> Drift | 
     if drift is not None and options.verbose is not False:
         sys.stdout.write(f"{path}: {drift}\n")
     return drift
+
+
+def _in_fewer_bits(
+    model: onnx.ModelProto, arrays: Arrays, options: ExportOptions
+) -> tuple[onnx.ModelProto, Arrays]:
+    """Send a model through the stages; large weights that lie apart go another way."""
+    if len(arrays) == 0:
+        return through_stages(model, options), arrays
+    narrowed, made = narrow_apart(model, arrays, options)
+    whole = options.quantize in ("int8", "int8_dynamic")  # small weights are done, too
+    staged = through_stages(narrowed, replace(options, quantize=None) if whole else options)
+    store_as_computed(staged.graph, made)
+    return staged, made
 
 
 def through_stages(
@@ -173,12 +187,8 @@ def write_staged(
 
 
 def _leaves_weights(options: ExportOptions) -> bool:
-    """Whether no stage looks at the elements of all weights, so that large ones may stay apart."""
-    return (
-        can_narrow_apart(options)
-        and options.weights_as == "initializer"
-        and options.external_data is not False
-    )
+    """Whether large weights may stay apart: they go to a data file."""
+    return options.weights_as == "initializer" and options.external_data is not False
 
 
 def _external_from(model: onnx.ModelProto, options: ExportOptions) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,17 +17,17 @@ import onnx
 from seqonnx.errors import ModelFileError
 from seqonnx.export.options import ExportOptions, export_options
 from seqonnx.export.safetensors import read_arrays, safetensors_bytes
-from seqonnx.export.shared_weights import share_weights
+from seqonnx.export.shared_weights import SharedFile, share_weights
 from seqonnx.export.training_manifest import (
     FORMAT,
     GRAPHS,
-    SHARED_FILE,
     STATE_FILE,
     TrainingFacts,
     manifest_of,
+    shared_file,
 )
 from seqonnx.export.versions import in_versions, in_wanted_versions, opset_of
-from seqonnx.graph.files import check_model
+from seqonnx.graph.files import Arrays, check_model
 from seqonnx.graph.writing import aside
 
 MANIFEST: Final = "manifest.json"
@@ -56,7 +57,7 @@ class SavedState:
 def write_training(
     folder: Path,
     facts: TrainingFacts,
-    graphs: Mapping[str, onnx.ModelProto],
+    graphs: Mapping[str, tuple[onnx.ModelProto, Arrays]],
     state: Mapping[str, npt.NDArray[Any]] | None,
     counters: Mapping[str, int],
     opset: int | None,
@@ -66,7 +67,7 @@ def write_training(
     Args:
         folder: where to write; made if it is not there.
         facts: what the manifest is to say.
-        graphs: the graphs by their keys in `GRAPHS`.
+        graphs: the graphs by their keys in `GRAPHS`, each with the weights that are not in it.
         state: the state by name; None writes none.
         counters: steps and epochs.
         opset: operator set of the graphs; None: the default, or the lowest that can say them.
@@ -77,11 +78,12 @@ def write_training(
         ImportError: if safetensors is not installed, and there is a state.
         OSError: if a file cannot be written; earlier files are then untouched.
     """
-    lowered = _lowered(graphs, opset)
+    lowered = _lowered({key: model for key, (model, _) in graphs.items()}, opset)
     for model in lowered.values():
         check_model(model)
-    shared = share_weights(list(lowered.values()), SHARED_FILE)
-    files = {SHARED_FILE: shared} if len(shared) > 0 else {}
+    apart = [arrays for _, arrays in graphs.values()]
+    shared = share_weights(list(lowered.values()), map(shared_file, itertools.count()), apart)
+    files: dict[str, bytes | SharedFile] = {file.name: file for file in shared}
     files |= {
         GRAPHS[key]: model.SerializeToString(deterministic=True) for key, model in lowered.items()
     }
@@ -91,7 +93,7 @@ def write_training(
         files[STATE_FILE] = safetensors_bytes(dict(state), metadata)
     for name in DRIVER:
         files[name] = resources.files("seqonnx.export").joinpath(name).read_bytes()
-    manifest = manifest_of(facts, lowered, shared=[SHARED_FILE] if len(shared) > 0 else [])
+    manifest = manifest_of(facts, lowered, shared=[file.name for file in shared])
     files[MANIFEST] = _readable(manifest).encode()
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} cannot be written: it is a file; name a folder.")
@@ -99,12 +101,15 @@ def write_training(
     with contextlib.ExitStack() as stack:
         written = [stack.enter_context(aside(folder / name)) for name in files]
         for temporary, content in zip(written, files.values(), strict=True):
-            temporary.file.write(content)
+            for chunk in [content] if isinstance(content, bytes) else content.chunks():
+                temporary.file.write(chunk)
             temporary.file.flush()  # a full disk is found before any file takes its place
         for temporary in written:
             temporary.commit()
-    if SHARED_FILE not in files:  # that of an earlier export, which no graph reads any more
-        (folder / SHARED_FILE).unlink(missing_ok=True)
+    for number in itertools.count(len(shared)):  # of an earlier export: no graph reads them
+        if not (folder / shared_file(number)).exists():
+            break
+        (folder / shared_file(number)).unlink()
 
 
 def read_training(folder: Path, state: Path | None) -> SavedState:

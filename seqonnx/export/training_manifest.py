@@ -19,8 +19,6 @@ FORMAT: Final = 1
 """Number of the form of manifests, which drivers check."""
 GRAPHS: Final = {"train": "train.onnx", "eval": "eval.onnx", "forward": "forward.onnx"}
 STATE_FILE: Final = "state.safetensors"
-SHARED_FILE: Final = "frozen.bin"
-"""File of the large weights that no step changes, which the graphs share."""
 _RUNTIMES: Final = {
     13: "1.6",
     14: "1.7",
@@ -117,6 +115,16 @@ class TrainingFacts:
     metrics: Sequence[MetricEntry]
     averages: Sequence[tuple[str, str]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def shared_file(number: int) -> str:
+    """Name of a file of the large weights that no step changes, which the graphs share.
+
+    Example:
+        >>> shared_file(0), shared_file(1)
+        ('frozen.bin', 'frozen_1.bin')
+    """
+    return "frozen.bin" if number == 0 else f"frozen_{number}.bin"
 
 
 def manifest_of(

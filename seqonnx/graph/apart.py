@@ -8,6 +8,7 @@ gets the arrays beside it. They are those that variables hold: nothing is copied
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -78,11 +79,21 @@ def to_proto_apart(
 
 
 def to_session_model(graph: ir.Graph) -> SessionModel:
-    """Return a graph as a session takes it: weights that lie in data files are named by these."""
+    """Return a graph as a session takes it."""
     large = _large_ones(graph, _SESSIONS_APART_FROM)
     arrays = {name: array for name, array in large.items() if array.dtype.name in ALL_TYPES}
     with _elsewhere(graph, arrays):
         proto = to_proto(graph)
+    return for_session(proto, arrays)
+
+
+def for_session(proto: onnx.ModelProto, arrays: Arrays) -> SessionModel:
+    """Return a model as a session takes it: weights that lie in data files are named by these.
+
+    Args:
+        proto: the ModelProto; it is changed.
+        arrays: the weights that are not in it, by name.
+    """
     regions: dict[str, Region] = {}
     if sum(array.nbytes for array in arrays.values()) >= APART_FROM:  # below, packing pays
         found = {name: region_of(array) for name, array in arrays.items()}
@@ -97,6 +108,30 @@ def to_session_model(graph: ir.Graph) -> SessionModel:
             _point(tensor, Path(location).as_posix(), region.offset, region.length)
     content = proto.SerializeToString(deterministic=True)
     return SessionModel(content, arrays, folder, regions)
+
+
+def tensor_apart(name: str, dtype: ir.DataType, shape: ir.ShapeProtocol) -> ir.ExternalTensor:
+    """Return a tensor whose numbers lie elsewhere.
+
+    Args:
+        name: its name.
+        dtype: its dtype.
+        shape: its shape.
+    """
+    sizes = shape.numpy()
+    length = math.ceil(math.prod(sizes) * dtype.itemsize)
+    return ir.ExternalTensor(PLACE, 0, length, dtype, shape=ir.Shape(sizes), name=name)
+
+
+def leave_apart(tensor: onnx.TensorProto, length: int) -> None:
+    """Say of a tensor that its numbers lie elsewhere, in place.
+
+    Args:
+        tensor: the tensor.
+        length: the bytes of its numbers.
+    """
+    tensor.ClearField("raw_data")
+    _point(tensor, PLACE, 0, length)
 
 
 def _large_ones(graph: ir.Graph, start: int) -> dict[str, npt.NDArray[Any]]:
@@ -120,14 +155,7 @@ def _elsewhere(graph: ir.Graph, arrays: Arrays) -> Iterator[None]:
     try:
         for name, tensor in before.items():
             assert tensor is not None
-            graph.initializers[name].const_value = ir.ExternalTensor(
-                PLACE,
-                0,
-                tensor.nbytes,
-                tensor.dtype,
-                shape=ir.Shape(tensor.shape.numpy()),
-                name=name,
-            )
+            graph.initializers[name].const_value = tensor_apart(name, tensor.dtype, tensor.shape)
         yield
     finally:
         for name, tensor in before.items():

@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from seqonnx import dtypes
 from seqonnx.graph.builder import INFERENCE_ERROR, Builder
+from seqonnx.graph.function_calls import FunctionCall
 from seqonnx.graph.initializers import add_initializer
 from seqonnx.graph.noise_inputs import NoiseInputs
 from seqonnx.graph.operators import Operators
@@ -89,6 +90,7 @@ class Emitter(Operators):
         self.noise = self.draws.values
         self.shared: dict[Hashable, ir.Value] = {}
         """Values that several places ask for; a pass may have removed one."""
+        self.calls: list[FunctionCall] = []
         self._masks: dict[ir.Value, ir.Value] = {}
         self._compute_dtype: str | None = None
         self._narrowed: dict[tuple[Variable, str], ir.Value] = {}

@@ -114,6 +114,27 @@ def chunks_of(array: npt.NDArray[Any]) -> Iterator[bytes]:
             yield chunk
 
 
+def read_array(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a copy of an array; what lies in a file is read from there, not mapped."""
+    content = bytearray()
+    for chunk in chunks_of(array):
+        content += chunk
+    return np.frombuffer(content, array.dtype).reshape(array.shape)
+
+
+def write_array(array: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
+    """Write an array to a file of its own; return it as it lies there, mapped.
+
+    Args:
+        array: an array of numbers.
+        path: the file.
+    """
+    with open(path, "wb") as file:
+        for chunk in chunks_of(array):
+            file.write(chunk)
+    return map_array(Region(path, 0, array.nbytes), array.dtype, array.shape)
+
+
 def _origin(array: npt.NDArray[Any]) -> np.memmap[Any, Any] | None:
     """The mapping that an array is a view of, if it is one that was made here."""
     current: Any = array

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import onnx_ir as ir
 
 from seqonnx.graph.emitter import Emitter
+from seqonnx.graph.function_calls import noted_calls, without_sums
 
 
 def splice(op: Emitter, graph: ir.Graph, inputs: Mapping[str, ir.Value]) -> list[ir.Value]:
@@ -34,6 +36,7 @@ def splice(op: Emitter, graph: ir.Graph, inputs: Mapping[str, ir.Value]) -> list
         'net/b'
     """
     copy = graph.clone(allow_outer_scope_values=True)
+    calls = [without_sums(call) for call in noted_calls(copy)]
     outputs = list(copy.outputs)
     replaced = {value: inputs[str(value.name)] for value in copy.inputs}
     replaced.update({v: _constant(op, v) for v in copy.initializers.values()})
@@ -46,6 +49,9 @@ def splice(op: Emitter, graph: ir.Graph, inputs: Mapping[str, ir.Value]) -> list
     _rename(op, copy)
     copy.remove(nodes)
     op.graph.extend(nodes)
+    for call in calls:
+        taken = [None if v is None else replaced.get(v, v) for v in call.inputs]
+        op.calls.append(replace(call, inputs=taken))
     return [replaced.get(value, value) for value in outputs]
 
 

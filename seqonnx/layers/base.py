@@ -32,7 +32,7 @@ from seqonnx.layers.arguments import own_arguments
 from seqonnx.layers.fake_quantization import RoundedInput, round_layer
 from seqonnx.layers.setting import Setting
 from seqonnx.layers.spec import InputSpec, check_shapes, declared_shape
-from seqonnx.layers.standing import StandIn, standing_in
+from seqonnx.layers.standing import StandIn, as_it_is_set
 from seqonnx.layers.weighted import Weighted
 from seqonnx.regularizers import activity_penalty
 from seqonnx.seeds import SeedSource
@@ -333,10 +333,8 @@ class Layer(Weighted):
         """Emit the layer in its dtype, with its activity regularizer and mask; see `call`."""
         named = with_masks(op, self._spelling, x, named)
         drawing = op.drawing_from(self._source)
-        with owning(self.name), standing_in(op, self._stand_ins), drawing:
-            if self._rounded_input is not None and isinstance(x, ir.Value):
-                x = self._rounded_input.emit(op, x, training)
-            y = self._emit_typed(op, x, training, named)
+        with owning(self.name), drawing, as_it_is_set(op, self, x, training) as read:
+            y = self._emit_typed(op, read, training, named)
         if self.activity_regularizer is not None:
             parts: list[ir.Value] = []
             take_out(y, lambda part: isinstance(part, ir.Value), parts)

@@ -154,7 +154,7 @@ def round_layer(layer: Any) -> bool:
         )
     for weight in weights:
         layer._stand_ins[weight] = RoundedWeight(weight, _axis_of(layer, weight))
-    inner = [x for x in layer._inner_layers if not getattr(x, "state_size", None)]
+    inner = [x for x in layer._inner_layers if not _is_cell(x)]
     rounded = [round_layer(each) for each in inner]
     layer._rounds = True
     if len(weights) > 0 and not any(weight.name in _TABLES for weight in weights):
@@ -168,10 +168,23 @@ def round_layer(layer: Any) -> bool:
 
 
 def _matrices(layer: Any) -> list[Variable]:
-    """The weights of a layer that are multiplied by; of one with a cell, those of the cell."""
-    cells = [inner for inner in layer._inner_layers if getattr(inner, "state_size", None)]
-    own = [*layer._variables, *(weight for cell in cells for weight in cell._variables)]
-    return [w for w in own if len(w.shape) >= 2 and w.dtype == "float32" and w.trainable]
+    """The weights of a layer that are multiplied by; of one with a cell, those of the cell.
+
+    A bias is none, though that of a GRU has two rows.
+    """
+    own, left = list(layer._variables), list(layer._inner_layers)
+    while left:
+        inner = left.pop(0)
+        if _is_cell(inner):
+            own += inner._variables
+            left[:0] = inner._inner_layers
+    found = [w for w in own if len(w.shape) >= 2 and not w.name.endswith("bias")]
+    return [w for w in found if w.dtype == "float32" and w.trainable]
+
+
+def _is_cell(layer: Any) -> bool:
+    """Whether a layer computes one step of a recurrent one; that has states, too, and a cell."""
+    return bool(getattr(layer, "state_size", None)) and getattr(layer, "cell", None) is None
 
 
 def _axis_of(layer: Any, weight: Variable) -> int | None:

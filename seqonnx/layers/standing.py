@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter, Variable
+from seqonnx.graph.mapped import APART_FROM, read_array, write_array
 
 _MERGED: ContextVar[bool] = ContextVar("_MERGED", default=False)
 """Whether weights are baked in with what would stand for them."""
@@ -58,6 +61,21 @@ def standing_in(op: Emitter, stand_ins: Mapping[Variable, StandIn]) -> Iterator[
         yield
 
 
+@contextmanager
+def as_it_is_set(op: Emitter, layer: Any, x: Any, training: bool) -> Iterator[Any]:
+    """Let a layer that is emitted inside read what stands for its weights; gives its input.
+
+    Args:
+        op: emitter of the graph.
+        layer: the layer.
+        x: its input; where inputs are rounded, too, the result is the rounded one.
+        training: whether ranges of the input are learned.
+    """
+    with standing_in(op, layer._stand_ins):
+        rounds = layer._rounded_input is not None and isinstance(x, ir.Value)
+        yield layer._rounded_input.emit(op, x, training) if rounds else x
+
+
 def is_merged() -> bool:
     """Return whether weights are baked in with what would stand for them."""
     return _MERGED.get()
@@ -85,6 +103,29 @@ def merged_values(
     parts = {weight: part for weight, part in stand_ins_in(layers).items() if part.merges}
     merged = {weight: part.merged(values) for weight, part in parts.items()}
     return {**values, **merged}
+
+
+@contextmanager
+def merged_in(
+    layers: Iterable[Any], values: Mapping[Variable, npt.NDArray[Any]], folder: Path
+) -> Iterator[dict[Variable, npt.NDArray[Any]]]:
+    """Give values as `merged_values` returns them; where they are large they lie in files.
+
+    Args:
+        layers: the layers that the weights belong to.
+        values: the values of one moment, in the ONNX layout.
+        folder: where the files are made; they go at the end.
+    """
+    parts = {weight: part for weight, part in stand_ins_in(layers).items() if part.merges}
+    if sum(values[weight].nbytes for weight in parts) < APART_FROM:
+        yield merged_values(layers, values)
+        return
+    with TemporaryDirectory(prefix=".seqonnx", dir=folder, ignore_cleanup_errors=True) as place:
+        merged = dict(values)
+        for number, (weight, part) in enumerate(parts.items()):
+            read = {**values, weight: read_array(values[weight])}
+            merged[weight] = write_array(part.merged(read), Path(place) / str(number))
+        yield merged
 
 
 def stand_ins_in(layers: Iterable[Any]) -> dict[Variable, StandIn]:

@@ -17,7 +17,11 @@ from seqonnx.lowering.layout_rules import ABSORBING, RULES, Relayout, Site
 from seqonnx.lowering.transposes import Editor, shown_through
 
 
-def move_transposes(graph: ir.Graph, any_order: Collection[ir.Value] = ()) -> None:
+def move_transposes(
+    graph: ir.Graph,
+    any_order: Collection[ir.Value] = (),
+    fixed: Collection[ir.Node] = (),
+) -> None:
     """Cancel Transposes against each other, in place.
 
     The graph computes what it did (sums may be taken in another order), its inputs and outputs
@@ -29,6 +33,7 @@ def move_transposes(graph: ir.Graph, any_order: Collection[ir.Value] = ()) -> No
             shapes inferred; what has no shape is left alone.
         any_order: graph inputs whose samples, on the first axis, have their elements in any order,
             such as noise: these may change their shape, which saves transposing them.
+        fixed: nodes that no Transpose may pass.
 
     Example:
         >>> from seqonnx.graph import Emitter
@@ -45,7 +50,7 @@ def move_transposes(graph: ir.Graph, any_order: Collection[ir.Value] = ()) -> No
     for node in list(graph):
         if is_op(node, "Transpose"):
             _join(edit, node)
-        elif is_standard(node) and node.op_type in RULES:
+        elif is_standard(node) and node.op_type in RULES and node not in fixed:
             _pass(edit, node, node in paying)
     _finish(edit)
 

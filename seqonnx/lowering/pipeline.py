@@ -22,12 +22,14 @@ from typing import Final, Literal
 import onnx_ir as ir
 
 from seqonnx.graph import Emitter
+from seqonnx.graph.function_calls import exits_of
 from seqonnx.lowering.batch_statistics import expand_batch_statistics
 from seqonnx.lowering.blocked import block_convolutions
 from seqonnx.lowering.cropping import crop_dead_borders
 from seqonnx.lowering.flat_outputs import flatten_outputs
 from seqonnx.lowering.folding import fold
 from seqonnx.lowering.layout import move_transposes
+from seqonnx.lowering.low_rank import split_low_rank
 from seqonnx.lowering.padding import merge_padding
 from seqonnx.lowering.recompute import recompute_activations
 from seqonnx.lowering.relabel import say_for_cuda
@@ -112,7 +114,8 @@ def lower(op: Emitter, pipeline: Sequence[Pass], options: Options | None = None)
 
 
 def _move_transposes(op: Emitter, options: Options) -> None:
-    move_transposes(op.graph, any_order=list(op.noise.values()))
+    noise, exits = list(op.noise.values()), exits_of(op.calls)
+    move_transposes(op.graph, any_order=noise, fixed=exits)
     op.refresh_names()
 
 
@@ -145,6 +148,12 @@ _RELABEL: Final = Pass(
 )
 
 FORWARD: Final = (
+    Pass(
+        "low_rank",
+        lambda op, _: split_low_rank(op),
+        "An adapter is multiplied apart from the weight that it adapts; before differentiation, "
+        "so that no gradient is as large as the weight, and before a Transpose moves into it.",
+    ),
     Pass(
         "unused",
         lambda op, _: drop_unused(op.graph),

@@ -26,7 +26,7 @@ from seqonnx.graph.files import EXTERNAL_FROM, check_model
 from seqonnx.graph.writing import target_of
 from seqonnx.layers.core.input import InputLayer
 from seqonnx.layers.network import Network
-from seqonnx.layers.standing import already_merged, merged_values
+from seqonnx.layers.standing import already_merged, merged_in
 from seqonnx.layers.subclassing import built_from
 from seqonnx.models.keras_files import save_keras_model
 from seqonnx.models.legacy_files import save_legacy_model
@@ -55,13 +55,12 @@ def export(
         raise ValueError(
             "The model provided has not yet been built. It must be built before export."
         )
-    target_of(path)
+    folder = target_of(path).parent
     source = _source(network, outputs)
     source = replace(source, config=_without_large_graphs(source.config))
     if not options.merge_lora:
         return export_model(source, options, path)
-    with already_merged():
-        merged = merged_values([network], source.values)
+    with already_merged(), merged_in([network], source.values, folder) as merged:
         return export_model(replace(source, values=merged), options, path)
 
 
@@ -225,7 +224,7 @@ def _adapters(network: Network, path: Path) -> list[Variable]:
             "`lora_only=True` is for `.safetensors` and `.npz` files; those of Keras hold weights "
             f"with adapters merged in. Received: filepath={path}"
         )
-    if not any(layer._fixed for layer in network._leaf_layers()):
+    if not any(getattr(layer, "lora_enabled", False) for layer in network._leaf_layers()):
         raise ValueError(
             f"Model '{network.name}' has no adapters. Call `enable_lora` of its layers first, with "
             "the rank that the file was made with. Received: lora_only=True"

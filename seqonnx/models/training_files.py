@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from seqonnx.runtime.forking import making
 from seqonnx.runtime.noise import GENERATOR
 from seqonnx.training.goal import SAMPLE_WEIGHT, TARGET
 from seqonnx.training.measures import Measures
-from seqonnx.training.portable import PortableTraining, portable_training
+from seqonnx.training.portable import PortableTraining, portable_training, states_of
 from seqonnx.training.sessions import Sessions
 from seqonnx.training.trainer import Trainer
 
@@ -67,7 +67,7 @@ def export_training(
         averages=_averages(trainer, graphs),
         counts=_counts(trainer),
     )
-    models = {key: graph.model for key, graph in graphs.graphs.items()}
+    models = {key: (graph.model, graph.arrays) for key, graph in graphs.graphs.items()}
     held = dict(zip(kept, arrays, strict=True)) if weights else None
     write_training(folder, facts, models, held, counters, opset)
 
@@ -84,7 +84,8 @@ def load_training(sessions: Sessions, folder: Path, state: Path | None) -> None:
             f"The training in {folder} is of another model or optimizer than '{network.name}': it "
             f"was written for {counts}, and here there are {here}."
         )
-    found = [_fitted(entry, saved, trainer, folder) for entry in saved.manifest["state"]]
+    states = iter(states_of(network))
+    found = [_fitted(entry, saved, trainer, folder, states) for entry in saved.manifest["state"]]
     assign_together(pair for pair in found if pair is not None)
     seeds = saved.manifest["graphs"]["train"]["seed"]
     trainer.seed = seeds[0] + (seeds[1] << 32)
@@ -226,17 +227,24 @@ def _averages(trainer: Trainer, graphs: PortableTraining) -> list[tuple[str, str
 
 
 def _fitted(
-    entry: dict[str, Any], saved: SavedState, trainer: Trainer, folder: Path
+    entry: dict[str, Any],
+    saved: SavedState,
+    trainer: Trainer,
+    folder: Path,
+    states: Iterator[Variable],
 ) -> tuple[Variable, npt.NDArray[Any]] | None:
-    """The variable that a state belongs to, with its value; None where it belongs to none here."""
+    """The variable that a state belongs to, with its value; None for an accumulator."""
     index, array = entry["index"], saved.arrays.get(entry["name"])
-    if index is None or array is None:
+    if array is None:
         return None
     of_weights = entry["kind"] in {"weight", "statistic", "layer"}
     variables: Sequence[Variable] = (
         trainer.subject.weights if of_weights else trainer.optimizer_variables
     )
-    variable = variables[index] if index < len(variables) else None
+    if index is None:  # what layers keep besides weights stands in the order of the layers
+        variable = next(states, None)
+    else:
+        variable = variables[index] if index < len(variables) else None
     if variable is None:
         raise ModelFileError(f"{folder} is damaged: its state {entry['name']} belongs to nothing.")
     same = variable.path.rpartition("/")[2] == entry["path"].rpartition("/")[2]

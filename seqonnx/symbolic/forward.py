@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import onnx_ir as ir
 
 from seqonnx.graph import BATCH, Dim, Emitter, Variable
+from seqonnx.graph.function_calls import forget_calls
 from seqonnx.lowering.pipeline import FORWARD, Options, lower
 from seqonnx.symbolic.network import emit_network, graph_input
 from seqonnx.symbolic.tensor import SymbolicTensor
@@ -58,8 +60,11 @@ def _lower(op: Emitter, results: list[ir.Value], options: Options) -> list[ir.Va
     updated: list[Variable] = list(op.updates)
     masks = {i: op.mask_of(value) for i, value in enumerate(results)}
     masked = {i: mask for i, mask in masks.items() if mask is not None}
-    kept = [*results, *op.updates.values(), *op.losses, *masked.values()]
+    taken = [value for call in op.calls for value in call.inputs if value is not None]
+    kept = [*results, *op.updates.values(), *op.losses, *masked.values(), *taken]
     op.graph.outputs.extend(kept)
+    if not options.training:  # no gradient is asked for
+        forget_calls(op.graph, op.calls)
     lower(op, FORWARD, options)
     moved = list(op.graph.outputs)
     op.graph.outputs.clear()
@@ -67,6 +72,12 @@ def _lower(op: Emitter, results: list[ir.Value], options: Options) -> list[ir.Va
     op.updates = dict(zip(updated, moved[first:second], strict=True))
     third = second + len(op.losses)
     op.losses = moved[second:third]
-    for i, mask in zip(masked, moved[third:], strict=True):
+    fourth = third + len(masked)
+    for i, mask in zip(masked, moved[third:fourth], strict=True):
         op.set_mask(moved[i], mask)
+    followed = iter(moved[fourth:])  # and what calls have taken
+    op.calls = [
+        replace(call, inputs=[None if value is None else next(followed) for value in call.inputs])
+        for call in op.calls
+    ]
     return moved[:first]

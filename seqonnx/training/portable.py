@@ -2,7 +2,8 @@
 
 There are three: a step of training, one of measuring, and the forward pass. They take the same
 state under the same names, a new value of the state `NAME` is the output `next/NAME`, and any
-batch size will do. What no step changes is a constant of each.
+batch size will do, unless layers keep states for each sample. What no step changes is a constant of
+each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 import onnx
 
 from seqonnx.graph import BATCH, Dim, Emitter, NoiseInput, Variable, read_together, static_shape
-from seqonnx.graph.serde import to_proto
+from seqonnx.graph.apart import Arrays, to_proto_apart
 from seqonnx.layers.network import Network
 from seqonnx.losses import CTC, Loss, LossFunctionWrapper
 from seqonnx.lowering.pipeline import INFERENCE, lower
@@ -38,12 +39,14 @@ class PortableGraph:
         data: shapes of the data inputs by name; a string is a size that the data decide.
         noise: the noise inputs by name, in order.
         reads: the state that it takes, with the names of the inputs.
+        arrays: large weights of a large model that are not in the ModelProto, by name.
     """
 
     model: onnx.ModelProto
     data: Mapping[str, tuple[Dim, ...]]
     noise: Mapping[str, NoiseInput]
     reads: Mapping[Variable, str]
+    arrays: Arrays
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,8 @@ def portable_training(
     """
     subject, compilation = trainer.subject, trainer.compilation
     frozen = dict(zip(subject.frozen, read_together(subject.frozen)[1], strict=True))
-    goal, measures = _goal(trainer, sample_weight, target_dtype)
+    batch = _batch_of(network)
+    goal, measures = _goal(trainer, sample_weight, target_dtype, batch)
     names = _names(trainer, goal)
     update = Update(
         compilation.optimizer, subject.trainable, subject.frozen, trainer.slots, subject.constrained
@@ -110,11 +114,17 @@ def portable_training(
     test = build_test_step(goal, values=frozen, frozen=subject.frozen, names=names)
     names |= test.reads
     train, evaluate = (
-        PortableGraph(onnx.load_from_string(each.model), each.batch, each.noise, each.reads)
+        PortableGraph(
+            onnx.load_from_string(each.model),
+            each.batch,
+            each.noise,
+            each.reads,
+            each.stored.arrays,
+        )
         for each in (step, test)
     )
     op = Emitter(weights_as="input", except_for=subject.frozen, values=frozen, names=names)
-    forward = _forward(op, network)
+    forward = _forward(op, network, batch)
     state = {**step.reads, **test.reads, **forward.reads}
     sums = accumulators(goal)
     return PortableTraining(train, evaluate, forward, state, step.scalars, measures, sums)
@@ -137,8 +147,30 @@ def _names(trainer: Trainer, goal: Goal) -> dict[Variable, str]:
     return names
 
 
-def _goal(trainer: Trainer, sample_weight: bool, target_dtype: str | None) -> tuple[Goal, Measures]:
-    """The goal of the training, for batches of any size."""
+def states_of(network: Network) -> list[Variable]:
+    """Return what layers keep from batch to batch besides weights, such as the states of an RNN.
+
+    Args:
+        network: a built network.
+    """
+    op = Emitter(weights_as="input", shapes_only=True)
+    emit_forward(op, network.inputs, network.outputs, training=True)
+    weights = set(network.weights)
+    return [v for v in op.variables if v in op.updates and v not in weights]
+
+
+def _batch_of(network: Network) -> Dim:
+    """The batch of the graphs: any, or the one that states of layers are made for."""
+    sizes = {tensor.shape[0] for tensor in network.inputs}
+    kept = {state.shape[0] for state in states_of(network) if len(state.shape) > 0}
+    fixed = sizes & kept
+    return fixed.pop() if len(sizes) == 1 and len(fixed) == 1 else BATCH
+
+
+def _goal(
+    trainer: Trainer, sample_weight: bool, target_dtype: str | None, batch: Dim
+) -> tuple[Goal, Measures]:
+    """The goal of the training."""
     subject = trainer.subject
     heads = trainer.compilation.heads(subject.outputs)
     seen = trainer.target_shapes or [None] * len(heads)
@@ -162,7 +194,7 @@ def _goal(trainer: Trainer, sample_weight: bool, target_dtype: str | None) -> tu
         feeds=list(dict.fromkeys(feeds)),
         tracked=measures.tracked,
         regularized=subject.regularized,
-        batch=BATCH,
+        batch=batch,
         loss_total=measures.loss_total,
         loss_count=measures.loss_count,
     )
@@ -195,18 +227,20 @@ def _feed(
     return Feed(name, computed, tuple(sizes[1:]), dtype)
 
 
-def _forward(op: Emitter, network: Network) -> PortableGraph:
+def _forward(op: Emitter, network: Network, batch: Dim) -> PortableGraph:
     """The forward pass, with the state as inputs."""
-    inputs, outputs = emit_forward(op, network.inputs, network.outputs, training=False)
+    inputs, outputs = emit_forward(op, network.inputs, network.outputs, training=False, batch=batch)
     for name, value in zip(network.output_names, outputs, strict=True):
         op.output(value, name)
     for variable, value in op.updates.items():
         op.output(value, f"{NEXT}{op.variables[variable].name}")
     lower(op, INFERENCE)
     reads = {v: str(value.name) for v, value in op.variables.items() if value.is_graph_input()}
+    model, arrays = to_proto_apart(op.graph)
     return PortableGraph(
-        model=to_proto(op.graph),
+        model=model,
         data={str(value.name): static_shape(value) for value in inputs},
         noise=op.draws.declared(),
         reads=reads,
+        arrays=arrays,
     )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx.autodiff import backward, refuse_blockers
+from seqonnx.autodiff.function_calls import functions_as_calls
 from seqonnx.autodiff.rule_emitter import Choose, by_rule
 from seqonnx.constraints import Constraint
 from seqonnx.contexts import in_own_context
@@ -129,9 +130,10 @@ def build_train_step(
         seed = op.constant(start, "grad/seed")
     else:
         seed = op.read(scaling.scale)
-    refuse_blockers(op.graph, [loss], {op.read(w): w.path for w in used})
-    places = [_used_value(op, w) for w in used]
-    grads = backward(op, [(loss, seed)], places, device=device, choose=choose)
+    with functions_as_calls(op):
+        refuse_blockers(op.graph, [loss], {op.read(w): w.path for w in used})
+        places = [_used_value(op, w) for w in used]
+        grads = backward(op, [(loss, seed)], places, device=device, choose=choose)
     trained = [(w, g) for w, g in zip(used, grads, strict=True) if g is not None]
     if scaling is None or len(trained) == 0:
         writes = op.updates | _emit_update(op, update, trained, rates, step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from seqonnx.autodiff import backward
+from seqonnx.autodiff.function_calls import functions_as_calls
 from seqonnx.autodiff.rule_emitter import by_rule
 from seqonnx.graph import Trace, TracedTensor, Variable, current_trace, static_shape
 from seqonnx.structures import put_back, take_out
@@ -200,8 +201,12 @@ def _gradients(
     ]
     known = [place for place in places if place is not None]
     device, choose = getattr(trace, "device", "cpu"), getattr(trace, "choose", by_rule)
-    pairs = list(zip(targets, starts, strict=True))
-    found = iter(backward(op, pairs, known, device=device, choose=choose) if len(known) > 0 else [])
+    found: Iterator[ir.Value | None] = iter([])
+    with functions_as_calls(op) as stands:
+        pairs = [(stands.get(v, v), start) for v, start in zip(targets, starts, strict=True)]
+        known = [stands.get(value, value) for value in known]
+        if len(known) > 0:
+            found = iter(backward(op, pairs, known, device=device, choose=choose))
     grads: list[TracedTensor | None] = []
     for source, place in zip(sources, places, strict=True):
         value = None if place is None else next(found)

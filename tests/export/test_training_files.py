@@ -15,9 +15,13 @@ import pytest
 import seqonnx as keras
 from seqonnx import layers, losses, metrics, optimizers
 from seqonnx.errors import ModelFileError
+from seqonnx.export import shared_weights
 from seqonnx.metrics.ratio import ratio_of
 from seqonnx.optimizers import schedules
+from support.large_weights import large_from_4_kib
 from support.training.plain_driver import PlainDriver
+
+__all__ = ["large_from_4_kib"]
 
 pytest.importorskip("safetensors", reason="the state is a .safetensors file")
 
@@ -155,6 +159,35 @@ def test_graphs_share_what_is_frozen(tmp_path):
     assert not (tmp_path / "frozen.bin").exists()
 
 
+def test_large_frozen_weights_go_to_files_without_a_message(
+    large_from_4_kib, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shared_weights, "_LARGEST", 1 << 15)
+    generator = np.random.default_rng(6)
+    path = tmp_path / "base.onnx"
+    base = keras.Sequential([keras.Input((64,)), layers.Dense(100, "relu"), layers.Dense(40)])
+    base.export(path, external_data=True)
+    keras.set_random_seed(6)
+    stack = [layers.ONNXModel(path, trainable=False), layers.Dense(30, "tanh"), layers.Dense(2)]
+    model = keras.Sequential([keras.Input((64,)), *stack])
+    model.layers[1].trainable = False  # an array beside the mapped ones
+    model.compile("adam", "mse")
+    data = [(generator.random((4, 64), np.float32), np.ones((4, 2), np.float32))] * 3
+    driver = compare_steps(model, tmp_path / "t", data)
+    assert driver.manifest["shared"] == ["frozen.bin", "frozen_1.bin"]
+    sizes = [(tmp_path / "t" / name).stat().st_size for name in driver.manifest["shared"]]
+    assert 4 * (64 * 100 + 100 * 40 + 40 * 30) <= sum(sizes) < 4 * 12_000 + 3 * 4096
+    assert [entry["path"] for entry in driver.manifest["state"][:2]] == [
+        *("dense_3/kernel", "dense_3/bias"),
+    ]
+    (predicted,) = driver.predict(data[0][0]).values()
+    np.testing.assert_allclose(predicted, model.predict(data[0][0], verbose=0), atol=1e-5)
+    model.layers[0].trainable = model.layers[1].trainable = True
+    model.compile("adam", "mse")
+    model.export_training(tmp_path / "t")
+    assert list((tmp_path / "t").glob("frozen*")) == []
+
+
 @pytest.mark.parametrize("kind", ["lora", "int8"])
 def test_adapters_and_simulated_integers_go_on_in_files(tmp_path, kind):
     model = pictures()
@@ -242,6 +275,37 @@ def test_sequences_of_any_length(tmp_path):
     ]
     driver = compare_steps(model, tmp_path, data)
     assert driver.manifest["inputs"][0]["shape"] == ["batch", "words_1"]
+
+
+def two_stateful_layers() -> keras.Sequential:
+    stack = [
+        keras.Input(batch_shape=(4, 3, 2)),
+        layers.LSTM(5, stateful=True, return_sequences=True),
+        layers.Bidirectional(layers.GRU(3, stateful=True)),
+        layers.Dense(1),
+    ]
+    model = keras.Sequential(stack)
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    return model
+
+
+def test_states_that_layers_keep_come_back(tmp_path):
+    keras.set_random_seed(1)
+    generator = np.random.default_rng(2)
+    data = [(generator.random((4, 3, 2), "f4"), generator.random((4, 1), "f4")) for _ in range(6)]
+    model = two_stateful_layers()
+    driver = compare_steps(model, tmp_path, data[:4])
+    assert driver.manifest["inputs"][0]["shape"] == [4, 3, 2]
+    assert driver.manifest["targets"][0]["shape"] == [4, 1]
+    driver.save(tmp_path / "state.safetensors")
+    fresh = two_stateful_layers()
+    fresh.load_training(tmp_path)
+    for batch in data[4:]:
+        expected = model.train_on_batch(*batch)
+        assert fresh.train_on_batch(*batch) == pytest.approx(expected, abs=1e-6)
+    kept = [[np.asarray(s) for s in m.layers[0].states] for m in (model, fresh)]
+    np.testing.assert_allclose(kept[0], kept[1], atol=1e-6)
+    assert np.abs(kept[0]).max() > 0.01
 
 
 class Deformed(layers.Layer):

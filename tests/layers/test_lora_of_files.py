@@ -234,6 +234,24 @@ def test_adapter_goes_to_a_file_and_onto_the_base_again(ending, tmp_path):
     np.testing.assert_allclose(other(X), net(X), rtol=1e-6, atol=1e-6)
 
 
+def test_adapter_of_a_base_of_integers_alone(tmp_path):
+    model, _ = quantised(symmetric=True)
+    del model.graph.node[-1]  # the bias, the only float that could train
+    model.graph.initializer.remove(next(t for t in model.graph.initializer if t.name == "bias"))
+    model.graph.output[0].name = "m"
+    nets = []
+    for _ in range(2):
+        base = ONNXModel(model, name="base")
+        base.enable_lora(1)
+        nets.append(Sequential([Input((8,)), base]))
+    x = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
+    nets[0].compile(optimizers.SGD(0.1), "mse")
+    nets[0].train_on_batch(x, np.ones((4, 5), np.float32))
+    nets[0].save_weights(tmp_path / "a.npz", lora_only=True)
+    nets[1].load_weights(tmp_path / "a.npz", lora_only=True)
+    np.testing.assert_array_equal(nets[1].predict(x, verbose=0), nets[0].predict(x, verbose=0))
+
+
 def test_adapter_of_another_rank_and_files_of_keras_are_refused(tmp_path):
     net = mixed()
     net.save_weights(tmp_path / "a.npz", lora_only=True)

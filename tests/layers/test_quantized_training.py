@@ -73,6 +73,11 @@ def many():
         "gru": ([layers.GRU(5)], (4, 3)),
         "simple": ([layers.SimpleRNN(5)], (4, 3)),
         "both": ([layers.Bidirectional(layers.LSTM(4))], (4, 3)),
+        "both, all steps": (
+            [layers.Bidirectional(layers.GRU(4, return_sequences=True)), layers.Flatten()],
+            (4, 3),
+        ),
+        "cells": ([layers.RNN([layers.LSTMCell(4), layers.GRUCell(3)])], (4, 3)),
         "timed": ([layers.TimeDistributed(layers.Dense(3)), layers.Flatten()], (4, 3)),
     }
 
@@ -93,8 +98,9 @@ def test_every_kind_of_layer_trains_rounded_saves_and_exports(kind, tmp_path):
     assert np.abs(after - before).max() < 2
     model.export(tmp_path / "m.onnx")
     graph = onnx.load(tmp_path / "m.onnx").graph
-    stored = {t.data_type for t in graph.initializer if np.prod(t.dims) >= 8 and len(t.dims) > 1}
-    assert TensorProto.INT8 in stored
+    integers = [t for t in graph.initializer if t.data_type == TensorProto.INT8 and len(t.dims) > 1]
+    matrices = [v for v in model.trainable_weights if len(v.shape) > 1 and "bias" not in v.name]
+    assert sum(np.prod(t.dims) for t in integers) == sum(v.numpy().size for v in matrices)
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     (y,) = session.run(None, {session.get_inputs()[0].name: x})
     np.testing.assert_allclose(y, after, atol=0.1)

@@ -37,8 +37,8 @@ BUILDING_BLOCKS = {
 @pytest.mark.parametrize(
     ("name", "device", "passes"),
     [
-        ("FORWARD", "cpu", ["unused", "layout", "padding", "cropping"]),
-        ("FORWARD", "cuda", ["unused", "layout", "padding", "cropping"]),
+        ("FORWARD", "cpu", ["low_rank", "unused", "layout", "padding", "cropping"]),
+        ("FORWARD", "cuda", ["low_rank", "unused", "layout", "padding", "cropping"]),
         (
             *("STEP", "cpu"),
             [

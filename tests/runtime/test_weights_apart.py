@@ -15,6 +15,9 @@ from seqonnx import layers
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.mapped import is_mapped, region_of
 from support.importers.networks import noise, parsed, plain
+from support.large_weights import large_from_4_kib
+
+__all__ = ["large_from_4_kib"]
 
 NETWORK = """
     <ir_version: 8, opset_import: ["": 17]>
@@ -25,15 +28,6 @@ NETWORK = """
         y = Tanh(c)
     }
 """
-
-
-@pytest.fixture
-def large_from_4_kib(monkeypatch):
-    """Small numbers for those from which weights stay apart."""
-    for module in ("apart", "external"):
-        monkeypatch.setattr(f"seqonnx.graph.{module}.APART_FROM", 1 << 12)
-        monkeypatch.setattr(f"seqonnx.graph.{module}.LARGE", 1 << 10)
-    monkeypatch.setattr("seqonnx.graph.apart._SESSIONS_APART_FROM", 1 << 12)
 
 
 @pytest.fixture
@@ -176,11 +170,32 @@ def test_weights_in_fewer_bits_are_those_of_a_small_model(form, path, request, t
     np.testing.assert_array_equal(*results)
 
 
-def test_what_needs_all_elements_still_goes_through_the_message(large_from_4_kib, path, tmp_path):
+def test_drift_of_integers_of_4_bits_is_that_of_the_file(large_from_4_kib, path, tmp_path):
     model = keras.Sequential([layers.ONNXModel(path, trainable=False)])
     x = noise(8, 32)
     drift = model.export(
         tmp_path / "m.onnx", quantize="int4", opset=21, calibration_data=x, verbose=False
     )
-    assert 0 < drift.largest < 1
-    assert list(tmp_path.glob("m.onnx.*.data")) == []
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    (found,) = session.run(None, {session.get_inputs()[0].name: x})
+    assert drift.largest == pytest.approx(
+        np.abs(found - model.predict(x, verbose=0)).max(), rel=0.01
+    )
+    assert len(list(tmp_path.glob("m.onnx.*.data"))) == 1
+
+
+def test_adapters_are_merged_without_all_sums_in_memory(large_from_4_kib, path, tmp_path):
+    layer = layers.ONNXModel(path)
+    layer.enable_lora(2)
+    model = keras.Sequential([layer])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(noise(4, 32), noise(4, 32), epochs=3, verbose=0)
+    x = noise(5, 32)
+    expected = model.predict(x, verbose=0)
+    model.export(tmp_path / "merged.onnx")
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
+    np.testing.assert_allclose(plain(str(tmp_path / "merged.onnx"), x)[0], expected, rtol=1e-5)
+    stored = [list(t.dims) for t in onnx.load(tmp_path / "merged.onnx").graph.initializer]
+    assert stored == [[32, 32], [32, 32]]
+    model.export(tmp_path / "apart.onnx", merge_lora=False)
+    np.testing.assert_allclose(plain(str(tmp_path / "apart.onnx"), x)[0], expected, rtol=1e-5)

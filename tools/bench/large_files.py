@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,15 @@ from seqonnx import layers
 
 ROWS = 4
 OPERATIONS = ("load", "predict", "features", "fit", "evaluate", "export", "save")
+FORMS = {
+    "float16": {"dtype": "float16"},
+    "float16 weights": {"dtype": "float16_weights"},
+    "int8": {"quantize": "int8"},
+    "int8 dynamic": {"quantize": "int8_dynamic"},
+    "int4": {"quantize": "int4"},
+}
+"""Exports in fewer bits; each in a process of its own."""
+APART = (*FORMS, "lora")
 
 
 def write_network(path: Path, products: int, width: int) -> None:
@@ -64,7 +74,9 @@ def peak() -> float:
 
 def run(path: Path, operation: str) -> dict[str, float]:
     """Load the network and do one thing, or everything, in this process."""
-    network = layers.ONNXModel(path, trainable=False)
+    network = layers.ONNXModel(path, trainable=operation == "lora")
+    if operation == "lora":
+        network.enable_lora(4)
     model = keras.Sequential([network, layers.Dense(3)])
     x = np.random.default_rng(0).standard_normal((ROWS, model.input_shape[1])).astype(np.float32)
     y = np.zeros((ROWS, 3), np.float32)
@@ -78,10 +90,19 @@ def run(path: Path, operation: str) -> dict[str, float]:
         "export": lambda: model.export(path.with_name("exported.onnx")),
         "save": lambda: model.save(path.with_name("saved.onnx")),
     }
+    for name, form in FORMS.items():
+        data = {"calibration_data": x} if name == "int8" else {}
+        work[name] = partial(exported, model, path, {**form, **data})
+    work["lora"] = lambda: (work["fit"](), work["export"]())
     start = time.perf_counter()
     for name in OPERATIONS if operation == "all" else (operation,):
         work[name]()
     return {"memory": peak(), "seconds": time.perf_counter() - start}
+
+
+def exported(model: keras.Sequential, path: Path, options: dict[str, object]) -> None:
+    """Export in fewer bits."""
+    model.export(path.with_name("exported.onnx"), verbose=False, **options)
 
 
 def measure_apart(path: Path, operation: str) -> dict[str, float]:
@@ -100,17 +121,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--products", type=int, default=8, help="number of weights")
     parser.add_argument("--width", type=int, default=4096, help="size of a weight's sides")
     parser.add_argument("--folder", help="where the files go; default: a temporary folder")
-    parser.add_argument("--here", choices=(*OPERATIONS, "all"), help=argparse.SUPPRESS)
+    parser.add_argument("--only", nargs="+", metavar="OPERATION", help="measure these alone")
+    parser.add_argument("--here", choices=(*OPERATIONS, *APART, "all"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.here is not None:
         sys.stdout.write(json.dumps(run(Path(options.folder) / "net.onnx", options.here)))
         return 0
+    chosen = (*OPERATIONS, *APART, "all") if options.only is None else options.only
     table = Table("operation", "peak MB", "of the weights", "seconds")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         path = Path(folder) / "net.onnx"
         write_network(path, options.products, options.width)
         weights = os.path.getsize(path.with_suffix(".data")) / 2**20
-        for operation in (*OPERATIONS, "all"):
+        for operation in chosen:
             found = measure_apart(path, operation)
             share = f"{found['memory'] / weights:.2f}"
             table.add_row(operation, f"{found['memory']:.0f}", share, f"{found['seconds']:.1f}")

@@ -19,9 +19,10 @@ from seqonnx.autodiff.idioms.sizes import fill_like
 from seqonnx.autodiff.needed import given
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
-from seqonnx.autodiff.sources import FLOATS, sources_of
+from seqonnx.autodiff.sources import sources_of
 from seqonnx.errors import GradientError
 from seqonnx.graph import OPSET, Emitter, dtype_name, static_shape
+from seqonnx.graph.reading import FLOATS
 from seqonnx.graph.scan_body import qualify
 
 _Wanted = list[tuple[int, ir.Value]]

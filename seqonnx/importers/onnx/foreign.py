@@ -18,18 +18,17 @@ from seqonnx.errors import ModelFileError
 from seqonnx.graph.budget import held_by_file
 from seqonnx.graph.damage import reading
 from seqonnx.graph.external import all_tensors, stored_bytes
+from seqonnx.graph.function_calls import noted_calls
 from seqonnx.graph.mapped import is_mapped
+from seqonnx.graph.reading import FLOATS
 from seqonnx.graph.serde import to_bytes
 from seqonnx.graph.versions import IR_VERSION
 from seqonnx.importers.onnx.bound_inputs import bind_inputs, fold_bound
 from seqonnx.importers.onnx.constant_weights import is_plain_number, lift_weights
-from seqonnx.importers.onnx.importing import ModelLike, convert, open_model
+from seqonnx.importers.onnx.function_calls import keep_apart, take_marks
+from seqonnx.importers.onnx.importing import Keep, ModelLike, convert, open_model
 from seqonnx.importers.onnx.sizes import refuse_large_constants
 from seqonnx.importers.onnx.soundness import refuse_unsound
-
-_FLOATS: Final = frozenset(
-    {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE}
-)
 
 _SETTINGS: Final[Mapping[str, frozenset[int]]] = {
     "Clip": frozenset({1, 2}),
@@ -90,6 +89,7 @@ def import_foreign(
     model: ModelLike,
     outputs: Sequence[str] | None = None,
     bound: Mapping[str, npt.ArrayLike] | None = None,
+    has_rule: Keep | None = None,
 ) -> tuple[Foreign, dict[str, npt.NDArray[Any]]]:
     """Read a model and take its weights out.
 
@@ -101,6 +101,7 @@ def import_foreign(
         model: path of a file, a ModelProto, or an object with `to_onnx()`.
         outputs: names of the tensors to compute instead of the model's outputs.
         bound: values of inputs that get one for good, by name.
+        has_rule: tells which functions have a gradient rule; their calls are noted in the graph.
 
     Returns:
         The model, and its weights by name in the order of the file.
@@ -110,9 +111,10 @@ def import_foreign(
         ValueError: if a name in `outputs` is not a tensor of the model, or a name in `bound` no
             input.
     """
-    name, opened = open_model(model)
+    name, opened = open_model(model, mark=has_rule)
     with reading(name):
         graph = opened.graph
+        calls = take_marks(graph, name)
         lift_weights(graph)
         weights = _take_weights(graph)
         if bound:
@@ -121,9 +123,12 @@ def import_foreign(
         graph = convert(graph, name)
         if bound:
             graph = fold_bound(graph)
+        if len(calls) > 0:
+            keep_apart(graph, calls)
     if outputs is not None:
         _cut(graph, outputs, name)
     common_passes.RemoveUnusedNodesPass()(wrap(graph))
+    common_passes.RemoveUnusedOpsetsPass()(wrap(graph))
     for value in list(graph.inputs):
         unused = len(value.uses()) == 0 and not value.is_graph_output()
         if unused and (outputs is not None or value.name in weights):
@@ -162,6 +167,7 @@ def load_foreign(values: Mapping[str, Any]) -> Foreign:
         held = held_by_file() or 0
         refuse_large_constants(proto, "it", held + stored_bytes(proto))
         graph = ir.from_proto(proto).graph
+        noted_calls(graph)  # a damaged note is found here
         return Foreign(graph, list(values["inputs"]), list(values["statistics"]))
     except Exception as error:
         raise ModelFileError(f"The graph of an imported model is damaged: {error!r}") from error
@@ -201,7 +207,7 @@ def _data_inputs(graph: ir.Graph, name: str) -> list[str]:
 def _is_weight(value: ir.Value) -> bool:
     """Whether an initializer is something that can be trained."""
     tensor = value.const_value
-    if tensor is None or tensor.dtype not in _FLOATS or len(tensor.shape) == 0 or tensor.size == 0:
+    if tensor is None or tensor.dtype not in FLOATS or len(tensor.shape) == 0 or tensor.size == 0:
         return False
     uses = [(node.op_type, index) for node, index in value.uses()]
     settings = any(index in _SETTINGS.get(op_type, ()) for op_type, index in uses)
@@ -218,7 +224,7 @@ def _is_mapped(value: ir.Value) -> bool:
 
 def _is_fixed(value: ir.Value) -> bool:
     """Whether a weight was measured, not learned, or is of whole numbers."""
-    if value.dtype not in _FLOATS:
+    if value.dtype not in FLOATS:
         return True
     return all(i in _STATISTICS.get(node.op_type, ()) for node, i in value.uses())
 

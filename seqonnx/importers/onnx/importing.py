@@ -24,6 +24,7 @@ from seqonnx.importers.onnx.changed_operators import (
     reduce_instead_of_norm_pools,
     spell_out,
 )
+from seqonnx.importers.onnx.function_calls import mark_calls
 from seqonnx.importers.onnx.fused_operators import mark_foreign, take_apart
 from seqonnx.importers.onnx.newer_operators import bring_down
 from seqonnx.importers.onnx.old_broadcasting import CHANGED, align_from_the_last_axis, put_back
@@ -102,12 +103,15 @@ def expand_calls(graph: ir.Graph, functions: Mapping[ir.OperatorIdentifier, ir.F
         common_passes.InlinePass()(model)
 
 
-def open_model(model: ModelLike, keep: Keep | None = None) -> tuple[str, ir.Model]:
+def open_model(
+    model: ModelLike, keep: Keep | None = None, mark: Keep | None = None
+) -> tuple[str, ir.Model]:
     """Read a model and expand its functions; initializers are no longer inputs.
 
     Args:
         model: path of a file, a ModelProto, or an object with `to_onnx()`.
         keep: tells which functions stay as calls; none by default.
+        mark: tells which functions leave marks where they were called (see `take_marks`).
 
     Returns:
         What errors call the model, and the model in its own operator set.
@@ -129,6 +133,8 @@ def open_model(model: ModelLike, keep: Keep | None = None) -> tuple[str, ir.Mode
         if from_file:
             use_mapped(opened.graph, mapped_arrays(proto, Path(name)))
         opened = common_passes.RemoveInitializersFromInputsPass()(opened).model
+        if mark is not None:
+            mark_calls(opened, mark)
         opened = _inlined(opened, name, keep)
         return name, common_passes.LiftSubgraphInitializersToMainGraphPass()(opened).model
 

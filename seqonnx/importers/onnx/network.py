@@ -14,7 +14,7 @@ from seqonnx.graph import Dim, Variable, static_shape
 from seqonnx.graph.damage import reading
 from seqonnx.importers.onnx.foreign import Foreign, import_foreign, load_foreign
 from seqonnx.importers.onnx.free_batch import Freed, fixed_batch, free_batch
-from seqonnx.importers.onnx.importing import ModelLike
+from seqonnx.importers.onnx.importing import Keep, ModelLike
 from seqonnx.importers.onnx.probe import (
     Probe,
     can_probe,
@@ -61,6 +61,7 @@ def read_network(
     bound: Mapping[str, npt.ArrayLike] | None = None,
     as_in_inference: bool = False,
     define: Callable[[ir.Graph, str], None] | None = None,
+    has_rule: Keep | None = None,
 ) -> ForeignNetwork:
     """Read a network: its operator set converted, its weights taken out, its batch made free.
 
@@ -72,13 +73,14 @@ def read_network(
         as_in_inference: whether BatchNormalization takes the running statistics always.
         define: puts definitions in the place of operators that no session has, in place; gets the
             graph and the title.
+        has_rule: tells which functions have a gradient rule, which then wins over their body.
 
     Raises:
         ModelFileError: if the file cannot be read or converted, or asks for too much.
         ValueError: if a name in `outputs` is not a tensor of the model, an input has no batch or no
             dtype, or a body of If, Loop or Scan normalizes in training mode.
     """
-    foreign, arrays = import_foreign(model, outputs, bound)
+    foreign, arrays = import_foreign(model, outputs, bound, has_rule)
     if as_in_inference:
         normalize_as_in_inference(foreign.graph)
     refuse_training_in_bodies(foreign.graph, title)

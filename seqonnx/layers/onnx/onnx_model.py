@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from seqonnx.autodiff.registry import has_gradient
 from seqonnx.catalogue import register
 from seqonnx.graph import Dim, Emitter, Variable, dtype_name, static_shape
 from seqonnx.graph.budget import claim
@@ -105,6 +106,7 @@ class ONNXModel(AdaptableNetwork):
                 bound=self._bound,
                 as_in_inference=batch_norm == "inference",
                 define=define_regions,
+                has_rule=has_gradient,
             )
         else:
             raise ValueError("ONNXModel needs a `filepath`. Received: filepath=None")

@@ -15,6 +15,7 @@ from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.recurrent.masked import flipped
 from seqonnx.layers.recurrent.rnn import RecurrentLayer
 from seqonnx.layers.setting import Setting
+from seqonnx.layers.standing import as_it_is_set
 from seqonnx.structures import take_out
 from seqonnx.symbolic import Shape
 
@@ -231,7 +232,8 @@ def _emitted(
     """The output of a layer, all steps in the order of time, and its states if it returns them."""
     with op.scope(layer.name):
         if isinstance(layer, RecurrentLayer):
-            return layer._emit_in_time_order(op, x, training, mask, initial)
+            with as_it_is_set(op, layer, x, training) as read:
+                return layer._emit_in_time_order(op, read, training, mask, initial)
         given = {"mask": mask, "initial_state": initial}
         names = layer._spelling.names
         named = {k: v for k, v in given.items() if v is not None and k in names}
