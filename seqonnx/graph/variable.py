@@ -132,6 +132,8 @@ class Variable(Operable):
         self._autocast = autocast
         self._measures = False
         """Whether it belongs to a metric: then only training and evaluation move it."""
+        self._sparse = False
+        """Whether a step of an optimizer moves only the rows that the batch has met."""
         self.path = name if path is None else path
         self.trainable = trainable
         self._to_stored = None if layout is None else tuple(layout)

@@ -16,6 +16,7 @@ from seqonnx.optimizers import clipping
 from seqonnx.optimizers.applying import Applies
 from seqonnx.optimizers.in_step import StepWork
 from seqonnx.optimizers.on_tensors import emit_on_tensors
+from seqonnx.optimizers.rows_met import is_lazy, mark_lazy, update_lazily
 from seqonnx.optimizers.slots import used_slots
 
 Slots = Mapping[str, ir.Value]
@@ -51,6 +52,7 @@ class EmitsUpdates(Applies):
 
     def _emit_update(self, op: Emitter, work: StepWork) -> dict[Variable, ir.Value]:
         """Emit clipping, weight decay and the update, in the spelling that the class has."""
+        mark_lazy(self, work.grads)
         if self._on_tensors():
             return emit_on_tensors(self, op, work)
         weights = list(work.grads)
@@ -117,7 +119,8 @@ class EmitsUpdates(Applies):
         typed: dict[ir.DataType | None, dict[str, ir.Value]] = {}
         new_params = list(params)
         new_slots = [dict(kept) for kept in slots]
-        for group in self._groups(params, slots, decays):
+        lazy = [is_lazy(grad) for grad in grads]
+        for group in self._groups(params, slots, decays, lazy):
             dtype = params[group[0]].dtype
             if dtype not in typed:
                 typed[dtype] = {k: _as_type(op, v, dtype) for k, v in scalars.items()}
@@ -157,7 +160,8 @@ class EmitsUpdates(Applies):
         kept = {key: join(op, [each[key] for each in slots]) for key in slots[0]}
         if decay is not None:
             param = op.Sub(param, op.Mul(param, decay))
-        new, changed = self.update(op, param, grad, kept, scalars)
+        lazily = update_lazily(self, op, param, grad, kept, scalars)
+        new, changed = lazily or self.update(op, param, grad, kept, scalars)
         values = part(op, _stored(op, new, axes), params)
         parts = {k: part(op, v, [each[k] for each in slots]) for k, v in changed.items()}
         return values, parts
@@ -181,13 +185,19 @@ class EmitsUpdates(Applies):
         return bool(vars(author).get("elementwise", False))
 
     def _groups(
-        self, params: Sequence[ir.Value], slots: Sequence[Slots], decays: Sequence[str | None]
+        self,
+        params: Sequence[ir.Value],
+        slots: Sequence[Slots],
+        decays: Sequence[str | None],
+        lazy: Sequence[bool],
     ) -> list[list[int]]:
-        """Variables to update together."""
+        """Variables to update together; a lazy one is updated by itself."""
         if not self._is_elementwise():
             return [[i] for i in range(len(params))]
         many_nodes = all(len(kept) > 1 for kept in slots)  # with fewer, a descent may fuse instead
-        return packing.pack(params, decays.__getitem__, matrices=many_nodes)
+        return packing.pack(
+            params, lambda i: (decays[i], i if lazy[i] else None), matrices=many_nodes
+        )
 
     def _clip(self, op: Emitter, grads: Sequence[ir.Value]) -> Sequence[ir.Value]:
         """Gradients after the one form of clipping that is set."""

@@ -183,6 +183,38 @@ def test_sums_back_where_a_reshape_hides_the_number_of_axes():
     assert_close(dshare, wanted, 1e-12, "y")
 
 
+@pytest.mark.parametrize(
+    ("equation", "x_shape", "kernel_shape", "operators"),
+    [
+        ("abc,cde->abde", (2, 3, 4), (4, 2, 5), {"Gemm"}),
+        ("abcd,cde->abe", (2, 3, 4, 2), (4, 2, 5), {"Gemm"}),
+        ("abc,cb->ab", (2, 3, 4), (4, 3), {"Einsum"}),
+    ],
+)
+def test_gradient_of_a_kernel_over_several_axes_is_one_product(
+    equation, x_shape, kernel_shape, operators
+):
+    op = Emitter()
+    x = op.input("x", "float64", ("batch", *x_shape[1:]))
+    kernel = op.input("kernel", "float64", kernel_shape)
+    out = op.Einsum(x, kernel, equation=equation)
+    count = len(op.graph)
+    feeds = {"x": normal(*x_shape), "kernel": normal(*kernel_shape)}
+    ones = op.Div(out, out)
+    (grad,) = backward(op, [(out, ones)], [kernel])
+    name = str(op.output(grad, "g").name)
+    (found,) = run_reference(to_proto(op.graph), [name], feeds)
+    left, right = equation.split("->")
+    wanted = np.einsum(
+        f"{right},{left.split(',')[0]}->{left.split(',')[1]}",
+        np.ones_like(np.einsum(equation, feeds["x"], feeds["kernel"])),
+        feeds["x"],
+    )
+    assert_close(found, wanted, 1e-12, "kernel")
+    made = {node.op_type for node in list(op.graph)[count:]}
+    assert made & {"Gemm", "Einsum"} == operators
+
+
 @pytest.mark.parametrize("equation", ["...ij->...ji", "bii->bi", "bi...->b..."])
 def test_einsum_with_sizes_read_in_the_graph(equation):
     gradients(

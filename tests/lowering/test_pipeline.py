@@ -21,7 +21,7 @@ PIPELINES = {
     "EAGER": EAGER,
     "TUNING": TUNING,
 }
-FORMS = {"descent", "logits", "packing"}
+FORMS = {"descent", "logits", "packing", "row_totals"}
 """The forms that are chosen while a graph is emitted."""
 BUILDING_BLOCKS = {
     "blocks": "blocked/region",

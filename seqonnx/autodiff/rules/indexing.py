@@ -10,8 +10,10 @@ from seqonnx.autodiff.idioms.sizes import positions, reshape_like, shaped, size_
 from seqonnx.autodiff.needed import given, rank
 from seqonnx.autodiff.registry import Gradients, gradient
 from seqonnx.autodiff.rule_emitter import RuleEmitter
+from seqonnx.autodiff.sources import HALF_TYPES
 from seqonnx.graph import static_shape
-from seqonnx.graph.reading import constant_of, numpy_dtype
+from seqonnx.graph.reading import constant_of, known_sizes, numpy_dtype
+from seqonnx.graph.row_sums import RowSum, note_row_sum
 
 
 @gradient("", "Gather")
@@ -28,8 +30,10 @@ def gather(op: RuleEmitter, node: ir.Node, dy: ir.Value) -> Gradients:
             kept = op.Unsqueeze(dy, [axis]) if fixed.ndim == 0 else dy
             return shaped(place(op, kept, taken, size, axis), x.shape), None
     count = op.constant(np.array([size])) if isinstance(size, int) else size_at(op, x, axis)
-    total = add_slices(op, dy, indices, count, axis, distinct=distinct)
-    return shaped(total, x.shape), None
+    total = shaped(add_slices(op, dy, indices, count, axis, distinct=distinct), x.shape)
+    if axis == 0 and dy.dtype not in HALF_TYPES and known_sizes(x) is not None:
+        note_row_sum(total, RowSum(indices, dy))
+    return total, None
 
 
 @gradient("", "GatherElements")

@@ -42,6 +42,11 @@ class Embedding(Quantizable):
         quantization_config: how weights and inputs become integers, where `dtype` is one such as
             `"int8_from_float32"` or `quantize` is called; default: as the form has it.
         activity_regularizer: penalty on the output.
+        sparse: whether a training step moves only the rows that the batch has met, and only their
+            slots of the optimizer, as PyTorch's `Embedding(sparse=True)` with `SparseAdam` does.
+            Averages of rows that were not met do not decay: with SGD without momentum, and with
+            Adagrad, nothing changes but the time; with Adam and others it is another update. Not
+            an argument of Keras, so files for Keras only hold it where it is True.
         input_length: has no meaning any more; a warning says so.
         **kwargs: see `Layer`.
 
@@ -63,6 +68,7 @@ class Embedding(Quantizable):
     )
 
     mask_zero: Setting[bool] = Setting(bool, until_built=True)
+    sparse: Setting[bool] = Setting(bool, until_built=True)
 
     _adapted_name = "embeddings"
 
@@ -82,6 +88,7 @@ class Embedding(Quantizable):
         quantization_config: QuantizationConfig | None = None,
         *,
         activity_regularizer: Any = None,
+        sparse: bool = False,
         input_length: int | None = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
@@ -96,6 +103,7 @@ class Embedding(Quantizable):
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
         self.mask_zero = mask_zero
+        self.sparse = sparse
         self._ask_for_adapter(lora_rank, lora_alpha)
         self.quantization_config = quantization_config
         self.supports_masking = self.mask_zero
@@ -123,6 +131,7 @@ class Embedding(Quantizable):
                 regularizer=self.embeddings_regularizer,
                 constraint=self.embeddings_constraint,
             )
+            self._embeddings._sparse = self.sparse
         else:
             self._build_quantized((self.input_dim, self.output_dim))
         self._adapt_from_the_start()
@@ -156,7 +165,10 @@ class Embedding(Quantizable):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; the matrix itself is not among them."""
-        return {"input_dim": self.input_dim} | super().get_config()
+        config = {"input_dim": self.input_dim} | super().get_config()
+        if not self.sparse:  # Keras has no such argument
+            del config["sparse"]
+        return config
 
 
 def _not_zero(op: Emitter, x: ir.Value) -> ir.Value:

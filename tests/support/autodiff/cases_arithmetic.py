@@ -169,6 +169,10 @@ EINSUM = [
         ("ij->j", (normal(2, 3),), (0,)),
         ("ij,jk", (normal(2, 3), normal(3, 4)), (0,)),
         ("bi,i,bj->bij", (normal(2, 3), normal(3), normal(2, 4)), (0, 2)),
+        ("abc,cde->abde", (normal(2, 3, 4), normal(4, 2, 5)), (0,)),
+        ("abcd,cde->abe", (normal(2, 3, 4, 2), normal(4, 2, 5)), (0,)),
+        ("cab,dc->dab", (normal(4, 2, 3), normal(5, 4)), ()),
+        ("ab,bc->ca", (normal(2, 3), normal(3, 4)), (0,)),
     ]
 ]
 
