@@ -38,7 +38,7 @@ def test_step_of_ones_own_gives_what_it_gives_in_keras(name):
 
 
 def test_the_recorded_overflow_skips_its_step():
-    """What the cases show is worth comparing: weights stay where a step overflows."""
+    """So the comparison says something: weights stay where a step overflows."""
     weights = RECORDED["loss scale"]["weights"]
     assert weights[OVERFLOWING] == weights[OVERFLOWING - 1] != weights[OVERFLOWING + 1]
     averaged = RECORDED["average"]
