@@ -16,6 +16,8 @@ from seqonnx.importers.keras.config import POLICIES, Catalogue, policy_name, tra
 from seqonnx.importers.keras.graph import model_config
 from seqonnx.layers.architecture import deserialize_part
 from seqonnx.layers.serialization import KNOWN
+from seqonnx.models.feature_space import FeatureSpace
+from seqonnx.models.feature_space_files import restore_build
 from seqonnx.symbolic import SymbolicTensor
 
 NOT_OF_KERAS: Final = ("ONNXModel", "Operation")
@@ -150,6 +152,10 @@ def _object(value: Mapping[str, Any], custom: Mapping[str, Any], safe: bool) -> 
     if own is None and _is_layer(value, module):
         return layer_from(value, custom, safe)
     cls = own
+    if cls is None and name == "FeatureSpace":
+        space = FeatureSpace.from_config(inner)
+        restore_build(space, value)
+        return space
     if cls is None:
         kinds = [kind for part, kind in _KINDS.items() if part in module.split(".")]
         cls = next(filter(None, (catalogue.find(kind, name) for kind in kinds)), None)
