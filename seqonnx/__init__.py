@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         utils,
         wrappers,
     )
-    from seqonnx.config import set_device, set_dtype_policy, set_random_seed
+    from seqonnx.config import device, set_device, set_dtype_policy, set_random_seed
     from seqonnx.constraints import Constraint
     from seqonnx.dtypes import DTypePolicy, FloatDTypePolicy
     from seqonnx.graph import Variable, clear_session
@@ -69,6 +69,7 @@ _ROOMS = (
     "constraints",
     "data",
     "datasets",
+    "distillation",
     "dtype_policies",
     "initializers",
     "layers",
@@ -108,6 +109,7 @@ _NAMES = {
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "graph",
+    "device": "config",
     "clear_session": "graph",
     "from_keras": "models",
     "load_model": "models",
@@ -144,6 +146,8 @@ __all__ = [
     "constraints",
     "data",
     "datasets",
+    "device",
+    "distillation",
     "dtype_policies",
     "from_keras",
     "function",

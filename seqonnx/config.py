@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import random
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,6 +97,8 @@ class _Settings:
 
 
 _settings = _Settings()
+_DEVICE: ContextVar[DeviceRequest | None] = ContextVar("device", default=None)
+"""The device of the innermost `with device(...)`."""
 
 
 def set_device(device: DeviceRequest) -> None:
@@ -115,16 +119,49 @@ def set_device(device: DeviceRequest) -> None:
 
 
 def get_device() -> DeviceRequest:
-    """Return what was asked for: `set_device`, else `SEQONNX_DEVICE`, else `"auto"`.
+    """Return what was asked for: `device`, `set_device`, `SEQONNX_DEVICE`, else `"auto"`.
 
     Raises:
         ValueError: if the environment variable holds something that is not a device.
     """
+    around = _DEVICE.get()
+    if around is not None:
+        return around
     if _settings.device is not None:
         return _settings.device
     request = os.environ.get(_DEVICE_VARIABLE, "auto")
     _check_device(request, f" (from the environment variable {_DEVICE_VARIABLE})")
     return request
+
+
+@contextmanager
+def device(device_name: str) -> Iterator[None]:
+    """Choose where models run that are compiled, and functions that are called, inside a block.
+
+    Args:
+        device_name: `"cpu"`, `"gpu"` or `"cuda"`, and the number of the device behind a colon, as
+            in `"gpu:0"`.
+
+    Raises:
+        ValueError: if it names no device.
+
+    Example:
+        >>> with device("cpu:0"):
+        ...     get_device()
+        'cpu'
+    """
+    kind, _, number = str(device_name).lower().partition(":")
+    if kind not in {"cpu", "gpu", "cuda"} or (number and not number.isdigit()):
+        raise ValueError(
+            "`device_name` must be 'cpu', 'gpu' or 'cuda', with the number of the device behind a "
+            f"colon or without one, such as 'gpu:0'. Received: device_name={device_name!r}"
+        )
+    numbered = f"cuda:{number}" if number else "cuda"
+    token = _DEVICE.set("cpu" if kind == "cpu" else numbered)
+    try:
+        yield
+    finally:
+        _DEVICE.reset(token)
 
 
 def set_random_seed(seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Classes and functions of the user's own, by the names that files and configurations give them."""
+"""The user's own classes and functions by name, and whether configurations may hold code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, Self, TypeVar
 
+from seqonnx.defaults import is_unsafe_deserialization_enabled
+
 _T = TypeVar("_T")
 
 _REGISTERED: Final[dict[str, Any]] = {}
@@ -14,6 +16,8 @@ _NAMES: Final[dict[int, tuple[Any, str]]] = {}
 """The name of each registered object by its identity: it need not be hashable."""
 
 _SCOPE: Final[ContextVar[Mapping[str, Any] | None]] = ContextVar("custom_objects", default=None)
+_SAFE: Final[ContextVar[bool | None]] = ContextVar("safe_mode", default=None)
+"""Whether what is being loaded may not run code; None: nothing is being loaded."""
 
 
 class CustomObjectScope:
@@ -153,3 +157,21 @@ def all_known() -> dict[str, Any]:
     """Return registered objects and those of the scope, by name and by name without a package."""
     named = {**_REGISTERED, **scope()}
     return {key.rpartition(">")[2]: thing for key, thing in named.items()} | named
+
+
+def in_safe_mode(otherwise: bool = True) -> bool:
+    """Return whether code in configurations, such as a lambda's, is refused.
+
+    Args:
+        otherwise: what holds where nothing is being loaded. `enable_unsafe_deserialization` and
+            the `safe_mode` of the loading function around this come first.
+    """
+    if is_unsafe_deserialization_enabled():
+        return False
+    around = _SAFE.get()
+    return bool(otherwise) if around is None else around
+
+
+def set_safe_mode(safe: bool) -> None:
+    """Refuse code, or run it, in what this context makes from configurations."""
+    _SAFE.set(safe)

@@ -23,8 +23,8 @@ from seqonnx.data.text_directory import text_dataset_from_directory
 from seqonnx.dtypes import standardize as standardize_dtype
 from seqonnx.export.keras_objects import serialize_keras_object
 from seqonnx.graph import clear_session
-from seqonnx.layers.preprocessing.feature_space import FeatureSpace
 from seqonnx.models import legacy_objects as legacy
+from seqonnx.models.feature_space import FeatureSpace
 from seqonnx.models.keras_objects import deserialize_keras_object
 from seqonnx.ops import bounding_boxes
 from seqonnx.registration import (

@@ -216,6 +216,5 @@ def plain(value: Any) -> Any:
 
 
 def ordered(logs: Logs) -> Logs:
-    """A copy with Python floats, sorted by name, the validation metrics last (as Keras 3)."""
-    keys = sorted(logs, key=lambda key: (key.startswith("val_"), key))
-    return {key: plain(logs[key]) for key in keys}
+    """A copy with Python floats, sorted by name, as Keras 3 sorts them."""
+    return {key: plain(logs[key]) for key in sorted(logs)}

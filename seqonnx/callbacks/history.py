@@ -12,7 +12,7 @@ class History(Callback):
 
     Attributes:
         epoch: numbers of the epochs, from `initial_epoch`.
-        history: list of values by metric name: training metrics sorted by name, then `val_*`.
+        history: list of values by metric name, sorted by name.
             With `validation_freq` > 1 the `val_*` lists are shorter.
 
     Example:

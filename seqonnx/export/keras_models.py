@@ -13,11 +13,13 @@ from seqonnx.export.keras_objects import (
     is_written_with_op,
     keras_tensor,
     kind_of,
+    object_entry,
     serialize_keras_object,
 )
 from seqonnx.export.keras_operations import OPERATIONS
 from seqonnx.graph.signatures import spelling_of
 from seqonnx.importers.keras.code import dump_function
+from seqonnx.layers._inside import parts_of
 from seqonnx.layers.architecture import numbered_calls
 from seqonnx.layers.attention.multi_head_attention import MultiHeadAttention
 from seqonnx.layers.attention.projected import ProjectedAttention
@@ -73,17 +75,17 @@ def model_entry(model: Network) -> dict[str, Any]:
     Raises:
         ValueError: if it has parts that Keras does not have, or that could not be found again.
     """
+    _check_parts(model)
     number_shared(model)
     return _entry(model)
 
 
-def layer_entry(layer: Layer) -> dict[str, Any]:
-    """Return a layer or a model as Keras writes it.
-
-    Raises:
-        ValueError: if Keras could not read it.
-    """
-    return _entry(layer)
+@object_entry.register
+@in_own_context
+def _network_object(model: Network) -> dict[str, Any]:
+    """A model that `serialize_keras_object` was given."""
+    number_shared(model)
+    return _entry(model)
 
 
 def _entry(layer: Layer) -> dict[str, Any]:
@@ -97,7 +99,6 @@ def _own_entry(layer: Layer) -> dict[str, Any]:
         return _input_entry(layer)
     if isinstance(layer, Network) and not layer._is_subclassed():
         return _network_entry(layer)
-    _check_part(layer)
     config = _with_inner_entries(layer, layer.get_config())
     check_told(layer, layer.get_config())
     if isinstance(layer, Lambda):
@@ -105,6 +106,18 @@ def _own_entry(layer: Layer) -> dict[str, Any]:
     entry = entry_of(layer, config)
     shapes = built_from(layer) if isinstance(layer, Network) else _built_for(layer)
     return entry | shapes
+
+
+def _check_parts(model: Network) -> None:
+    """Raise a ValueError if Keras does not have a part of a model, and could not be given it."""
+    waiting: list[Layer] = [model]
+    while len(waiting) > 0:
+        layer = waiting.pop(0)
+        if isinstance(layer, Network) and not layer._is_subclassed():
+            waiting += layer.layers
+        elif not isinstance(layer, InputLayer):
+            _check_part(layer)
+            waiting += parts_of(_held(layer, layer.get_config()), Layer)
 
 
 def _check_part(layer: Layer) -> None:
@@ -313,9 +326,7 @@ def _operation(layer: Operation, calls: Sequence[LayerCall], refer: Any) -> dict
 
 def _with_inner_entries(layer: Layer, config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration with the layers in it as Keras writes them, with what they were built for."""
-    held = {key: getattr(layer, key, None) for key in config}
-    if isinstance(layer, Bidirectional):
-        held["layer"] = layer.forward_layer
+    held = _held(layer, config)
     full = {key: _inner(held[key], value) for key, value in config.items()}
     if isinstance(layer, MultiHeadAttention) and layer._built_for is not None:
         # Keras notes which axes it has found.
@@ -323,6 +334,12 @@ def _with_inner_entries(layer: Layer, config: Mapping[str, Any]) -> dict[str, An
             range(1, len(layer._built_for[0]) - 1)
         )
     return full
+
+
+def _held(layer: Layer, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a layer that it holds as attributes."""
+    held = {key: getattr(layer, key, None) for key in config}
+    return held | ({"layer": layer.forward_layer} if isinstance(layer, Bidirectional) else {})
 
 
 def _inner(held: Any, value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 import warnings
 from collections.abc import Callable, Mapping
+from functools import singledispatch
 from typing import Any, Final
 
 import numpy as np
@@ -111,13 +112,19 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, types.FunctionType | types.BuiltinFunctionType | type):
         return _function(obj)
     if callable(getattr(obj, "get_config", None)):
-        return entry_of(obj, obj.get_config())
+        return object_entry(obj)
     if getattr(obj, "__name__", None) is not None:
         return _function(obj)
     raise TypeError(
         f"Cannot serialize object {obj} of type {type(obj)}. To be serializable, a class must "
         "implement the `get_config()` method."
     )
+
+
+@singledispatch
+def object_entry(thing: Any) -> dict[str, Any]:
+    """Return an object that has a configuration as Keras writes it; `keras_models` adds models."""
+    return entry_of(thing, thing.get_config())
 
 
 def entry_of(thing: Any, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,7 +165,8 @@ def annotated(entry: Mapping[str, Any], key: str = "") -> dict[str, Any]:
         entry: `{"class_name": ..., "config": {...}}`.
         key: name of the argument that it is.
     """
-    if "module" in entry or not isinstance(entry.get("config"), Mapping):
+    special = str(entry.get("class_name")).startswith("__")
+    if special or "module" in entry or not isinstance(entry.get("config"), Mapping):
         return dict(entry)
     name, config = str(entry["class_name"]), entry["config"]
     wanted = next((kind for end, kind in _ENDINGS.items() if key.endswith(end)), None)

@@ -27,15 +27,19 @@ def load_vocabularies(model: Network, texts: Mapping[str, str], weights: Group) 
         ModelFileError: if a vocabulary does not fit its layer, or its weights are broken.
     """
     for path, lookup in _lookups(model):
-        if path not in texts:
-            continue
-        idf = find_dataset(weights, f"{path}/vars/{IDF}")
-        try:
-            lookup._load_text(texts[path], None if idf is None else read_dataset(idf))
-        except ValueError as error:
-            raise ModelFileError(
-                f"The vocabulary of layer '{lookup.name}' does not fit it. {error}"
-            ) from error
+        if path in texts:
+            load_vocabulary(lookup, path, texts[path], weights)
+
+
+def load_vocabulary(lookup: IndexLookup, path: str, text: str, weights: Group) -> None:
+    """Give a layer the vocabulary that a `.keras` file holds at its path; see above."""
+    idf = find_dataset(weights, f"{path}/vars/{IDF}")
+    try:
+        lookup._load_text(text, None if idf is None else read_dataset(idf))
+    except ValueError as error:
+        raise ModelFileError(
+            f"The vocabulary of layer '{lookup.name}' does not fit it. {error}"
+        ) from error
 
 
 def _lookups(model: Network, below: str = "") -> Iterator[tuple[str, IndexLookup]]:

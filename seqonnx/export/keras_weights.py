@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,6 +91,17 @@ def load_weights(model: Network, path: Path, *, skip_mismatch: bool, by_name: bo
 def part_of(model: Network) -> Part:
     """Return a model as a weight file sees it."""
     return _part(model, set())
+
+
+def part_of_layers(name: str, layers: Sequence[tuple[str, Layer]]) -> Part:
+    """Return layers at their paths as a weight file sees them.
+
+    Args:
+        name: of what holds them.
+        layers: pairs of a path and a layer.
+    """
+    visited: set[int] = set()
+    return Part(name, name, [], [(path, _part(layer, visited)) for path, layer in layers])
 
 
 def without_adapters(model: Network) -> Matched:

@@ -6,6 +6,7 @@ is written `[name of the layer, number of its call in this model, number of the 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -111,6 +112,8 @@ def graph_config(model: Network) -> dict[str, Any]:
         "layers": entries,
         "input_layers": _mapped(model._structures()[0], refer),
         "output_layers": _mapped(model._structures()[1], refer),
+        **_keys_config("input_keys", model._structures()[0]),
+        **_keys_config("output_keys", model._structures()[1]),
     }
 
 
@@ -161,7 +164,26 @@ def connect_config(
     def find(reference: Any) -> SymbolicTensor:
         return tensors[_key(reference)]
 
-    return _mapped(config["input_layers"], find), _mapped(config["output_layers"], find)
+    inputs, outputs = _mapped(config["input_layers"], find), _mapped(config["output_layers"], find)
+    return (
+        _with_keys(inputs, config.get("input_keys")),
+        _with_keys(outputs, config.get("output_keys")),
+    )
+
+
+def _keys_config(name: str, structure: Any) -> dict[str, Any]:
+    """The keys of a dict in their order, where it is not the sorted one: files sort all keys."""
+    if not isinstance(structure, Mapping) or list(structure) == sorted(structure):
+        return {}
+    return {name: {"order": list(structure), "ordered": type(structure) is not dict}}
+
+
+def _with_keys(structure: Any, keys: Mapping[str, Any] | None) -> Any:
+    """A structure with its keys in the order that `_keys_config` has written."""
+    if keys is None:
+        return structure
+    kind = OrderedDict if keys["ordered"] else dict
+    return kind((key, structure[key]) for key in keys["order"])
 
 
 def _call(

@@ -23,8 +23,9 @@ from seqonnx.symbolic import (
     calls_between,
     emit_network,
     layer_order,
+    outputs_in,
 )
-from seqonnx.symbolic.structure import Structure, flatten, in_order, unwrap
+from seqonnx.symbolic.structure import Structure, flatten, in_key_order, in_order, unwrap
 
 
 class Network(Layer):
@@ -61,7 +62,8 @@ class Network(Layer):
 
     def _connect(self, inputs: Structure, outputs: Structure) -> None:
         """Make this network the part of the layer graph between these tensors."""
-        entries, exits = flatten(inputs, "inputs"), flatten(outputs, "outputs")
+        inputs = self._walked(inputs)
+        entries, exits = flatten(inputs, "inputs"), flatten(self._walked(outputs), "outputs")
         if len({id(tensor) for tensor in entries}) < len(entries):
             raise ValueError(
                 "The list of inputs passed to the model contains the same input multiple times. "
@@ -79,6 +81,10 @@ class Network(Layer):
         self._inputs, self._outputs = entries, exits
         self._input_structure, self._output_structure = inputs, outputs
         self._calls_inside, self._layers = calls, layers
+
+    def _walked(self, structure: Any) -> Any:
+        """Inputs or outputs in the order in which they are walked through."""
+        return structure if self._is_subclassed() else in_key_order(structure)
 
     def _disconnect(self) -> None:
         """Make this network one without a graph."""
@@ -137,9 +143,8 @@ class Network(Layer):
 
     def _arrange(self, values: Sequence[Any]) -> Any:
         """Arrange one value per output as the model's outputs were given; one in a list is bare."""
-        structure = self._output_structure
-        if isinstance(structure, Mapping):
-            return dict(zip(structure, values, strict=True))
+        if isinstance(self._output_structure, Mapping):
+            return dict(zip(self._walked(self._output_structure), values, strict=True))
         return values[0] if len(values) == 1 else list(values)
 
     @property
@@ -164,7 +169,7 @@ class Network(Layer):
         """Tensors that a layer gives inside this network."""
         if isinstance(layer, InputLayer):
             return [layer.output]
-        return [tensor for call, tensor in self._calls_inside if call.layer is layer]
+        return outputs_in(self._calls_inside, layer)
 
     def _structures(self) -> tuple[Structure, Structure]:
         """The inputs and the outputs as they were given: one tensor, a list or a dict."""
@@ -184,7 +189,7 @@ class Network(Layer):
     def output_names(self) -> list[str]:
         """Names of the outputs: the keys of the dict that was given, else those of the tensors."""
         if isinstance(self._output_structure, Mapping):
-            return list(self._output_structure)
+            return list(self._walked(self._output_structure))
         return [tensor.name for tensor in self.outputs]
 
     @property
@@ -342,10 +347,9 @@ class Network(Layer):
                 spec = call.layer.input_spec if isinstance(call.layer, Layer) else None
                 if isinstance(spec, InputSpec) and tensor in call.inputs:
                     spec._check(shape, call.layer.name)
-        expected = (None, *tensor.shape[1:])
         raise ValueError(
             f"Invalid input shape for input {tensor} with name '{tensor.name}' and path ''. "
-            f"Expected shape {expected}, but input has incompatible shape {shape}"
+            f"Expected shape {(None, *tensor.shape[1:])}, but input has incompatible shape {shape}"
         )
 
     def __repr__(self) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from seqonnx import catalogue
+from seqonnx import catalogue, registration
+from seqonnx.contexts import in_own_context
+from seqonnx.importers.keras.code import is_lambda
+from seqonnx.importers.keras.config import Catalogue, translate
 from seqonnx.layers.base import Layer
 from seqonnx.layers.network import Network
 from seqonnx.layers.shared_entries import find_shared, note_shared
@@ -30,10 +33,14 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return catalogue.serialize(layer)
 
 
+@in_own_context
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Layer:
-    """Make a layer from the configuration returned by `serialize`.
+    """Make a layer from the configuration returned by `serialize`, here or in Keras 3.
+
+    The code of a lambda and the path of a vocabulary in it are refused, unless
+    `config.enable_unsafe_deserialization()` was called.
 
     Args:
         config: class and arguments.
@@ -53,7 +60,9 @@ def deserialize(
     shared: Layer | None = find_shared(config)
     if shared is not None:
         return shared
+    registration.set_safe_mode(registration.in_safe_mode())
     custom = {} if custom_objects is None else custom_objects
+    config = _translated(config, custom)
     name = config.get("class_name")
     cls = catalogue.find("layer", name, custom)
     if cls is None:
@@ -70,8 +79,19 @@ def deserialize(
     return layer
 
 
+def _translated(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A configuration of Keras's, which names modules, as one of seqonnx's."""
+    if "module" not in config:
+        return config
+    own = {**registration.all_known(), **custom}
+    known = Catalogue(KNOWN, own, safe=registration.in_safe_mode())
+    return config if known.find(config) is None else translate(config, known)
+
+
 def _revive(key: str, value: Any, custom: Mapping[str, Any]) -> Any:
     """Turn an argument into the object it stands for, where its constructor could not."""
+    if is_lambda(value):
+        return custom.get("<lambda>", value)
     if isinstance(value, str) and key.endswith(_FUNCTIONS):
         return custom.get(value, value)
     if isinstance(value, list):

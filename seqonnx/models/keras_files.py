@@ -25,6 +25,8 @@ from seqonnx.layers.architecture import deserialize_part
 from seqonnx.layers.network import Network
 from seqonnx.layers.standing import merged_values
 from seqonnx.layers.subclassing import build_again
+from seqonnx.models.feature_space import FeatureSpace
+from seqonnx.models.feature_space_files import space_in
 from seqonnx.models.keras_objects import deserialize_keras_object, keras_catalogue
 from seqonnx.optimizers import LossScaleOptimizer
 from seqonnx.structures import take_out
@@ -147,6 +149,8 @@ def load_keras_model(path: Path, custom: Mapping[str, Any], *, compiled: bool, s
         safe: whether lambdas are refused.
     """
     with open_archive(path) as archive:
+        if archive.config.get("class_name") == "FeatureSpace":
+            return space_in(FeatureSpace, archive, path)
         with weights_at_most(archive.held, factor=EXPANSION):
             model = model_from_entry(archive.config, custom, safe, path)
         with open_hdf5(path, archive.weights) as file:

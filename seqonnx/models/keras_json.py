@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from seqonnx.contexts import in_own_context
 from seqonnx.export.keras_models import model_entry
 from seqonnx.layers.network import Network
 from seqonnx.layers.subclassing import build_again, built_from
 from seqonnx.models.keras_files import compile_config, model_from_entry
 from seqonnx.models.keras_objects import deserialize_keras_object
+from seqonnx.registration import in_safe_mode, set_safe_mode
 from seqonnx.training.sessions import Sessions
 
 
@@ -21,6 +23,7 @@ def to_json(sessions: Sessions, arguments: Mapping[str, Any]) -> str:
     return json.dumps(entry, **arguments)
 
 
+@in_own_context
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Make a model, with new weights, from what `Model.to_json` returned, here or in Keras.
 
@@ -32,7 +35,8 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
         The model, compiled if it was.
 
     Raises:
-        ModelFileError: if it is damaged, or needs what seqonnx lacks.
+        ModelFileError: if it is damaged, or needs what seqonnx lacks; and for the code of a lambda,
+            unless `config.enable_unsafe_deserialization()` was called.
 
     Example:
         >>> from seqonnx import Input, Sequential, layers
@@ -40,9 +44,11 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
         >>> model_from_json(model.to_json()).output_shape
         (None, 3)
     """
+    safe = in_safe_mode()
+    set_safe_mode(safe)
     custom = custom_objects or {}
     entry = json.loads(json_string)
-    model = model_from_entry(entry, custom, True, "The JSON of a model")
+    model = model_from_entry(entry, custom, safe, "The JSON of a model")
     if entry.get("compile_config"):
         model.compile_from_config(deserialize_keras_object(entry["compile_config"], custom))
     return model

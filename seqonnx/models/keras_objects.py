@@ -9,13 +9,15 @@ from typing import Any, Final
 import numpy as np
 
 from seqonnx import catalogue, registration
-from seqonnx.defaults import is_unsafe_deserialization_enabled
+from seqonnx.contexts import in_own_context
 from seqonnx.errors import ModelFileError
-from seqonnx.importers.keras.code import load_function
+from seqonnx.importers.keras.code import trusted_function
 from seqonnx.importers.keras.config import POLICIES, Catalogue, policy_name, translate
 from seqonnx.importers.keras.graph import model_config
 from seqonnx.layers.architecture import deserialize_part
 from seqonnx.layers.serialization import KNOWN
+from seqonnx.models.feature_space import FeatureSpace
+from seqonnx.models.feature_space_files import restore_build
 from seqonnx.symbolic import SymbolicTensor
 
 NOT_OF_KERAS: Final = ("ONNXModel", "Operation")
@@ -34,13 +36,8 @@ _KINDS: Final = {
 }
 """Kinds by a part of Keras's module, the narrower ones first."""
 
-_UNSAFE: Final = (
-    "Requested the deserialization of a Python lambda. This carries a potential risk of arbitrary "
-    "code execution and thus it is disallowed by default. If you trust the source of the artifact, "
-    "you can override this error by passing `safe_mode=False` to the loading function."
-)
 
-
+@in_own_context
 def deserialize_keras_object(
     config: Any,
     custom_objects: Mapping[str, Any] | None = None,
@@ -53,7 +50,8 @@ def deserialize_keras_object(
         config: plain values; an object that is there already is returned.
         custom_objects: classes and functions of one's own, by name.
         safe_mode: whether a lambda, whose code could do anything, is refused. After
-            `config.enable_unsafe_deserialization()` it is not, as in Keras.
+            `config.enable_unsafe_deserialization()` it is not; and inside of another loading
+            function its `safe_mode` holds, as in Keras.
         **kwargs: `module_objects`, further classes and functions by name, and
             `printable_module_name`, what an error calls them.
 
@@ -72,12 +70,9 @@ def deserialize_keras_object(
     known = {**(objects or {}), **(custom_objects or {})}
     if isinstance(config, str) and objects is not None and config not in known:
         raise ValueError(f"Unknown {label}: '{config}'. Known: {sorted(known)}.")
-    return _revived(config, known, is_safe(safe_mode))
-
-
-def is_safe(safe_mode: bool) -> bool:
-    """Whether lambdas are refused, where a loading function was given its `safe_mode`."""
-    return bool(safe_mode) and not is_unsafe_deserialization_enabled()
+    safe = registration.in_safe_mode(safe_mode)
+    registration.set_safe_mode(safe)
+    return _revived(config, known, safe)
 
 
 def _revived(value: Any, custom: Mapping[str, Any], safe: bool) -> Any:
@@ -107,7 +102,7 @@ def _instance(found: Any) -> Any:
 def _special(name: str, config: Any, custom: Mapping[str, Any], safe: bool) -> Any:
     """Return the thing that Keras has a class of its own for in files."""
     if name == "__lambda__":
-        return unsafe_function(config, safe)
+        return trusted_function({"config": config}, safe=safe)
     if name == "__tuple__":
         return tuple(_revived(item, custom, safe) for item in config)
     if name in {"__numpy__", "__tensor__"}:
@@ -122,22 +117,6 @@ def _special(name: str, config: Any, custom: Mapping[str, Any], safe: bool) -> A
     if name == "__keras_tensor__":
         return SymbolicTensor(tuple(config["shape"]), config["dtype"], "keras_tensor")
     raise TypeError(f"Could not deserialize {name}: seqonnx has nothing for it.")
-
-
-def unsafe_function(config: Mapping[str, Any], safe: bool) -> Any:
-    """Return the function of a `__lambda__`.
-
-    Args:
-        config: code, defaults and closure; or a list of them under `value`.
-        safe: whether it is refused.
-
-    Raises:
-        ValueError: in safe mode.
-    """
-    if safe:
-        raise ValueError(_UNSAFE)
-    parts = config.get("value", config)
-    return load_function(**parts) if isinstance(parts, Mapping) else load_function(*parts)
 
 
 def _function(value: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:
@@ -173,6 +152,10 @@ def _object(value: Mapping[str, Any], custom: Mapping[str, Any], safe: bool) -> 
     if own is None and _is_layer(value, module):
         return layer_from(value, custom, safe)
     cls = own
+    if cls is None and name == "FeatureSpace":
+        space = FeatureSpace.from_config(inner)
+        restore_build(space, value)
+        return space
     if cls is None:
         kinds = [kind for part, kind in _KINDS.items() if part in module.split(".")]
         cls = next(filter(None, (catalogue.find(kind, name) for kind in kinds)), None)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqonnx.contexts import in_own_context
 from seqonnx.errors import ForeignFileError, ModelFileError
 from seqonnx.export.checkpoint import Checkpoint, read_checkpoint
 from seqonnx.export.keras_weights import ARCHIVE, READABLE
@@ -22,15 +23,16 @@ from seqonnx.layers.onnx.onnx_model import ONNXModel
 from seqonnx.layers.subclassing import build_again
 from seqonnx.models.formats import refuse_other_formats
 from seqonnx.models.keras_files import load_keras_model
-from seqonnx.models.keras_objects import is_safe
 from seqonnx.models.legacy_files import load_legacy_model
 from seqonnx.models.model import Model
 from seqonnx.models.sequential import Sequential
+from seqonnx.registration import in_safe_mode, set_safe_mode
 from seqonnx.symbolic import SymbolicTensor
 from seqonnx.training.checkpoint_state import Captured, compile_arguments, restore
 
 
 @search_paused()
+@in_own_context
 def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: Mapping[str, Any] | None = None,
@@ -48,7 +50,7 @@ def load_model(
         custom_objects: classes and functions of one's own (layers, losses, metrics, optimizers,
             schedules), by name. Those that `register_keras_serializable` registered are known.
         compile: whether to compile the model as it was, with the state of its optimizer.
-        safe_mode: whether a lambda in a file of Keras's is refused; its code could do anything.
+        safe_mode: whether a lambda in a file is refused; its code could do anything.
             After `config.enable_unsafe_deserialization()` it is not, as in Keras.
 
     Returns:
@@ -64,8 +66,10 @@ def load_model(
     """
     path = Path(filepath)
     custom = {} if custom_objects is None else dict(custom_objects)
+    safe = in_safe_mode(safe_mode)
+    set_safe_mode(safe)
     with reading(path):
-        return _load_model(path, custom, bool(compile), is_safe(safe_mode))
+        return _load_model(path, custom, bool(compile), safe)
 
 
 def _load_model(path: Path, custom: Mapping[str, Any], compiled: bool, safe: bool) -> Model:

@@ -9,6 +9,7 @@ from seqonnx.symbolic.network import (
     emit_network,
     graph_input,
     infer_call,
+    outputs_in,
     symbolic_shape,
 )
 from seqonnx.symbolic.order import layer_order
@@ -30,5 +31,6 @@ __all__ = [
     "graph_input",
     "infer_call",
     "layer_order",
+    "outputs_in",
     "symbolic_shape",
 ]

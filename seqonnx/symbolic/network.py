@@ -124,3 +124,18 @@ def _seen_shape(value: ir.Value, batch: int | None) -> Shape:
         batch if i == 0 and not isinstance(d, int) else d if isinstance(d, int) else None
         for i, d in enumerate(static_shape(value))
     )
+
+
+def outputs_in(
+    calls: Sequence[tuple[LayerCall, SymbolicTensor]], layer: Any
+) -> list[SymbolicTensor]:
+    """Return the tensors that a layer gives, in the order of its calls and of their outputs.
+
+    Args:
+        calls: the calls of a network, each with an output that is used.
+        layer: the layer.
+    """
+    own = [(call, tensor) for call, tensor in calls if call.layer is layer]
+    places = {call: number for number, (call, _) in enumerate(own)}
+    own.sort(key=lambda pair: (places[pair[0]], pair[1]._index))
+    return [tensor for _, tensor in own]

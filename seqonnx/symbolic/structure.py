@@ -44,6 +44,21 @@ def flatten(structure: Structure, what: str) -> list[SymbolicTensor]:
     return items
 
 
+def in_key_order(structure: Any) -> Any:
+    """Return a dict by its sorted keys, and what is no dict as it is.
+
+    Keras walks through dicts so, whatever the order of their keys, and through an `OrderedDict` as
+    it is. The order of layers and weights of a model follows from it.
+
+    Example:
+        >>> in_key_order({"b": 1, "a": 2})
+        {'a': 2, 'b': 1}
+    """
+    if type(structure) is not dict:
+        return structure
+    return {key: structure[key] for key in sorted(structure, key=str)}
+
+
 def unwrap(items: Sequence[_T]) -> _T | list[_T]:
     """Return the only item, or a list of them."""
     return items[0] if len(items) == 1 else list(items)

@@ -70,12 +70,13 @@ class Outputs:
     Args:
         tensors: the outputs.
         names: for each the names that it goes by, the one in logs first.
-        by_key: whether the model gives a dict.
+        keys: the keys in the order of the dict that the model was made with; None where it gives
+            no dict.
     """
 
     tensors: tuple[SymbolicTensor, ...]
     names: tuple[tuple[str, ...], ...]
-    by_key: bool
+    keys: tuple[str, ...] | None
 
     @property
     def first_names(self) -> list[str]:
@@ -109,9 +110,9 @@ def make_heads(
     plain = metrics_by_output(outputs, metrics, "metrics")
     weighted = metrics_by_output(outputs, weighted_metrics, "weighted_metrics")
     order = list(range(count))
-    if outputs.by_key and isinstance(loss, Mapping):  # logs follow the dict then, as in Keras
-        listed = list(loss)
-        places = [[listed.index(name) for name in names if name in loss] for names in outputs.names]
+    if outputs.keys is not None:  # logs follow the dict then, as in Keras
+        listed = list(loss if isinstance(loss, Mapping) else outputs.keys)
+        places = [[listed.index(x) for x in names if x in listed] for names in outputs.names]
         order = [place[0] if len(place) > 0 else count for place in places]
     parts = (outputs.names, outputs.tensors, losses, weights, plain, weighted, order)
     return [Head(*each) for each in zip(*parts, strict=True)]

@@ -84,6 +84,7 @@ class StepRunner:
             for name, values in self._named_scalars.items()
         }
         self._bindings: list[Binding] = []
+        self._bound_for = -1
         on_cpu = state.device.memory == "cpu"
         self._takes_numpy = on_cpu or self._fixed is not None
         # Callbacks and the next batch are prepared while a GPU computes.
@@ -139,7 +140,7 @@ class StepRunner:
         """
         state = self._state
         with state.turn:
-            binding, recording = self._fed(state.begin_step(), staged, scalars)
+            binding, recording = self._fed(state.begin_step(self.graph.writes), staged, scalars)
             binding.run(synchronize=not self._overlaps, recording=recording)
             if self._overlaps:
                 state.leave_running(partial(_finish_step, binding, staged))
@@ -164,8 +165,9 @@ class StepRunner:
         if self._fixed is not None:
             arrays = self._fixed.place(side, {**staged.arrays, **self._named_scalars})
             recording = side + 1
-        if len(self._bindings) == 0:
+        if self._bound_for != self._state.layout:
             self._bindings = [self._bind(each, arrays) for each in (0, 1)]
+            self._bound_for = self._state.layout
         binding = self._bindings[side]
         for name, array in arrays.items():
             binding.set_input(name, array)

@@ -306,7 +306,7 @@ class _SlotsOfModel:
 def subject_of(network: Network) -> Subject:
     """Return a network as the trainer sees it; only trained weights are regularized."""
     if not network.built:  # steps of the user's find out what there is
-        return Subject([], Outputs((), (), False), [], [], [], [], [])
+        return Subject([], Outputs((), (), None), [], [], [], [], [])
     trainable = network.trainable_weights
     trained = set(trainable)
     return Subject(
@@ -339,8 +339,9 @@ def outputs_of(network: Network) -> Outputs:
         layer = None if tensor._call is None else tensor._call.layer
         own = [name, tensor.name, *([layer.name] if isinstance(layer, Layer) else [])]
         names.append(tuple(dict.fromkeys(own)))
-    by_key = isinstance(network._output_structure, Mapping)
-    return Outputs(tuple(network.outputs), tuple(names), by_key)
+    made = network._output_structure
+    keys = tuple(str(key) for key in made) if isinstance(made, Mapping) else None
+    return Outputs(tuple(network.outputs), tuple(names), keys)
 
 
 def metrics_inside(network: Network) -> list[Accumulator]:

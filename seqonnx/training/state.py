@@ -64,6 +64,11 @@ class DeviceState:
         self.device = device
         self._now = _Moment(0, 0, 0, None)
         self._held: dict[Variable, _Held] = {}
+        self._changing = 0
+        self._alike: set[Variable] = set()
+        """Written variables of which both arrays hold the newest values."""
+        self.layout = 0
+        """Changes when a variable gets other arrays: what was bound before must be bound anew."""
         self._seen = 0
         self._running: tuple[Callable[[], None], _Moment] | None = None
         self._renew_lock()
@@ -97,22 +102,25 @@ class DeviceState:
         """
         given = 0
         for variable in variables:
-            if variable in self._held:
+            known, changes = self._held.get(variable), variable in written
+            if known is not None and (known.written or not changes):
                 continue
             changed_at, value = variable._changed_at, variable._newest()
             array = variable._read(value)
-            changes = variable in written
-            first = self._upload(array)
-            second = DeviceArray.empty(array.shape, array.dtype, self.device) if changes else first
-            held = _Held((first, second), changes, changed_at)
+            full = self._upload(array)
+            other = DeviceArray.empty(array.shape, array.dtype, self.device) if changes else full
             with self._lock:
+                # The next step writes all of the side that it does not read.
+                sides = (full, other) if self._now.side == 0 else (other, full)
                 # Whatever happens before it has moved, the next step looks where it is.
                 self._seen = -1
-                self._held[variable] = held
+                self._held[variable] = _Held(sides, changes, changed_at)
+                self.layout += known is not None
                 if changes:
+                    self._changing += 1
                     self._now = self._now._replace(copy=None)
                     variable._move_to(self, since=value)
-            given += first.nbytes
+            given += full.nbytes
         give_back(given)  # the arrays that the variables had until now
 
     def buffers(self, variable: Variable) -> tuple[DeviceArray, DeviceArray]:
@@ -131,10 +139,24 @@ class DeviceState:
         """Held from `begin_step` to `end_step`, so that nothing else happens in between."""
         return self._lock
 
-    def begin_step(self) -> int:
-        """Return the side to read; a step writes the other. The step before has ended."""
+    def begin_step(self, written: Collection[Variable] | None = None) -> int:
+        """Return the side to read; a step writes the other. The step before has ended.
+
+        Args:
+            written: the variables that this step writes, where it may be only some of those that
+                steps write: the others stay as they are. Default: all of them.
+        """
         self.wait()
-        return self._now.side
+        side = self._now.side
+        if written is None or len(written) == self._changing:
+            self._alike.clear()
+            return side
+        self._alike.difference_update(written)
+        for variable, held in self._held.items():
+            if held.written and variable not in written and variable not in self._alike:
+                held.sides[1 - side].update(held.sides[side].numpy())
+                self._alike.add(variable)
+        return side
 
     def end_step(self, steps: int = 1) -> None:
         """Make the side that a step wrote the newest. Without this, the state is as it was.
@@ -215,6 +237,7 @@ class DeviceState:
             arrived = True
             for variable, value, changed_at, array in changed:
                 held = self._held[variable]
+                self._alike.discard(variable)
                 held.sides[self.side].update(array)
                 held.pushed = changed_at
                 if held.written:
@@ -229,6 +252,7 @@ class DeviceState:
         if variable in self._held:
             with self._lock:
                 self.wait()
+                self._alike.discard(variable)
                 self._held[variable].sides[self.side].update(value.astype(variable.dtype))
                 self._now = self._now._replace(copy=None)
 
@@ -245,6 +269,8 @@ class DeviceState:
                 if variable._home is self:
                     variable._receive(array)
             self._held.clear()
+            self._changing = 0
+            self._alike.clear()
 
     def _become(self, side: int, steps: int, changed_at: int) -> None:
         self._now = _Moment(side, steps, changed_at, None)

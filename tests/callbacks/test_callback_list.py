@@ -217,7 +217,7 @@ def test_list_of_a_list_has_the_same_callbacks():
     assert CallbackList(inner).callbacks == inner.callbacks
 
 
-def test_history_records_floats_sorted_with_validation_last():
+def test_history_records_floats_sorted_by_name_as_keras_does():
     callbacks = CallbackList(add_history=True, params={"verbose": 0, "epochs": 2, "steps": 5})
     callbacks.on_train_begin()
     logs = {
@@ -239,7 +239,7 @@ def test_history_records_floats_sorted_with_validation_last():
         "val_loss": [3.0],
         "val_zeta": [1.0],
     }
-    assert list(history.history) == ["accuracy", "loss", "zeta", "val_loss", "val_zeta"]
+    assert list(history.history) == ["accuracy", "loss", "val_loss", "val_zeta", "zeta"]
     assert {type(v) for values in history.history.values() for v in values} == {float}
 
 

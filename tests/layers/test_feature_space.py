@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from seqonnx import Input, Model
+from seqonnx import Input, Model, load_model
 from seqonnx.data import Dataset
 from seqonnx.layers import Dense, HashedCrossing, Hashing, TextVectorization
+from seqonnx.saving import deserialize_keras_object, serialize_keras_object
 from seqonnx.utils import FeatureSpace
 
 DATA = {
@@ -177,3 +182,59 @@ def test_file_keeps_what_was_learnt(tmp_path):
 def test_wrong_use_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+SAMPLES = Path(__file__).with_name("samples")
+TABLE = {
+    "a": np.array([1.0, 2.0, 3.0, 4.0]),
+    "b": np.array([1, 2, 3, 1]),
+    "c": np.array(["x", "y", "x", "z"]),
+    "d": np.array([0.1, 0.5, 0.9, 0.3]),
+    "e": np.array(["p", "q", "r", "p"]),
+    "f": np.array([0.0, 1.0, 2.0, 3.0]),
+}
+
+
+def test_file_of_keras_gives_what_it_gives_there(tmp_path):
+    """Keras 3.15.1 reads the file written here, too: `samples/record_feature_space.py FILE`."""
+    pytest.importorskip("h5py", reason="Keras's files hold HDF5 files")
+    space = load_model(SAMPLES / "feature_space.keras")
+    expected = np.load(SAMPLES / "feature_space.npy")
+    np.testing.assert_allclose(space(TABLE), expected, atol=1e-6)
+    space.save(tmp_path / "space.keras")
+    for again in (
+        load_model(tmp_path / "space.keras"),
+        FeatureSpace.load(tmp_path / "space.keras"),
+    ):
+        np.testing.assert_allclose(again(TABLE), expected, atol=1e-6)
+    with zipfile.ZipFile(SAMPLES / "feature_space.keras") as theirs:
+        wanted = json.loads(theirs.read("config.json"))
+    with zipfile.ZipFile(tmp_path / "space.keras") as ours:
+        found = json.loads(ours.read("config.json"))
+    assert found.keys() == wanted.keys()
+    assert found["build_config"] == wanted["build_config"]
+    for name, each in wanted["config"]["features"].items():
+        mine = found["config"]["features"][name]
+        assert {**mine, "config": 0} == {**each, "config": 0}
+        layers = [x["config"]["preprocessor"] for x in (mine, each)]
+        assert layers[0]["class_name"] == layers[1]["class_name"]
+        assert layers[0]["module"] == layers[1]["module"]
+    assert found["config"]["crosses"] == wanted["config"]["crosses"]
+
+
+def test_configuration_goes_through_json_and_back():
+    space = space_of_all()
+    entry = json.loads(json.dumps(serialize_keras_object(space)))
+    again = deserialize_keras_object(entry)
+    assert type(again) is FeatureSpace
+    assert json.loads(json.dumps(serialize_keras_object(again))) == entry
+    with pytest.raises(ValueError, match="must see data first"):
+        again(DATA)
+
+
+def test_file_of_something_else_is_refused(tmp_path):
+    pytest.importorskip("h5py", reason="Keras's files hold HDF5 files")
+    x = Input((1,))
+    Model(x, Dense(1)(x)).save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="holds a Functional, not a FeatureSpace"):
+        FeatureSpace.load(tmp_path / "m.keras")

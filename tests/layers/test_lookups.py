@@ -135,9 +135,10 @@ def test_vocabulary_from_a_file(tmp_path):
 
 
 def test_configuration_from_elsewhere_reads_no_file(tmp_path):
-    config = StringLookup(vocabulary=["a"]).get_config()
+    entry = layers.serialize(StringLookup(vocabulary=["a"]))
+    entry["config"]["vocabulary"] = str(tmp_path)
     with pytest.raises(ValueError, match="risk of loading arbitrary and sensitive files"):
-        StringLookup.from_config(config | {"vocabulary": str(tmp_path)})
+        layers.deserialize(entry)
 
 
 @pytest.mark.parametrize(

@@ -220,9 +220,9 @@ def test_exported_graph_of_several_inputs_and_outputs_runs_anywhere(tmp_path):
     named.export(tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     assert [i.name for i in session.get_inputs()] == ["a", "b"]
-    assert [o.name for o in session.get_outputs()] == ["y", "joined"]
+    assert [o.name for o in session.get_outputs()] == ["joined", "y"]  # by key, as in Keras
     for batch in (1, 6):
-        y, _ = session.run(None, {"a": X[:batch], "b": Z[:batch]})
+        _, y = session.run(None, {"a": X[:batch], "b": Z[:batch]})
         np.testing.assert_allclose(y, by_hand(model, X[:batch], Z[:batch]), rtol=1e-5, atol=1e-6)
 
 

@@ -64,12 +64,52 @@ def extractor_beside_its_base() -> Any:
     return keras.Model(x, layers.Concatenate()([base(x), extractor(x)]))
 
 
+def forward_layer_alone() -> Any:
+    """Features of the layer that walks forward beside those of both."""
+    both = layers.Bidirectional(layers.LSTM(3, name="lstm"), name="both")
+    x = keras.Input((4,))
+    y = layers.Reshape((2, 2))(x)
+    return keras.Model(x, layers.Concatenate()([both(y), both.forward_layer(y)]))
+
+
+def backward_layer_alone() -> Any:
+    back = layers.GRU(3, go_backwards=True, name="back")
+    both = layers.Bidirectional(layers.GRU(3), backward_layer=back)
+    x = keras.Input((4,))
+    y = layers.Reshape((2, 2))(x)
+    return keras.Model(x, layers.Concatenate()([back(y), both(y)]))
+
+
+def in_two_wrappers() -> Any:
+    """The same layers of both directions under two ways of merging."""
+    first = layers.Bidirectional(layers.LSTM(3), merge_mode="sum")
+    second = layers.Bidirectional(
+        layers.LSTM(3), merge_mode="mul", backward_layer=first.backward_layer
+    )
+    x = keras.Input((4,))
+    y = layers.Reshape((2, 2))(x)
+    return keras.Model(x, layers.Concatenate()([first(y), second(y)]))
+
+
+def cell_in_two_loops() -> Any:
+    cell = layers.LSTMCell(3, name="cell")
+    x = keras.Input((4,))
+    y = layers.Reshape((2, 2))(x)
+    stack = layers.RNN([cell, layers.GRUCell(2)])
+    back = layers.RNN(cell, go_backwards=True)
+    return keras.Model(x, layers.Concatenate()([back(y), stack(y)]))
+
+
 MODELS = [
     in_two_models,
     in_two_stacks,
     model_in_two_models,
     in_a_wrapper,
     extractor_beside_its_base,
+    forward_layer_alone,
+    backward_layer_alone,
+    in_two_wrappers,
+    cell_in_two_loops,
 ]
 every_model = pytest.mark.parametrize("build", MODELS)
 

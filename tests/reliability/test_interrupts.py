@@ -185,6 +185,23 @@ def test_variables_that_come_to_the_device_are_all_there_for_the_next_step():
     assert lines > 20
 
 
+def test_what_a_step_has_not_written_yet_is_never_read(monkeypatch):
+    original = DeviceArray.empty.__func__
+
+    def rubbish(cls, *arguments):
+        made = original(cls, *arguments)
+        made.update(np.full(made.shape, 99, made.dtype))
+        return made
+
+    monkeypatch.setattr(DeviceArray, "empty", classmethod(rubbish))
+    variables, state = held(2)
+    assert values_of(variables) == [1.0, 1.0]
+    write(state, variables, 2.0)  # now the other side is the newest
+    more = [Variable(np.array([5.0], np.float32), f"more{i}") for i in range(2)]
+    state.hold(more, more)
+    assert values_of([*variables, *more]) == [2.0, 2.0, 5.0, 5.0]
+
+
 def test_errors_of_memory_while_weights_come_back(model, monkeypatch):
     original = DeviceArray.numpy
     expected = numbers_in(model)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import seqonnx
 from seqonnx import config
 from seqonnx.errors import DeviceError
 from seqonnx.runtime import CPU, Provider, cuda, device, load_onnxruntime, select_device
@@ -82,6 +83,25 @@ def test_no_request_takes_the_configured_device(monkeypatch):
     monkeypatch.setattr(config, "_settings", config._Settings())
     config.set_device("cpu")
     assert select_device() == CPU
+
+
+def test_block_chooses_the_device_inside_and_not_after(monkeypatch):
+    monkeypatch.setattr(config, "_settings", config._Settings())
+    config.set_device("auto")
+    names = {"cpu": "cpu", "cpu:0": "cpu", "GPU:0": "cuda:0", "gpu": "cuda", "cuda:1": "cuda:1"}
+    for name, expected in names.items():
+        with seqonnx.device(name):
+            assert config.get_device() == expected
+            with seqonnx.device("cpu"):
+                assert select_device() == CPU
+            assert config.get_device() == expected
+        assert config.get_device() == "auto"
+    with pytest.raises(KeyError), seqonnx.device("cpu"):
+        raise KeyError
+    assert config.get_device() == "auto"
+    for wrong in ("tpu", "gpu:x", ""):
+        with pytest.raises(ValueError, match="`device_name` must be"), seqonnx.device(wrong):
+            pass
 
 
 def test_auto_without_cuda_is_the_cpu_and_says_so_once(cpu_runtime, caplog):

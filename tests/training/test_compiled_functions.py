@@ -149,3 +149,26 @@ def test_noise_differs_from_call_to_call_and_follows_the_seed():
     keras.set_random_seed(5)
     assert (draw(np.zeros(3)) == first).all()
     assert (first != second).all()
+
+
+@pytest.mark.parametrize("turns", ["yynyn", "nnynny", "ynnny"])
+def test_a_variable_that_not_every_trace_assigns_keeps_its_value(turns):
+    often = keras.Variable(np.zeros(1, np.float32), name="often")
+    seldom = keras.Variable(np.ones(2, np.float32), name="seldom")
+
+    @keras.function
+    def step(x, both):
+        often.assign_add(ops.reshape(ops.sum(x), (1,)))
+        if both:
+            seldom.assign(seldom * 2.0)
+        return ops.sum(seldom)
+
+    size = 1.0
+    for number, turn in enumerate(turns, 1):
+        size *= 2 if turn == "y" else 1
+        assert float(step(np.ones(3, np.float32), turn == "y")) == 2 * size
+        np.testing.assert_array_equal(seldom.numpy(), [size, size])
+        np.testing.assert_array_equal(often.numpy(), [3 * number])
+        if number == 2:
+            seldom.assign(np.array([5.0, 5.0], np.float32))
+            size = 5.0

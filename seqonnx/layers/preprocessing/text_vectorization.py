@@ -8,7 +8,7 @@ ONNX has the operators, a call on arrays compiles what a model's graph would hol
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -266,12 +266,6 @@ class TextVectorization(Layer):
         held = {name: inner[name] for name in (*names, "has_input_vocabulary") if name in inner}
         size = inner["vocabulary_size"] or self.vocabulary_size()
         return super().get_config() | held | {"vocabulary_size": size}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a layer from its configuration; the path of a vocabulary is refused."""
-        StringLookup._refuse_path(config)
-        return super().from_config(config)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state of a copy."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqonnx import dtypes
+from seqonnx import dtypes, registration
 
 Token = str | int
 
@@ -83,8 +83,17 @@ def read_tokens(path: str | os.PathLike[str], dtype: str) -> list[Token]:
     """Return the tokens in a file: one in each line, in UTF-8.
 
     Raises:
-        ValueError: if there is no such file, or a line is no integer where integers are wanted.
+        ValueError: if there is no such file, or a line is no integer where integers are wanted; and
+            where a model that is loaded in safe mode names it.
     """
+    if registration.in_safe_mode(otherwise=False):
+        raise ValueError(
+            "Requested the loading of a vocabulary file outside of the model archive. This carries "
+            "a potential risk of loading arbitrary and sensitive files and thus it is disallowed "
+            "by default. If you trust the source of the artifact, you can override this error by "
+            "passing `safe_mode=False` to the loading function, or calling "
+            f"`seqonnx.config.enable_unsafe_deserialization()`. Vocabulary file: '{path}'"
+        )
     file = Path(path)
     if not file.is_file():
         raise ValueError(f"Vocabulary file {path} does not exist.")

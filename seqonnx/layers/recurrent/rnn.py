@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import onnx_ir as ir
 
-from seqonnx import catalogue, dtypes
+from seqonnx import dtypes
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.layers.base import Layer
+from seqonnx.layers.held import as_layer
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.precision import cast_floats
 from seqonnx.layers.recurrent.kept_states import KeptStates
@@ -276,8 +277,7 @@ def _cell(cell: Any) -> Any:
     """
     if isinstance(cell, list | tuple):
         cell = StackedRNNCells(cell)
-    if isinstance(cell, Mapping):
-        cell = catalogue.get("layer", cell, Layer)
+    cell = as_layer(cell)
     if "call" not in dir(cell):
         raise ValueError(f"Argument `cell` should have a `call` method. Received: cell={cell}")
     if "state_size" not in dir(cell):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import onnx_ir as ir
 
-from seqonnx import catalogue
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import Layer
+from seqonnx.layers.held import as_layer, held_entry
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.recurrent.states import flatten, packed
 from seqonnx.symbolic import Shape
@@ -80,7 +80,7 @@ class StackedRNNCells(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        cells = [catalogue.serialize(cell) for cell in self.cells]
+        cells = [held_entry(cell) for cell in self.cells]
         return super().get_config() | {"cells": cells}
 
 
@@ -97,8 +97,7 @@ def as_list(states: Any) -> list[Any]:
 
 def _checked(cell: Any) -> Any:
     """A cell, from its configuration where it is given as that."""
-    if isinstance(cell, Mapping):
-        cell = catalogue.get("layer", cell, Layer)
+    cell = as_layer(cell)
     if "call" not in dir(cell):
         raise ValueError(
             f"All cells must have a `call` method. Received cell without a `call` method: {cell}"

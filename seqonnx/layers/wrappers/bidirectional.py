@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Unpack
+from collections.abc import Sequence
+from typing import Any, Final, Self, Unpack
 
 import onnx_ir as ir
 
-from seqonnx import catalogue
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter
 from seqonnx.layers.base import Layer
+from seqonnx.layers.held import as_layer, held_entry
 from seqonnx.layers.options import LayerOptions
 from seqonnx.layers.recurrent.masked import flipped
 from seqonnx.layers.recurrent.rnn import RecurrentLayer
@@ -66,7 +66,7 @@ class Bidirectional(Layer):
         backward_layer: Any = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        layer, backward_layer = _from_config(layer), _from_config(backward_layer)
+        layer, backward_layer = as_layer(layer), as_layer(backward_layer)
         if not isinstance(layer, Layer):
             raise ValueError(
                 "Please initialize `Bidirectional` layer with a `keras.layers.Layer` instance. "
@@ -205,14 +205,20 @@ class Bidirectional(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return super().get_config() | {
-            "layer": catalogue.serialize(self.forward_layer),
-            "backward_layer": catalogue.serialize(self.backward_layer),
+            "layer": held_entry(self.forward_layer),
+            "backward_layer": held_entry(self.backward_layer),
         }
 
-
-def _from_config(layer: Any) -> Any:
-    """A layer, from its configuration where it is given as that."""
-    return catalogue.get("layer", layer, Layer) if isinstance(layer, Mapping) else layer
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a layer from the configuration returned by `get_config`, here or in Keras 3."""
+        layer = as_layer(config.get("layer"))
+        made = super().from_config({**config, "layer": layer})
+        if made.forward_layer.name == getattr(layer, "name", None):
+            # The one that walks forward was written, not the one that it is a copy of: there may
+            # be other places that it stands in.
+            made.forward_layer = layer
+        return made
 
 
 def _copy(layer: Layer, prefix: str, **changes: Any) -> Layer:

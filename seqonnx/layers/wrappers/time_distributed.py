@@ -9,8 +9,8 @@ import onnx_ir as ir
 from seqonnx.catalogue import register
 from seqonnx.graph import Emitter, static_shape
 from seqonnx.layers.base import Layer
+from seqonnx.layers.held import as_layer
 from seqonnx.layers.options import LayerOptions
-from seqonnx.layers.wrappers.wrapper import as_layer
 from seqonnx.symbolic import Shape
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Unpack
 
-from seqonnx import catalogue
 from seqonnx.layers.base import Layer
+from seqonnx.layers.held import as_layer
 from seqonnx.layers.options import LayerOptions
-from seqonnx.layers.shared_entries import find_shared, note_shared
 
 
 class Wrapper(Layer):
@@ -45,18 +43,3 @@ class Wrapper(Layer):
     def build(self, input_shape: Any) -> None:
         """Build the layer inside."""
         self.layer._build_for(input_shape)
-
-
-def as_layer(given: Any) -> Any:
-    """Return the layer that a wrapper was given: from a configuration, or as it is.
-
-    Args:
-        given: a layer, the configuration of one, or something wrong.
-    """
-    if not isinstance(given, Mapping):
-        return given
-    layer = find_shared(given)
-    if layer is None:
-        layer = catalogue.get("layer", given, Layer)
-        note_shared(given, layer)
-    return layer

@@ -36,7 +36,7 @@ class DotGraph:
     def to_string(self) -> str:
         """Return the text."""
         if self._subgraph:
-            lines = [*_cluster(self._graph, self._graph.key, self._graph.label, "")]
+            lines = [*_cluster(self._graph, self._graph.label, self._graph.label, "")]
             return "\n".join(lines) + "\n"
         style = self._style
         lines = [
@@ -102,7 +102,7 @@ def _exits(part: PlotLayer | PlotGroup, port: Port) -> list[str]:
 
 def _label(layer: PlotLayer) -> str:
     """A table as Graphviz draws it."""
-    class_name = f"<br/>{escape(layer.class_name)}" if layer.class_name else ""
+    class_name = f" ({escape(layer.class_name)})" if layer.class_name else ""
     colour = "#5f7590" if layer.is_input else "#2f3e55"
     rows = [
         f'<tr><td bgcolor="{colour}"><font color="white"><b>{escape(layer.title)}</b>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.behaviour import layers, tools, training, weights
+from support.behaviour import layers, plots, tools, training, weights
 from support.behaviour.table import CASES
 
-__all__ = ["CASES", "layers", "tools", "training", "weights"]
+__all__ = ["CASES", "layers", "plots", "tools", "training", "weights"]

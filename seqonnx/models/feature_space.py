@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from seqonnx.export.keras_objects import object_entry
 from seqonnx.graph import auto_name
 from seqonnx.layers.base import Layer
 from seqonnx.layers.core.input import Input
@@ -18,9 +18,15 @@ from seqonnx.layers.preprocessing.category_encoding import CategoryEncoding
 from seqonnx.layers.preprocessing.feature_kinds import FeatureKinds
 from seqonnx.layers.preprocessing.features import Cross, Feature, adapts, number_of_values
 from seqonnx.layers.preprocessing.hashed_crossing import HashedCrossing
-from seqonnx.layers.preprocessing.normalization import Normalization
+from seqonnx.models.feature_space_files import (
+    CLASS,
+    load_space,
+    read_json,
+    save_space,
+    space_entry,
+    write_json,
+)
 
-_CLASS: Final = "FeatureSpace"
 _KINDS: Final = (
     *("float", "float_normalized", "float_rescaled", "float_discretized", "integer_categorical"),
     *("string_categorical", "integer_hashed", "string_hashed"),
@@ -69,7 +75,7 @@ class FeatureSpace(FeatureKinds):
             raise ValueError(
                 f'`output_mode` must be "concat" or "dict". Received: output_mode={output_mode!r}'
             )
-        self.name = auto_name(_CLASS) if name is None else name
+        self.name = auto_name(CLASS) if name is None else name
         self.output_mode, self.crossing_dim, self.hashing_dim = (
             *(output_mode, crossing_dim, hashing_dim),
         )
@@ -178,28 +184,19 @@ class FeatureSpace(FeatureKinds):
         return cls(**config)
 
     def save(self, filepath: str | os.PathLike[str]) -> None:
-        """Write the features and what they have learnt as JSON, which `load` reads.
+        """Write the features and what they have learnt, for `load` and `load_model`.
 
         Args:
-            filepath: the file.
+            filepath: the file: `.keras`, which Keras reads, too, and which needs `seqonnx[keras]`;
+                JSON with any other ending.
         """
-        weights = {
-            name: [array.tolist() for array in layer.get_weights()]
-            for name, layer in self.preprocessors.items()
-            if isinstance(layer, Normalization) and layer.built
-        }
-        content = {
-            "class_name": _CLASS,
-            "config": self.get_config(),
-            "name": self.name,
-            "adapted": self._adapted,
-            "weights": weights,
-        }
-        Path(filepath).write_text(json.dumps(content, indent=1), "utf-8")
+        path = Path(filepath)
+        write = save_space if path.suffix == ".keras" else write_json
+        write(self, path)
 
     @classmethod
     def load(cls, filepath: str | os.PathLike[str]) -> FeatureSpace:
-        """Read what `save` wrote.
+        """Read what `save` wrote, here or in Keras.
 
         Args:
             filepath: the file.
@@ -207,20 +204,9 @@ class FeatureSpace(FeatureKinds):
         Raises:
             ValueError: if the file is another one.
         """
-        try:
-            content = json.loads(Path(filepath).read_text("utf-8"))
-            known = content["class_name"] == _CLASS
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{filepath} is not a file of a feature space: {error!r}") from error
-        if not known:
-            raise ValueError(f"{filepath} holds a {content['class_name']}, not a feature space")
-        space = cls(**content["config"], name=content["name"])
-        for name, arrays in content["weights"].items():
-            layer = space.preprocessors[name]
-            layer.build((None, 1))
-            given = zip(arrays, layer.get_weights(), strict=True)
-            layer.set_weights([np.asarray(new, old.dtype) for new, old in given])
-        space._adapted = content["adapted"]
+        path = Path(filepath)
+        read = load_space if path.suffix == ".keras" else read_json
+        space: FeatureSpace = read(cls, path)
         return space
 
     # Inside.
@@ -307,3 +293,6 @@ class FeatureSpace(FeatureKinds):
             raise ValueError(
                 f"The feature space '{self.name}' must see data first: call `adapt` with them"
             )
+
+
+object_entry.register(FeatureSpace)(space_entry)
