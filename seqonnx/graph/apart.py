@@ -135,8 +135,15 @@ def leave_apart(tensor: onnx.TensorProto, length: int) -> None:
 
 
 def _large_ones(graph: ir.Graph, start: int) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a graph that stay apart, from so many bytes of all weights on."""
-    stored = {name: value.const_value for name, value in graph.initializers.items()}
+    """The arrays of a graph that stay apart, from so many bytes of all weights on.
+
+    ONNX Runtime forgets those that nothing uses, and then wants no array for them.
+    """
+    stored = {
+        name: value.const_value
+        for name, value in graph.initializers.items()
+        if value.uses() or value.is_graph_output()
+    }
     sizes = {name: 0 if t is None or t.dtype is ir.DataType.STRING else t.nbytes
              for name, t in stored.items()}  # fmt: skip
     if sum(sizes.values()) < start:

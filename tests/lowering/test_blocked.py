@@ -272,6 +272,15 @@ def test_what_lies_between_convolutions_is_not_reordered():
     assert_rounded(blocked[0], plain[0], of_largest=1e-4)
 
 
+def test_a_constant_that_came_into_the_layout_is_not_kept_twice():
+    op = Emitter()
+    x, w = op.input("x", "float32", (2, 16, 9, 8)), op.input("w", "float32", (16, 16, 3, 3))
+    op.output(PARTS["a constant map"](op, x, w)[0], "y")
+    block_convolutions(op.graph, BLOCK)
+    maps = [v for v in op.graph.initializers.values() if tuple(v.shape) == (1, 16, 7, 6)]
+    assert len(maps) == 1
+
+
 @pytest.mark.parametrize("axis", [3, 4])
 def test_rows_and_columns_take_turns_where_they_are(axis):
     def emit(op, x, w):

@@ -13,7 +13,10 @@ import pytest
 import seqonnx as keras
 from seqonnx import layers
 from seqonnx.errors import ModelFileError
+from seqonnx.graph import Emitter
+from seqonnx.graph.apart import to_session_model
 from seqonnx.graph.mapped import is_mapped, region_of
+from seqonnx.runtime import CPU, Session
 from support.importers.networks import noise, parsed, plain
 from support.large_weights import large_from_4_kib
 
@@ -115,6 +118,15 @@ def test_weights_of_arrays_are_not_in_the_message_either(monkeypatch):
     model.fit(x, noise(3, 2), verbose=0)
     assert len(sizes) == 2
     assert max(sizes) < 1 << 15
+
+
+def test_a_large_constant_that_nothing_uses_does_no_harm(large_from_4_kib):
+    op = Emitter()
+    op.constant(np.zeros((64, 64), np.float32))
+    x = op.input("x", "float32", (1, 64))
+    op.output(op.MatMul(x, np.ones((64, 64), np.float32)), "y")
+    session = Session(to_session_model(op.graph), CPU)
+    assert session.run({"x": np.ones((1, 64), np.float32)})[0].tolist() == [[64.0] * 64]
 
 
 def test_a_data_file_that_is_too_short_or_elsewhere_is_refused(large_from_4_kib, path):

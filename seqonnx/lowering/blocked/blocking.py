@@ -119,13 +119,16 @@ def _put_in_place(graph: ir.Graph, added: Sequence[tuple[ir.Node, list[ir.Node]]
 
 
 def _drop_unused(graph: ir.Graph) -> None:
-    """Remove the nodes that nothing uses."""
+    """Remove the nodes that nothing uses, and constants that came into the layout."""
     unused = []
     for node in reversed(graph):
         if not any(value.uses() or value.is_graph_output() for value in node.outputs):
             _let_go(node)
             unused.append(node)
     graph.remove(unused)
+    for name, value in list(graph.initializers.items()):
+        if not (value.uses() or value.is_graph_output() or value.is_graph_input()):
+            del graph.initializers[name]
 
 
 def _let_go(node: ir.Node) -> None:
