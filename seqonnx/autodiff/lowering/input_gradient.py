@@ -133,7 +133,7 @@ def _spread(
         large = zero_pad(op, large, [0, 0], [max(-rest, 0) for rest in beyond], [2, 3])
     if max(beyond) > 0:
         large = picked(op, large, (0, 0), (1, 1), [1 + max(rest, 0) for rest in beyond])
-    asked = np.zeros((1, int(channels or 0), *sizes), numpy_dtype(small))
+    asked = np.zeros((1, 1, *sizes), numpy_dtype(small))
     asked[:, :, :: strides[0], :: strides[1]] = 1.0
     return shaped(op.Mul(large, asked), [batch, channels, *sizes])
 

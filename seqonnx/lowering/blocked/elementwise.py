@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 import onnx_ir as ir
 
 from seqonnx.graph.reading import is_op, known_sizes
@@ -37,7 +38,7 @@ def elementwise(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     y = node.outputs[0]
     if not any(value in region.twins for value in node.inputs) or not region.has_blocks(y):
         return None
-    for attempt in (_channel_numbers, _joined_sum, _joined_activation):
+    for attempt in (_channel_numbers, _pixel_numbers, _joined_sum, _joined_activation):
         made = attempt(region, node)
         if made is not None:
             return made
@@ -51,8 +52,6 @@ def elementwise(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
             inputs.append(value)
         elif given == sizes and (region.is_native(value) or region.fits(value)):
             inputs.append(region.twin(value))
-        elif value.const_value is not None and sizes and given == (1, *sizes[1:]):
-            inputs.append(region.constant_map(value))
         else:
             return None
     attributes: dict[str, Any] = dict(node.attributes)
@@ -81,6 +80,25 @@ def _channel_numbers(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     base = region.open_convolution(x, node)
     made = None if base is None else extended(region, base, y, offset=numbers)
     return made or per_channel(region, region.twin(x), y, offset=numbers)
+
+
+def _pixel_numbers(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
+    """A map times a constant number for each pixel, the same for all images and channels."""
+    if not is_op(node, "Mul"):
+        return None
+    y = node.outputs[0]
+    images, _, *space = sizes = known_sizes(y) or (0, 0)
+    for x, numbers in (node.inputs, node.inputs[::-1]):
+        if x is None or numbers is None or not region.is_native(x) or known_sizes(x) != sizes:
+            continue
+        if numbers.const_value is None or known_sizes(numbers) != (1, 1, *space):
+            continue
+        row = np.repeat(numbers.const_value.numpy().reshape(-1), region.block)[np.newaxis]
+        shape = [images * region.channels(y) // region.block, row.size]
+        rows = region.reshaped(region.twin(x), shape)
+        made = region.emit("Mul", [rows, region.op.constant(row)], {}, y, shape, domain="")
+        return region.reshaped(made, [images, region.channels(y), *space])
+    return None
 
 
 def _are_channel_numbers(value: ir.Value, like: ir.Value) -> bool:

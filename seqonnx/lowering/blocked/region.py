@@ -89,17 +89,6 @@ class BlockedRegion:
             self.twins[value] = self.emit("ReorderInput", [value], {}, like=value)
         return self.twins[value]
 
-    def constant_map(self, value: ir.Value) -> ir.Value:
-        """A constant map of one image for all in the layout, filled up with zeros."""
-        assert value.const_value is not None
-        given = value.const_value.numpy()
-        channels, *space = given.shape[1:]
-        whole = padded_channels(channels, self.block)
-        filled = np.zeros((whole, *space), given.dtype)
-        filled[:channels] = given[0]
-        blocks = filled.reshape(whole // self.block, self.block, *space)
-        return self.op.constant(np.moveaxis(blocks, 1, -1).reshape(1, whole, *space))
-
     def emit(
         self,
         op_type: str,
