@@ -47,6 +47,8 @@ class ExportOptions:
             where one file cannot hold them; False for never.
         weights_as: how the weights stand in the file.
         verbose: whether to print what was written; None: the drift alone, if it was measured.
+        weight_names: names of the initializers that are weights of the model, not constants of its
+            operators; no argument of the user's.
     """
 
     opset: int | None = None
@@ -59,6 +61,7 @@ class ExportOptions:
     external_data: int | Literal[False] | None = None
     weights_as: Weights = "initializer"
     verbose: bool | None = None
+    weight_names: frozenset[str] = frozenset()
 
 
 def export_options(format: Any, arguments: Mapping[str, Any]) -> ExportOptions:

@@ -125,7 +125,9 @@ def export_model(source: Source, options: ExportOptions, path: Path) -> Drift | 
         emitted = emit_apart(source, folded=folded)
         before, arrays = emitted.model, emitted.arrays
     else:
-        before, arrays = emit_inference(source, folded=folded)[0], {}
+        before, named = emit_inference(source, folded=folded)
+        arrays = {}
+        options = replace(options, weight_names=frozenset(named))
     if options.calibration_data is not None:
         calibration_feeds(before, options.calibration_data)  # refused before anything is written
     model, made = _in_fewer_bits(before, arrays, options)

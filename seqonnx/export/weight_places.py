@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import onnx
 from onnx import helper
 
@@ -21,7 +23,7 @@ def place_weights(model: onnx.ModelProto, options: ExportOptions) -> onnx.ModelP
     if options.weights_as == "constant":
         _as_nodes(model.graph)
     elif options.weights_as == "input":
-        _as_inputs(model.graph)
+        _as_inputs(model.graph, options.weight_names)
     return model
 
 
@@ -36,11 +38,11 @@ def _as_nodes(graph: onnx.GraphProto) -> None:
     graph.node.extend(nodes)
 
 
-def _as_inputs(graph: onnx.GraphProto) -> None:
-    """Declare each initializer as an input, too, whose default it then is."""
+def _as_inputs(graph: onnx.GraphProto, weights: Collection[str]) -> None:
+    """Declare each weight as an input, too, whose default it then is."""
     known = {value.name for value in graph.input}
     graph.input.extend(
         helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
         for tensor in graph.initializer
-        if tensor.name not in known
+        if tensor.name in weights and tensor.name not in known
     )

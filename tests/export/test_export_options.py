@@ -94,11 +94,21 @@ def test_weights_stand_where_they_are_asked_for(place, tmp_path):
         return
     assert proto.graph.input[0].name == "input"
     # every weight of the model under its own name, not what folding makes of them
-    assert {weight.path for weight in model.weights} <= {value.name for value in proto.graph.input}
+    weights = {weight.path for weight in model.weights}
+    assert {value.name for value in proto.graph.input} == {"input", *weights}
     session = onnxruntime.InferenceSession(path)
     assert "head/bias" in {value.name for value in session.get_overridable_initializers()}
     shifted = session.run(None, {"input": x, "head/bias": np.full(2, 5, np.float32)})[0]
     np.testing.assert_allclose(shifted, model.predict(x, verbose=0) + 5, atol=1e-5)
+
+
+def test_constants_of_operators_are_no_inputs(tmp_path):
+    model = keras.Sequential([keras.Input((6, 2)), layers.Reshape((3, 4)), layers.LSTM(3)])
+    model.export(tmp_path / "m.onnx", weights_as="input")
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    weights = {weight.path for weight in model.weights}
+    assert {value.name for value in graph.input} == {"input", *weights}
+    assert {tensor.name for tensor in graph.initializer} > weights
 
 
 @pytest.mark.parametrize(
