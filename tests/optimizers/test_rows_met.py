@@ -138,3 +138,23 @@ def test_config_holds_sparse_only_where_it_was_asked_for():
     assert "sparse" not in layers.Embedding(3, 2).get_config()
     made = layers.Embedding.from_config(layers.Embedding(3, 2, sparse=True).get_config())
     assert made.sparse is True
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda layer: layer.enable_lora(2), "gets an adapter"),
+        (lambda layer: layer.quantize("int8"), "becomes integers"),
+    ],
+)
+def test_what_does_not_train_cannot_be_sparse(change, reason):
+    layer = layers.Embedding(6, 4, sparse=True, name="table")
+    layer.build()
+    with pytest.raises(ValueError, match=rf"layer 'table' trains by the rows .* {reason} and does"):
+        change(layer)
+
+
+def test_integers_from_the_start_cannot_be_sparse():
+    layer = layers.Embedding(6, 4, sparse=True, dtype="int8_from_float32")
+    with pytest.raises(ValueError, match="is stored as integers and does not train"):
+        layer.build()

@@ -133,8 +133,25 @@ class Embedding(Quantizable):
             )
             self._embeddings._sparse = self.sparse
         else:
+            self._refuse_sparse("is stored as integers")
             self._build_quantized((self.input_dim, self.output_dim))
         self._adapt_from_the_start()
+
+    def _refuse_sparse(self, what: str) -> None:
+        """Raise where the matrix no longer trains, and `sparse` would do nothing."""
+        if self.sparse:
+            raise ValueError(
+                f"The matrix of layer '{self.name}' trains by the rows of a batch (`sparse=True`), "
+                f"but it {what} and does not train. Make the layer without `sparse=True`."
+            )
+
+    def _adaptable_weight(self) -> Variable:
+        self._refuse_sparse("gets an adapter")
+        return super()._adaptable_weight()
+
+    def _check_quantizable(self, config: QuantizationConfig, type_check: bool) -> None:
+        super()._check_quantizable(config, type_check)
+        self._refuse_sparse("becomes integers")
 
     @property
     def embeddings(self) -> Variable:
