@@ -71,14 +71,15 @@ def _parser() -> argparse.ArgumentParser:
         help="describe an ONNX file: shapes, parameters, MACs",
         description="Describe an ONNX file of any producer: inputs and outputs, shapes, "
         "parameters and multiply-accumulates (MACs) per layer or node. Weights are not read.",
-        epilog="exit status: 0 ok, 1 a check failed, 2 the file is absent or no ONNX model",
+        epilog="exit status: 0 ok, 1 a check failed or the files of --diff differ, "
+        "2 the file is absent or no ONNX model",
     )
-    inspect.add_argument("file", metavar="FILE", help="the .onnx file")
+    inspect.add_argument("file", metavar="FILE", nargs="?", help="the .onnx file")
     forms = inspect.add_mutually_exclusive_group()
     for form, text in (("json", "as JSON"), ("markdown", "as Markdown"), ("csv", "rows as CSV")):
         forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=text)
     _add_options(inspect)
-    inspect.set_defaults(run=_inspect)
+    inspect.set_defaults(run=_inspect, refuse=inspect.error)
     _add_convert(commands)
     return parser
 
@@ -139,6 +140,17 @@ def _add_options(inspect: argparse.ArgumentParser) -> None:
         metavar="cpu,cuda",
         help="show which ONNX Runtime provider would run each row",
     )
+    inspect.add_argument(
+        "--diff",
+        nargs=2,
+        metavar=("A", "B"),
+        help="compare two files: nodes, attributes, shapes, weights; with --inputs run both",
+    )
+    inspect.add_argument(
+        "--inputs",
+        metavar="DATA.npz|random",
+        help="arrays by input name, for --diff to run both on",
+    )
     inspect.add_argument("--width", type=int, metavar="N", help="columns of the text")
 
 
@@ -175,6 +187,12 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from seqonnx.errors import DeviceError, ExecutionError, ModelFileError
     from seqonnx.report.collect import collect
 
+    if arguments.diff is not None:
+        return _diff(arguments)
+    if arguments.file is None:
+        arguments.refuse("the following arguments are required: FILE, or --diff A B")
+    if arguments.inputs is not None:
+        arguments.refuse("--inputs goes with --diff A B")
     try:
         report = collect(arguments.file, dict(arguments.shape), by_node=arguments.nodes)
     except (ModelFileError, ValueError) as error:
@@ -191,6 +209,33 @@ def _inspect(arguments: argparse.Namespace) -> int:
     for check in failures:
         _complain(f"{report.file}: {check.name} failed: {check.detail}", CHECK_FAILED)
     return CHECK_FAILED if failures else OK
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    """Compare two files and print."""
+    from seqonnx.report.diff import diff_files, diff_json, diff_text
+    from seqonnx.report.format import drawn, takes_boxes
+
+    alone = ("file", "nodes", "check", "providers")
+    given = [name for name in alone if getattr(arguments, name)]
+    if len(given) > 0 or arguments.form in {"csv", "markdown"}:
+        arguments.refuse("--diff A B takes --json, --shape, --inputs and --width, nothing else")
+    inputs = None if arguments.inputs == "random" else arguments.inputs
+    run = arguments.inputs is not None
+    try:
+        one, two = arguments.diff
+        shapes, arrays = dict(arguments.shape), _arrays(inputs)
+        found = diff_files(one, two, shapes, run=run, inputs=arrays)
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        return _complain(" ".join(str(error).split()), NO_MODEL)
+    encoding = sys.stdout.encoding or "utf-8"
+    if arguments.form == "json":
+        text = diff_json(found, ascii_only=not takes_boxes(encoding))
+    else:
+        terminal = sys.stdout.isatty()
+        text = diff_text(found, width=_width(arguments), color=terminal)
+    sys.stdout.write(drawn(text, encoding))
+    return OK if found.equal else CHECK_FAILED
 
 
 def _convert(arguments: argparse.Namespace) -> int:
@@ -295,11 +340,16 @@ def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
         return drawn(renderers[arguments.form](report), encoding)
     from seqonnx.report.render import render_text
 
-    terminal = sys.stdout.isatty()
-    width = arguments.width
-    if width is None and terminal:
-        width = os.get_terminal_size(sys.stdout.fileno()).columns or None
-    return drawn(render_text(report, width=width, color=terminal), encoding)
+    color = sys.stdout.isatty()
+    return drawn(render_text(report, width=_width(arguments), color=color), encoding)
+
+
+def _width(arguments: argparse.Namespace) -> int | None:
+    """Columns of the text; None for as many as it needs."""
+    if arguments.width is None and sys.stdout.isatty():
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    width: int | None = arguments.width
+    return width
 
 
 def _complain(reason: object, code: int, command: str = "inspect") -> int:
