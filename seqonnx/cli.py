@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from seqonnx import __version__
+from seqonnx.cli_runs import add_options, arrays_of, collected, diff, timed
 
 if TYPE_CHECKING:
     from seqonnx.report.records import ModelReport
@@ -140,17 +141,7 @@ def _add_options(inspect: argparse.ArgumentParser) -> None:
         metavar="cpu,cuda",
         help="show which ONNX Runtime provider would run each row",
     )
-    inspect.add_argument(
-        "--diff",
-        nargs=2,
-        metavar=("A", "B"),
-        help="compare two files: nodes, attributes, shapes, weights; with --inputs run both",
-    )
-    inspect.add_argument(
-        "--inputs",
-        metavar="DATA.npz|random",
-        help="arrays by input name, for --diff to run both on",
-    )
+    add_options(inspect)
     inspect.add_argument("--width", type=int, metavar="N", help="columns of the text")
 
 
@@ -185,18 +176,20 @@ def _providers(text: str) -> str | list[str]:
 def _inspect(arguments: argparse.Namespace) -> int:
     """Collect, check, render and print."""
     from seqonnx.errors import DeviceError, ExecutionError, ModelFileError
-    from seqonnx.report.collect import collect
 
     if arguments.diff is not None:
         return _diff(arguments)
     if arguments.file is None:
         arguments.refuse("the following arguments are required: FILE, or --diff A B")
-    if arguments.inputs is not None:
-        arguments.refuse("--inputs goes with --diff A B")
     try:
-        report = collect(arguments.file, dict(arguments.shape), by_node=arguments.nodes)
-    except (ModelFileError, ValueError) as error:
+        report, inputs = collected(arguments)
+    except (ModelFileError, OSError, ValueError) as error:
         return _complain(" ".join(str(error).split()), NO_MODEL)
+    if arguments.times is not None:
+        try:
+            report = timed(report, arguments.times, arguments.providers, inputs)
+        except (DeviceError, ExecutionError, ImportError, ValueError) as error:
+            return _complain(" ".join(str(error).split()), CHECK_FAILED)
     if arguments.providers is not None:
         try:
             report = _place(report, arguments.providers)
@@ -213,29 +206,16 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _diff(arguments: argparse.Namespace) -> int:
     """Compare two files and print."""
-    from seqonnx.report.diff import diff_files, diff_json, diff_text
-    from seqonnx.report.format import drawn, takes_boxes
-
-    alone = ("file", "nodes", "check", "providers")
+    alone = ("file", "nodes", "check", "providers", "times", "fix_dims")
     given = [name for name in alone if getattr(arguments, name)]
     if len(given) > 0 or arguments.form in {"csv", "markdown"}:
         arguments.refuse("--diff A B takes --json, --shape, --inputs and --width, nothing else")
-    inputs = None if arguments.inputs == "random" else arguments.inputs
-    run = arguments.inputs is not None
     try:
-        one, two = arguments.diff
-        shapes, arrays = dict(arguments.shape), _arrays(inputs)
-        found = diff_files(one, two, shapes, run=run, inputs=arrays)
+        text, equal = diff(arguments, _width(arguments))
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         return _complain(" ".join(str(error).split()), NO_MODEL)
-    encoding = sys.stdout.encoding or "utf-8"
-    if arguments.form == "json":
-        text = diff_json(found, ascii_only=not takes_boxes(encoding))
-    else:
-        terminal = sys.stdout.isatty()
-        text = diff_text(found, width=_width(arguments), color=terminal)
-    sys.stdout.write(drawn(text, encoding))
-    return OK if found.equal else CHECK_FAILED
+    sys.stdout.write(text)
+    return OK if equal else CHECK_FAILED
 
 
 def _convert(arguments: argparse.Namespace) -> int:
@@ -252,12 +232,12 @@ def _convert(arguments: argparse.Namespace) -> int:
             "ir_version": arguments.ir_version,
             "dtype": "float16" if arguments.float16 else None,
             "quantize": "int8" if arguments.int8 else None,
-            "calibration_data": _arrays(arguments.calibration),
+            "calibration_data": arrays_of(arguments.calibration),
             "external_data": True if arguments.external_data else None,
         }
         defaults = {"keep_io": True, "merge_lora": True, "weights_as": "initializer"}
         options = export_options("onnx", {**given, **defaults, "verbose": False})
-        inputs = _arrays(arguments.inputs)
+        inputs = arrays_of(arguments.inputs)
         with _status() as say:
             done = convert_file(
                 source, target, options, batch=arguments.batch, inputs=inputs, say=say
@@ -286,22 +266,6 @@ def _status() -> Iterator[Callable[[str], object]]:
 
     with Console(stderr=True).status("read") as status:
         yield status.update
-
-
-def _arrays(path: str | None) -> dict[str, Any] | None:
-    """Read the arrays of an `.npz` file.
-
-    Raises:
-        ValueError: if it is another file.
-    """
-    if path is None:
-        return None
-    import numpy as np
-
-    with np.load(path, allow_pickle=False) as file:
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError(f"{path} is no .npz file: write it with numpy.savez, by input names")
-        return {name: file[name] for name in file.files}
 
 
 def _place(report: ModelReport, request: str | list[str]) -> ModelReport:
