@@ -54,12 +54,18 @@ def arrays_of(path: str | None) -> dict[str, Any] | None:
     """
     if path is None:
         return None
+    from zipfile import BadZipFile
+
     import numpy as np
 
-    with np.load(path, allow_pickle=False) as file:
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError(f"{path} is no .npz file: write it with numpy.savez, by input names")
-        return {name: file[name] for name in file.files}
+    with open(path, "rb") as content:
+        try:
+            file = np.load(content, allow_pickle=False)
+            if isinstance(file, np.lib.npyio.NpzFile):
+                return {name: file[name] for name in file.files}
+        except (BadZipFile, EOFError, ValueError):
+            pass  # said below, as for a file of one array
+    raise ValueError(f"{path} is no .npz file: write it with numpy.savez, by input names")
 
 
 def run_inputs(arguments: argparse.Namespace) -> dict[str, Any]:

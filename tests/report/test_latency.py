@@ -133,6 +133,19 @@ def test_a_run_that_fails_says_why(path, tmp_path, capsys):
     assert "float64" in printed.err
 
 
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 damaged", None])
+def test_inputs_that_are_no_npz_file_are_named(path, tmp_path, capsys, content):
+    data = tmp_path / "data.npz"
+    if content is None:
+        np.save(tmp_path / "data.npy", np.zeros(3))
+        (tmp_path / "data.npy").rename(data)
+    else:
+        data.write_bytes(content)
+    code, printed = run(path, capsys, "--run", "1", "--inputs", str(data))
+    assert code == 2
+    assert f"{data} is no .npz file" in printed.err
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
