@@ -13,6 +13,7 @@ from seqonnx.runtime.arrays import TensorSpec
 _BATCH: Final = 2
 _OPEN_SIZES: Final = (8, 32)
 """Sizes to try where a file leaves them open."""
+_DRAWN: Final = frozenset({"float16", "bfloat16", "float32", "float64"})
 _TOLERANCE: Final = {"float64": 1e-6, "float32": 1e-4}
 _COARSE: Final = 2e-2
 """How far results may lie apart, in parts of the largest of them; the second for 16 bits."""
@@ -26,6 +27,9 @@ def made_up_inputs(inputs: tuple[TensorSpec, ...]) -> Iterator[dict[str, npt.NDA
 
     Returns:
         Arrays by name, for several sizes of what the model leaves open.
+
+    Raises:
+        ValueError: if an input is no tensor, or of a dtype that NumPy lacks.
     """
     for size in _OPEN_SIZES:
         rng = np.random.default_rng(0)
@@ -43,6 +47,10 @@ def _made_up(spec: TensorSpec, open_size: int, rng: np.random.Generator) -> npt.
         return rng.random(shape) < 0.5
     if spec.dtype.startswith(("int", "uint")):
         return rng.integers(0, 2, shape).astype(spec.dtype)
+    if spec.dtype not in _DRAWN:
+        raise ValueError(
+            f"Input '{spec.name}' is of type {spec.dtype}, and no such value can be made up."
+        )
     made: npt.NDArray[Any] = rng.normal(size=shape).astype(np.float32)
     return made if spec.dtype == "bfloat16" else made.astype(spec.dtype)
 

@@ -362,6 +362,19 @@ def test_a_file_that_is_none_is_named(tmp_path, capsys):
     assert "b.onnx: not an ONNX model" in capsys.readouterr().err
 
 
+def test_inputs_that_cannot_be_made_up_are_named(command):
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, None))
+    values = [helper.make_value_info(name, kind) for name in ("sequence", "out")]
+    node = helper.make_node("Identity", ["sequence"], ["out"])
+    graph = helper.make_graph([node], "g", values[:1], values[1:])
+    opsets = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    code, printed = command(model, model, "--inputs", "random")
+    assert code == 2
+    assert "Input 'sequence' is of type seq(" in printed.err
+    assert main(["inspect", "a.onnx", "--run", "1"]) == 1
+
+
 def test_models_of_other_inputs_are_not_run(command):
     two = copy.deepcopy(convnet())
     two.graph.input.append(helper.make_tensor_value_info("more", 1, [1]))
