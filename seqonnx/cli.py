@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from seqonnx import __version__
+from seqonnx.cli_runs import add_options, arrays_of, collected, diff, timed
 
 if TYPE_CHECKING:
     from seqonnx.report.records import ModelReport
@@ -71,14 +72,15 @@ def _parser() -> argparse.ArgumentParser:
         help="describe an ONNX file: shapes, parameters, MACs",
         description="Describe an ONNX file of any producer: inputs and outputs, shapes, "
         "parameters and multiply-accumulates (MACs) per layer or node. Weights are not read.",
-        epilog="exit status: 0 ok, 1 a check failed, 2 the file is absent or no ONNX model",
+        epilog="exit status: 0 ok, 1 a check failed or the files of --diff differ, "
+        "2 the file is absent or no ONNX model",
     )
-    inspect.add_argument("file", metavar="FILE", help="the .onnx file")
+    inspect.add_argument("file", metavar="FILE", nargs="?", help="the .onnx file")
     forms = inspect.add_mutually_exclusive_group()
     for form, text in (("json", "as JSON"), ("markdown", "as Markdown"), ("csv", "rows as CSV")):
         forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=text)
     _add_options(inspect)
-    inspect.set_defaults(run=_inspect)
+    inspect.set_defaults(run=_inspect, refuse=inspect.error)
     _add_convert(commands)
     return parser
 
@@ -139,6 +141,7 @@ def _add_options(inspect: argparse.ArgumentParser) -> None:
         metavar="cpu,cuda",
         help="show which ONNX Runtime provider would run each row",
     )
+    add_options(inspect)
     inspect.add_argument("--width", type=int, metavar="N", help="columns of the text")
 
 
@@ -173,12 +176,20 @@ def _providers(text: str) -> str | list[str]:
 def _inspect(arguments: argparse.Namespace) -> int:
     """Collect, check, render and print."""
     from seqonnx.errors import DeviceError, ExecutionError, ModelFileError
-    from seqonnx.report.collect import collect
 
+    if arguments.diff is not None:
+        return _diff(arguments)
+    if arguments.file is None:
+        arguments.refuse("the following arguments are required: FILE, or --diff A B")
     try:
-        report = collect(arguments.file, dict(arguments.shape), by_node=arguments.nodes)
-    except (ModelFileError, ValueError) as error:
+        report, inputs = collected(arguments)
+    except (ModelFileError, OSError, ValueError) as error:
         return _complain(" ".join(str(error).split()), NO_MODEL)
+    if arguments.times is not None:
+        try:
+            report = timed(report, arguments.times, arguments.providers, inputs)
+        except (DeviceError, ExecutionError, ImportError, ValueError) as error:
+            return _complain(" ".join(str(error).split()), CHECK_FAILED)
     if arguments.providers is not None:
         try:
             report = _place(report, arguments.providers)
@@ -191,6 +202,20 @@ def _inspect(arguments: argparse.Namespace) -> int:
     for check in failures:
         _complain(f"{report.file}: {check.name} failed: {check.detail}", CHECK_FAILED)
     return CHECK_FAILED if failures else OK
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    """Compare two files and print."""
+    alone = ("file", "nodes", "check", "providers", "times", "fix_dims")
+    given = [name for name in alone if getattr(arguments, name)]
+    if len(given) > 0 or arguments.form in {"csv", "markdown"}:
+        arguments.refuse("--diff A B takes --json, --shape, --inputs and --width, nothing else")
+    try:
+        text, equal = diff(arguments, _width(arguments))
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        return _complain(" ".join(str(error).split()), NO_MODEL)
+    sys.stdout.write(text)
+    return OK if equal else CHECK_FAILED
 
 
 def _convert(arguments: argparse.Namespace) -> int:
@@ -207,12 +232,12 @@ def _convert(arguments: argparse.Namespace) -> int:
             "ir_version": arguments.ir_version,
             "dtype": "float16" if arguments.float16 else None,
             "quantize": "int8" if arguments.int8 else None,
-            "calibration_data": _arrays(arguments.calibration),
+            "calibration_data": arrays_of(arguments.calibration),
             "external_data": True if arguments.external_data else None,
         }
         defaults = {"keep_io": True, "merge_lora": True, "weights_as": "initializer"}
         options = export_options("onnx", {**given, **defaults, "verbose": False})
-        inputs = _arrays(arguments.inputs)
+        inputs = arrays_of(arguments.inputs)
         with _status() as say:
             done = convert_file(
                 source, target, options, batch=arguments.batch, inputs=inputs, say=say
@@ -241,22 +266,6 @@ def _status() -> Iterator[Callable[[str], object]]:
 
     with Console(stderr=True).status("read") as status:
         yield status.update
-
-
-def _arrays(path: str | None) -> dict[str, Any] | None:
-    """Read the arrays of an `.npz` file.
-
-    Raises:
-        ValueError: if it is another file.
-    """
-    if path is None:
-        return None
-    import numpy as np
-
-    with np.load(path, allow_pickle=False) as file:
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError(f"{path} is no .npz file: write it with numpy.savez, by input names")
-        return {name: file[name] for name in file.files}
 
 
 def _place(report: ModelReport, request: str | list[str]) -> ModelReport:
@@ -295,11 +304,16 @@ def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
         return drawn(renderers[arguments.form](report), encoding)
     from seqonnx.report.render import render_text
 
-    terminal = sys.stdout.isatty()
-    width = arguments.width
-    if width is None and terminal:
-        width = os.get_terminal_size(sys.stdout.fileno()).columns or None
-    return drawn(render_text(report, width=width, color=terminal), encoding)
+    color = sys.stdout.isatty()
+    return drawn(render_text(report, width=_width(arguments), color=color), encoding)
+
+
+def _width(arguments: argparse.Namespace) -> int | None:
+    """Columns of the text; None for as many as it needs."""
+    if arguments.width is None and sys.stdout.isatty():
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    width: int | None = arguments.width
+    return width
 
 
 def _complain(reason: object, code: int, command: str = "inspect") -> int:

@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from seqonnx.errors import ExecutionError, ModelFileError
 from seqonnx.export.checkpoint import WEIGHTS
-from seqonnx.export.comparison import Difference, difference, made_up_inputs
+from seqonnx.export.comparison import Difference, difference
 from seqonnx.export.options import DEFAULT_OPSET, ExportOptions
 from seqonnx.export.stages import through_stages, write_staged
 from seqonnx.export.versions import opset_of
@@ -28,6 +28,7 @@ from seqonnx.importers.onnx.ranks import infer_shapes
 from seqonnx.models.loading import load_model
 from seqonnx.models.saving import inference_model
 from seqonnx.runtime import Session, TensorSpec, select_device
+from seqonnx.runtime.trials import made_up_inputs
 
 OF_KERAS = (".keras", ".h5", ".hdf5")
 Arrays = Mapping[str, npt.NDArray[Any]]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from seqonnx.report.grouping import LAYERS_KEY
 from seqonnx.report.polynomial import GraphShape
-from seqonnx.report.records import Check, ModelReport, Row, Totals
+from seqonnx.report.records import Check, Latency, ModelReport, Row, Totals
 
 _PLAIN_SIGNS = {"≥ ": ">=", "─": "-", "└": "+", "…": "~"}
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -112,6 +112,7 @@ def total_items(report: ModelReport) -> list[tuple[str, str]]:
     ]
     at = f" at {sizes_text(report.sizes)}" if report.sizes else ""
     items.append(("Peak activations", f"{_peak_text(totals)}{at}"))
+    items += [] if report.latency is None else [("Latency", _latency_text(report.latency))]
     items.append(("Nodes", f"{totals.nodes:,}: {counts_text(report.op_counts)}"))
     if report.not_counted:
         items.append(("MACs not counted", counts_text(report.not_counted)))
@@ -125,6 +126,31 @@ def _peak_text(totals: Totals) -> str:
     if totals.peak_activation_bytes is not None:
         return size_text(totals.peak_activation_bytes)
     return f"≥ {size_text(totals.least_activation_bytes)}"
+
+
+def _latency_text(latency: Latency) -> str:
+    """Write the median, the quartiles and the speed."""
+    low, median, high = map(milliseconds_text, latency.quartiles)
+    runs = "1 run" if latency.runs == 1 else f"{latency.runs:,} runs"
+    provider = latency.provider.removesuffix("ExecutionProvider")
+    text = f"{median} ms (quartiles {low} and {high}; {runs} on {provider})"
+    if latency.gflops is None:
+        return text
+    return f"{text}, {'' if latency.complete else '≥ '}{latency.gflops:,.3g} GFLOP/s"
+
+
+def speed_cells(row: Row) -> tuple[str, str]:
+    """Write the time of a row, and billions of floating point operations per second."""
+    if row.latency_ms is None:
+        return "", ""
+    fast = row.macs_at and row.latency_ms > 0
+    speed = f"{2e-6 * (row.macs_at or 0) / row.latency_ms:,.3g}" if fast else ""
+    return milliseconds_text(row.latency_ms), speed
+
+
+def milliseconds_text(milliseconds: float) -> str:
+    """Write a time to three digits: `0.0123`, `1.23`, `123`."""
+    return f"{milliseconds:,.0f}" if milliseconds >= 100 else f"{milliseconds:.3g}"
 
 
 def _outcome(check: Check) -> str:

@@ -38,6 +38,7 @@ class Row:
         body: rows of the nodes inside If, Loop and Scan, already added up in this row.
         trainable: whether training updates the layer; None where unknown.
         provider: ONNX Runtime execution providers that run the row; None where not asked.
+        latency_ms: milliseconds of a run that its nodes take; None where they were not measured.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Row:
     body: tuple[Row, ...] = ()
     trainable: bool | None = None
     provider: str | None = None
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,28 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """Milliseconds that runs of the whole model took.
+
+    Args:
+        runs: number of runs that were timed.
+        provider: ONNX Runtime execution provider that was asked for first.
+        quartiles: the lower quartile, the median and the upper quartile.
+        gflops: billions of floating point operations per second at the median, two for each MAC;
+            None if no MACs are known.
+        complete: False if `gflops` leaves operators out.
+        added_ms: milliseconds of a run in nodes that ONNX Runtime has added to those of the file.
+    """
+
+    runs: int
+    provider: str
+    quartiles: tuple[float, float, float]
+    gflops: float | None
+    complete: bool
+    added_ms: float
+
+
+@dataclass(frozen=True)
 class ModelReport:
     """Everything `seqonnx inspect` prints about one file.
 
@@ -115,6 +139,7 @@ class ModelReport:
         notes: what is unknown or odd, one sentence each.
         grouped: True if rows are layers, False if rows are nodes.
         checks: validations that were asked for.
+        latency: of runs, if any were asked for.
     """
 
     file: str
@@ -135,3 +160,4 @@ class ModelReport:
     notes: tuple[str, ...] = field(default=())
     grouped: bool = False
     checks: tuple[Check, ...] = ()
+    latency: Latency | None = None

@@ -17,6 +17,7 @@ from seqonnx.report.format import (
     row_shape_text,
     shape_text,
     sizes_text,
+    speed_cells,
     total_items,
 )
 from seqonnx.report.records import ModelReport, Row, Tensor
@@ -110,6 +111,9 @@ def _table(report: ModelReport, with_types: bool) -> Table:
     table.add_column("Params", justify="right", no_wrap=True)
     table.add_column("MACs", justify="right", no_wrap=True)
     table.add_column("%", justify="right", no_wrap=True)
+    if report.latency is not None:
+        table.add_column("ms", justify="right", no_wrap=True)
+        table.add_column("GFLOP/s", justify="right", no_wrap=True)
     if with_provider:
         table.add_column("Provider")
     rows = list(_flatten(report.rows))
@@ -123,6 +127,8 @@ def _table(report: ModelReport, with_types: bool) -> Table:
             count_text(row.macs_at, row.complete),
             "" if depth else _share(row, report),
         ]
+        if report.latency is not None:
+            cells += speed_cells(row)
         if with_provider:
             cells.append(row.provider or "")
         table.add_row(*map(Text, cells))

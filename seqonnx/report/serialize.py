@@ -16,6 +16,7 @@ from seqonnx.report.format import (
     row_shape_text,
     shape_text,
     sizes_text,
+    speed_cells,
     total_items,
 )
 from seqonnx.report.polynomial import GraphShape, Polynomial
@@ -60,7 +61,8 @@ def to_csv(report: ModelReport) -> str:
     Rows of subgraph bodies are left out, so every column adds up to its total.
     """
     buffer = StringIO()
-    writer = csv.DictWriter(buffer, _CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    columns = (*_CSV_COLUMNS, "latency_ms") if report.latency else _CSV_COLUMNS
+    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in report.rows:
         record = _row(row)
@@ -95,6 +97,7 @@ def _report(report: ModelReport) -> dict[str, Any]:
         "sizes": dict(report.sizes),
         "notes": list(report.notes),
         "checks": [asdict(check) for check in report.checks],
+        **({} if report.latency is None else {"latency": asdict(report.latency)}),
     }
 
 
@@ -119,6 +122,8 @@ def _row(row: Row) -> dict[str, Any]:
         "trainable": row.trainable,
         "provider": row.provider,
     }
+    if row.latency_ms is not None:
+        record["latency_ms"] = row.latency_ms
     if row.body:
         record["body"] = [_row(inner) for inner in row.body]
     return record
@@ -171,9 +176,10 @@ def _markdown_lines(report: ModelReport) -> Iterator[str]:
     )
     yield ""
     first = ("Layer", "Class") if report.grouped else ("Node", "Operator")
+    timed = () if report.latency is None else ("ms", "GFLOP/s")
     macs = f"MACs at {sizes_text(report.sizes)}" if report.sizes else "MACs"
     yield from _markdown_table(
-        (*first, "Output shape", "Type", "Params", macs),
+        (*first, "Output shape", "Type", "Params", macs, *timed),
         [
             (
                 row.name,
@@ -182,10 +188,11 @@ def _markdown_lines(report: ModelReport) -> Iterator[str]:
                 _known(row.dtype) or "",
                 f"{row.params:,}",
                 count_text(row.macs_at, row.complete),
+                *(speed_cells(row) if timed else ()),
             )
             for row in report.rows
         ],
-        "llllrr",
+        "llllrr" + "r" * len(timed),
     )
     yield ""
     yield from (f"- **{_cell(label)}**: {_cell(text)}" for label, text in total_items(report))

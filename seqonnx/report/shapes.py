@@ -39,7 +39,7 @@ def prepare(model: onnx.ModelProto) -> tuple[str, ...]:
     for graph in graphs_of(model):
         for _, tensor in stored_tensors(graph):
             _drop_values(tensor)
-    notes = _inline(model)
+    notes = inline(model)
     _forget_unknown(model)
     _name_inputs(model)
     return notes
@@ -194,7 +194,7 @@ def count_calls(model: onnx.ModelProto) -> dict[str, int]:
     return calls
 
 
-def _inline(model: onnx.ModelProto) -> tuple[str, ...]:
+def inline(model: onnx.ModelProto) -> tuple[str, ...]:
     """Replace calls of model-local functions by their bodies, in place."""
     if not model.functions:
         return ()
