@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         "inspect",
         help="describe an ONNX file: shapes, parameters, MACs",
         description="Describe an ONNX file of any producer: inputs and outputs, shapes, "
-        "parameters and multiply-accumulates (MACs) per layer or node. Weights are not read.",
+        "parameters and multiply-accumulates (MACs) per layer or node. Weights are not read, so a "
+        "file may be of any size. --check and --providers load the model: weights of more than "
+        "2 GiB must then be external data.",
         epilog="exit status: 0 ok, 1 a check failed, 2 the file is absent or no ONNX model",
     )
     inspect.add_argument("file", metavar="FILE", help="the .onnx file")
@@ -264,8 +266,10 @@ def _place(report: ModelReport, request: str | list[str]) -> ModelReport:
     from pathlib import Path
 
     from seqonnx.report.collect import with_providers
+    from seqonnx.report.read import refuse_unloadable
     from seqonnx.runtime import placement, select_device
 
+    refuse_unloadable(report.file)
     return with_providers(report, placement(Path(report.file), select_device(request)))
 
 

@@ -21,24 +21,17 @@ from seqonnx.report.read import graphs_of, stored_tensors
 from seqonnx.report.reshapes import solve_reshapes
 from seqonnx.report.tensors import describe_type
 
-_KEPT_BYTES = 4096
 _ROUNDS = 16
 
 
 def prepare(model: onnx.ModelProto) -> tuple[str, ...]:
-    """Make `model` small and its dynamic dimensions named, in place.
-
-    Weights are dropped (their shapes stay; small tensors stay too, as Reshape and the like need
-    their values) and model-local functions are inlined.
+    """Inline the functions of `model` and name its dynamic dimensions, in place.
 
     Returns:
         Notes on what could not be done.
     """
     if not model.opset_import:  # files before IR version 3 do not say it
         model.opset_import.add(domain="", version=1)
-    for graph in graphs_of(model):
-        for _, tensor in stored_tensors(graph):
-            _drop_values(tensor)
     notes = _inline(model)
     _forget_unknown(model)
     _name_inputs(model)
@@ -229,16 +222,6 @@ def _name_inputs(model: onnx.ModelProto) -> None:
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             if dim.WhichOneof("value") is None:
                 dim.dim_param = f"{plain}[{axis}]"
-
-
-def _drop_values(tensor: onnx.TensorProto) -> None:
-    """Free the values of a large tensor; its shape and type stay."""
-    if tensor.ByteSize() <= _KEPT_BYTES or tensor.data_location == onnx.TensorProto.EXTERNAL:
-        return
-    kept = onnx.TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
-    kept.data_location = onnx.TensorProto.EXTERNAL
-    kept.external_data.add(key="location", value="dropped")
-    tensor.CopyFrom(kept)
 
 
 def _dims(graph: onnx.GraphProto) -> Iterator[onnx.TensorShapeProto.Dimension]:
