@@ -177,6 +177,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from seqonnx.errors import DeviceError, ExecutionError, ModelFileError
     from seqonnx.report.collect import collect
 
+    report: ModelReport
     try:
         report = collect(arguments.file, dict(arguments.shape), by_node=arguments.nodes)
     except (ModelFileError, ValueError) as error:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError, EncodeError, Message
 
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.external import lies_outside
-from seqonnx.graph.skeleton import is_skipped, read_skeleton
+from seqonnx.graph.skeleton import is_skipped, read_skeleton, skeleton_of
 from seqonnx.report.tensors import byte_size
 
 _PROTOBUF_LIMIT = 2**31 - 1
@@ -45,6 +45,27 @@ def read_model(path: str | Path) -> ModelFile:
     model = _parsed(data, path)
     external_bytes, notes = _external_data(model, Path(path).parent)
     return ModelFile(model, file_bytes, external_bytes, notes)
+
+
+def read_proto(model: onnx.ModelProto, title: str) -> ModelFile:
+    """Return a ModelProto as if it came from a file in the working directory; it is not changed.
+
+    Args:
+        model: the ModelProto.
+        title: what errors call it.
+
+    Raises:
+        ModelFileError: if it is not complete, or larger than protobuf can write.
+    """
+    try:
+        data = model.SerializeToString()
+    except (EncodeError, ValueError) as error:
+        raise ModelFileError(
+            f"{title}: cannot be written by protobuf, which holds 2 GiB: {error}. Save it with "
+            "external data and inspect the file."
+        ) from None
+    model = _parsed(skeleton_of(data), title)
+    return ModelFile(model, len(data), *_external_data(model, Path()))
 
 
 def refuse_unloadable(path: str | Path) -> None:
