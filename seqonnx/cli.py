@@ -73,7 +73,10 @@ def _parser() -> argparse.ArgumentParser:
         "parameters and multiply-accumulates (MACs) per layer or node. Weights are not read, so a "
         "file may be of any size. --check and --providers load the model: weights of more than "
         "2 GiB must then be external data.",
-        epilog="exit status: 0 ok, 1 a check failed, 2 the file is absent or no ONNX model",
+        epilog="Parameters are the numbers that the file stores and the model computes with: "
+        "floating-point or quantised tensors of rank 1 or more that a node reads as data. Integers "
+        "(shapes, axes, indices), scalars and what sets an operator, as a scale of Resize, are "
+        "none. exit status: 0 ok, 1 a check failed, 2 the file is absent or no ONNX model",
     )
     inspect.add_argument("file", metavar="FILE", help="the .onnx file")
     forms = inspect.add_mutually_exclusive_group()
@@ -125,6 +128,24 @@ def _add_options(inspect: argparse.ArgumentParser) -> None:
         "--nodes", action="store_true", help="a row per node, even where layers are recorded"
     )
     inspect.add_argument(
+        "--all", action="store_true", help="rows of Constant nodes, too, which are no work"
+    )
+    inspect.add_argument(
+        "--depth",
+        type=_positive,
+        metavar="N",
+        help="a row for names that have the first N parts in common, as in layers.0/attention",
+    )
+    inspect.add_argument(
+        "--top", type=_positive, metavar="N", help="only the N largest rows, the largest first"
+    )
+    inspect.add_argument(
+        "--by",
+        choices=("macs", "params", "bytes"),
+        default="macs",
+        help="what the largest rows of --top have most of; default macs",
+    )
+    inspect.add_argument(
         "--shape",
         action="append",
         default=[],
@@ -151,6 +172,13 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     if not equals or not name or not all(part.isdecimal() for part in parts):
         raise argparse.ArgumentTypeError(f"expected NAME=1,3,32,32, received {text!r}")
     return name, tuple(int(part) for part in parts)
+
+
+def _positive(text: str) -> int:
+    """Parse a number from 1."""
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a number from 1, received {text!r}")
 
 
 def _batch(text: str) -> int | str:
@@ -286,8 +314,14 @@ def _checked(report: ModelReport) -> ModelReport:
 def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
     """Render in the form that was asked for."""
     from seqonnx.report.format import drawn, takes_boxes
+    from seqonnx.report.selection import Selection
 
     encoding = sys.stdout.encoding or "utf-8"
+    for_programs = arguments.form in {"json", "csv"}
+    selection = Selection(
+        arguments.all or for_programs, arguments.depth, arguments.top, arguments.by
+    )
+    report = selection.of(report)
     if arguments.form is not None:
         from seqonnx.report import serialize
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import onnx
 
@@ -12,6 +12,7 @@ from seqonnx.report.collect import collect, collect_proto
 from seqonnx.report.inspection import Inspection
 
 
+@runtime_checkable
 class HasONNX(Protocol):
     """A model that can be had as a ModelProto, as `seqonnx.Model` can."""
 
@@ -56,7 +57,7 @@ def inspect(
         return collect(os.fspath(model), shapes, by_node=by_node)
     if isinstance(model, onnx.ModelProto):
         return collect_proto(model, model.graph.name or "the model", shapes, by_node=by_node)
-    if not hasattr(model, "to_onnx"):
+    if not isinstance(model, HasONNX):
         raise TypeError(
             "inspect: `model` must be the path of an ONNX file, a ModelProto or a model of seqonnx."
             f" Received: {model!r} (of type {type(model).__name__})"
