@@ -335,10 +335,16 @@ def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
     from seqonnx.report.render import render_text
 
     terminal = sys.stdout.isatty()
-    width = arguments.width
-    if width is None and terminal:
-        width = os.get_terminal_size(sys.stdout.fileno()).columns or None
+    width = arguments.width or _columns(terminal)
     return drawn(render_text(report, width=width, color=terminal), encoding)
+
+
+def _columns(terminal: bool) -> int | None:
+    """Return the columns that the environment states, or the terminal has; None in a pipe."""
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated) > 0:
+        return int(stated)
+    return os.get_terminal_size(sys.stdout.fileno()).columns or None if terminal else None
 
 
 def _complain(reason: object, code: int, command: str = "inspect") -> int:

@@ -1,4 +1,4 @@
-"""Which rows are shown, and how many stand together: for readers, not for sums over the file.
+"""Choice of the rows that are shown, and of those that stand together.
 
 Numbers are never lost by it but where `top` is asked for: a constant's belong to the node that
 reads it, and a scope has the sums of its nodes.

@@ -103,7 +103,8 @@ def test_the_dict_is_what_the_command_writes_as_json(path, capsys):
     assert json.loads(capsys.readouterr().out) == keras.inspect(path).to_dict()
 
 
-def test_the_text_and_the_markdown_are_what_the_command_writes(path, capsys):
+def test_the_text_and_the_markdown_are_what_the_command_writes(path, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     report = keras.inspect(path)
     main(["inspect", str(path)])
     assert str(report) == capsys.readouterr().out
