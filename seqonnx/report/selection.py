@@ -24,7 +24,7 @@ _MEASURES: Final[dict[Measure, Callable[[Row], int]]] = {
 
 @dataclass(frozen=True)
 class Selection:
-    """What is shown of a report.
+    """A choice of what is shown of a report.
 
     Args:
         constants: whether `Constant` nodes have rows.
