@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from seqonnx.optimizers import Optimizer
     from seqonnx.quantizers import Quantizer
     from seqonnx.regularizers import Regularizer
+    from seqonnx.report import inspect
     from seqonnx.symbolic import SymbolicTensor as KerasTensor
     from seqonnx.training import GradientTape, function, grad, value_and_grad
 
@@ -112,6 +113,7 @@ _NAMES = {
     "device": "config",
     "clear_session": "graph",
     "from_keras": "models",
+    "inspect": "report",
     "load_model": "models",
     "set_device": "config",
     "set_dtype_policy": "config",
@@ -153,6 +155,7 @@ __all__ = [
     "function",
     "grad",
     "initializers",
+    "inspect",
     "layers",
     "legacy",
     "load_model",

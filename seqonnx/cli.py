@@ -71,8 +71,13 @@ def _parser() -> argparse.ArgumentParser:
         "inspect",
         help="describe an ONNX file: shapes, parameters, MACs",
         description="Describe an ONNX file of any producer: inputs and outputs, shapes, "
-        "parameters and multiply-accumulates (MACs) per layer or node. Weights are not read.",
-        epilog="exit status: 0 ok, 1 a check failed or the files of --diff differ, "
+        "parameters and multiply-accumulates (MACs) per layer or node. Weights are not read, so a "
+        "file may be of any size. --check and --providers load the model: weights of more than "
+        "2 GiB must then be external data.",
+        epilog="Parameters are the numbers that the file stores and the model computes with: "
+        "floating-point or quantised tensors of rank 1 or more that a node reads as data. Integers "
+        "(shapes, axes, indices), scalars and what sets an operator, as a scale of Resize, are "
+        "none. exit status: 0 ok, 1 a check failed or the files of --diff differ, "
         "2 the file is absent or no ONNX model",
     )
     inspect.add_argument("file", metavar="FILE", nargs="?", help="the .onnx file")
@@ -125,6 +130,24 @@ def _add_options(inspect: argparse.ArgumentParser) -> None:
         "--nodes", action="store_true", help="a row per node, even where layers are recorded"
     )
     inspect.add_argument(
+        "--all", action="store_true", help="rows of Constant nodes, too, which are no work"
+    )
+    inspect.add_argument(
+        "--depth",
+        type=_positive,
+        metavar="N",
+        help="a row for names that have the first N parts in common, as in layers.0/attention",
+    )
+    inspect.add_argument(
+        "--top", type=_positive, metavar="N", help="only the N largest rows, the largest first"
+    )
+    inspect.add_argument(
+        "--by",
+        choices=("macs", "params", "bytes"),
+        default="macs",
+        help="what the largest rows of --top have most of; default macs",
+    )
+    inspect.add_argument(
         "--shape",
         action="append",
         default=[],
@@ -154,6 +177,13 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, tuple(int(part) for part in parts)
 
 
+def _positive(text: str) -> int:
+    """Parse a number from 1."""
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a number from 1, received {text!r}")
+
+
 def _batch(text: str) -> int | str:
     """Parse the number of a batch, or `free`."""
     if text == "free" or (text.isdecimal() and int(text) > 0):
@@ -181,6 +211,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
         return _diff(arguments)
     if arguments.file is None:
         arguments.refuse("the following arguments are required: FILE, or --diff A B")
+    report: ModelReport
     try:
         report, inputs = collected(arguments)
     except (ModelFileError, OSError, ValueError) as error:
@@ -206,7 +237,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _diff(arguments: argparse.Namespace) -> int:
     """Compare two files and print."""
-    alone = ("file", "nodes", "check", "providers", "times", "fix_dims")
+    alone = ("file", "nodes", "check", "providers", "times", "fix_dims", "all", "depth", "top")
     given = [name for name in alone if getattr(arguments, name)]
     if len(given) > 0 or arguments.form in {"csv", "markdown"}:
         arguments.refuse("--diff A B takes --json, --shape, --inputs and --width, nothing else")
@@ -273,8 +304,10 @@ def _place(report: ModelReport, request: str | list[str]) -> ModelReport:
     from pathlib import Path
 
     from seqonnx.report.collect import with_providers
+    from seqonnx.report.read import refuse_unloadable
     from seqonnx.runtime import placement, select_device
 
+    refuse_unloadable(report.file)
     return with_providers(report, placement(Path(report.file), select_device(request)))
 
 
@@ -290,8 +323,14 @@ def _checked(report: ModelReport) -> ModelReport:
 def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
     """Render in the form that was asked for."""
     from seqonnx.report.format import drawn, takes_boxes
+    from seqonnx.report.selection import Selection
 
     encoding = sys.stdout.encoding or "utf-8"
+    for_programs = arguments.form in {"json", "csv"}
+    selection = Selection(
+        arguments.all or for_programs, arguments.depth, arguments.top, arguments.by
+    )
+    report = selection.of(report)
     if arguments.form is not None:
         from seqonnx.report import serialize
 
@@ -304,16 +343,20 @@ def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
         return drawn(renderers[arguments.form](report), encoding)
     from seqonnx.report.render import render_text
 
-    color = sys.stdout.isatty()
-    return drawn(render_text(report, width=_width(arguments), color=color), encoding)
+    text = render_text(report, width=_width(arguments), color=sys.stdout.isatty())
+    return drawn(text, encoding)
 
 
 def _width(arguments: argparse.Namespace) -> int | None:
-    """Columns of the text; None for as many as it needs."""
-    if arguments.width is None and sys.stdout.isatty():
-        return os.get_terminal_size(sys.stdout.fileno()).columns or None
-    width: int | None = arguments.width
-    return width
+    """Columns of the text: as asked for, as the environment states, or the terminal's; else None."""
+    if arguments.width is not None:
+        return int(arguments.width)
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated) > 0:
+        return int(stated)
+    if not sys.stdout.isatty():
+        return None
+    return os.get_terminal_size(sys.stdout.fileno()).columns or None
 
 
 def _complain(reason: object, code: int, command: str = "inspect") -> int:

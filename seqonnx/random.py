@@ -21,8 +21,9 @@ from seqonnx.catalogue import register
 from seqonnx.contexts import in_own_context
 from seqonnx.drawing import beta, binomial, gamma, shuffle
 from seqonnx.dtypes import plain_value
-from seqonnx.graph import Dim, Emitter, dtype_name, static_shape, tracing
+from seqonnx.graph import Dim, Emitter, dtype_name, static_shape
 from seqonnx.graph.operable import Valueless
+from seqonnx.graph.tracing import tracing
 from seqonnx.seeds import SeedGenerator, source_of
 from seqonnx.structures import holds
 from seqonnx.tensor_function import TensorFunction

@@ -6,14 +6,16 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 import onnx
-import onnx_ir as ir
 
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.mapped import APART_FROM, LARGE, Region, map_array
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 _WHOLE_BYTES = frozenset(
     getattr(onnx.TensorProto, name)
@@ -164,10 +166,12 @@ def use_mapped(graph: ir.Graph, arrays: dict[str, npt.NDArray[Any]]) -> None:
         graph: the graph of the model.
         arrays: from `mapped_arrays`.
     """
+    from onnx_ir import Tensor  # slow to import, and who only looks at a file has no use for it
+
     for name, array in arrays.items():
         value = graph.initializers[name]
         dtype = None if value.const_value is None else value.const_value.dtype
-        value.const_value = ir.Tensor(array, dtype=dtype, name=name)
+        value.const_value = Tensor(array, dtype=dtype, name=name)
 
 
 def _left_outside(model: onnx.ModelProto) -> list[onnx.TensorProto]:

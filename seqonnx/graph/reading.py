@@ -3,6 +3,9 @@
 A graph is read as `onnx_ir` objects or, where a file is looked at as it is, as the protos of
 onnx (`NodeProto`); their operator, domain and name are asked for with the same words.
 
+`onnx_ir` is imported where an object of it is asked: it takes longer to load than most files to
+read, and who looks at protos has no use for it.
+
 Nodes are named `<layer>/<operator>`, gradient nodes `grad/<layer>/<operator>`; what differentiates
 those has the scope `grad2`, and so on.
 """
@@ -11,15 +14,18 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnx_ir as ir
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    Node = ir.Node | onnx.NodeProto
 
 Dim = int | str | None
-Node = ir.Node | onnx.NodeProto
 
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 """The two spellings of the domain of the standard's operators."""
@@ -137,10 +143,12 @@ def input_at(node: ir.Node, index: int) -> ir.Value | None:
 
 def subgraphs_of(node: ir.Node) -> list[ir.Graph]:
     """Return the graphs among a node's attributes: the bodies of If, Loop, Scan and the like."""
+    from onnx_ir import AttributeType
+
     return [
         attribute.as_graph()
         for attribute in node.attributes.values()
-        if attribute.type == ir.AttributeType.GRAPH
+        if attribute.type == AttributeType.GRAPH
     ]
 
 
@@ -153,7 +161,9 @@ def constant_of(value: ir.Value | None) -> npt.NDArray[Any] | None:
     """Return the array behind a value that no run of the graph can change, or None."""
     if value is None or value.is_graph_input():
         return None
-    tensor = ir.convenience.get_const_tensor(value)
+    from onnx_ir import convenience
+
+    tensor = convenience.get_const_tensor(value)
     return None if tensor is None else tensor.numpy()
 
 
@@ -180,9 +190,11 @@ def dtype_name(value: ir.Value) -> str:
     Raises:
         ValueError: if it is unknown.
     """
-    if value.dtype is None or value.dtype is ir.DataType.UNDEFINED:
+    from onnx_ir import DataType
+
+    if value.dtype is None or value.dtype is DataType.UNDEFINED:
         raise ValueError(f"The dtype of '{value.name}' is unknown.")
-    return "string" if value.dtype is ir.DataType.STRING else str(value.dtype.numpy().name)
+    return "string" if value.dtype is DataType.STRING else str(value.dtype.numpy().name)
 
 
 class UnknownRankError(ValueError):

@@ -17,8 +17,9 @@ import onnx_ir as ir
 
 from seqonnx import config, dtypes
 from seqonnx.contexts import in_own_context
-from seqonnx.graph import Trace, TracedTensor, Variable, current_trace, dtype_name, tracing
+from seqonnx.graph import Trace, TracedTensor, Variable, current_trace, dtype_name
 from seqonnx.graph.signatures import Spelling
+from seqonnx.graph.tracing import tracing
 from seqonnx.layers.alone import CallsOnData
 from seqonnx.layers.spec import check_dtypes
 from seqonnx.structures import Slot, put_back, take_out

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from seqonnx.graph import tracing
+from seqonnx.graph.tracing import tracing
 
 _T = TypeVar("_T")
 

@@ -10,19 +10,10 @@ import onnx_ir as ir
 
 from seqonnx import catalogue, dtypes, regularizers
 from seqonnx.constraints import Constraint
-from seqonnx.graph import (
-    Emitter,
-    Trace,
-    Variable,
-    auto_name,
-    check_name,
-    current_trace,
-    dtype_name,
-    tracing,
-)
+from seqonnx.graph import Emitter, Trace, Variable, auto_name, check_name, current_trace, dtype_name
 from seqonnx.graph.operable import Valueless
 from seqonnx.graph.signatures import Spelling, spelling_of
-from seqonnx.graph.tracing import traced
+from seqonnx.graph.tracing import traced, tracing
 from seqonnx.importers.keras.config import keras_arguments
 from seqonnx.layers import _added_losses, _calling
 from seqonnx.layers._inside import building, owner_path, owning

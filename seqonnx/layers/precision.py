@@ -8,9 +8,9 @@ from typing import Any
 import onnx_ir as ir
 
 from seqonnx import dtypes
-from seqonnx.graph import Emitter, Trace, tracing
+from seqonnx.graph import Emitter, Trace
 from seqonnx.graph.signatures import check_method, spelling_of
-from seqonnx.graph.tracing import traced
+from seqonnx.graph.tracing import traced, tracing
 from seqonnx.structures import put_back, take_out
 
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from seqonnx import dtypes
-from seqonnx.graph import Emitter, Trace, TracedTensor, auto_name, current_trace, tracing
-from seqonnx.graph.tracing import traced
+from seqonnx.graph import Emitter, Trace, TracedTensor, auto_name, current_trace
+from seqonnx.graph.tracing import traced, tracing
 from seqonnx.metrics.base import (
     Accumulator,
     Result,

@@ -11,18 +11,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from seqonnx.graph import (
-    Dim,
-    Emitter,
-    Trace,
-    current_trace,
-    dtype_name,
-    ir_dtype,
-    static_shape,
-    tracing,
-)
+from seqonnx.graph import Dim, Emitter, Trace, current_trace, dtype_name, ir_dtype, static_shape
 from seqonnx.graph.scan_body import BodyEmitter, ScanBody, qualify
-from seqonnx.graph.tracing import traced
+from seqonnx.graph.tracing import traced, tracing
 from seqonnx.ops.arranging import flip
 from seqonnx.ops.promotion import result_type, tensor
 from seqonnx.ops.sizes import axis_of, counted, given_sizes, rank_of, scalar

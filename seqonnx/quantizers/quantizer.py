@@ -9,9 +9,9 @@ import onnx_ir as ir
 from seqonnx import dtypes
 from seqonnx.catalogue import register
 from seqonnx.configuration import Configured
-from seqonnx.graph import Emitter, Trace, current_trace, dtype_name, tracing
+from seqonnx.graph import Emitter, Trace, current_trace, dtype_name
 from seqonnx.graph.reading import STOP_GRADIENT
-from seqonnx.graph.tracing import traced
+from seqonnx.graph.tracing import traced, tracing
 
 
 @register("quantizer", "quantizer")

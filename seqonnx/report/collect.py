@@ -19,11 +19,12 @@ from seqonnx.graph.reading import is_standard
 from seqonnx.importers.onnx.sizes import refuse_long_axes
 from seqonnx.importers.onnx.soundness import refuse_unsound
 from seqonnx.report.grouping import group_rows, read_layers, sum_rows
+from seqonnx.report.inspection import Inspection
 from seqonnx.report.mac_rules import MAC_RULES
 from seqonnx.report.measure import GraphValue, Visit, Walk, measure
 from seqonnx.report.memory import least_activation_bytes, peak_activation_bytes
 from seqonnx.report.polynomial import Polynomial
-from seqonnx.report.read import ModelFile, read_model
+from seqonnx.report.read import ModelFile, read_model, read_proto
 from seqonnx.report.records import ModelReport, Row, Tensor, Totals
 from seqonnx.report.shapes import bound, count_calls, feeds, infer, match_shapes, prepare
 from seqonnx.report.tensors import describe_type
@@ -44,7 +45,7 @@ class _Measured:
 
 def collect(
     path: str | Path, shapes: Mapping[str, Sequence[int]] | None = None, *, by_node: bool = False
-) -> ModelReport:
+) -> Inspection:
     """Read an ONNX file and describe it.
 
     External data is not loaded, weights are never looked at, and shape inference that fails does
@@ -72,9 +73,29 @@ def collect(
         return _describe(str(path), file, shapes or {}, by_node)
 
 
+def collect_proto(
+    model: onnx.ModelProto,
+    title: str,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    *,
+    by_node: bool = False,
+) -> Inspection:
+    """Describe a ModelProto as `collect` does a file.
+
+    Args:
+        model: the ModelProto; it is not changed.
+        title: what stands in place of the file's name.
+        shapes: as for `collect`.
+        by_node: as for `collect`.
+    """
+    file = read_proto(model, title)
+    with reading(title, refusals=True):
+        return _describe(title, file, shapes or {}, by_node)
+
+
 def _describe(
     path: str, file: ModelFile, shapes: Mapping[str, Sequence[int]], by_node: bool
-) -> ModelReport:
+) -> Inspection:
     """Describe a file that was parsed."""
     model = file.model
     refuse_unsound(model, path)
@@ -92,7 +113,7 @@ def _describe(
         layers = ()
         notes.append(str(error))
     grouped = len(layers) > 0 and not by_node
-    return ModelReport(
+    return Inspection(
         file=path,
         file_bytes=file.file_bytes,
         external_bytes=file.external_bytes,

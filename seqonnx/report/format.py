@@ -9,6 +9,7 @@ from seqonnx.report.polynomial import GraphShape
 from seqonnx.report.records import Check, Latency, ModelReport, Row, Totals
 
 _PLAIN_SIGNS = {"≥ ": ">=", "─": "-", "└": "+", "…": "~"}
+_MOST_TERMS = 3
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
@@ -46,12 +47,37 @@ def count_text(count: int | None, complete: bool) -> str:
 
 
 def macs_text(totals: Totals, sizes: Mapping[str, int]) -> str:
-    """Write the total of MACs, in dimension names and at sizes where the model is dynamic."""
+    """Write the total of MACs, in dimension names and at sizes where the model is dynamic.
+
+    A long formula is left to the JSON.
+    """
     at = count_text(totals.macs_at, totals.complete)
     if totals.macs is not None and totals.macs.constant is not None:
         return at
     where = f"{at} at {sizes_text(sizes)}" if sizes else at
-    return where if totals.macs is None else f"{totals.macs}  ({where})"
+    if totals.macs is None or len(totals.macs.terms) > _MOST_TERMS:
+        return where
+    return f"{totals.macs}  ({where})"
+
+
+def provider_text(provider: str | None) -> str:
+    """Write execution providers without what all of their names end in: `CUDA, CPU`."""
+    names = (provider or "").split(", ")
+    return ", ".join(name.removesuffix("ExecutionProvider") for name in names)
+
+
+def shortened(name: str, room: int) -> str:
+    """Cut a name from the left at a separator: `…/self_attn/MatMul`; its last part stays whole.
+
+    Args:
+        name: names of nodes have their parts between slashes or dots.
+        room: characters that there are for it.
+    """
+    places = [index for index, sign in enumerate(name) if sign in "/." and index > 0]
+    if len(name) <= room or not places:
+        return name
+    fitting = (index for index in places if 1 + len(name) - index <= room)
+    return f"…{name[next(fitting, places[-1]) :]}"
 
 
 def printable(text: str) -> str:

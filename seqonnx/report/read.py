@@ -1,4 +1,4 @@
-"""Read an ONNX file as it is, without its external data, with one clear line on failure."""
+"""Read an ONNX file as it is, but for its weights, with one clear line on failure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError, EncodeError, Message
 
 from seqonnx.errors import ModelFileError
 from seqonnx.graph.external import lies_outside
+from seqonnx.graph.skeleton import is_skipped, read_skeleton, skeleton_of
 from seqonnx.report.tensors import byte_size
 
 _PROTOBUF_LIMIT = 2**31 - 1
@@ -27,10 +28,10 @@ class ModelFile:
 
 
 def read_model(path: str | Path) -> ModelFile:
-    """Parse an ONNX file without loading external data.
+    """Parse an ONNX file without its weights, be they in it or beside it.
 
     Args:
-        path: the file; its extension does not matter, its content is binary protobuf.
+        path: the file, of any size; its extension does not matter, its content is binary protobuf.
 
     Raises:
         ModelFileError: if the file is absent, a directory, empty, truncated or not an ONNX model.
@@ -40,19 +41,44 @@ def read_model(path: str | Path) -> ModelFile:
         >>> read_model("model.onnx").model.ir_version
         11
     """
-    data = _read_bytes(Path(path))
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(data)
-    except DecodeError:
-        raise ModelFileError(
-            f"{path}: not an ONNX model: the file is truncated or is something else "
-            f"({len(data):,} bytes cannot be parsed as protobuf)"
-        ) from None
-    _check_is_model(path, model)
-    _check_text(path, model)
+    data, file_bytes = _read_bytes(Path(path))
+    model = _parsed(data, path)
     external_bytes, notes = _external_data(model, Path(path).parent)
-    return ModelFile(model, len(data), external_bytes, notes)
+    return ModelFile(model, file_bytes, external_bytes, notes)
+
+
+def read_proto(model: onnx.ModelProto, title: str) -> ModelFile:
+    """Return a ModelProto as if it came from a file in the working directory; it is not changed.
+
+    Args:
+        model: the ModelProto.
+        title: what errors call it.
+
+    Raises:
+        ModelFileError: if it is not complete, or larger than protobuf can write.
+    """
+    try:
+        data = model.SerializeToString()
+    except (EncodeError, ValueError) as error:
+        raise ModelFileError(
+            f"{title}: cannot be written by protobuf, which holds 2 GiB: {error}. Save it with "
+            "external data and inspect the file."
+        ) from None
+    model = _parsed(skeleton_of(data), title)
+    return ModelFile(model, len(data), *_external_data(model, Path()))
+
+
+def refuse_unloadable(path: str | Path) -> None:
+    """Raise a ModelFileError for a file that no session can be made of, before one is tried.
+
+    Args:
+        path: the file.
+    """
+    if Path(path).stat().st_size > _PROTOBUF_LIMIT:
+        raise ModelFileError(
+            f"{path}: is larger than 2 GiB, which protobuf cannot hold: --check and --providers "
+            "need its weights as external data; everything else works without"
+        )
 
 
 def graphs_of(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
@@ -126,27 +152,47 @@ def _constant_value(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto
             yield onnx.TensorProto(data_type=8, dims=[len(texts)], string_data=texts)
 
 
-def _read_bytes(path: Path) -> bytes:
-    """Read the file, or say in one line why not."""
+def _read_bytes(path: Path) -> tuple[bytes, int]:
+    """Read the file but for its weights, and its size, or say in one line why not."""
     try:
         if path.is_dir():
             raise ModelFileError(f"{path}: is a directory, not an ONNX file")
-        if path.stat().st_size > _PROTOBUF_LIMIT:
-            raise ModelFileError(
-                f"{path}: is larger than 2 GiB, which protobuf cannot hold: save the weights as "
-                "external data"
-            )
-        data = path.read_bytes()
+        data, file_bytes = read_skeleton(path)
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file") from None
+    except DecodeError as error:
+        raise _no_model(path, error) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"{path}: cannot be read: {reason}") from None
-    if not data:
+    if not file_bytes:
         raise ModelFileError(f"{path}: is empty (0 bytes)")
-    return data
+    if len(data) > _PROTOBUF_LIMIT:
+        raise ModelFileError(
+            f"{path}: is larger than 2 GiB without its weights, which protobuf cannot hold"
+        )
+    return data, file_bytes
+
+
+def _parsed(data: bytes, path: str | Path) -> onnx.ModelProto:
+    """Parse a model and look whether it is one."""
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except DecodeError as error:
+        raise _no_model(path, error) from None
+    _check_is_model(path, model)
+    _check_text(path, model)
+    return model
+
+
+def _no_model(path: str | Path, error: DecodeError) -> ModelFileError:
+    """Return the error for bytes that are no protobuf message."""
+    return ModelFileError(
+        f"{path}: not an ONNX model: the file is truncated or is something else ({error})"
+    )
 
 
 def _check_is_model(path: str | Path, model: onnx.ModelProto) -> None:
@@ -189,7 +235,7 @@ def _external_data(model: onnx.ModelProto, folder: Path) -> tuple[int, tuple[str
     needed: dict[str, int] = {}
     for graph in graphs_of(model):
         for _, tensor in stored_tensors(graph):
-            if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            if tensor.data_location != onnx.TensorProto.EXTERNAL or is_skipped(tensor):
                 continue
             keys = {entry.key: entry.value for entry in tensor.external_data}
             length = _integer(keys.get("length"), byte_size(tensor.data_type, tensor.dims))

@@ -14,8 +14,10 @@ from seqonnx.report.format import (
     count_text,
     header_items,
     printable,
+    provider_text,
     row_shape_text,
     shape_text,
+    shortened,
     sizes_text,
     speed_cells,
     total_items,
@@ -26,6 +28,11 @@ _UNLIMITED = 10_000
 _LONGEST_METADATA = 100
 _MOST_LINES = 2000
 """Most lines of a table: laying one out takes about a millisecond."""
+_GAP = 2
+"""Blanks between two columns."""
+_SHORTEST = 12
+_NAMES_NEED = 24
+"""Columns that names get even where the others have to be folded for it."""
 _TYPES_FIT = 100  # columns below which shapes need the room more than dtypes do
 
 
@@ -59,7 +66,7 @@ def render_text(report: ModelReport, *, width: int | None = None, color: bool = 
         console.print(Text(title, style="bold"))
         console.print(_tensors(tensors))
     console.print()
-    console.print(_table(report, with_types=width is None or width >= _TYPES_FIT))
+    console.print(_table(report, width))
     if report.sizes:
         console.print(Text(f"MACs at {sizes_text(report.sizes)}"))
     console.print()
@@ -97,13 +104,14 @@ def _tensors(tensors: Sequence[Tensor]) -> Table:
     return table
 
 
-def _table(report: ModelReport, with_types: bool) -> Table:
+def _table(report: ModelReport, width: int | None) -> Table:
     """Lay out the rows, those of subgraph bodies indented below their node."""
+    with_types = width is None or width >= _TYPES_FIT
     with_provider = any(row.provider for row in report.rows)
     table = Table(
         box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
     )
-    table.add_column("Layer" if report.grouped else "Node", overflow="fold", min_width=12)
+    table.add_column("Layer" if report.grouped else "Node", overflow="fold", min_width=_SHORTEST)
     table.add_column("Class" if report.grouped else "Operator", overflow="fold")
     table.add_column("Output shape", overflow="fold")
     if with_types:
@@ -117,23 +125,50 @@ def _table(report: ModelReport, with_types: bool) -> Table:
     if with_provider:
         table.add_column("Provider")
     rows = list(_flatten(report.rows))
-    for row, depth in rows[:_MOST_LINES]:
-        cells = [
-            f"{'  ' * (depth - 1)}└ {printable(row.name)}" if depth else printable(row.name),
-            printable(row.op_type),
-            printable(row_shape_text(row)) if row.op_type else "",
-            *([row.dtype if row.dtype != "?" else ""] if with_types else []),
-            f"{row.params:,}",
-            count_text(row.macs_at, row.complete),
-            "" if depth else _share(row, report),
-        ]
-        if report.latency is not None:
-            cells += speed_cells(row)
-        if with_provider:
-            cells.append(row.provider or "")
-        table.add_row(*map(Text, cells))
+    lines = [
+        (row, depth, _cells(report, row, depth, with_types, with_provider))
+        for row, depth in rows[:_MOST_LINES]
+    ]
+    headers = [str(column.header) for column in table.columns[1:]]
+    room = _room(headers, [cells for *_, cells in lines], width)
+    names = [_title(row, depth, room) for row, depth, _ in lines]
+    if width is not None:  # or names and numbers would be folded as much as shapes are
+        table.columns[0].width = min(max((_SHORTEST, *map(len, names))), room)
+    for name, (*_, cells) in zip(names, lines, strict=True):
+        table.add_row(*map(Text, (name, *cells)))
     _say_left_out(table, len(rows))
     return table
+
+
+def _title(row: Row, depth: int, room: int) -> str:
+    """Return the name of a row, indented in a body, as far as there is room for it."""
+    indent = f"{'  ' * (depth - 1)}└ " if depth else ""
+    return indent + shortened(printable(row.name), room - len(indent))
+
+
+def _cells(
+    report: ModelReport, row: Row, depth: int, with_types: bool, with_provider: bool
+) -> list[str]:
+    """Return what stands after the name of a row."""
+    return [
+        printable(row.op_type),
+        printable(row_shape_text(row)) if row.op_type else "",
+        *([row.dtype if row.dtype != "?" else ""] if with_types else []),
+        f"{row.params:,}",
+        count_text(row.macs_at, row.complete),
+        "" if depth else _share(row, report),
+        *(speed_cells(row) if report.latency is not None else []),
+        *([provider_text(row.provider)] if with_provider else []),
+    ]
+
+
+def _room(headers: Sequence[str], lines: Sequence[Sequence[str]], width: int | None) -> int:
+    """Return how many characters there are for names beside the other columns."""
+    if width is None:
+        return _UNLIMITED
+    columns = zip(headers, *lines, strict=True)
+    left = width - sum(_GAP + max(map(len, column)) for column in columns)
+    return max(left, min(_NAMES_NEED, width // 3), _SHORTEST)
 
 
 def _say_left_out(table: Table, count: int) -> None:

@@ -22,7 +22,7 @@ from seqonnx.report.format import (
 from seqonnx.report.polynomial import GraphShape, Polynomial
 from seqonnx.report.records import ModelReport, Row, Tensor, Totals
 
-_CSV_COLUMNS = (
+CSV_COLUMNS = (
     "name",
     "op_type",
     "layer",
@@ -51,7 +51,7 @@ def to_json(report: ModelReport, *, ascii_only: bool = False) -> str:
     `peak_activation_bytes` is null, `least_activation_bytes` says what is known of it: a lower
     bound.
     """
-    return json.dumps(_report(report), indent=2, ensure_ascii=ascii_only) + "\n"
+    return json.dumps(plain(report), indent=2, ensure_ascii=ascii_only) + "\n"
 
 
 def to_csv(report: ModelReport) -> str:
@@ -61,7 +61,7 @@ def to_csv(report: ModelReport) -> str:
     Rows of subgraph bodies are left out, so every column adds up to its total.
     """
     buffer = StringIO()
-    columns = (*_CSV_COLUMNS, "latency_ms") if report.latency else _CSV_COLUMNS
+    columns = (*CSV_COLUMNS, "latency_ms") if report.latency else CSV_COLUMNS
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in report.rows:
@@ -77,8 +77,8 @@ def to_markdown(report: ModelReport) -> str:
     return "\n".join(_markdown_lines(report)) + "\n"
 
 
-def _report(report: ModelReport) -> dict[str, Any]:
-    """Return the report as plain values."""
+def plain(report: ModelReport) -> dict[str, Any]:
+    """Return the report as plain values: what the JSON holds (see `to_json`)."""
     return {
         "file": report.file,
         "file_bytes": report.file_bytes,

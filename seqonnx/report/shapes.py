@@ -9,7 +9,7 @@ counts can be written in terms of it and a size can be given for it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import onnx
 from onnx import inliner, shape_inference
@@ -18,27 +18,20 @@ from seqonnx.report.dimensions import evaluate, is_name, means_a_size, names_in,
 from seqonnx.report.folding import fold_shapes
 from seqonnx.report.polynomial import Dim
 from seqonnx.report.read import graphs_of, stored_tensors
-from seqonnx.report.reshapes import solve_reshapes
+from seqonnx.report.reshapes import set_dim, solve_reshapes
 from seqonnx.report.tensors import describe_type
 
-_KEPT_BYTES = 4096
 _ROUNDS = 16
 
 
 def prepare(model: onnx.ModelProto) -> tuple[str, ...]:
-    """Make `model` small and its dynamic dimensions named, in place.
-
-    Weights are dropped (their shapes stay; small tensors stay too, as Reshape and the like need
-    their values) and model-local functions are inlined.
+    """Inline the functions of `model` and name its dynamic dimensions, in place.
 
     Returns:
         Notes on what could not be done.
     """
     if not model.opset_import:  # files before IR version 3 do not say it
         model.opset_import.add(domain="", version=1)
-    for graph in graphs_of(model):
-        for _, tensor in stored_tensors(graph):
-            _drop_values(tensor)
     notes = inline(model)
     _forget_unknown(model)
     _name_inputs(model)
@@ -149,11 +142,7 @@ def infer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str | None]:
         except Exception as error:  # the C++ side raises several unrelated types
             failure = str(error).strip().splitlines()[0]
             break
-        for graph in graphs_of(model):
-            for dim in _dims(graph):
-                if dim.dim_param.startswith("unk__") and dim.dim_param not in own:
-                    dim.ClearField("dim_param")
-        solved = solve_reshapes(model)
+        solved = _solve(model, own)
         folded = fold_shapes(model) if _has_gaps(model.graph) else {}
         originals = folded | originals
         if not solved and not folded:
@@ -161,6 +150,26 @@ def infer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str | None]:
     for index, node in originals.items():
         model.graph.node[index].CopyFrom(node)
     return model, failure
+
+
+def _solve(model: onnx.ModelProto, own: Collection[str]) -> bool:
+    """Put what reshapes say in place of the names that inference made up, and clear the others.
+
+    Returns:
+        Whether anything was found out.
+    """
+
+    def made_up(name: str) -> bool:
+        return name.startswith("unk__") and name not in own
+
+    known, filled = solve_reshapes(model, made_up)
+    for graph in graphs_of(model):
+        for field in _dims(graph):
+            if made_up(field.dim_param):
+                dim = known.get(field.dim_param)
+                open_ = isinstance(dim, str) and any(map(made_up, dim.split("*")))
+                set_dim(field, None if open_ else dim)
+    return filled or len(known) > 0
 
 
 def _has_unknown_bounds(graph: onnx.GraphProto) -> bool:
@@ -229,16 +238,6 @@ def _name_inputs(model: onnx.ModelProto) -> None:
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             if dim.WhichOneof("value") is None:
                 dim.dim_param = f"{plain}[{axis}]"
-
-
-def _drop_values(tensor: onnx.TensorProto) -> None:
-    """Free the values of a large tensor; its shape and type stay."""
-    if tensor.ByteSize() <= _KEPT_BYTES or tensor.data_location == onnx.TensorProto.EXTERNAL:
-        return
-    kept = onnx.TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
-    kept.data_location = onnx.TensorProto.EXTERNAL
-    kept.external_data.add(key="location", value="dropped")
-    tensor.CopyFrom(kept)
 
 
 def _dims(graph: onnx.GraphProto) -> Iterator[onnx.TensorShapeProto.Dimension]:

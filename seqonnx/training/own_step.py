@@ -14,7 +14,8 @@ import numpy as np
 
 from seqonnx.autodiff.rule_emitter import Choose, by_rule
 from seqonnx.contexts import in_own_context
-from seqonnx.graph import Emitter, Trace, TracedTensor, Variable, static_shape, tracing
+from seqonnx.graph import Emitter, Trace, TracedTensor, Variable, static_shape
+from seqonnx.graph.tracing import tracing
 from seqonnx.layers._weights import names_inside
 from seqonnx.lowering.pipeline import DeviceName
 from seqonnx.metrics.pending import PendingResult

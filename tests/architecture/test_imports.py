@@ -126,7 +126,11 @@ def test_new_room_must_be_declared(house):
 
 
 @pytest.mark.parametrize(
-    "module", ["", ".cli", ".config", ".datasets", ".dtypes", ".errors", ".runtime"]
+    "module",
+    [
+        *("", ".cli", ".config", ".datasets", ".dtypes", ".errors", ".runtime"),
+        *(".report.collect", ".report.render", ".report.serialize"),  # `seqonnx inspect`
+    ],
 )
 def test_import_loads_no_heavy_package(module):
     code = f"import seqonnx{module}, sys; print(*sys.modules)"

@@ -35,6 +35,7 @@ CONSTANT = re.compile(r"`(\w+)` = ([\d,.]+) in `(seqonnx/[\w/]+)\.py`")
 OUTPUTS = {
     "README.md": 2,
     "autodiff.md": 6,
+    "cli.md": 1,
     "coming_from_keras.md": 3,
     "deploy.md": 1,
     "devices.md": 1,

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from seqonnx.autodiff import backward
-from seqonnx.graph import Emitter, Trace, TracedTensor, tracing
+from seqonnx.graph import Emitter, Trace, TracedTensor
 from seqonnx.graph.serde import to_proto
+from seqonnx.graph.tracing import tracing
 from support.autodiff.gradient_check import runner
 from support.ops import CASES, arrays_of, call, flat
 

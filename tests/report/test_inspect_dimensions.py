@@ -182,3 +182,49 @@ def test_reshape_over_nameless_dimensions_is_solved_for_each_input(tmp_path):
     report = collect(path, {"x": (2, 3, 12)})
     assert report.outputs[0].shape == ("x[0]*x[1]", 5)
     assert report.totals.macs_at == 2 * 3 * 12 * 5
+
+
+def reshapes(path, count):
+    """A chain that takes the rows apart and puts them together again, `count` times."""
+    weights = [numpy_helper.from_array(np.array([-1, 6], np.int64), "flat")]
+    weights += [numpy_helper.from_array(np.array([0, -1, 2], np.int64), "deep")]
+    nodes, last = [], "x"
+    for index in range(count):
+        nodes += [
+            helper.make_node("Reshape", [last, "flat"], [f"a{index}"], f"flat{index}"),
+            helper.make_node("Relu", [f"a{index}"], [f"b{index}"], f"relu{index}"),
+            helper.make_node("Reshape", [f"b{index}", "deep"], [f"c{index}"], f"deep{index}"),
+        ]
+        last = f"c{index}"
+    return save(path, nodes, [value("x", ["n", "t", 6])], [value(last, None)], weights)
+
+
+def test_a_chain_of_reshapes_is_solved_in_one_pass(tmp_path, monkeypatch):
+    rounds = []
+    infer_shapes = onnx.shape_inference.infer_shapes
+
+    def counted(*arguments, **options):
+        rounds.append(1)
+        return infer_shapes(*arguments, **options)
+
+    monkeypatch.setattr(onnx.shape_inference, "infer_shapes", counted)
+    report = collect(reshapes(tmp_path / "m.onnx", 50))
+    assert {row.output_shape for row in report.rows[:-1] if row.name[:4] in ("flat", "relu")} == {
+        ("n*t", 6)
+    }
+    assert report.rows[-1].output_shape == ("n*t", 3, 2)
+    assert len(rounds) <= 4  # twice at names, twice at sizes
+
+
+def test_what_follows_from_a_size_that_nobody_knows_is_unknown(tmp_path):
+    weights = [numpy_helper.from_array(np.array([-1, 4], np.int64), "shape")]
+    nodes = [
+        helper.make_node("NonZero", ["x"], ["found"], "nonzero"),
+        helper.make_node("Transpose", ["found"], ["rows"], "transpose"),
+        helper.make_node("Reshape", ["rows", "shape"], ["y"], "reshape"),
+    ]
+    outputs = [value("y", None, TensorProto.INT64)]
+    path = save(tmp_path / "m.onnx", nodes, [value("x", ["n", 3])], outputs, weights)
+    report = collect(path)
+    assert [row.output_shape for row in report.rows] == [(2, None), (None, 2), (None, 4)]
+    assert report.outputs[0].shape == (None, 4)

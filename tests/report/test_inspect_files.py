@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
+from seqonnx.cli import main
 from seqonnx.errors import ModelFileError
 from seqonnx.report.collect import collect
 from seqonnx.report.read import read_model
@@ -70,12 +74,76 @@ def test_truncated_file_is_refused(share, tmp_path):
         read_model(path)
 
 
-def test_file_above_the_limit_of_protobuf_is_refused_unread(tmp_path):
+def write_huge(path, nbytes):
+    """A product with a weight of `nbytes` inside the file, which takes no room on the disk."""
+    weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[nbytes // 4, 1])
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [value("x", TensorProto.FLOAT, ["n", nbytes // 4])],
+        [value("y", TensorProto.FLOAT, ["n", 1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    stated = weight.SerializeToString() + b"\x4a" + varint(nbytes)  # raw_data, field 9
+    inner = graph.SerializeToString() + b"\x2a" + varint(len(stated) + nbytes) + stated
+    model.ClearField("graph")
+    outer = model.SerializeToString() + b"\x3a" + varint(len(inner) + nbytes) + inner
+    path.write_bytes(outer)
+    with path.open("r+b") as file:
+        file.truncate(len(outer) + nbytes)
+
+
+def varint(number):
+    """A number as protobuf writes it."""
+    digits = []
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*digits, number])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sparse files, and memory as Linux counts it")
+def test_weights_in_a_file_above_the_limit_of_protobuf_take_no_memory(tmp_path):
     path = tmp_path / "huge.onnx"
-    with path.open("wb") as file:
-        file.truncate(2**31 + 1)  # sparse: takes no room
-    with pytest.raises(ModelFileError, match="larger than 2 GiB"):
-        read_model(path)
+    write_huge(path, 5 * 2**30)
+    script = (
+        "import json, re, sys\n"
+        "from pathlib import Path\n"
+        "from seqonnx.report.collect import collect\n"
+        "def peak():\n"
+        "    return int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])\n"
+        "before = peak()\n"
+        f"report = collect({str(path)!r})\n"
+        "json.dump([report.totals.weight_bytes, report.file_bytes, peak(), peak() - before],"
+        " sys.stdout)"
+    )
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    weight_bytes, file_bytes, peak, taken = json.loads(output.stdout)
+    assert weight_bytes == 5 * 2**30
+    assert file_bytes == path.stat().st_size
+    assert peak < 150 * 1024  # kilobytes
+    assert taken < 40 * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sparse files")
+def test_what_needs_a_session_refuses_such_a_file_at_once(tmp_path, capsys):
+    path = tmp_path / "huge.onnx"
+    write_huge(path, 2**31)
+    for option in ("--check", "--providers=cpu"):
+        assert main(["inspect", str(path), option]) == 1
+        error = capsys.readouterr().err
+        assert "is larger than 2 GiB" in error
+        assert "--check and --providers need its weights as external data" in error
+    assert main(["inspect", str(path)]) == 0
+
+
+def test_weights_in_a_file_are_not_called_external(tmp_path):
+    path = tmp_path / "m.onnx"
+    write_huge(path, 8192)
+    report = collect(path)
+    assert report.external_bytes == 0
+    assert report.notes == ()
 
 
 def test_damaged_bytes_give_a_report_or_a_clear_error(tmp_path):

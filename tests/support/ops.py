@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from seqonnx import ops
-from seqonnx.graph import Trace, TracedTensor, tracing
+from seqonnx.graph import Trace, TracedTensor
+from seqonnx.graph.tracing import tracing
 from seqonnx.runtime.program import run_emission
 from seqonnx.structures import put_back, take_out
 

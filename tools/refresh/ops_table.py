@@ -24,8 +24,9 @@ sys.path.insert(0, str(ROOT / "tests" / "ops"))
 from cases import CASES  # noqa: E402
 
 from seqonnx import ops  # noqa: E402
-from seqonnx.graph import Emitter, Trace, TracedTensor, tracing  # noqa: E402
+from seqonnx.graph import Emitter, Trace, TracedTensor  # noqa: E402
 from seqonnx.graph.reading import subgraphs_of  # noqa: E402
+from seqonnx.graph.tracing import tracing  # noqa: E402
 from seqonnx.ops.missing import MISSING  # noqa: E402
 from seqonnx.structures import put_back, take_out  # noqa: E402
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from seqonnx import catalogue
 from seqonnx.catalogue import register
-from seqonnx.graph import Emitter, Trace, auto_name, tracing
+from seqonnx.graph import Emitter, Trace, auto_name
+from seqonnx.graph.tracing import tracing
 from seqonnx.layers import _calling
 from seqonnx.layers.base import Layer
 from seqonnx.tensor_function import TensorFunction, values_in

@@ -8,9 +8,9 @@ from typing import Any
 
 import onnx_ir as ir
 
-from seqonnx.graph import Emitter, Trace, dtype_name, static_shape, tracing
+from seqonnx.graph import Emitter, Trace, dtype_name, static_shape
 from seqonnx.graph.signatures import spelling_of
-from seqonnx.graph.tracing import TracedTensor
+from seqonnx.graph.tracing import TracedTensor, tracing
 from seqonnx.layers.recurrent.cell import KernelCell
 from seqonnx.layers.recurrent.masked import (
     as_lengths,
