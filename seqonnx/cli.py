@@ -323,11 +323,11 @@ def _checked(report: ModelReport) -> ModelReport:
 def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
     """Render in the form that was asked for."""
     from seqonnx.report.format import drawn, takes_boxes
-    from seqonnx.report.selection import Selection
+    from seqonnx.report.selection import RowSelection
 
     encoding = sys.stdout.encoding or "utf-8"
     for_programs = arguments.form in {"json", "csv"}
-    selection = Selection(
+    selection = RowSelection(
         arguments.all or for_programs, arguments.depth, arguments.top, arguments.by
     )
     report = selection.of(report)
@@ -348,7 +348,7 @@ def _render(report: ModelReport, arguments: argparse.Namespace) -> str:
 
 
 def _width(arguments: argparse.Namespace) -> int | None:
-    """Columns of the text: as asked for, as the environment states, or the terminal's; else None."""
+    """Columns of the text: those asked for, stated by the environment, or of the terminal."""
     if arguments.width is not None:
         return int(arguments.width)
     stated = os.environ.get("COLUMNS", "")

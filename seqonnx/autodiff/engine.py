@@ -22,8 +22,8 @@ from seqonnx.autodiff.static_sequences import is_of_sequences, read_from_parts
 from seqonnx.autodiff.unselected import Unselected, mask_at, with_zeros
 from seqonnx.errors import GradientError
 from seqonnx.graph import Emitter
+from seqonnx.graph.floats import FLOATS
 from seqonnx.graph.reading import (
-    FLOATS,
     UnknownRankError,
     gradient_scope,
     is_gradient_scope,

@@ -16,7 +16,7 @@ from seqonnx.autodiff.registry import has_gradient
 from seqonnx.autodiff.sources import sources_of
 from seqonnx.graph import Emitter, dtype_name, static_shape
 from seqonnx.graph.damage import reading
-from seqonnx.graph.reading import FLOATS
+from seqonnx.graph.floats import FLOATS
 from seqonnx.graph.serde import to_proto
 from seqonnx.graph.versions import IR_VERSION
 from seqonnx.importers.onnx.importing import ModelLike, expand_calls, import_model, title_of

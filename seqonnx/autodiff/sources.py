@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from seqonnx.graph.reading import FLOATS, is_op, subgraphs_of
+from seqonnx.graph.floats import FLOATS
+from seqonnx.graph.reading import is_op, subgraphs_of
 
 HALF_TYPES = frozenset({ir.DataType.FLOAT16, ir.DataType.BFLOAT16})
 """Floats of 16 bits."""

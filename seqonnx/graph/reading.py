@@ -29,10 +29,6 @@ Dim = int | str | None
 
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 """The two spellings of the domain of the standard's operators."""
-FLOATS: Final = frozenset(
-    {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE}
-)
-"""Dtypes that a gradient can pass."""
 STOP_GRADIENT: Final = "stop_gradient"
 """The scope of copies that no gradient passes."""
 _UNKNOWN_SIZE: Final = 1024

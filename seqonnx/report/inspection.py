@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqonnx.report.records import ModelReport
 from seqonnx.report.render import render_text
-from seqonnx.report.selection import Selection
+from seqonnx.report.selection import RowSelection
 from seqonnx.report.serialize import CSV_COLUMNS, plain, to_markdown
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Inspection(ModelReport):
         Example:
             >>> Path("mnist.md").write_text(keras.inspect("mnist.onnx").to_markdown())
         """
-        return to_markdown(Selection().of(self))
+        return to_markdown(RowSelection().of(self))
 
     def __str__(self) -> str:
-        return render_text(Selection().of(self))
+        return render_text(RowSelection().of(self))

@@ -23,7 +23,7 @@ _MEASURES: Final[dict[Measure, Callable[[Row], int]]] = {
 
 
 @dataclass(frozen=True)
-class Selection:
+class RowSelection:
     """A choice of what is shown of a report.
 
     Args:

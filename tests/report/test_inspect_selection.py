@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from seqonnx.cli import main
 from seqonnx.report.collect import collect
 from seqonnx.report.render import render_text
-from seqonnx.report.selection import Selection
+from seqonnx.report.selection import RowSelection
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def rows(report):
 
 
 def test_constants_have_no_rows_and_their_numbers_are_the_readers(path):
-    report = Selection().of(collect(path))
+    report = RowSelection().of(collect(path))
     assert rows(report) == [
         ("/layers.0/attn/MatMul", 12, 48, 12),
         ("/layers.0/act/Relu", 0, 0, 0),
@@ -56,7 +56,7 @@ def test_constants_have_no_rows_and_their_numbers_are_the_readers(path):
     ]
     assert sum(row.params for row in report.rows) == report.totals.params == 42
     assert report.notes == ("1 Constant nodes have no rows; --all shows them.",)
-    assert Selection(constants=True).of(collect(path)) == collect(path)
+    assert RowSelection(constants=True).of(collect(path)) == collect(path)
 
 
 def test_constants_in_bodies_have_no_rows(tmp_path):
@@ -76,13 +76,13 @@ def test_constants_in_bodies_have_no_rows(tmp_path):
     graph = helper.make_graph([node], "g", inputs, [value("y", TensorProto.FLOAT, [2])])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.save(model, tmp_path / "m.onnx")
-    report = Selection().of(collect(tmp_path / "m.onnx"))
+    report = RowSelection().of(collect(tmp_path / "m.onnx"))
     assert [row.name for row in report.rows[0].body] == ["twice", "twice"]
     assert report.notes == ("2 Constant nodes have no rows; --all shows them.",)
 
 
 def test_rows_of_a_scope_are_added_up(path):
-    report = Selection(depth=1).of(collect(path))
+    report = RowSelection(depth=1).of(collect(path))
     assert rows(report) == [
         ("layers.0", 12, 48, 12),
         ("/layers.1/attn/MatMul", 30, 120, 30),
@@ -92,7 +92,7 @@ def test_rows_of_a_scope_are_added_up(path):
     assert (first.op_type, first.output_shape, first.dtype) == ("2 rows", ("n", 3), "float32")
     assert str(first.macs) == "12 * n"
     assert first.members == ("/layers.0/attn/MatMul", "/layers.0/act/Relu")
-    deep = Selection(depth=2, constants=True).of(collect(path))
+    deep = RowSelection(depth=2, constants=True).of(collect(path))
     assert [row.name for row in deep.rows] == [
         "/layers.0/attn/MatMul",
         "/layers.0/act/Relu",
@@ -104,14 +104,14 @@ def test_rows_of_a_scope_are_added_up(path):
 
 @pytest.mark.parametrize("by", ["macs", "params", "bytes"])
 def test_the_largest_rows_come_first(path, by):
-    report = Selection(top=2, by=by).of(collect(path))
+    report = RowSelection(top=2, by=by).of(collect(path))
     assert [row.name for row in report.rows] == ["/layers.1/attn/MatMul", "/layers.0/attn/MatMul"]
     assert report.notes[-1] == f"The 2 of 4 rows with the most {by}."
     assert report.totals == collect(path).totals
 
 
 def test_more_rows_than_there_are_is_all_in_order(path):
-    assert Selection(top=4).of(collect(path)) == Selection().of(collect(path))
+    assert RowSelection(top=4).of(collect(path)) == RowSelection().of(collect(path))
 
 
 def test_the_command_selects(path, capsys):
@@ -149,4 +149,4 @@ def test_a_count_below_one_is_refused(path, option, number, capsys):
 
 
 def test_a_selected_report_prints(path):
-    assert "2 rows" in render_text(Selection(depth=1).of(collect(path)), width=80)
+    assert "2 rows" in render_text(RowSelection(depth=1).of(collect(path)), width=80)

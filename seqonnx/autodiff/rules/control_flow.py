@@ -22,7 +22,7 @@ from seqonnx.autodiff.rule_emitter import RuleEmitter
 from seqonnx.autodiff.sources import sources_of
 from seqonnx.errors import GradientError
 from seqonnx.graph import OPSET, Emitter, dtype_name, static_shape
-from seqonnx.graph.reading import FLOATS
+from seqonnx.graph.floats import FLOATS
 from seqonnx.graph.scan_body import qualify
 
 _Wanted = list[tuple[int, ir.Value]]

@@ -18,9 +18,9 @@ from seqonnx.errors import ModelFileError
 from seqonnx.graph.budget import held_by_file
 from seqonnx.graph.damage import reading
 from seqonnx.graph.external import all_tensors, stored_bytes
+from seqonnx.graph.floats import FLOATS
 from seqonnx.graph.function_calls import noted_calls
 from seqonnx.graph.mapped import is_mapped
-from seqonnx.graph.reading import FLOATS
 from seqonnx.graph.serde import to_bytes
 from seqonnx.graph.versions import IR_VERSION
 from seqonnx.importers.onnx.bound_inputs import bind_inputs, fold_bound

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import onnx_ir as ir
 
 from seqonnx.errors import ModelFileError
+from seqonnx.graph.floats import FLOATS
 from seqonnx.graph.function_calls import FunctionCall, note_calls
-from seqonnx.graph.reading import FLOATS, subgraphs_of
+from seqonnx.graph.reading import subgraphs_of
 
 _MARK = "seqonnx.call"
 """Domain of the nodes that stand beside calls while functions are being expanded."""
