@@ -67,6 +67,9 @@ def render_text(report: ModelReport, *, width: int | None = None, color: bool = 
         console.print(_tensors(tensors))
     console.print()
     console.print(_table(report, width))
+    left_out = _left_out(sum(1 for _ in _flatten(report.rows)))
+    if left_out:  # below the table, whose first column may be narrow
+        console.print(Text(left_out))
     if report.sizes:
         console.print(Text(f"MACs at {sizes_text(report.sizes)}"))
     console.print()
@@ -136,7 +139,6 @@ def _table(report: ModelReport, width: int | None) -> Table:
         table.columns[0].width = min(max((_SHORTEST, *map(len, names))), room)
     for name, (*_, cells) in zip(names, lines, strict=True):
         table.add_row(*map(Text, (name, *cells)))
-    _say_left_out(table, len(rows))
     return table
 
 
@@ -172,9 +174,14 @@ def _room(headers: Sequence[str], lines: Sequence[Sequence[str]], width: int | N
 
 
 def _say_left_out(table: Table, count: int) -> None:
-    """Say how many lines are not shown, if any; the other forms have them."""
-    if count > _MOST_LINES:
-        table.add_row(Text(f"… and {count - _MOST_LINES:,} more, all in --json"))
+    """Say in a table how many lines are not shown, if any."""
+    if _left_out(count):
+        table.add_row(Text(_left_out(count)))
+
+
+def _left_out(count: int) -> str:
+    """How many of so many lines are not shown; empty for none. The other forms have them."""
+    return f"… and {count - _MOST_LINES:,} more, all in --json" if count > _MOST_LINES else ""
 
 
 def _flatten(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
