@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -154,7 +155,7 @@ def test_progress_goes_to_a_logger_where_there_is_no_screen(caplog, capsys):
     assert capsys.readouterr().out == ""
     said = [record.getMessage() for record in caplog.records]
     assert said[0] == "Epoch 1/2"
-    assert said[1].startswith("1/1 - 0s - ")
+    assert re.match(r"1/1 - \d+s - \d+", said[1])  # however busy the machine is
     with caplog.at_level("INFO", logger="seqonnx"):
         small_model().fit(np.ones((4, 2)), np.ones(4), epochs=2, verbose=1)
     assert capsys.readouterr().out == ""
