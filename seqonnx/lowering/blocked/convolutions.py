@@ -22,7 +22,11 @@ _COPIED = ("strides", "dilations", "pads")
 def convolution(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     """The twin of a convolution's output; None where the plain one is as fast, or none fits."""
     x, w, *rest = node.inputs
-    if x is None or w is None or (w.is_initializer() and not _has_one_place(region, node, x, w)):
+    if (
+        x is None
+        or w is None
+        or (w.is_initializer() and not _is_constant_depthwise(region, node, x, w))
+    ):
         return None
     if is_small_pointwise(node):
         return pointwise_product(region, node)
@@ -50,14 +54,14 @@ def convolution(region: BlockedRegion, node: ir.Node) -> ir.Value | None:
     return region.emit("Conv", [source, region.kernels[w], *biases], attributes, like=y)
 
 
-def _has_one_place(region: BlockedRegion, node: ir.Node, x: ir.Value, w: ir.Value) -> bool:
-    """Whether constant weights only move the channels of a map of the region.
+def _is_constant_depthwise(region: BlockedRegion, node: ir.Node, x: ir.Value, w: ir.Value) -> bool:
+    """Whether constant weights are those of a depthwise convolution of a map of the region.
 
     ONNX Runtime takes constant weights to the layout itself, but does not see that x is there.
     """
-    sizes = known_sizes(w) or ()
-    channels, group = sizes[:1], node.attributes.get_int("group", 1)
-    return w.const_value is not None and channels == (group,) and region.is_native(x)
+    sizes, group = known_sizes(w) or (0, 0), node.attributes.get_int("group", 1)
+    depthwise = group > 1 and sizes[:2] == (group, 1)
+    return depthwise and w.const_value is not None and region.is_native(x)
 
 
 def _constant(region: BlockedRegion, w: ir.Value) -> ir.Value:
